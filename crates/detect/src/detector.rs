@@ -1,0 +1,147 @@
+//! The detectors behind one door, and the index that they share.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use packet::Event;
+
+use crate::index::Index;
+use crate::indicator::{self, Indicators};
+use crate::scan::{self, Scan};
+use crate::verdict::Verdict;
+
+/// One row per detector. They run in this order on every event; a verdict of one neither needs nor
+/// hides a verdict of another.
+const DETECTORS: &[New] = &[
+    |config| Box::new(Indicators::new(&config.indicator)),
+    |config| Box::new(Scan::new(&config.scan)),
+];
+
+/// Makes a detector with empty tables.
+type New = fn(&Config) -> Box<dyn Detect>;
+
+/// What the operator sets.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where our services are: what goes there is inbound. Empty: no direction is known.
+    pub home: Vec<IpNet>,
+    /// The indicator detector.
+    pub indicator: indicator::Config,
+    /// The scan detector.
+    pub scan: scan::Config,
+}
+
+/// A counter by its name.
+pub type Counter = (&'static str, u64);
+
+/// Events in, verdicts out.
+#[derive(Debug)]
+pub struct Detector {
+    index: Arc<Index>,
+    home: Vec<IpNet>,
+    detectors: Vec<Box<dyn Detect>>,
+}
+
+impl Detector {
+    /// A detector with empty tables.
+    #[must_use]
+    pub fn new(config: Config, index: Arc<Index>) -> Self {
+        let detectors = DETECTORS.iter().map(|new| new(&config)).collect();
+        Self {
+            index,
+            home: config.home,
+            detectors,
+        }
+    }
+
+    /// Replaces the indicators; what was learned of sources stays.
+    pub fn set_index(&mut self, index: Arc<Index>) {
+        self.index = index;
+    }
+
+    /// The indicators in use.
+    #[must_use]
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// Judges one event; appends what it thinks of it to `out`. `now_ns` is packet time.
+    ///
+    /// # Failure bias
+    /// Open: what cannot be judged yields no verdict.
+    pub fn event(&mut self, event: &Event<'_>, now_ns: u64, out: &mut Vec<Verdict>) {
+        let context = Context {
+            index: &self.index,
+            home: &self.home,
+            now_ns,
+        };
+        for detector in &mut self.detectors {
+            detector.event(event, &context, out);
+        }
+    }
+
+    /// Lets time pass without an event. `now_ns` is packet time.
+    ///
+    /// # Failure bias
+    /// Open: as [`Self::event`].
+    pub fn tick(&mut self, now_ns: u64, out: &mut Vec<Verdict>) {
+        let context = Context {
+            index: &self.index,
+            home: &self.home,
+            now_ns,
+        };
+        for detector in &mut self.detectors {
+            detector.tick(&context, out);
+        }
+    }
+
+    /// Forgets what is held against a source, as after a revocation.
+    pub fn forgive(&mut self, source: IpAddr) {
+        for detector in &mut self.detectors {
+            detector.forgive(source.to_canonical());
+        }
+    }
+
+    /// What was counted, bounds that were hit among it.
+    #[must_use]
+    pub fn counters(&self) -> Vec<Counter> {
+        self.detectors
+            .iter()
+            .flat_map(|detector| detector.counters())
+            .collect()
+    }
+}
+
+/// What every detector may look at beside the event.
+#[derive(Debug)]
+pub(crate) struct Context<'c> {
+    pub(crate) index: &'c Index,
+    pub(crate) home: &'c [IpNet],
+    pub(crate) now_ns: u64,
+}
+
+impl Context<'_> {
+    /// Whether an address is one of ours; none when nothing is said of home.
+    pub(crate) fn is_home(&self, address: IpAddr) -> Option<bool> {
+        let address = address.to_canonical();
+        (!self.home.is_empty()).then(|| self.home.iter().any(|net| net.contains(&address)))
+    }
+}
+
+/// One way to tell malicious traffic. To add one: a file or folder that implements this, and a row
+/// in [`DETECTORS`].
+pub(crate) trait Detect: fmt::Debug + Send {
+    /// Judges one event.
+    fn event(&mut self, event: &Event<'_>, context: &Context<'_>, out: &mut Vec<Verdict>);
+
+    /// Lets time pass.
+    fn tick(&mut self, _context: &Context<'_>, _out: &mut Vec<Verdict>) {}
+
+    /// Forgets a source.
+    fn forgive(&mut self, _source: IpAddr) {}
+
+    /// What was counted; names are `detector.counter`.
+    fn counters(&self) -> Vec<Counter>;
+}

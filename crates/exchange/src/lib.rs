@@ -1,0 +1,33 @@
+//! The exchange: an ordered log of visibility events, its store, and its fan-out.
+//!
+//! The log is the only thing a hub must not lose. It is seen through *views*: a partner's view is
+//! two lanes, what the whole community may see and what is addressed to that partner, each with
+//! positions 1, 2, 3… of its own. What a partner gets (entries, positions, times, pages) is a
+//! function of its own view and of nothing else, so that nothing tells whether an object that it
+//! may not see exists. The sequence that orders the two lanes never leaves this crate.
+//!
+//! [`Exchange`] takes submissions, has one sequencer write them, and fans them out; a [`Store`]
+//! keeps them. [`SqliteStore`] is the embedded one. Every query takes an audience.
+#![forbid(unsafe_code)]
+
+pub mod entry;
+pub mod error;
+mod fanout;
+mod live;
+pub mod registry;
+mod sequencer;
+pub mod sqlite;
+pub mod store;
+
+mod handle;
+
+pub use entry::{
+    Entry, EventKind, Filter, Lane, Outcome, Page, Position, Submission, VersionMatch,
+};
+pub use error::{ExchangeError, StoreError};
+pub use fanout::{Delivery, LaneBatch, LaneDigest, Subscription};
+pub use handle::{Clock, Config, Counters, Exchange};
+pub use live::LiveSet;
+pub use registry::{Certificate, NewPartner, Partner, Secret};
+pub use sqlite::SqliteStore;
+pub use store::{Appended, Counts, LaneEntries, Log, Registry, Store};

@@ -1,0 +1,468 @@
+//! Reading views: lanes, pages, the newest, the live.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use sharing::Audience;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::query::Query;
+use sqlx::{Row as _, Sqlite};
+use stix::{StixId, Timestamp};
+
+use super::SqliteStore;
+use crate::store::{ENTRIES_MAX, READ_BYTES_MAX, SCAN_MAX};
+use crate::{
+    Appended, Counts, Entry, EventKind, Filter, Lane, Log, Page, Position, StoreError, Submission,
+    VersionMatch,
+};
+
+impl Log for SqliteStore {
+    async fn append(
+        &self,
+        batch: &[Submission],
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
+        self.append_batch(batch, now).await
+    }
+
+    async fn lane(
+        &self,
+        audience: &Audience,
+        lane: Lane,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let partner = one_partner(audience)?;
+        let query = match lane {
+            Lane::Community => sqlx::query(COMMUNITY_LANE).bind(sql(after)),
+            Lane::Addressed => {
+                sqlx::query(ADDRESSED_LANE).bind(sql(after)).bind(partner.as_ref())
+            }
+        };
+        let mut rows = query.bind(count(limit)).fetch(&self.readers);
+        let (mut entries, mut bytes) = (Vec::new(), 0_usize);
+        while bytes < READ_BYTES_MAX
+            && let Some(row) = rows.try_next().await?
+        {
+            let entry = entry(&row)?.ok_or_else(|| damaged("an event has no payload"))?;
+            bytes = bytes.saturating_add(entry.raw.len());
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    async fn page(
+        &self,
+        audience: &Audience,
+        from: Position,
+        limit: usize,
+        filter: &Filter,
+    ) -> Result<Page, StoreError> {
+        let partner = one_partner(audience)?;
+        let mut page = Page { next: from, ..Page::default() };
+        if !admits_spec_version(filter) {
+            return Ok(page);
+        }
+        if let Some(added_after) = filter.added_after {
+            page.next = self.skip_to(partner, from, added_after).await?;
+        }
+        self.fill(partner, limit.clamp(1, ENTRIES_MAX), filter, &mut page).await?;
+        Ok(page)
+    }
+
+    async fn recent(&self, audience: &Audience, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        if audience.names().is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = std::collections::BTreeMap::new();
+        let mut keep = |rows: Vec<SqliteRow>| -> Result<(), StoreError> {
+            for row in rows {
+                let entry = entry(&row)?.ok_or_else(|| damaged("an event has no payload"))?;
+                found.entry(row.try_get::<i64, _>(SEQ)?).or_insert(entry);
+            }
+            Ok(())
+        };
+        keep(sqlx::query(COMMUNITY_RECENT).bind(count(limit)).fetch_all(&self.readers).await?)?;
+        for partner in audience.names() {
+            let query = sqlx::query(ADDRESSED_RECENT).bind(partner.as_ref()).bind(count(limit));
+            keep(query.fetch_all(&self.readers).await?)?;
+        }
+        Ok(found.into_values().rev().take(limit).collect())
+    }
+
+    async fn head(&self, audience: &Audience) -> Result<Position, StoreError> {
+        let partner = one_partner(audience)?;
+        let (community, addressed) = (self.end(None).await?, self.end(Some(partner)).await?);
+        Ok(Position { community, addressed })
+    }
+
+    async fn counts(&self, audience: &Audience) -> Result<Counts, StoreError> {
+        let mut counts = Counts::default();
+        for (index, partner) in audience.names().iter().enumerate() {
+            if index == 0 {
+                counts.community = self.end(None).await?;
+            }
+            counts.addressed = counts.addressed.saturating_add(self.end(Some(partner)).await?);
+        }
+        Ok(counts)
+    }
+
+    async fn end(&self, partner: Option<&Arc<str>>) -> Result<u64, StoreError> {
+        let query = match partner {
+            None => sqlx::query("SELECT coalesce(max(community), 0) FROM events"),
+            Some(partner) => sqlx::query(
+                "SELECT coalesce(max(position), 0) FROM addressed WHERE partner = ?1",
+            )
+            .bind(partner.as_ref()),
+        };
+        Ok(number(query.fetch_one(&self.readers).await?.try_get(0)?))
+    }
+
+    async fn live(
+        &self,
+        partner: Option<&Arc<str>>,
+        through: u64,
+        at: Timestamp,
+        each: &mut (dyn FnMut(Entry) + Send),
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(if partner.is_some() { ADDRESSED_LIVE } else { COMMUNITY_LIVE });
+        let query = query.bind(sql(through)).bind(at.as_micros());
+        let query = match partner {
+            None => query,
+            Some(partner) => query.bind(partner.as_ref()),
+        };
+        let mut rows = query.fetch(&self.readers);
+        while let Some(row) = rows.try_next().await? {
+            each(entry(&row)?.ok_or_else(|| damaged("an event has no payload"))?);
+        }
+        Ok(())
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}
+
+impl SqliteStore {
+    /// Moves a position past everything added up to a moment. Dates grow with positions, so this
+    /// is one look-up in each lane.
+    async fn skip_to(
+        &self,
+        partner: &Arc<str>,
+        from: Position,
+        added_after: Timestamp,
+    ) -> Result<Position, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT community FROM events WHERE community IS NOT NULL AND date_added <= ?1
+                     ORDER BY date_added DESC LIMIT 1),
+                    (SELECT position FROM addressed WHERE partner = ?2 AND date_added <= ?1
+                     ORDER BY date_added DESC LIMIT 1)",
+        )
+        .bind(added_after.as_micros())
+        .bind(partner.as_ref())
+        .fetch_one(&self.readers)
+        .await?;
+        let past = |last: Option<i64>| number(last.unwrap_or(0));
+        Ok(Position {
+            community: from.community.max(past(row.try_get(0)?)),
+            addressed: from.addressed.max(past(row.try_get(1)?)),
+        })
+    }
+
+    /// Adds what the filter admits from `page.next` on. One entry beyond the limit is looked for,
+    /// so that `more` is true only when there is more.
+    async fn fill(
+        &self,
+        partner: &Arc<str>,
+        limit: usize,
+        filter: &Filter,
+        page: &mut Page,
+    ) -> Result<(), StoreError> {
+        let (mut at, mut scanned, mut bytes) = (page.next, 0_usize, 0_usize);
+        while scanned < SCAN_MAX {
+            let missing = limit.saturating_sub(page.entries.len()).saturating_add(1);
+            let selective = scanned > 0 || !filter.kinds.is_empty();
+            let window = if selective { missing.max(SCAN_STEP) } else { missing };
+            let rows = page_query(partner, at, window, filter).fetch_all(&self.readers).await?;
+            let complete = rows.len() < window;
+            scanned = scanned.saturating_add(rows.len());
+            for row in rows {
+                let entry = entry(&row)?;
+                let full = page.entries.len() >= limit || bytes >= READ_BYTES_MAX;
+                if entry.is_some() && full {
+                    page.more = true;
+                    return Ok(());
+                }
+                *at.lane_mut(lane_of(&row)?) = number(row.try_get(POSITION)?);
+                if let Some(entry) = entry {
+                    bytes = bytes.saturating_add(entry.raw.len());
+                    page.entries.push(entry);
+                    page.next = at;
+                }
+            }
+            if complete {
+                page.next = at;
+                return Ok(());
+            }
+        }
+        if page.entries.len() < limit {
+            page.next = at;
+        }
+        page.more = true;
+        Ok(())
+    }
+}
+
+/// Rows looked at in one go when a filter may pass over many.
+const SCAN_STEP: usize = 512;
+
+fn page_query<'q>(
+    partner: &'q Arc<str>,
+    at: Position,
+    window: usize,
+    filter: &Filter,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    let wants = |wanted| filter.versions.contains(&wanted);
+    let exact = filter.versions.iter().filter_map(|version| match version {
+        VersionMatch::At(moment) => Some(moment.as_micros().to_string()),
+        VersionMatch::Last | VersionMatch::First | VersionMatch::All => None,
+    });
+    let query = sqlx::query(if filter.ids.is_empty() { PAGE } else { PAGE_OF_IDS });
+    let query = query
+        .bind(sql(at.community))
+        .bind(sql(at.addressed))
+        .bind(partner.as_ref())
+        .bind(i64::try_from(window).unwrap_or(i64::MAX))
+        .bind(listed(filter.kinds.iter().map(String::as_str)))
+        .bind(wants(VersionMatch::All))
+        .bind(listed(exact))
+        .bind(filter.versions.is_empty() || wants(VersionMatch::Last))
+        .bind(wants(VersionMatch::First));
+    if filter.ids.is_empty() {
+        return query;
+    }
+    let ids = listed(filter.ids.iter().map(|id| format!("\"{id}\"")));
+    query.bind(format!("[{}]", ids.trim_matches(',')))
+}
+
+/// `,a,b,` for `instr`; empty when there is none. Types, identifiers and numbers have no commas.
+fn listed(values: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let mut list = String::new();
+    for value in values {
+        list.push_str(if list.is_empty() { "," } else { "" });
+        list.push_str(value.as_ref());
+        list.push(',');
+    }
+    list
+}
+
+/// Objects are of version 2.1, said or unsaid.
+fn admits_spec_version(filter: &Filter) -> bool {
+    filter.spec_versions.is_empty() || filter.spec_versions.iter().any(|version| version == "2.1")
+}
+
+fn one_partner(audience: &Audience) -> Result<&Arc<str>, StoreError> {
+    match audience.names() {
+        [partner] => Ok(partner),
+        _ => Err(StoreError::SeveralViews),
+    }
+}
+
+// Columns of every query for entries.
+const SEQ: usize = 0;
+const LANE: usize = 1;
+const POSITION: usize = 2;
+const DATE_ADDED: usize = 3;
+const STALE: usize = 4;
+const EVENT: usize = 5;
+const SOURCE: usize = 6;
+const ID: usize = 7;
+const VERSION: usize = 8;
+const VALID_UNTIL: usize = 9;
+const SPEC_VERSION: usize = 10;
+const RAW: usize = 11;
+
+/// The entry in a row; none where a filter left the payload out.
+fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
+    let Some(raw) = row.try_get::<Option<Vec<u8>>, _>(RAW)? else { return Ok(None) };
+    let valid_until: Option<i64> = row.try_get(VALID_UNTIL)?;
+    Ok(Some(Entry {
+        event: event_of(row.try_get(EVENT)?)?,
+        lane: lane_of(row)?,
+        position: number(row.try_get(POSITION)?),
+        source: row.try_get::<String, _>(SOURCE)?.into(),
+        date_added: Timestamp::from_micros(row.try_get(DATE_ADDED)?),
+        stale: row.try_get(STALE)?,
+        id: StixId::parse(row.try_get(ID)?).map_err(|error| damaged(&error.to_string()))?,
+        version: Timestamp::from_micros(row.try_get(VERSION)?),
+        valid_until: valid_until.map(Timestamp::from_micros),
+        spec_version: row.try_get::<Option<String>, _>(SPEC_VERSION)?.map(Into::into),
+        raw: Bytes::from(raw),
+    }))
+}
+
+fn lane_of(row: &SqliteRow) -> Result<Lane, StoreError> {
+    let addressed: bool = row.try_get(LANE)?;
+    Ok(if addressed { Lane::Addressed } else { Lane::Community })
+}
+
+pub(super) fn event_code(kind: EventKind) -> i64 {
+    match kind {
+        EventKind::Accept => 0,
+        EventKind::Widen => 1,
+        EventKind::Narrow => 2,
+        EventKind::Revoke => 3,
+        EventKind::Erase => 4,
+    }
+}
+
+fn event_of(code: i64) -> Result<EventKind, StoreError> {
+    Ok(match code {
+        0 => EventKind::Accept,
+        1 => EventKind::Widen,
+        2 => EventKind::Narrow,
+        3 => EventKind::Revoke,
+        4 => EventKind::Erase,
+        _ => return Err(damaged("an event of unknown kind")),
+    })
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(what.into())
+}
+
+/// SQLite's integers are signed; positions beyond them do not exist.
+fn sql(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+fn number(position: i64) -> u64 {
+    u64::try_from(position).unwrap_or(0)
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit.min(ENTRIES_MAX)).unwrap_or(0)
+}
+
+/// What every entry shows of its object, after the lane's own columns.
+macro_rules! object_columns {
+    () => {
+        "h.source, h.id, h.modified, h.valid_until, h.spec_version"
+    };
+}
+
+macro_rules! community_columns {
+    () => {
+        concat!(
+            "SELECT e.seq, 0, e.community, e.date_added, e.stale, e.kind, ",
+            object_columns!(),
+            ", p.raw FROM events e JOIN heads h ON h.n = e.head LEFT JOIN payloads p ON p.n = h.n "
+        )
+    };
+}
+
+macro_rules! addressed_columns {
+    () => {
+        concat!(
+            "SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, ",
+            object_columns!(),
+            ", p.raw FROM addressed a JOIN events e ON e.seq = a.seq JOIN heads h ON h.n = e.head \
+             LEFT JOIN payloads p ON p.n = h.n "
+        )
+    };
+}
+
+const COMMUNITY_LANE: &str =
+    concat!(community_columns!(), "WHERE e.community > ?1 ORDER BY e.community LIMIT ?2");
+const ADDRESSED_LANE: &str = concat!(
+    addressed_columns!(),
+    "WHERE a.partner = ?2 AND a.position > ?1 ORDER BY a.position LIMIT ?3"
+);
+const COMMUNITY_RECENT: &str =
+    concat!(community_columns!(), "WHERE e.community > 0 ORDER BY e.community DESC LIMIT ?1");
+const ADDRESSED_RECENT: &str = concat!(
+    addressed_columns!(),
+    "WHERE a.partner = ?1 ORDER BY a.position DESC LIMIT ?2"
+);
+
+macro_rules! live_indicator {
+    () => {
+        "h.kind = 'indicator' AND h.revoked = 0 \
+         AND (h.valid_until IS NULL OR h.valid_until > ?2) "
+    };
+}
+
+const COMMUNITY_LIVE: &str = concat!(
+    community_columns!(),
+    "WHERE e.community <= ?1 AND ",
+    live_indicator!(),
+    "AND NOT EXISTS (SELECT 1 FROM heads y JOIN events f ON f.head = y.n \
+       WHERE y.id = h.id AND y.source = h.source AND y.modified > h.modified \
+       AND f.community <= ?1)"
+);
+const ADDRESSED_LIVE: &str = concat!(
+    addressed_columns!(),
+    "WHERE a.partner = ?3 AND a.position <= ?1 AND ",
+    live_indicator!(),
+    "AND NOT EXISTS (SELECT 1 FROM heads y JOIN events f ON f.head = y.n \
+       JOIN addressed b ON b.seq = f.seq \
+       WHERE y.id = h.id AND y.source = h.source AND y.modified > h.modified \
+       AND b.partner = ?3 AND b.position <= ?1)"
+);
+
+/// Whether the reader may see another version of the same object, newer or older.
+macro_rules! other_version {
+    ($than:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM heads y JOIN events f ON f.head = y.n \
+               WHERE y.id = h.id AND y.source = h.source AND y.modified ",
+            $than,
+            " h.modified AND (f.community IS NOT NULL OR EXISTS \
+               (SELECT 1 FROM addressed b WHERE b.seq = f.seq AND b.partner = ?3)))"
+        )
+    };
+}
+
+/// A page over a window of candidates `w`: payloads only of what the filters admit. `CASE` keeps
+/// SQLite from looking up what is not asked for.
+macro_rules! page_of {
+    ($window:expr) => {
+        concat!(
+            "SELECT w.seq, w.lane, w.position, w.date_added, w.stale, w.kind, ",
+            object_columns!(),
+            ", CASE WHEN ?5 <> '' AND instr(?5, ',' || h.kind || ',') = 0 THEN NULL WHEN CASE \
+               WHEN ?6 THEN 1 \
+               WHEN instr(?7, ',' || h.modified || ',') > 0 THEN 1 \
+               WHEN CASE WHEN ?8 THEN NOT ",
+            other_version!(">"),
+            " ELSE 0 END THEN 1 WHEN CASE WHEN ?9 THEN NOT ",
+            other_version!("<"),
+            " ELSE 0 END THEN 1 ELSE 0 END \
+             THEN (SELECT p.raw FROM payloads p WHERE p.n = h.n) END \
+             FROM (",
+            $window,
+            ") w JOIN heads h ON h.n = w.head ORDER BY w.seq"
+        )
+    };
+}
+
+const PAGE: &str = page_of!(
+    "SELECT * FROM (SELECT * FROM (SELECT seq, 0 AS lane, community AS position, date_added, \
+                      stale, kind, head FROM events WHERE community > ?1 \
+                      ORDER BY community LIMIT ?4) \
+     UNION ALL SELECT * FROM (SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, e.head \
+                      FROM addressed a JOIN events e ON e.seq = a.seq \
+                      WHERE a.partner = ?3 AND a.position > ?2 ORDER BY a.position LIMIT ?4)) \
+     ORDER BY seq LIMIT ?4"
+);
+const PAGE_OF_IDS: &str = page_of!(
+    "SELECT * FROM (SELECT e.seq, 0 AS lane, e.community AS position, e.date_added, e.stale, \
+                      e.kind, e.head FROM heads i JOIN events e ON e.head = i.n \
+                      WHERE i.id IN (SELECT value FROM json_each(?10)) AND e.community > ?1 \
+     UNION ALL SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, e.head \
+                      FROM heads i JOIN events e ON e.head = i.n JOIN addressed a ON a.seq = e.seq \
+                      WHERE i.id IN (SELECT value FROM json_each(?10)) AND a.partner = ?3 \
+                      AND a.position > ?2) \
+     ORDER BY seq LIMIT ?4"
+);

@@ -1,0 +1,267 @@
+//! Partners, invitations, tokens and certificates, in small transactions of their own.
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+use stix::Timestamp;
+
+use super::SqliteStore;
+use crate::{Certificate, NewPartner, Partner, Registry, Secret, StoreError};
+
+impl Registry for SqliteStore {
+    async fn add_partner(&self, partner: &NewPartner, now: Timestamp) -> Result<(), StoreError> {
+        if !partner.has_legal_name() {
+            return Err(StoreError::BadName(partner.name.to_string()));
+        }
+        let insert = "INSERT INTO partners (name, role, added) VALUES (?1, ?2, ?3)
+                      ON CONFLICT (name) DO NOTHING";
+        let mut writer = self.writer().await;
+        let done = sqlx::query(insert)
+            .bind(partner.name.as_ref())
+            .bind(partner.role.as_str())
+            .bind(now.as_micros())
+            .execute(&mut writer.connection)
+            .await?;
+        match done.rows_affected() {
+            0 => Err(StoreError::PartnerExists(partner.name.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn partner(&self, name: &str) -> Result<Option<Partner>, StoreError> {
+        let query = sqlx::query("SELECT name, role, added, revoked FROM partners WHERE name = ?1");
+        let row = query.bind(name).fetch_optional(&self.readers).await?;
+        row.as_ref().map(partner_of).transpose()
+    }
+
+    async fn partners(&self) -> Result<Vec<Partner>, StoreError> {
+        let query = sqlx::query("SELECT name, role, added, revoked FROM partners ORDER BY name");
+        query.fetch_all(&self.readers).await?.iter().map(partner_of).collect()
+    }
+
+    async fn revoke_partner(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let update = "UPDATE partners SET revoked = ?2 WHERE name = ?1 AND revoked IS NULL";
+        let mut writer = self.writer().await;
+        let query = sqlx::query(update).bind(name).bind(now.as_micros());
+        Ok(query.execute(&mut writer.connection).await?.rows_affected() > 0)
+    }
+
+    async fn invite(
+        &self,
+        partner: &str,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<Secret, StoreError> {
+        let secret = Secret::random()?;
+        let mut writer = self.writer().await;
+        let insert = "INSERT INTO invitations (mac, partner, made, expires)
+                      SELECT ?1, name, ?3, ?4 FROM partners WHERE name = ?2 AND revoked IS NULL";
+        let done = sqlx::query(insert)
+            .bind(self.mac("invitation", secret.bytes()))
+            .bind(partner)
+            .bind(now.as_micros())
+            .bind(expires.as_micros())
+            .execute(&mut writer.connection)
+            .await?;
+        some_row(done.rows_affected(), partner)?;
+        Ok(secret)
+    }
+
+    async fn invitation(
+        &self,
+        secret: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Partner>, StoreError> {
+        let row = sqlx::query(INVITATION)
+            .bind(self.mac("invitation", secret))
+            .bind(now.as_micros())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(partner_of).transpose()
+    }
+
+    async fn enrol(
+        &self,
+        secret: &[u8; 32],
+        certificate: &Certificate,
+        now: Timestamp,
+    ) -> Result<Partner, StoreError> {
+        let mac = self.mac("invitation", secret);
+        let mut writer = self.writer().await;
+        let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let invited = sqlx::query(INVITATION)
+            .bind(mac.as_slice())
+            .bind(now.as_micros())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let partner = partner_of(invited.as_ref().ok_or(StoreError::BadInvitation)?)?;
+        if partner.name != certificate.partner {
+            return Err(StoreError::BadInvitation);
+        }
+        sqlx::query("UPDATE invitations SET used = ?2 WHERE mac = ?1")
+            .bind(mac)
+            .bind(now.as_micros())
+            .execute(&mut *transaction)
+            .await?;
+        insert_certificate(&mut transaction, certificate, now).await?;
+        transaction.commit().await?;
+        Ok(partner)
+    }
+
+    async fn create_token(
+        &self,
+        partner: &str,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Secret, StoreError> {
+        let secret = Secret::random()?;
+        let mut writer = self.writer().await;
+        let insert = "INSERT INTO tokens (mac, partner, made, expires)
+                      SELECT ?1, name, ?3, ?4 FROM partners WHERE name = ?2 AND revoked IS NULL";
+        let done = sqlx::query(insert)
+            .bind(self.mac("token", secret.bytes()))
+            .bind(partner)
+            .bind(now.as_micros())
+            .bind(expires.map(Timestamp::as_micros))
+            .execute(&mut writer.connection)
+            .await?;
+        some_row(done.rows_affected(), partner)?;
+        Ok(secret)
+    }
+
+    async fn partner_by_token(
+        &self,
+        token: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Partner>, StoreError> {
+        let row = sqlx::query(
+            "SELECT p.name, p.role, p.added, p.revoked
+             FROM tokens t JOIN partners p ON p.name = t.partner
+             WHERE t.mac = ?1 AND t.revoked IS NULL AND p.revoked IS NULL
+               AND (t.expires IS NULL OR t.expires > ?2)",
+        )
+        .bind(self.mac("token", token))
+        .bind(now.as_micros())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(partner_of).transpose()
+    }
+
+    async fn revoke_tokens(&self, partner: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let update = "UPDATE tokens SET revoked = ?2 WHERE partner = ?1 AND revoked IS NULL
+                      AND (expires IS NULL OR expires > ?2)";
+        let mut writer = self.writer().await;
+        let query = sqlx::query(update).bind(partner).bind(now.as_micros());
+        Ok(query.execute(&mut writer.connection).await?.rows_affected())
+    }
+
+    async fn add_certificate(
+        &self,
+        certificate: &Certificate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        insert_certificate(&mut writer.connection, certificate, now).await
+    }
+
+    async fn partner_by_certificate(
+        &self,
+        serial: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Partner>, StoreError> {
+        let row = sqlx::query(
+            "SELECT p.name, p.role, p.added, p.revoked
+             FROM certificates c JOIN partners p ON p.name = c.partner
+             WHERE c.serial = ?1 AND c.revoked IS NULL AND p.revoked IS NULL AND c.not_after > ?2",
+        )
+        .bind(serial)
+        .bind(now.as_micros())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(partner_of).transpose()
+    }
+
+    async fn revoke_certificate(&self, serial: &[u8], now: Timestamp) -> Result<bool, StoreError> {
+        let update = "UPDATE certificates SET revoked = ?2 WHERE serial = ?1 AND revoked IS NULL";
+        let mut writer = self.writer().await;
+        let query = sqlx::query(update).bind(serial).bind(now.as_micros());
+        Ok(query.execute(&mut writer.connection).await?.rows_affected() > 0)
+    }
+
+    async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let query = sqlx::query("SELECT value FROM meta WHERE key = ?1");
+        let row = query.bind(hub_key(key)).fetch_optional(&self.readers).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    async fn meta_init(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let mut writer = self.writer().await;
+        meta_init(&mut writer.connection, &hub_key(key), value).await
+    }
+}
+
+impl SqliteStore {
+    /// What stands in the database for a secret; the purpose keeps a token from passing as an
+    /// invitation.
+    fn mac(&self, purpose: &str, secret: &[u8; 32]) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.token_key);
+        context.update(purpose.as_bytes());
+        context.update(&[0]);
+        context.update(secret);
+        context.sign().as_ref().to_vec()
+    }
+}
+
+/// Keeps a value unless there is one; the one that is kept.
+pub(super) async fn meta_init(
+    connection: &mut SqliteConnection,
+    key: &str,
+    value: &[u8],
+) -> Result<Vec<u8>, StoreError> {
+    let insert = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING";
+    sqlx::query(insert).bind(key).bind(value).execute(&mut *connection).await?;
+    let query = sqlx::query("SELECT value FROM meta WHERE key = ?1").bind(key);
+    Ok(query.fetch_one(connection).await?.try_get(0)?)
+}
+
+/// The hub's own keys cannot collide with the store's.
+fn hub_key(key: &str) -> String {
+    format!("hub/{key}")
+}
+
+const INVITATION: &str = "SELECT p.name, p.role, p.added, p.revoked
+    FROM invitations i JOIN partners p ON p.name = i.partner
+    WHERE i.mac = ?1 AND i.used IS NULL AND i.expires > ?2 AND p.revoked IS NULL";
+
+async fn insert_certificate(
+    connection: &mut SqliteConnection,
+    certificate: &Certificate,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let insert = "INSERT INTO certificates (serial, partner, made, not_after)
+                  SELECT ?1, name, ?3, ?4 FROM partners WHERE name = ?2 AND revoked IS NULL";
+    let done = sqlx::query(insert)
+        .bind(certificate.serial.as_slice())
+        .bind(certificate.partner.as_ref())
+        .bind(now.as_micros())
+        .bind(certificate.not_after.as_micros())
+        .execute(connection)
+        .await?;
+    some_row(done.rows_affected(), &certificate.partner)
+}
+
+fn some_row(rows: u64, partner: &str) -> Result<(), StoreError> {
+    if rows > 0 { Ok(()) } else { Err(StoreError::UnknownPartner(partner.into())) }
+}
+
+fn partner_of(row: &SqliteRow) -> Result<Partner, StoreError> {
+    let revoked: Option<i64> = row.try_get(3)?;
+    Ok(Partner {
+        name: Arc::from(row.try_get::<String, _>(0)?),
+        role: row.try_get(1)?,
+        added: Timestamp::from_micros(row.try_get(2)?),
+        revoked: revoked.map(Timestamp::from_micros),
+    })
+}

@@ -1,0 +1,34 @@
+//! The server of the exchange: it takes what partners share, makes it durable, and lets each
+//! partner read and follow what policy lets it see.
+//!
+//! Partners come over TLS with a certificate of the hub's own authority or an API token, and speak
+//! TAXII 2.1 ([`taxii`]) or the exchange's own few routes under `/exchange/v1/`. The operator's
+//! console is a page of its own on loopback. Shields are partners like any other: this crate knows
+//! nothing of how they enforce.
+#![forbid(unsafe_code)]
+
+mod admin;
+mod app;
+mod authn;
+mod body;
+mod clock;
+mod config;
+mod console;
+mod counters;
+mod enrol;
+mod error;
+mod ingest;
+mod push;
+mod reply;
+mod run;
+mod secrets;
+mod state;
+mod taxii2;
+mod tls;
+
+pub use admin::{Admin, INVITATION_LIFETIME};
+pub use config::{Config, Limits};
+pub use counters::Counters;
+pub use error::HubError;
+pub use run::{Handle, run};
+pub use tls::authority::PARTNER_LIFETIME;

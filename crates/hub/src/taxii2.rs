@@ -1,0 +1,150 @@
+//! TAXII 2.1: one API root, one collection, which holds what the asker may see.
+//!
+//! Every answer is a function of the asker's view and its request alone: an object that it may not
+//! see changes no byte of any page, count, header or cursor.
+
+mod read;
+mod status;
+
+pub(crate) use status::Statuses;
+
+use crate::app::Hub;
+use crate::authn::Caller;
+use crate::body::Body;
+use crate::reply::{Problem, taxii_json};
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use std::sync::Arc;
+use stix::StixId;
+use taxii::media;
+use taxii::message::{ApiRoot, Collection, Collections, Discovery};
+
+/// Path of the API root under the hub's address.
+const ROOT: &str = "/taxii2/api/";
+
+/// The routes; paths with and without their last slash answer alike, never by a redirect.
+pub(crate) fn routes() -> Router<Arc<Hub>> {
+    let both = |router: Router<Arc<Hub>>, path: &str, methods: axum::routing::MethodRouter<_>| {
+        let methods = methods.fallback(not_offered);
+        router.route(path, methods.clone()).route(path.trim_end_matches('/'), methods)
+    };
+    let mut router = Router::new();
+    router = both(router, "/taxii2/", get(discovery));
+    router = both(router, "/taxii2/api/", get(api_root));
+    router = both(router, "/taxii2/api/status/{id}/", get(status::get));
+    router = both(router, "/taxii2/api/collections/", get(collections));
+    router = both(router, "/taxii2/api/collections/{collection}/", get(collection));
+    let objects = get(read::objects).post(status::post);
+    router = both(router, "/taxii2/api/collections/{collection}/objects/", objects);
+    let object = "/taxii2/api/collections/{collection}/objects/{object}/";
+    router = both(router, object, get(read::object));
+    let versions = "/taxii2/api/collections/{collection}/objects/{object}/versions/";
+    router = both(router, versions, get(read::versions));
+    router = both(router, "/taxii2/api/collections/{collection}/manifest/", get(read::manifest));
+    router.layer(middleware::from_fn(acceptable_only))
+}
+
+/// TAXII 2.1 section 4.1.
+async fn discovery(State(hub): State<Arc<Hub>>, _: Caller, parts: Parts) -> Response {
+    let root = format!("https://{}{ROOT}", authority(&hub, &parts));
+    let message = Discovery {
+        title: format!("Shieldwall exchange: {}", hub.config.community),
+        description: Some("A voluntary exchange for cyber defence".to_owned()),
+        contact: None,
+        default: Some(root.clone()),
+        api_roots: vec![root],
+    };
+    taxii_json(StatusCode::OK, &message)
+}
+
+/// TAXII 2.1 section 4.2.
+async fn api_root(State(hub): State<Arc<Hub>>, _: Caller) -> Response {
+    let message = ApiRoot {
+        title: hub.config.community.clone(),
+        description: None,
+        versions: vec![media::TAXII.to_owned()],
+        max_content_length: u64::try_from(hub.config.limits.body_bytes_max).unwrap_or(u64::MAX),
+    };
+    taxii_json(StatusCode::OK, &message)
+}
+
+/// TAXII 2.1 section 5.1.
+async fn collections(State(hub): State<Arc<Hub>>, _: Caller) -> Response {
+    taxii_json(StatusCode::OK, &Collections { collections: vec![the_collection(&hub)] })
+}
+
+/// TAXII 2.1 section 5.2.
+async fn collection(
+    State(hub): State<Arc<Hub>>,
+    _: Caller,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    known_collection(&hub, &name)?;
+    Ok(taxii_json(StatusCode::OK, &the_collection(&hub)))
+}
+
+fn the_collection(hub: &Hub) -> Collection {
+    Collection {
+        id: collection_id(hub),
+        title: format!("{}: everything you may see", hub.config.community),
+        description: Some("What partners share with you, and what you share".to_owned()),
+        alias: Some(ALIAS.to_owned()),
+        can_read: true,
+        can_write: true,
+        media_types: vec![media::STIX.to_owned()],
+    }
+}
+
+/// The collection's readable name in URLs.
+const ALIAS: &str = "all";
+
+fn collection_id(hub: &Hub) -> String {
+    StixId::v5("x-collection", &hub.config.community).uuid().to_string()
+}
+
+fn known_collection(hub: &Hub, name: &str) -> Result<(), Problem> {
+    if name == ALIAS || name == collection_id(hub) { Ok(()) } else { Err(Problem::not_found()) }
+}
+
+/// The name under which the client reached this hub; what it sent goes back to it alone.
+fn authority(hub: &Hub, parts: &Parts) -> String {
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
+    let plain = |host: &&str| host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    host.filter(plain).map_or_else(|| hub.authority.clone(), str::to_owned)
+}
+
+/// 406 unless the client takes TAXII 2.1 (section 1.6.8).
+async fn acceptable_only(request: Request, next: Next) -> Response {
+    let accept = joined(request.headers(), &header::ACCEPT);
+    if media::accepts_taxii(accept.as_deref()) {
+        return next.run(request).await;
+    }
+    let mend = format!("send Accept: {}", media::TAXII);
+    Problem::client(StatusCode::NOT_ACCEPTABLE, "not acceptable", mend).into_response()
+}
+
+fn joined(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+    let values: Vec<&str> =
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+async fn not_offered(_: Caller, method: Method) -> Problem {
+    Problem::method_not_allowed(&method)
+}
+
+/// 415 unless the body is a TAXII 2.1 message.
+fn is_envelope(headers: &HeaderMap) -> Result<(), Problem> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if media::is_taxii(content_type) {
+        return Ok(());
+    }
+    let mend = format!("send Content-Type: {}", media::TAXII);
+    Err(Problem::client(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported media type", mend))
+}

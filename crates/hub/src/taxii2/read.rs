@@ -1,0 +1,207 @@
+//! Reading the collection: objects, one object, its versions, the manifest (TAXII 2.1 section 5).
+
+use super::{Caller, Hub, Problem, known_collection, taxii_json};
+use crate::reply::taxii_bytes;
+use axum::extract::{Path, Query as UrlQuery, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::response::Response;
+use exchange::{Filter, Log as _, Page, Position};
+use sharing::Audience;
+use std::sync::Arc;
+use stix::StixId;
+use taxii::cursor::{self, CursorError};
+use taxii::media;
+use taxii::message::{
+    HEADER_DATE_ADDED_FIRST, HEADER_DATE_ADDED_LAST, Listing, Manifest, ManifestRecord, envelope,
+};
+use taxii::query::{Query, VersionMatch};
+
+/// Objects of a page when the client asks for no number.
+const PAGE_DEFAULT: usize = 100;
+
+/// `GET objects/` (section 5.4).
+pub(super) async fn objects(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Path(collection): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let request = Request::read(&hub, &caller, &collection, &uri, "objects")?;
+    let page = request.page().await?;
+    Ok(request.envelope(&page))
+}
+
+/// `GET objects/{id}/` (section 5.6).
+pub(super) async fn object(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Path((collection, object)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let mut request = Request::read(&hub, &caller, &collection, &uri, "object")?;
+    request.only(&object)?;
+    let page = request.page().await?;
+    request.or_404(&page).await?;
+    Ok(request.envelope(&page))
+}
+
+/// `GET objects/{id}/versions/` (section 5.8).
+pub(super) async fn versions(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Path((collection, object)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let mut request = Request::read(&hub, &caller, &collection, &uri, "versions")?;
+    request.only(&object)?;
+    request.query.versions = vec![VersionMatch::All];
+    let page = request.page().await?;
+    request.or_404(&page).await?;
+    let next = request.next(&page);
+    let listing: Listing<ManifestRecord> = Listing {
+        more: next.is_some(),
+        next,
+        objects: vec![],
+        versions: page.entries.iter().map(|entry| entry.version).collect(),
+    };
+    Ok(dated(taxii_json(StatusCode::OK, &listing), &page))
+}
+
+/// `GET manifest/` (section 5.3).
+pub(super) async fn manifest(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Path(collection): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let request = Request::read(&hub, &caller, &collection, &uri, "manifest")?;
+    let page = request.page().await?;
+    let next = request.next(&page);
+    let record = |entry: &exchange::Entry| ManifestRecord {
+        id: entry.id.clone(),
+        date_added: entry.date_added,
+        version: entry.version,
+        media_type: media::STIX.to_owned(),
+    };
+    let manifest = Manifest {
+        more: next.is_some(),
+        next,
+        objects: page.entries.iter().map(record).collect(),
+        versions: vec![],
+    };
+    Ok(dated(taxii_json(StatusCode::OK, &manifest), &page))
+}
+
+/// A request for a page of the caller's view.
+struct Request<'a> {
+    hub: &'a Hub,
+    audience: Audience,
+    /// What cursors are bound to: the partner and the resource.
+    view: String,
+    query: Query,
+}
+
+impl<'a> Request<'a> {
+    fn read(
+        hub: &'a Hub,
+        caller: &Caller,
+        collection: &str,
+        uri: &Uri,
+        resource: &str,
+    ) -> Result<Self, Problem> {
+        known_collection(hub, collection)?;
+        let UrlQuery(pairs) = UrlQuery::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
+        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let query = Query::parse(pairs).map_err(|error| Problem::bad_request(error.to_string()))?;
+        let audience = Audience::Partner(Arc::clone(&caller.partner));
+        Ok(Self { hub, audience, view: format!("{resource}/{}", caller.partner), query })
+    }
+
+    /// Narrows the request to one object.
+    fn only(&mut self, id: &str) -> Result<(), Problem> {
+        let id = StixId::parse(id).map_err(|_| Problem::not_found())?;
+        self.query.ids = vec![id];
+        Ok(())
+    }
+
+    async fn page(&self) -> Result<Page, Problem> {
+        let most = self.hub.config.limits.page_max;
+        let limit = self.query.limit.unwrap_or(PAGE_DEFAULT).min(most).max(1);
+        let from = self.from().map_err(|error| Problem::bad_request(format!("next: {error}")))?;
+        let store = self.hub.exchange.store();
+        let page = store.page(&self.audience, from, limit, &self.filter()).await;
+        page.map_err(|error| Problem::ours(&error))
+    }
+
+    fn from(&self) -> Result<Position, CursorError> {
+        let Some(next) = &self.query.next else { return Ok(Position::default()) };
+        let epoch = self.hub.exchange.store().epoch();
+        let filters = self.query.filters();
+        let at = cursor::decode(next, &self.view, &filters, epoch, &self.hub.cursor_key)?;
+        Ok(Position { community: at.community, addressed: at.addressed })
+    }
+
+    /// The cursor of the page after this one, when there is one.
+    fn next(&self, page: &Page) -> Option<String> {
+        let at = taxii::Position {
+            community: page.next.community,
+            addressed: page.next.addressed,
+        };
+        let epoch = self.hub.exchange.store().epoch();
+        let filters = self.query.filters();
+        page.more.then(|| cursor::encode(at, &self.view, &filters, epoch, &self.hub.cursor_key))
+    }
+
+    fn envelope(&self, page: &Page) -> Response {
+        let objects = page.entries.iter().map(|entry| entry.raw.as_ref());
+        let bytes = envelope(objects, self.next(page).as_deref());
+        dated(taxii_bytes(StatusCode::OK, bytes), page)
+    }
+
+    /// 404 for an object that is not in the view at all; one that only the filters exclude gives
+    /// an empty page.
+    async fn or_404(&self, page: &Page) -> Result<(), Problem> {
+        if !page.entries.is_empty() {
+            return Ok(());
+        }
+        let ids = self.query.ids.clone();
+        let any = Filter { ids, versions: vec![exchange::VersionMatch::All], ..Filter::default() };
+        let store = self.hub.exchange.store();
+        let found = store.page(&self.audience, Position::default(), 1, &any).await;
+        let found = found.map_err(|error| Problem::ours(&error))?;
+        if found.entries.is_empty() { Err(Problem::not_found()) } else { Ok(()) }
+    }
+
+    fn filter(&self) -> Filter {
+        let version = |version: &VersionMatch| match *version {
+            VersionMatch::Last => exchange::VersionMatch::Last,
+            VersionMatch::First => exchange::VersionMatch::First,
+            VersionMatch::All => exchange::VersionMatch::All,
+            VersionMatch::At(at) => exchange::VersionMatch::At(at),
+        };
+        Filter {
+            added_after: self.query.added_after,
+            ids: self.query.ids.clone(),
+            kinds: self.query.kinds.clone(),
+            versions: self.query.versions.iter().map(version).collect(),
+            spec_versions: self.query.spec_versions.clone(),
+        }
+    }
+}
+
+/// Adds the `date_added` of the first and the last object of the page (section 1.6.5).
+fn dated(mut response: Response, page: &Page) -> Response {
+    let ends = [
+        (HEADER_DATE_ADDED_FIRST, page.entries.first()),
+        (HEADER_DATE_ADDED_LAST, page.entries.last()),
+    ];
+    for (name, entry) in ends {
+        let name = HeaderName::try_from(name);
+        let value = entry.map(|entry| HeaderValue::try_from(entry.date_added.fmt_micros()));
+        if let (Ok(name), Some(Ok(value))) = (name, value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,17 @@
+//! The hub as its partners and its operator meet it: over TLS, TAXII, push and the console.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod browser;
+mod console;
+mod follow;
+mod identity;
+mod support;
+mod taxii;
+mod taxii_client;

@@ -1,0 +1,174 @@
+//! Which protocol does a flow speak? Its first bytes tell, in either direction and on any port.
+
+use super::{AppLayer, Context, Next, PROTOCOLS, Probe, Protocol};
+use crate::flow::{Direction, Proto};
+
+/// Most first bytes of a direction that are looked at; what is not known by then is not known.
+pub(crate) const PROBE_BYTES_MAX: usize = 512;
+
+/// The application layer of one flow.
+#[derive(Debug)]
+pub(crate) enum App {
+    /// The first bytes are being looked at.
+    Detecting([First; 2]),
+    /// The protocol is known.
+    Parsing(Box<dyn AppLayer>),
+    /// Nothing of interest follows.
+    Over,
+}
+
+/// The first bytes of one direction.
+#[derive(Debug, Default)]
+pub(crate) struct First {
+    bytes: Vec<u8>,
+    /// Time of the packet that the first of them came with.
+    ts_ns: u64,
+    /// Bytes passed by after no protocol knew the first ones, or lost in gaps.
+    lost: u64,
+    /// No protocol knows these bytes.
+    foreign: bool,
+}
+
+impl App {
+    pub(crate) fn new() -> Self {
+        Self::Detecting(Default::default())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+
+    /// Bytes kept.
+    pub(crate) fn buffered(&self) -> usize {
+        match self {
+            Self::Detecting([a, b]) => a.bytes.len().saturating_add(b.bytes.len()),
+            Self::Parsing(parser) => parser.buffered(),
+            Self::Over => 0,
+        }
+    }
+
+    pub(crate) fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
+        match self {
+            Self::Detecting(firsts) => {
+                let first = firsts.get_mut(at(direction));
+                if let Some(protocol) = first.and_then(|first| first.look(cx, direction, data)) {
+                    self.start(cx, protocol);
+                } else if firsts.iter().all(|first| first.foreign) {
+                    *self = Self::Over;
+                }
+            }
+            Self::Parsing(parser) => {
+                let next = parser.data(cx, direction, data);
+                self.go_on(cx, direction, data, next);
+            }
+            Self::Over => {}
+        }
+    }
+
+    pub(crate) fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) {
+        match self {
+            Self::Detecting(firsts) => {
+                if let Some(first) = firsts.get_mut(at(direction)) {
+                    first.give_up(len);
+                }
+            }
+            Self::Parsing(parser) => {
+                let next = parser.gap(cx, direction, len);
+                self.go_on(cx, direction, &[], next);
+            }
+            Self::Over => {}
+        }
+    }
+
+    pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
+        if let Self::Parsing(parser) = self {
+            parser.end(cx);
+        }
+        *self = Self::Over;
+    }
+
+    fn go_on(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], next: Next) {
+        match next {
+            Next::More => {}
+            Next::Done => *self = Self::Over,
+            Next::Redetect(used) => {
+                *self = Self::new();
+                let rest = data.get(used..).unwrap_or_default();
+                if !rest.is_empty() {
+                    self.data(cx, direction, rest);
+                }
+            }
+        }
+    }
+
+    /// The protocol is known: its parser gets all that was kept, the client's bytes first.
+    fn start(&mut self, cx: &mut Context<'_, '_>, protocol: &'static Protocol) {
+        let parser = (protocol.start)(cx.flow.tuple.proto);
+        let Self::Detecting(firsts) = std::mem::replace(self, Self::Parsing(parser)) else {
+            return;
+        };
+        cx.flow.app = protocol.app;
+        let now_ns = cx.ts_ns;
+        for (first, direction) in firsts
+            .into_iter()
+            .zip([Direction::ToServer, Direction::ToClient])
+        {
+            if first.lost > 0 {
+                self.gap(cx, direction, first.lost);
+            } else if !first.bytes.is_empty() {
+                cx.ts_ns = first.ts_ns;
+                self.data(cx, direction, &first.bytes);
+                cx.ts_ns = now_ns;
+            }
+        }
+    }
+}
+
+impl First {
+    /// Looks at the next bytes; keeps them while a protocol is possible.
+    fn look(
+        &mut self,
+        cx: &Context<'_, '_>,
+        direction: Direction,
+        data: &[u8],
+    ) -> Option<&'static Protocol> {
+        if self.foreign {
+            self.lost = self
+                .lost
+                .saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+            return None;
+        }
+        if self.bytes.is_empty() {
+            self.ts_ns = cx.ts_ns;
+        }
+        self.bytes.extend_from_slice(data);
+        let proto = cx.flow.tuple.proto;
+        let mut unsure = false;
+        for protocol in PROTOCOLS {
+            match (protocol.probe)(proto, direction, &self.bytes) {
+                Probe::Certain => return Some(protocol),
+                Probe::Unsure => unsure = true,
+                Probe::No => {}
+            }
+        }
+        let more = unsure && self.bytes.len() < PROBE_BYTES_MAX && proto == Proto::Tcp;
+        if !more {
+            self.give_up(0);
+        }
+        None
+    }
+
+    fn give_up(&mut self, lost: u64) {
+        let kept = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
+        self.lost = self.lost.saturating_add(kept).saturating_add(lost);
+        self.bytes = Vec::new();
+        self.foreign = true;
+    }
+}
+
+fn at(direction: Direction) -> usize {
+    match direction {
+        Direction::ToServer => 0,
+        Direction::ToClient => 1,
+    }
+}

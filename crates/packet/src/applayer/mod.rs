@@ -1,0 +1,233 @@
+//! Application layer: streams and datagrams -> transactions.
+//!
+//! Which protocol a flow speaks is found from its first bytes, on any port ([`detection`]); from
+//! then on that protocol's parser gets the bytes in order. One folder per protocol.
+//!
+//! To add a protocol: a folder beside [`dns`] with a type that implements [`AppLayer`] and a
+//! `PROTOCOL`, one line in [`PROTOCOLS`], and a variant each in [`AppProto`] and [`Transaction`]
+//! (if it yields any). A test compares folders and table. [`socks`] is the smallest to start from.
+//!
+//! Rules for parsers: bytes are hostile; keep no more than [`Context::config`] allows and give the
+//! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
+//! [`Next::Done`] as soon as nothing of interest can follow, so that the sensor stops reassembling.
+
+pub(crate) mod detection;
+pub mod dns;
+pub mod http1;
+pub mod socks;
+pub mod tls;
+
+use std::fmt::Debug;
+
+use crate::flow::{Direction, Flow, Proto};
+use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
+
+/// The protocols, in the order in which they are asked: those that are surest of themselves first.
+pub const PROTOCOLS: &[&Protocol] = &[
+    &tls::PROTOCOL, //
+    &http1::PROTOCOL,
+    &dns::PROTOCOL,
+    &socks::PROTOCOL,
+];
+
+/// An application protocol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum AppProto {
+    /// Not known, or not known yet.
+    #[default]
+    Unknown,
+    /// DNS over UDP or TCP.
+    Dns,
+    /// HTTP/1.0 and HTTP/1.1.
+    Http,
+    /// SOCKS 4 and 5; what they carry is detected anew, so a flow keeps this only where the proxy
+    /// refuses.
+    Socks,
+    /// TLS 1.0 to 1.3, and SSL 3.0.
+    Tls,
+}
+
+impl AppProto {
+    /// Its name, as logged; `"unknown"` for [`AppProto::Unknown`].
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        PROTOCOLS
+            .iter()
+            .find(|known| known.app == self)
+            .map_or("unknown", |known| known.name)
+    }
+}
+
+/// What an application-layer parser yields; borrows from the parser.
+#[derive(Debug, Clone, Copy)]
+pub enum Transaction<'a> {
+    /// A DNS query or answer.
+    Dns(&'a dns::Message),
+    /// An HTTP request, or a request with its response.
+    Http(&'a http1::Transaction),
+    /// A TLS ClientHello.
+    Tls(&'a tls::Hello),
+}
+
+impl Transaction<'_> {
+    /// The protocol.
+    #[must_use]
+    pub fn app(&self) -> AppProto {
+        match self {
+            Self::Dns(_) => AppProto::Dns,
+            Self::Http(_) => AppProto::Http,
+            Self::Tls(_) => AppProto::Tls,
+        }
+    }
+
+    /// Time of the first packet that carried a part of it, nanoseconds since the Unix epoch.
+    #[must_use]
+    pub fn first_ts_ns(&self) -> u64 {
+        match self {
+            Self::Dns(message) => message.first_ts_ns,
+            Self::Http(transaction) => transaction.first_ts_ns,
+            Self::Tls(hello) => hello.first_ts_ns,
+        }
+    }
+}
+
+/// Bytes of a message and where they stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The bytes as sent.
+    pub bytes: &'a [u8],
+    /// Offset in the message: DNS message, HTTP head, TLS handshake message; bytes.
+    pub offset: u32,
+}
+
+/// One line of the table of protocols.
+#[derive(Debug)]
+pub struct Protocol {
+    /// Which.
+    pub app: AppProto,
+    /// Its name, as logged.
+    pub name: &'static str,
+    /// Looks at the first bytes of one direction (UDP: one datagram).
+    pub probe: fn(Proto, Direction, &[u8]) -> Probe,
+    /// Makes a parser for one flow.
+    pub start: fn(Proto) -> Box<dyn AppLayer>,
+}
+
+/// What a probe says of the first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// It is this protocol.
+    Certain,
+    /// It can be; more bytes will tell.
+    Unsure,
+    /// It is not.
+    No,
+}
+
+/// A parser of one protocol on one flow.
+pub trait AppLayer: Debug + Send {
+    /// Takes the next bytes of a direction (UDP: one datagram).
+    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next;
+
+    /// So many bytes of a direction are missing.
+    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next;
+
+    /// No more bytes will come: yields what is left.
+    fn end(&mut self, cx: &mut Context<'_, '_>);
+
+    /// Bytes kept.
+    fn buffered(&self) -> usize;
+}
+
+/// What a parser wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// More bytes.
+    More,
+    /// Nothing: no more transactions can follow.
+    Done,
+    /// Another protocol begins in both directions (HTTP CONNECT); here behind so many bytes of the
+    /// data just given.
+    Redetect(usize),
+}
+
+/// What a parser works with.
+pub struct Context<'a, 'out> {
+    /// Bounds.
+    pub config: &'a Config,
+    /// Time of the packet that the bytes came with, nanoseconds since the Unix epoch.
+    pub ts_ns: u64,
+    pub(crate) flow: &'a mut Flow,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) out: &'a mut Sink<'out>,
+}
+
+impl Context<'_, '_> {
+    /// The flow.
+    #[must_use]
+    pub fn flow(&self) -> &Flow {
+        self.flow
+    }
+
+    /// Yields a transaction.
+    pub fn transaction(&mut self, transaction: Transaction<'_>) {
+        self.counters.transactions = self.counters.transactions.saturating_add(1);
+        (self.out)(Event::Transaction(self.flow, &transaction));
+    }
+
+    /// Reports damage under a name such as `"http.request_line_too_long"`.
+    pub fn anomaly(&mut self, name: &'static str) {
+        let kind = AnomalyKind::AppLayer(self.flow.app, name);
+        (self.out)(Event::Anomaly(
+            Some(self.flow),
+            &Anomaly {
+                ts_ns: self.ts_ns,
+                kind,
+            },
+        ));
+    }
+
+    /// Counts a message given up for its size and reports it.
+    pub fn too_large(&mut self, name: &'static str) {
+        self.counters.heads_max_hit = self.counters.heads_max_hit.saturating_add(1);
+        self.anomaly(name);
+    }
+}
+
+impl Debug for Context<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("ts_ns", &self.ts_ns)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_folder_is_registered() {
+        let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/applayer");
+        let entries = std::fs::read_dir(here).unwrap().map(Result::unwrap);
+        let folders: Vec<String> = entries
+            .filter(|entry| entry.file_type().unwrap().is_dir())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(folders.len(), PROTOCOLS.len(), "{folders:?}");
+        for folder in folders {
+            // a number tells versions apart that share a name in logs
+            let name = folder.trim_end_matches(|last: char| last.is_ascii_digit());
+            assert!(
+                PROTOCOLS.iter().any(|known| known.name == name),
+                "{folder} is not in PROTOCOLS"
+            );
+        }
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(AppProto::Http.name(), "http");
+        assert_eq!(AppProto::Unknown.name(), "unknown");
+    }
+}

@@ -1,0 +1,185 @@
+//! A ClientHello and its fingerprints.
+
+use super::{ja3, ja4};
+use crate::applayer::Field;
+use crate::bytes::{Cursor, len32};
+
+/// A TLS ClientHello.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Time of its first packet, nanoseconds since the Unix epoch.
+    pub first_ts_ns: u64,
+    /// The highest version offered: of supported_versions, else [`Hello::legacy_version`]; 0x0304
+    /// is TLS 1.3.
+    pub version: u16,
+    /// The version field of the hello itself.
+    pub legacy_version: u16,
+    /// Cipher suites as sent, GREASE (RFC 8701) included.
+    pub ciphers: Vec<u16>,
+    /// Types of the extensions as sent, GREASE included.
+    pub extensions: Vec<u16>,
+    /// Supported groups (elliptic curves) as sent, GREASE included.
+    pub groups: Vec<u16>,
+    /// Formats of elliptic curve points as sent.
+    pub point_formats: Vec<u8>,
+    /// Signature algorithms as sent.
+    pub signature_algorithms: Vec<u16>,
+    /// Application protocols (ALPN) as sent.
+    pub alpn: Vec<Box<[u8]>>,
+    /// Encrypted ClientHello is offered: the server name is an outer one (draft-ietf-tls-esni).
+    pub ech: bool,
+    sni: Option<(Box<[u8]>, u32)>,
+    ja3: String,
+    ja3_hash: String,
+    ja4: String,
+}
+
+impl Hello {
+    /// Server name as sent.
+    #[must_use]
+    pub fn sni(&self) -> Option<&[u8]> {
+        self.sni.as_ref().map(|(name, _)| &**name)
+    }
+
+    /// Server name, and where it stands in the handshake message.
+    #[must_use]
+    pub fn sni_field(&self) -> Option<Field<'_>> {
+        self.sni.as_ref().map(|(name, offset)| Field {
+            bytes: name,
+            offset: *offset,
+        })
+    }
+
+    /// JA3 string (<https://github.com/salesforce/ja3>).
+    #[must_use]
+    pub fn ja3(&self) -> &str {
+        &self.ja3
+    }
+
+    /// MD5 of the JA3 string, hexadecimal.
+    #[must_use]
+    pub fn ja3_hash(&self) -> &str {
+        &self.ja3_hash
+    }
+
+    /// JA4 (<https://github.com/FoxIO-LLC/ja4/blob/main/technical_details/JA4.md>).
+    #[must_use]
+    pub fn ja4(&self) -> &str {
+        &self.ja4
+    }
+
+    /// Reads a handshake message with its header of four bytes; `None` when it is no whole
+    /// ClientHello.
+    pub(super) fn parse(message: &[u8], first_ts_ns: u64) -> Option<Self> {
+        let mut cursor = Cursor::new(message);
+        let announced = cursor.u32()? & 0x00ff_ffff;
+        if message.len().checked_sub(HANDSHAKE_HEADER) != usize::try_from(announced).ok() {
+            return None;
+        }
+        let legacy_version = cursor.u16()?;
+        cursor.take(RANDOM)?;
+        cursor.vec8()?;
+        let ciphers = words(cursor.vec16()?);
+        cursor.vec8()?;
+        let mut hello = Self {
+            first_ts_ns,
+            version: legacy_version,
+            legacy_version,
+            ciphers,
+            extensions: Vec::new(),
+            groups: Vec::new(),
+            point_formats: Vec::new(),
+            signature_algorithms: Vec::new(),
+            alpn: Vec::new(),
+            ech: false,
+            sni: None,
+            ja3: String::new(),
+            ja3_hash: String::new(),
+            ja4: String::new(),
+        };
+        // a hello may end before the extensions (RFC 5246 section 7.4.1.2)
+        if !cursor.is_empty() {
+            let extensions = cursor.vec16()?;
+            let start = cursor.position().checked_sub(extensions.len())?;
+            hello.read_extensions(extensions, start)?;
+        }
+        hello.ja3 = ja3::text(&hello);
+        hello.ja3_hash = ja3::hash(&hello.ja3);
+        hello.ja4 = ja4::fingerprint(&hello);
+        Some(hello)
+    }
+
+    fn read_extensions(&mut self, extensions: &[u8], start: usize) -> Option<()> {
+        let mut cursor = Cursor::new(extensions);
+        while !cursor.is_empty() {
+            let kind = cursor.u16()?;
+            let body = cursor.vec16()?;
+            let at = start
+                .checked_add(cursor.position())?
+                .checked_sub(body.len())?;
+            self.extensions.push(kind);
+            // an extension that is damaged inside counts as sent, without content
+            let _damaged = self.read_extension(kind, body, at).is_none();
+        }
+        Some(())
+    }
+
+    fn read_extension(&mut self, kind: u16, body: &[u8], at: usize) -> Option<()> {
+        let mut cursor = Cursor::new(body);
+        match kind {
+            0 => self.sni = server_name(body, at).or(self.sni.take()),
+            10 => self.groups = words(cursor.vec16()?),
+            11 => self.point_formats = cursor.vec8()?.to_vec(),
+            13 => self.signature_algorithms = words(cursor.vec16()?),
+            16 => {
+                let mut names = Cursor::new(cursor.vec16()?);
+                while !names.is_empty() {
+                    self.alpn.push(names.vec8()?.into());
+                }
+            }
+            43 => {
+                let offered = words(cursor.vec8()?);
+                let highest = offered
+                    .into_iter()
+                    .filter(|version| !is_grease(*version))
+                    .max();
+                self.version = highest.unwrap_or(self.version);
+            }
+            0xfe0d => self.ech = true,
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+/// The first host name of the list (RFC 6066 section 3), and where it stands.
+fn server_name(body: &[u8], at: usize) -> Option<(Box<[u8]>, u32)> {
+    let mut cursor = Cursor::new(body);
+    cursor.u16()?;
+    while let Some(kind) = cursor.u8() {
+        let name = cursor.vec16()?;
+        if kind == 0 {
+            let start = at.checked_add(cursor.position())?.checked_sub(name.len())?;
+            return Some((name.into(), len32(start)));
+        }
+    }
+    None
+}
+
+/// RFC 8701: values that clients send to see whether servers ignore what they do not know.
+pub(super) fn is_grease(value: u16) -> bool {
+    let [high, low] = value.to_be_bytes();
+    high == low && high & 0x0f == 0x0a
+}
+
+fn words(bytes: &[u8]) -> Vec<u16> {
+    bytes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|pair| u16::from_be_bytes(*pair))
+        .collect()
+}
+
+const HANDSHAKE_HEADER: usize = 4;
+const RANDOM: usize = 32;

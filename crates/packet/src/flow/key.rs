@@ -1,0 +1,94 @@
+//! The name of a flow: the same for both directions.
+
+use std::net::IpAddr;
+
+use super::hash::sip13;
+use super::{FiveTuple, Proto};
+use crate::decode::Vlans;
+
+/// Words of a key.
+const WORDS: usize = 6;
+
+/// Addresses, ports, protocol and VLAN tags with the lower end first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key([u64; WORDS]);
+
+impl Key {
+    pub(crate) fn new(tuple: &FiveTuple, vlans: &Vlans) -> Self {
+        let (one, other) = ((tuple.src, tuple.src_port), (tuple.dst, tuple.dst_port));
+        let (low, high) = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        let [a, b] = address_words(low.0);
+        let [c, d] = address_words(high.0);
+        let ports = u64::from(low.1) << 48 | u64::from(high.1) << 32;
+        let tags = vlans
+            .ids()
+            .iter()
+            .fold(0, |tags, id| tags << 12 | u64::from(*id) | 1 << 36);
+        Self([a, b, c, d, ports | proto_word(tuple.proto, low.0), tags])
+    }
+
+    pub(crate) fn hash(&self, seed: [u64; 2]) -> u64 {
+        sip13(seed, &self.0)
+    }
+}
+
+/// The protocol number, and whether the addresses are IPv4: 192.0.2.1 and ::ffff:192.0.2.1 are two
+/// hosts here.
+fn proto_word(proto: Proto, address: IpAddr) -> u64 {
+    u64::from(proto.number()) | u64::from(address.is_ipv4()) << 8
+}
+
+fn address_words(address: IpAddr) -> [u64; 2] {
+    match address {
+        IpAddr::V4(v4) => [0, u64::from(v4.to_bits())],
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, e, f, g, h] = v6.segments();
+            [join([a, b, c, d]), join([e, f, g, h])]
+        }
+    }
+}
+
+fn join(parts: [u16; 4]) -> u64 {
+    parts
+        .iter()
+        .fold(0, |word, part| word << 16 | u64::from(*part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_have_one_key_and_others_have_another() {
+        let tuple = FiveTuple {
+            src: "192.0.2.1".parse().unwrap(),
+            src_port: 40000,
+            dst: "198.51.100.2".parse().unwrap(),
+            dst_port: 443,
+            proto: Proto::Tcp,
+        };
+        let vlans = Vlans::default();
+        let key = Key::new(&tuple, &vlans);
+        assert_eq!(key, Key::new(&tuple.reversed(), &vlans));
+        assert_ne!(
+            key,
+            Key::new(
+                &FiveTuple {
+                    proto: Proto::Udp,
+                    ..tuple
+                },
+                &vlans
+            )
+        );
+        let swapped_ports = FiveTuple {
+            src_port: 443,
+            dst_port: 40000,
+            ..tuple
+        };
+        assert_ne!(key, Key::new(&swapped_ports, &vlans));
+    }
+}

@@ -1,0 +1,322 @@
+//! TCP per flow: the handshake, what each side has proven, and which segments count (RFC 9293
+//! section 3.10).
+//!
+//! *Proven* means: this side acknowledged a sequence number that the other side really sent in our
+//! sight, and the segment that did so lay in the window. One who forges the source address cannot
+//! know that number. What is not in the window or acknowledges what was never sent changes nothing
+//! here: neither state nor proof nor stream. Two different SYN/ACKs to one SYN mean that somebody
+//! forges; such a flow proves nothing any more.
+
+mod side;
+
+use side::{Place, Side, place};
+
+pub(crate) use side::is_after;
+
+use super::{Direction, Flow, FlowState};
+use crate::decode::Tcp;
+use crate::sensor::{EndReason, Outcome, StreamTrouble};
+
+/// What a segment means for its flow.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The handshake was answered.
+    pub(crate) outcome: Option<Outcome>,
+    /// The client is proven by this segment.
+    pub(crate) client_proven: bool,
+    /// The segment's payload belongs to the stream.
+    pub(crate) accepted: bool,
+    /// The segment's acknowledgement holds.
+    pub(crate) ack_valid: bool,
+    /// A valid RST.
+    pub(crate) reset: bool,
+    /// A SYN on a closed flow: a new connection on the same ports.
+    pub(crate) restart: bool,
+    /// Something was out of order.
+    pub(crate) trouble: Option<StreamTrouble>,
+}
+
+impl Step {
+    /// Whether the segment changed anything.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.accepted || self.ack_valid || self.reset
+    }
+
+    fn trouble(trouble: StreamTrouble) -> Self {
+        Self {
+            trouble: Some(trouble),
+            ..Self::default()
+        }
+    }
+}
+
+/// Both sides of a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tracker {
+    client: Side,
+    server: Side,
+    /// ISN of a second, different SYN that came before any SYN/ACK.
+    other_isn: u32,
+}
+
+impl Tracker {
+    /// Follows one segment of `flow` and updates the flow's state and proofs.
+    pub(crate) fn segment(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
+        let step = match (tcp.flags.rst(), tcp.flags.syn(), tcp.flags.ack()) {
+            (true, _, _) => self.rst(flow, direction, tcp),
+            (false, true, false) => self.syn(flow, direction, tcp),
+            (false, true, true) => self.syn_ack(flow, direction, tcp),
+            (false, false, _) => self.data(flow, direction, tcp),
+        };
+        if self.has_conflict() {
+            (flow.client_proven, flow.server_proven) = (false, false);
+        }
+        step
+    }
+
+    /// Sequence number of the first byte of the direction's stream, where the handshake told it.
+    pub(crate) fn stream_start(&self, direction: Direction) -> Option<u32> {
+        let sender = self.sender(direction);
+        sender.is(Side::ISN).then(|| sender.base.wrapping_add(1))
+    }
+
+    /// Sequence number behind the last byte that the direction's sender has sent.
+    pub(crate) fn stream_end(&self, direction: Direction) -> u32 {
+        let sender = self.sender(direction);
+        self.without_fin(direction, sender.next)
+    }
+
+    /// `ack` of the direction's bytes, without the number that its sender's FIN takes.
+    pub(crate) fn without_fin(&self, direction: Direction, ack: u32) -> u32 {
+        let sender = self.sender(direction);
+        let covers_fin = sender.is(Side::FIN) && ack == sender.next;
+        ack.wrapping_sub(u32::from(covers_fin))
+    }
+
+    /// Whether nothing at all came in answer to a SYN.
+    pub(crate) fn is_unanswered(&self, flow: &Flow) -> bool {
+        flow.state == FlowState::New && self.client.is(Side::ISN) && !self.server.is(Side::SEEN)
+    }
+
+    /// Why a closed connection closed.
+    pub(crate) fn close_reason(&self) -> EndReason {
+        if self.client.is(Side::FIN) && self.server.is(Side::FIN) {
+            EndReason::Fin
+        } else {
+            EndReason::Reset
+        }
+    }
+
+    fn syn(&mut self, flow: &Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
+        if flow.state == FlowState::Closed {
+            return Step {
+                restart: true,
+                ..Step::default()
+            };
+        }
+        let answered = self.sender(direction.reversed()).is(Side::SEEN);
+        let sender = self.sender_mut(direction);
+        if !sender.is(Side::SEEN) {
+            sender.start(tcp);
+            return Step {
+                accepted: true,
+                ..Step::default()
+            };
+        }
+        if sender.base == tcp.seq && sender.is(Side::ISN) {
+            return Step {
+                accepted: true,
+                ..Step::default()
+            };
+        }
+        if flow.state == FlowState::New && direction == Direction::ToServer && !answered {
+            sender.mark(Side::OTHER_ISN);
+            self.other_isn = tcp.seq;
+        }
+        Step::trouble(StreamTrouble::SynResentDifferentSeq)
+    }
+
+    fn syn_ack(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
+        if !self.accept_syn_ack_number(direction, tcp.ack) {
+            return Step::trouble(StreamTrouble::SynAckWrongAck);
+        }
+        let (sender, receiver) = self.pair(direction);
+        if sender.is(Side::ISN) {
+            if sender.base == tcp.seq {
+                return Step {
+                    ack_valid: true,
+                    ..Step::default()
+                };
+            }
+            if flow.state != FlowState::Closed {
+                sender.mark(Side::CONFLICT);
+            }
+            return Step::trouble(StreamTrouble::SynAckResentDifferentSeq);
+        }
+        if sender.is(Side::SEEN) {
+            return Step::trouble(StreamTrouble::SynAckLate);
+        }
+        sender.start(tcp);
+        sender.acknowledge(tcp.ack);
+        if receiver.is(Side::ISN) {
+            flow.server_proven = true;
+        } else {
+            receiver.take_up(tcp.ack);
+        }
+        let outcome = (direction == Direction::ToClient).then_some(Outcome::Accepted);
+        Step {
+            outcome,
+            accepted: true,
+            ack_valid: true,
+            ..Step::default()
+        }
+    }
+
+    /// Whether a SYN/ACK acknowledges a SYN that was seen (with TCP Fast Open, its data too); if it
+    /// is the second of two different SYNs, that one counts from here on.
+    fn accept_syn_ack_number(&mut self, direction: Direction, ack: u32) -> bool {
+        let other_isn = self.other_isn;
+        let (sender, receiver) = self.pair(direction);
+        if !receiver.is(Side::SEEN) {
+            return true;
+        }
+        if !receiver.is(Side::ISN) {
+            return ack == receiver.next || ack == receiver.base;
+        }
+        let answered = sender.is(Side::SEEN);
+        if receiver.is(Side::OTHER_ISN) && !answered && ack == other_isn.wrapping_add(1) {
+            (receiver.base, receiver.next) = (other_isn, ack);
+            return true;
+        }
+        let acknowledged = ack.wrapping_sub(receiver.base);
+        (1..=receiver.next.wrapping_sub(receiver.base)).contains(&acknowledged)
+    }
+
+    fn data(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
+        let (sender, receiver) = self.pair(direction);
+        if !sender.is(Side::SEEN) {
+            // no answer to the SYN in our sight: the peer of an older connection, or a forger
+            if receiver.is(Side::ISN) && !(tcp.flags.ack() && receiver.proves(tcp.ack)) {
+                return Step::trouble(StreamTrouble::AckOfUnsentData);
+            }
+            sender.take_up(tcp.seq);
+        }
+        let place = place(sender, receiver, tcp.seq);
+        if place == Place::Outside {
+            return Step::trouble(StreamTrouble::OutOfWindow);
+        }
+        // the numbers count even where the payload does not: else a lost packet would lock both
+        // sides out for good
+        sender.send(tcp);
+        let mut step = judge_ack(receiver, tcp);
+        if step.ack_valid {
+            let proof = place == Place::Window && receiver.proves(tcp.ack);
+            sender.acknowledge(tcp.ack);
+            self.advance(flow, direction, proof, &mut step);
+        }
+        self.close_after_both_fins(flow);
+        step
+    }
+
+    /// Applies a valid acknowledgement to the flow.
+    fn advance(&self, flow: &mut Flow, direction: Direction, proof: bool, step: &mut Step) {
+        let both_seen = self.client.is(Side::SEEN) && self.server.is(Side::SEEN);
+        if flow.state == FlowState::New && both_seen && (proof || flow.midstream) {
+            flow.state = FlowState::Established;
+        }
+        if !proof || self.has_conflict() {
+            return;
+        }
+        match direction {
+            Direction::ToServer => {
+                step.client_proven = !flow.client_proven;
+                flow.client_proven = true;
+            }
+            Direction::ToClient => flow.server_proven = true,
+        }
+    }
+
+    fn close_after_both_fins(&self, flow: &mut Flow) {
+        if self.client.is(Side::FIN) && self.server.is(Side::FIN) {
+            flow.state = FlowState::Closed;
+        }
+    }
+
+    /// RFC 9293 section 3.10.7 with RFC 5961 section 3.2: a RST counts when it has exactly the
+    /// sequence number that the receiver expects next; in answer to a SYN, when it acknowledges
+    /// that SYN.
+    fn rst(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
+        let other_isn = self.other_isn;
+        let (sender, receiver) = self.pair(direction);
+        let answers_syn = !sender.is(Side::SEEN)
+            && receiver.is(Side::ISN)
+            && tcp.flags.ack()
+            && (receiver.sent_exactly(tcp.ack)
+                || receiver.is(Side::OTHER_ISN) && tcp.ack == other_isn.wrapping_add(1));
+        let expected = sender.is(Side::SEEN) && tcp.seq == sender.next
+            || receiver.is(Side::ACKED) && tcp.seq == receiver.ack;
+        if !answers_syn && !expected {
+            return Step::trouble(StreamTrouble::RstInvalid);
+        }
+        let refused =
+            answers_syn && direction == Direction::ToClient && flow.state == FlowState::New;
+        flow.state = FlowState::Closed;
+        Step {
+            outcome: refused.then_some(Outcome::Refused),
+            reset: true,
+            ..Step::default()
+        }
+    }
+
+    fn has_conflict(&self) -> bool {
+        self.client.is(Side::CONFLICT) || self.server.is(Side::CONFLICT)
+    }
+
+    fn sender(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::ToServer => &self.client,
+            Direction::ToClient => &self.server,
+        }
+    }
+
+    fn sender_mut(&mut self, direction: Direction) -> &mut Side {
+        self.pair(direction).0
+    }
+
+    /// Sender and receiver.
+    fn pair(&mut self, direction: Direction) -> (&mut Side, &mut Side) {
+        match direction {
+            Direction::ToServer => (&mut self.client, &mut self.server),
+            Direction::ToClient => (&mut self.server, &mut self.client),
+        }
+    }
+}
+
+/// RFC 9293 section 3.10.7.4, fifth check: a host drops a segment that acknowledges nothing, or
+/// what it did not send. Midstream nobody knows what it sent before.
+fn judge_ack(receiver: &Side, tcp: &Tcp<'_>) -> Step {
+    if !receiver.is(Side::SEEN) {
+        return Step {
+            accepted: true,
+            ..Step::default()
+        };
+    }
+    if !tcp.flags.ack() {
+        return Step::trouble(StreamTrouble::AckMissing);
+    }
+    if receiver.has_sent_up_to(tcp.ack) {
+        return Step {
+            accepted: true,
+            ack_valid: true,
+            ..Step::default()
+        };
+    }
+    let accepted = !receiver.is(Side::ISN);
+    Step {
+        accepted,
+        ..Step::trouble(StreamTrouble::AckOfUnsentData)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! One side of a connection as a sender: what it sent, what it acknowledged, what that proves.
+
+use crate::decode::Tcp;
+
+/// What is known of one side as a sender.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Side {
+    /// Its initial sequence number if `ISN`, else the first sequence number seen of it.
+    pub(super) base: u32,
+    /// The highest sequence number it sent, plus one.
+    pub(super) next: u32,
+    /// The highest valid acknowledgement it sent.
+    pub(super) ack: u32,
+    window: u16,
+    wscale: u8,
+    marks: u8,
+}
+
+impl Side {
+    /// A packet of it was seen, or its peer told its sequence number.
+    pub(super) const SEEN: u8 = 1;
+    /// `base` is its initial sequence number, from its own SYN.
+    pub(super) const ISN: u8 = 2;
+    /// `ack` is set.
+    pub(super) const ACKED: u8 = 4;
+    /// It sent a FIN.
+    pub(super) const FIN: u8 = 8;
+    /// It sent a second SYN with another number.
+    pub(super) const OTHER_ISN: u8 = 16;
+    /// It sent two SYN/ACKs with different numbers.
+    pub(super) const CONFLICT: u8 = 32;
+
+    pub(super) fn is(&self, mark: u8) -> bool {
+        self.marks & mark != 0
+    }
+
+    pub(super) fn mark(&mut self, mark: u8) {
+        self.marks |= mark;
+    }
+
+    /// Its SYN.
+    pub(super) fn start(&mut self, tcp: &Tcp<'_>) {
+        self.base = tcp.seq;
+        self.next = tcp.seq.wrapping_add(tcp.seq_len());
+        self.window = tcp.window;
+        // RFC 7323 section 2.3: a shift above 14 counts as 14
+        self.wscale = tcp.options().wscale.unwrap_or(0).min(14);
+        self.mark(Self::SEEN | Self::ISN);
+    }
+
+    /// First sight of it midstream.
+    pub(super) fn take_up(&mut self, seq: u32) {
+        (self.base, self.next) = (seq, seq);
+        self.wscale = 14;
+        self.mark(Self::SEEN);
+    }
+
+    pub(super) fn send(&mut self, tcp: &Tcp<'_>) {
+        let end = tcp.seq.wrapping_add(tcp.seq_len());
+        if is_after(end, self.next) {
+            self.next = end;
+        }
+        self.window = tcp.window;
+        if tcp.flags.fin() {
+            self.mark(Self::FIN);
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, ack: u32) {
+        if !self.is(Self::ACKED) || is_after(ack, self.ack) {
+            self.ack = ack;
+            self.mark(Self::ACKED);
+        }
+    }
+
+    pub(super) fn has_sent_up_to(&self, ack: u32) -> bool {
+        !is_after(ack, self.next)
+    }
+
+    /// Whether `ack` is the number right behind its SYN or, with TCP Fast Open, behind the SYN's
+    /// data.
+    pub(super) fn sent_exactly(&self, ack: u32) -> bool {
+        ack == self.base.wrapping_add(1) || ack == self.next
+    }
+
+    /// Whether to know `ack` one must have received what it sent: the number lies behind its ISN,
+    /// or behind its first byte in our sight, and no further back than [`PROOF_SPAN_MAX`], which
+    /// bounds what a guess can hit.
+    pub(super) fn proves(&self, ack: u32) -> bool {
+        let back = self.next.wrapping_sub(ack);
+        back <= PROOF_SPAN_MAX && is_after(ack, self.base) && !is_after(ack, self.next)
+    }
+
+    pub(super) fn window_bytes(&self) -> u32 {
+        (u32::from(self.window) << self.wscale).max(WINDOW_MIN)
+    }
+}
+
+/// Where a segment lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In what the receiver waits for.
+    Window,
+    /// Before it: an old duplicate.
+    Behind,
+    Outside,
+}
+
+/// Where a segment of `sender` that begins at `seq` lies.
+pub(super) fn place(sender: &Side, receiver: &Side, seq: u32) -> Place {
+    let (from, ahead_max) = if receiver.is(Side::ACKED) {
+        (receiver.ack, receiver.window_bytes())
+    } else if receiver.is(Side::SEEN) {
+        (sender.base, WINDOW_MIN)
+    } else {
+        // only one direction passes by here: nobody says how far the receiver is
+        (sender.next, ONE_WAY_WINDOW)
+    };
+    let ahead = seq.wrapping_sub(from);
+    if ahead <= ahead_max {
+        Place::Window
+    } else if from.wrapping_sub(seq) <= BEHIND_MAX {
+        Place::Behind
+    } else {
+        Place::Outside
+    }
+}
+
+/// Serial number arithmetic (RFC 1982): `a` is after `b`.
+pub(crate) fn is_after(a: u32, b: u32) -> bool {
+    a != b && a.wrapping_sub(b) < 1 << 31
+}
+
+/// A window is taken to be at least this large, bytes: captures lose acknowledgements.
+const WINDOW_MIN: u32 = 1 << 20;
+/// How far ahead a segment may be when the other direction is not seen, bytes.
+const ONE_WAY_WINDOW: u32 = 1 << 28;
+/// How old a duplicate may be, bytes.
+const BEHIND_MAX: u32 = 1 << 30;
+/// How far behind the newest byte an acknowledgement may be to prove anything, bytes: a blind guess
+/// hits with probability 2^-12 at most.
+const PROOF_SPAN_MAX: u32 = 1 << 20;

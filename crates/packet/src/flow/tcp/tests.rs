@@ -1,0 +1,327 @@
+//! Handshakes, honest and not. Sequence numbers start close to the wrap.
+
+use super::*;
+use crate::applayer::AppProto;
+use crate::decode::{TcpFlags, Vlans};
+use crate::flow::{Counts, FiveTuple, FlowId, Proto};
+
+const CLIENT: u32 = 0xffff_fffe;
+const SERVER: u32 = 0xffff_fff0;
+
+#[test]
+fn a_handshake_proves_both_sides() {
+    let mut line = Line::new();
+    assert!(line.client(SYN, CLIENT, 0, 0).accepted);
+    let step = line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
+    assert_eq!(step.outcome, Some(Outcome::Accepted));
+    assert!(line.flow.server_proven && !line.flow.client_proven);
+    assert_eq!(line.flow.state, FlowState::New);
+    let step = line.client(ACK, CLIENT + 1, SERVER + 1, 0);
+    assert!(step.client_proven && line.flow.client_proven);
+    assert_eq!(line.flow.state, FlowState::Established);
+    let again = line.client(ACK, CLIENT + 1, SERVER + 1, 0);
+    assert!(!again.client_proven, "proven once");
+    assert_eq!(
+        line.tracker.stream_start(Direction::ToServer),
+        Some(CLIENT + 1)
+    );
+}
+
+#[test]
+fn a_wrong_acknowledgement_proves_nothing() {
+    for ack in [
+        SERVER,
+        SERVER + 2,
+        0,
+        SERVER - 70_000,
+        SERVER.wrapping_add(1 << 31),
+    ] {
+        let mut line = Line::answered();
+        let step = line.client(ACK, CLIENT + 1, ack, 0);
+        assert!(!step.client_proven && !line.flow.client_proven, "{ack:#x}");
+        assert_eq!(line.flow.state, FlowState::New, "{ack:#x}");
+    }
+}
+
+#[test]
+fn a_wrong_sequence_number_proves_nothing() {
+    for seq in [
+        CLIENT.wrapping_add(1 << 21),
+        CLIENT - 500,
+        CLIENT.wrapping_add(1 << 31),
+    ] {
+        let mut line = Line::answered();
+        line.client(ACK, seq, SERVER + 1, 0);
+        assert!(!line.flow.client_proven, "{seq:#x}");
+    }
+}
+
+#[test]
+fn data_that_acknowledges_what_was_not_sent_is_not_accepted() {
+    let mut line = Line::established();
+    let step = line.client(ACK, CLIENT + 1, SERVER.wrapping_add(900), 10);
+    assert!(!step.accepted);
+    assert_eq!(step.trouble, Some(StreamTrouble::AckOfUnsentData));
+    let step = line.client(0, CLIENT + 1, 0, 10);
+    assert_eq!(
+        (step.accepted, step.trouble),
+        (false, Some(StreamTrouble::AckMissing))
+    );
+    assert!(line.client(ACK, CLIENT + 1, SERVER + 1, 10).accepted);
+}
+
+#[test]
+fn numbers_run_on_past_a_packet_that_was_not_captured() {
+    let mut line = Line::established();
+    // the server's first 900 bytes were lost to us
+    assert!(
+        !line
+            .client(ACK, CLIENT + 1, SERVER.wrapping_add(901), 10)
+            .accepted
+    );
+    assert!(
+        line.server(ACK, SERVER.wrapping_add(901), CLIENT.wrapping_add(11), 10)
+            .accepted
+    );
+    assert!(
+        line.client(ACK, CLIENT.wrapping_add(11), SERVER.wrapping_add(911), 10)
+            .accepted
+    );
+}
+
+#[test]
+fn two_different_answers_to_one_syn_unprove() {
+    let mut line = Line::new();
+    line.client(SYN, CLIENT, 0, 0);
+    line.server(SYN | ACK, 77, CLIENT + 1, 0);
+    line.client(ACK, CLIENT + 1, 78, 0);
+    assert!(
+        line.flow.client_proven,
+        "so it looks as long as the true server is silent"
+    );
+    let step = line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
+    assert_eq!(step.trouble, Some(StreamTrouble::SynAckResentDifferentSeq));
+    assert!(!line.flow.client_proven && !line.flow.server_proven);
+    line.client(ACK, CLIENT + 1, 78, 0);
+    line.client(ACK, CLIENT + 1, SERVER + 1, 0);
+    assert!(!line.flow.client_proven, "and never again");
+}
+
+#[test]
+fn a_syn_ack_must_answer_the_syn() {
+    let mut line = Line::new();
+    line.client(SYN, CLIENT, 0, 0);
+    let step = line.server(SYN | ACK, SERVER, CLIENT.wrapping_add(2), 0);
+    assert_eq!(
+        (step.outcome, step.trouble),
+        (None, Some(StreamTrouble::SynAckWrongAck))
+    );
+    line.client(ACK, CLIENT + 1, SERVER + 1, 0);
+    assert!(!line.flow.client_proven);
+}
+
+#[test]
+fn the_answer_chooses_between_two_syns() {
+    for isn in [CLIENT, 5000] {
+        let mut line = Line::new();
+        line.client(SYN, CLIENT, 0, 0);
+        let step = line.client(SYN, 5000, 0, 0);
+        assert_eq!(step.trouble, Some(StreamTrouble::SynResentDifferentSeq));
+        let step = line.server(SYN | ACK, SERVER, isn.wrapping_add(1), 0);
+        assert_eq!(step.outcome, Some(Outcome::Accepted));
+        assert!(
+            line.client(ACK, isn.wrapping_add(1), SERVER + 1, 0)
+                .client_proven
+        );
+        assert_eq!(
+            line.tracker.stream_start(Direction::ToServer),
+            Some(isn.wrapping_add(1))
+        );
+    }
+}
+
+#[test]
+fn refused_only_by_a_rst_that_knows_the_syn() {
+    let mut line = Line::new();
+    line.client(SYN, CLIENT, 0, 0);
+    let step = line.server(RST | ACK, 0, CLIENT.wrapping_add(5), 0);
+    assert_eq!(
+        (step.outcome, step.trouble),
+        (None, Some(StreamTrouble::RstInvalid))
+    );
+    assert_eq!(
+        line.server(RST, 0, 0, 0).trouble,
+        Some(StreamTrouble::RstInvalid)
+    );
+    assert_eq!(line.flow.state, FlowState::New);
+    let step = line.server(RST | ACK, 0, CLIENT + 1, 0);
+    assert_eq!((step.outcome, step.reset), (Some(Outcome::Refused), true));
+    assert_eq!(line.flow.state, FlowState::Closed);
+    assert_eq!(line.tracker.close_reason(), EndReason::Reset);
+    assert!(line.client(SYN, 9, 0, 0).restart);
+}
+
+#[test]
+fn a_rst_out_of_place_closes_nothing() {
+    let mut line = Line::established();
+    for seq in [SERVER, SERVER + 2, SERVER.wrapping_add(1 << 20), 0] {
+        let step = line.server(RST, seq, 0, 0);
+        assert_eq!(step.trouble, Some(StreamTrouble::RstInvalid), "{seq:#x}");
+        assert_eq!(line.flow.state, FlowState::Established);
+    }
+    assert!(line.server(RST, SERVER + 1, 0, 0).reset);
+    assert_eq!(line.flow.state, FlowState::Closed);
+}
+
+#[test]
+fn midstream_proof_needs_data_in_our_sight() {
+    let mut line = Line::new();
+    line.flow.midstream = true;
+    line.client(ACK, 1000, 700, 10);
+    line.client(ACK, 1010, 700, 10);
+    assert!(!line.flow.client_proven);
+    line.server(ACK, 700, 1020, 100);
+    assert!(
+        line.flow.server_proven,
+        "it acknowledged what the client sent in our sight"
+    );
+    line.client(ACK, 1020, 700, 0);
+    assert!(
+        !line.flow.client_proven,
+        "that was known before the server spoke"
+    );
+    line.client(ACK, 1020, 801, 0);
+    assert!(!line.flow.client_proven, "nobody sent that much");
+    assert!(line.client(ACK, 1020, 750, 0).client_proven);
+    assert_eq!(line.flow.state, FlowState::Established);
+}
+
+#[test]
+fn a_stranger_does_not_pass_for_the_server() {
+    let mut line = Line::new();
+    line.client(SYN, CLIENT, 0, 0);
+    let step = line.server(ACK, 4711, CLIENT - 9, 0);
+    assert_eq!(step.trouble, Some(StreamTrouble::AckOfUnsentData));
+    let step = line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
+    assert_eq!(step.outcome, Some(Outcome::Accepted));
+    assert!(line.client(ACK, CLIENT + 1, SERVER + 1, 0).client_proven);
+}
+
+#[test]
+fn silence_is_told_from_answers() {
+    let mut line = Line::new();
+    line.client(SYN, CLIENT, 0, 0);
+    line.client(SYN, CLIENT, 0, 0);
+    assert!(line.tracker.is_unanswered(&line.flow));
+    line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
+    assert!(!line.tracker.is_unanswered(&line.flow));
+}
+
+#[test]
+fn fins_close() {
+    let mut line = Line::established();
+    line.client(FIN | ACK, CLIENT + 1, SERVER + 1, 0);
+    assert_eq!(line.flow.state, FlowState::Established);
+    line.server(FIN | ACK, SERVER + 1, CLIENT.wrapping_add(2), 0);
+    assert_eq!(line.flow.state, FlowState::Closed);
+    assert_eq!(line.tracker.close_reason(), EndReason::Fin);
+    let end = CLIENT.wrapping_add(2);
+    assert_eq!(
+        line.tracker.without_fin(Direction::ToServer, end),
+        end.wrapping_sub(1)
+    );
+}
+
+#[test]
+fn fast_open_data_counts_from_behind_the_syn() {
+    let mut line = Line::new();
+    line.client(SYN, CLIENT, 0, 20);
+    assert_eq!(
+        line.server(SYN | ACK, SERVER, CLIENT.wrapping_add(21), 0)
+            .outcome,
+        Some(Outcome::Accepted)
+    );
+    assert!(
+        line.client(ACK, CLIENT.wrapping_add(21), SERVER + 1, 5)
+            .client_proven
+    );
+}
+
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+
+/// A connection on the wire.
+struct Line {
+    flow: Flow,
+    tracker: Tracker,
+}
+
+impl Line {
+    fn new() -> Self {
+        let any = "192.0.2.1".parse().unwrap();
+        let flow = Flow {
+            id: FlowId(1),
+            tuple: FiveTuple {
+                src: any,
+                src_port: 1,
+                dst: any,
+                dst_port: 2,
+                proto: Proto::Tcp,
+            },
+            vlan: Vlans::default(),
+            start_ns: 0,
+            last_ns: 0,
+            to_server: Counts::default(),
+            to_client: Counts::default(),
+            state: FlowState::New,
+            client_proven: false,
+            server_proven: false,
+            midstream: false,
+            syn: None,
+            app: AppProto::Unknown,
+        };
+        Self {
+            flow,
+            tracker: Tracker::default(),
+        }
+    }
+
+    /// SYN and SYN/ACK.
+    fn answered() -> Self {
+        let mut line = Self::new();
+        line.client(SYN, CLIENT, 0, 0);
+        line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
+        line
+    }
+
+    fn established() -> Self {
+        let mut line = Self::answered();
+        line.client(ACK, CLIENT + 1, SERVER + 1, 0);
+        line
+    }
+
+    fn client(&mut self, flags: u8, seq: u32, ack: u32, len: u32) -> Step {
+        self.segment(Direction::ToServer, flags, seq, ack, len)
+    }
+
+    fn server(&mut self, flags: u8, seq: u32, ack: u32, len: u32) -> Step {
+        self.segment(Direction::ToClient, flags, seq, ack, len)
+    }
+
+    fn segment(&mut self, way: Direction, flags: u8, seq: u32, ack: u32, len: u32) -> Step {
+        let segment = Tcp {
+            src_port: 1,
+            dst_port: 2,
+            seq,
+            ack,
+            flags: TcpFlags(flags),
+            window: 1000,
+            options: &[],
+            payload: &[],
+            payload_len: len,
+        };
+        self.tracker.segment(&mut self.flow, way, &segment)
+    }
+}

@@ -1,0 +1,97 @@
+//! The classic format: one header, then records of 16 bytes and a frame.
+
+use std::io::Read;
+
+use pcap_parser::pcap::{PcapHeader, parse_pcap_header};
+
+use super::buffer::Buffer;
+use super::{NS_PER_S, PcapError, RECORD_BYTES_MAX, Record};
+use crate::frame::LinkType;
+
+#[derive(Debug)]
+pub(super) struct Header {
+    link: LinkType,
+    big_endian: bool,
+    /// Nanoseconds in the unit of the records' fractions.
+    unit_ns: u64,
+}
+
+impl Header {
+    pub(super) fn read<R: Read>(buffer: &mut Buffer<R>) -> Result<Option<Self>, PcapError> {
+        let Some(bytes) = buffer.peek(FILE_HEADER)? else {
+            return Ok(None);
+        };
+        let Ok((_, header)) = parse_pcap_header(bytes) else {
+            return Ok(None);
+        };
+        if header.is_modified_format() {
+            return Ok(None);
+        }
+        let header = Self::of(&header);
+        buffer.take(FILE_HEADER);
+        Ok(Some(header))
+    }
+
+    fn of(header: &PcapHeader) -> Self {
+        // the upper bits of the link type hold the length of a frame check sequence
+        let link = u32::from_ne_bytes(header.network.0.to_ne_bytes()) & 0x0fff_ffff;
+        Self {
+            link: LinkType::from_code(link),
+            big_endian: header.is_bigendian(),
+            unit_ns: if header.is_nanosecond_precision() {
+                1
+            } else {
+                1000
+            },
+        }
+    }
+
+    pub(super) fn next<R: Read>(
+        &self,
+        buffer: &mut Buffer<R>,
+    ) -> Result<Option<Record>, PcapError> {
+        let offset = buffer.offset();
+        let Some(head) = buffer.peek(RECORD_HEADER)? else {
+            return Ok(None);
+        };
+        let field = |at| self.field(head, at);
+        let (seconds, fraction, wire_len) = (field(0), field(4), field(12));
+        let captured = usize::try_from(field(8)).unwrap_or(usize::MAX);
+        if captured > RECORD_BYTES_MAX {
+            return Err(PcapError::Damaged {
+                offset,
+                what: "a record longer than 16 MiB",
+            });
+        }
+        let len = RECORD_HEADER.saturating_add(captured);
+        if buffer.peek(len)?.is_none() {
+            return Ok(None);
+        }
+        buffer.take(len);
+        let fraction_ns = u64::from(fraction).saturating_mul(self.unit_ns);
+        Ok(Some(Record {
+            ts_ns: u64::from(seconds)
+                .saturating_mul(NS_PER_S)
+                .saturating_add(fraction_ns),
+            link: self.link,
+            wire_len,
+            data: RECORD_HEADER..len,
+        }))
+    }
+
+    fn field(&self, head: &[u8], at: usize) -> u32 {
+        let bytes = head
+            .get(at..)
+            .and_then(<[u8]>::first_chunk::<4>)
+            .copied()
+            .unwrap_or_default();
+        if self.big_endian {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        }
+    }
+}
+
+const FILE_HEADER: usize = 24;
+const RECORD_HEADER: usize = 16;

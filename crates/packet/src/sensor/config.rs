@@ -1,0 +1,78 @@
+//! Bounds and timeouts of a sensor.
+
+/// Configuration of a [`Sensor`](super::Sensor). Each bound is counted in
+/// [`Counters`](super::Counters) when hit.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Most flows at a time; the longest idle of the least valuable class leaves when one more
+    /// comes.
+    pub flows_max: usize,
+    /// Most out-of-order segments kept for each direction of a flow.
+    pub segments_max: usize,
+    /// Most out-of-order bytes kept for each direction of a flow.
+    pub segment_bytes_max: usize,
+    /// Most bytes kept for all flows: out-of-order segments and heads of messages that are not
+    /// complete.
+    pub stream_bytes_max: usize,
+    /// Most bytes of an unfinished message that an application-layer parser keeps for each
+    /// direction.
+    pub head_bytes_max: usize,
+    /// Most transactions of one flow that wait for their answer (HTTP pipelining).
+    pub pending_max: usize,
+    /// When idle flows leave.
+    pub timeouts: Timeouts,
+    /// Key of the flow table's hash: give random numbers, senders choose addresses and ports.
+    pub seed: [u64; 2],
+    /// Drop packets with a wrong checksum. Off where the network card fills checksums in after the
+    /// capture.
+    pub verify_checksums: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            flows_max: 262_144,
+            segments_max: 64,
+            segment_bytes_max: 256 << 10,
+            stream_bytes_max: 256 << 20,
+            head_bytes_max: 64 << 10,
+            pending_max: 64,
+            timeouts: Timeouts::default(),
+            seed: [0x5368_6965_6c64_7761, 0x6c6c_2070_6163_6b65],
+            verify_checksums: false,
+        }
+    }
+}
+
+/// How long a flow may be idle, nanoseconds, by what it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// TCP before the handshake is complete. A SYN without an answer ends as `Unanswered` after
+    /// this.
+    pub tcp_new_ns: u64,
+    /// TCP with the handshake complete.
+    pub tcp_established_ns: u64,
+    /// TCP after FINs or RST.
+    pub tcp_closed_ns: u64,
+    /// UDP with one side heard.
+    pub udp_new_ns: u64,
+    /// UDP with both sides heard.
+    pub udp_established_ns: u64,
+    /// ICMP and everything else.
+    pub other_ns: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            tcp_new_ns: 5 * SECOND_NS,
+            tcp_established_ns: 600 * SECOND_NS,
+            tcp_closed_ns: 5 * SECOND_NS,
+            udp_new_ns: 30 * SECOND_NS,
+            udp_established_ns: 300 * SECOND_NS,
+            other_ns: 30 * SECOND_NS,
+        }
+    }
+}
+
+const SECOND_NS: u64 = 1_000_000_000;

@@ -1,0 +1,43 @@
+//! What a sensor counts.
+
+/// Counters of a [`Sensor`](super::Sensor); they only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames taken.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// Frames with at least one decoder event.
+    pub damaged: u64,
+    /// Frames without a readable IP header (ARP, LLDP, damaged).
+    pub not_ip: u64,
+    /// IP fragments: counted, not reassembled.
+    pub fragments: u64,
+    /// Packets dropped for a wrong checksum.
+    pub bad_checksums: u64,
+    /// TCP packets that belong to no flow and cannot start one (RST).
+    pub strays: u64,
+    /// Flows started.
+    pub flows: u64,
+    /// Flows given up because `flows_max` was reached.
+    pub flows_evicted: u64,
+    /// TCP segments that were not in the window or whose numbers were wrong.
+    pub segments_invalid: u64,
+    /// Out-of-order segments kept.
+    pub segments_buffered: u64,
+    /// Times that `segments_max`, `segment_bytes_max` or `stream_bytes_max` was reached.
+    pub segments_max_hit: u64,
+    /// Gaps declared in streams.
+    pub gaps: u64,
+    /// Bytes missing in those gaps.
+    pub gap_bytes: u64,
+    /// Messages given up because `head_bytes_max` or `stream_bytes_max` was reached.
+    pub heads_max_hit: u64,
+    /// Transactions given up because `pending_max` was reached.
+    pub pending_max_hit: u64,
+    /// Transactions emitted.
+    pub transactions: u64,
+    /// Bytes kept at this time: out-of-order segments, heads, first bytes of flows whose protocol
+    /// is not known yet.
+    pub stream_bytes: u64,
+}

@@ -1,0 +1,204 @@
+//! Streams put together from pieces.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const WIDE: Bounds = Bounds {
+    segments_max: 64,
+    bytes_max: 1 << 16,
+};
+
+#[test]
+fn out_of_order_pieces_come_out_in_order() {
+    let mut bench = Bench::from(10);
+    assert!(bench.push(13, b"def").buffered);
+    assert!(bench.push(16, b"ghi").buffered);
+    assert_eq!(bench.out, "");
+    bench.push(10, b"abc");
+    assert_eq!(bench.out, "abc|def|ghi");
+    bench.push(11, b"bcd");
+    assert_eq!(bench.out, "abc|def|ghi", "old bytes are passed once");
+    assert_eq!(bench.stream.buffered(), 0);
+}
+
+#[test]
+fn what_came_first_counts() {
+    let mut bench = Bench::from(0);
+    bench.push(2, b"CD");
+    let pushed = bench.push(0, b"abcdef");
+    assert!(pushed.differs);
+    assert_eq!(bench.out, "ab|CD|ef");
+    assert!(bench.push(8, b"IJ").buffered);
+    assert!(
+        bench.push(7, b"hxjk").differs,
+        "differs from a kept segment"
+    );
+    bench.push(6, b"g");
+    assert_eq!(bench.out, "ab|CD|ef|g|h|IJ|k");
+}
+
+#[test]
+fn same_bytes_again_are_no_trouble() {
+    let mut bench = Bench::from(0);
+    bench.push(4, b"ef");
+    assert_eq!(
+        bench.push(3, b"defg"),
+        Pushed {
+            buffered: true,
+            ..Pushed::default()
+        }
+    );
+    assert_eq!(bench.push(0, b"abcdefgh"), Pushed::default());
+    assert_eq!(bench.text(), "abcdefgh");
+}
+
+#[test]
+fn a_full_buffer_declares_the_gap() {
+    let mut bench = Bench::from(0);
+    bench.bounds.segments_max = 2;
+    bench.push(10, b"a");
+    bench.push(20, b"b");
+    let pushed = bench.push(30, b"c");
+    assert!(pushed.full && pushed.buffered);
+    assert_eq!(bench.out, "<10>|a");
+    bench.bounds.bytes_max = 3;
+    bench.push(40, b"wxyz");
+    assert_eq!(
+        bench.out, "<10>|a|<9>|b|<9>|c|<9>|wxyz",
+        "too large to be kept at all"
+    );
+}
+
+#[test]
+fn what_the_receiver_has_will_not_come_again() {
+    let mut bench = Bench::from(0);
+    bench.push(5, b"f");
+    bench.ack(3);
+    assert_eq!(bench.out, "<3>");
+    bench.ack(6);
+    assert_eq!(bench.out, "<3>|<2>|f");
+    bench.ack(6);
+    bench.ack(0);
+    assert_eq!(bench.out, "<3>|<2>|f");
+    bench.ack(8);
+    assert_eq!(bench.out, "<3>|<2>|f|<2>");
+}
+
+#[test]
+fn the_rest_comes_at_the_end() {
+    let mut bench = Bench::from(0);
+    bench.push(2, b"c");
+    bench.push(5, b"f");
+    bench.flush();
+    assert_eq!(bench.out, "<2>|c|<2>|f");
+}
+
+#[test]
+fn sequence_numbers_wrap() {
+    let mut bench = Bench::from(u32::MAX - 1);
+    bench.push(1, b"def");
+    bench.push(u32::MAX - 1, b"abc");
+    assert_eq!(bench.text(), "abcdef");
+}
+
+proptest! {
+    /// Any pieces that cover the text, in any order, overlapping or twice, give the text.
+    #[test]
+    fn any_cover_gives_the_text(
+        len in 1_usize..200,
+        pieces in proptest::collection::vec((0_usize..200, 1_usize..40), 0..60),
+        start: u32,
+    ) {
+        let text: Vec<u8> = (0..len).map(|at| b'a' + (at % 26) as u8).collect();
+        let mut bench = Bench::from(start);
+        for (at, size) in pieces {
+            let end = (at + size).min(len);
+            if at < end {
+                let pushed = bench.push(start.wrapping_add(at as u32), &text[at..end]);
+                prop_assert!(!pushed.differs && !pushed.full);
+            }
+        }
+        bench.push(start, &text);
+        prop_assert_eq!(bench.text(), String::from_utf8(text).unwrap());
+        prop_assert_eq!(bench.stream.buffered(), 0);
+    }
+
+    /// Whatever comes, what is kept stays in bounds and every byte of the way is passed on or
+    /// declared missing.
+    #[test]
+    fn bounds_hold(
+        pieces in proptest::collection::vec((0_u32..5000, 1_usize..50), 1..200),
+        segments_max in 1_usize..8,
+        bytes_max in 1_usize..200,
+    ) {
+        let mut bench = Bench::from(0);
+        bench.bounds = Bounds { segments_max, bytes_max };
+        for (at, size) in pieces {
+            bench.push(at, &vec![b'x'; size]);
+            prop_assert!(bench.stream.segments.len() <= segments_max + 1);
+            prop_assert!(bench.stream.buffered() <= bytes_max);
+        }
+        bench.flush();
+        prop_assert_eq!(bench.stream.next, Some(bench.passed));
+    }
+}
+
+/// A stream and what it passed on: pieces with `|` between them, gaps as `<length>`.
+struct Bench {
+    stream: Stream,
+    bounds: Bounds,
+    out: String,
+    passed: u32,
+}
+
+impl Bench {
+    fn from(start: u32) -> Self {
+        let mut stream = Stream::default();
+        stream.start(start);
+        Self {
+            stream,
+            bounds: WIDE,
+            out: String::new(),
+            passed: start,
+        }
+    }
+
+    fn push(&mut self, seq: u32, data: &[u8]) -> Pushed {
+        let (out, passed) = (&mut self.out, &mut self.passed);
+        self.stream.push(seq, data, 0, self.bounds, &mut |chunk| {
+            note(out, passed, &chunk)
+        })
+    }
+
+    fn ack(&mut self, ack: u32) {
+        let (out, passed) = (&mut self.out, &mut self.passed);
+        self.stream
+            .acknowledged(ack, &mut |chunk| note(out, passed, &chunk));
+    }
+
+    fn flush(&mut self) {
+        let (out, passed) = (&mut self.out, &mut self.passed);
+        self.stream.flush(&mut |chunk| note(out, passed, &chunk));
+    }
+
+    fn text(&self) -> String {
+        self.out.replace('|', "")
+    }
+}
+
+fn note(out: &mut String, passed: &mut u32, chunk: &Chunk<'_>) {
+    if !out.is_empty() {
+        out.push('|');
+    }
+    match chunk {
+        Chunk::Data(data, _) => {
+            out.push_str(std::str::from_utf8(data).unwrap());
+            *passed = passed.wrapping_add(data.len() as u32);
+        }
+        Chunk::Gap(len) => {
+            out.push_str(&format!("<{len}>"));
+            *passed = passed.wrapping_add(*len as u32);
+        }
+    }
+}

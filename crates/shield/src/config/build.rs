@@ -1,0 +1,184 @@
+//! From what was typed to values that are legal.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::Spanned;
+
+use super::{Capture, Config, ConfigError, Enforce, Hub, Locator, Pace, Protect, Share, typed};
+use crate::policy::{Rate, Settings};
+
+/// Longest name of a shield or a partner, in bytes.
+pub(super) const NAME_BYTES_MAX: usize = 64;
+/// Longest lease that can be configured: a day, in seconds.
+pub(super) const LEASE_MAX_S_MAX: i64 = 86_400;
+/// Longest name of an interface, in bytes (`IFNAMSIZ` less its final zero).
+pub(super) const INTERFACE_BYTES_MAX: usize = 15;
+
+pub(super) fn config(typed: typed::Typed, at: &Locator<'_>) -> Result<Config, ConfigError> {
+    Ok(Config {
+        name: name(&typed.name, at)?,
+        data: typed.data,
+        hub: typed.hub.map(|t| hub(t, at)).transpose()?,
+        capture: typed.capture.map(|t| capture(t, at)).transpose()?,
+        enforce: Enforce { mode: typed.enforce.mode, pin: typed.enforce.pin },
+        policy: settings(&typed.policy, at)?,
+        protect: Protect {
+            networks: networks(&typed.protect.networks, at)?,
+            automatic: typed.protect.automatic,
+        },
+        home: networks(&typed.home.networks, at)?,
+        share: typed.share.map(|t| share(&t, at)).transpose()?,
+    })
+}
+
+fn hub(typed: typed::Hub, at: &Locator<'_>) -> Result<Hub, ConfigError> {
+    let text = typed.url.get_ref();
+    let mend = "write it as \"https://host:port\"";
+    let refuse = |what: String| at.refuse(typed.url.span().start, what, mend);
+    let url = reqwest::Url::parse(text)
+        .map_err(|e| refuse(format!("hub.url \"{text}\" is no URL: {e}")))?;
+    if url.scheme() != "https" {
+        return Err(refuse(format!("hub.url \"{text}\" is not https")));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse(format!("hub.url \"{text}\" names more than a host and a port")));
+    }
+    Ok(Hub { url: text.trim_end_matches('/').to_owned(), identity: typed.identity })
+}
+
+fn capture(typed: Spanned<typed::Capture>, at: &Locator<'_>) -> Result<Capture, ConfigError> {
+    let offset = typed.span().start;
+    let typed = typed.into_inner();
+    let replayed = typed.pace.is_some() || typed.shift.is_some() || typed.repeat.is_some();
+    match (typed.interface, typed.pcap) {
+        (Some(name), None) if !replayed => interface(&name, at).map(Capture::Interface),
+        (Some(_), None) => Err(at.refuse(
+            offset,
+            "pace, shift and repeat have no meaning for an interface",
+            "remove them, or name a file with pcap instead of interface",
+        )),
+        (None, Some(file)) => Ok(Capture::Pcap {
+            file,
+            pace: typed.pace.unwrap_or(Pace::Recorded),
+            shift: typed.shift.unwrap_or(true),
+            repeat: typed.repeat.unwrap_or(false),
+        }),
+        (Some(_), Some(_)) => Err(at.refuse(
+            offset,
+            "capture names both an interface and a pcap",
+            "keep one of the two",
+        )),
+        (None, None) => Err(at.refuse(
+            offset,
+            "capture names neither an interface nor a pcap",
+            "add interface = \"eth0\" or pcap = \"file.pcap\"",
+        )),
+    }
+}
+
+fn interface(typed: &Spanned<String>, at: &Locator<'_>) -> Result<String, ConfigError> {
+    let name = typed.get_ref();
+    let legal = !name.is_empty()
+        && name.len() <= INTERFACE_BYTES_MAX
+        && !name.chars().any(|c| c == '/' || c.is_whitespace())
+        && name != "."
+        && name != "..";
+    legal.then(|| name.clone()).ok_or_else(|| {
+        at.refuse(
+            typed.span().start,
+            format!("\"{name}\" cannot be the name of an interface"),
+            format!("use 1 to {INTERFACE_BYTES_MAX} characters without / or spaces"),
+        )
+    })
+}
+
+fn settings(typed: &typed::Policy, at: &Locator<'_>) -> Result<Settings, ConfigError> {
+    let lease_max_s = number("lease_max_s", &typed.lease_max_s, 1, LEASE_MAX_S_MAX, at)?;
+    Ok(Settings {
+        enforce: matches!(typed.action, typed::Stance::Enforce),
+        confidence_min: number("confidence_min", &typed.confidence_min, 0, 100, at)?,
+        lease_max: Duration::from_secs(lease_max_s),
+        benign_sessions_max: number(
+            "benign_sessions_max",
+            &typed.benign_sessions_max,
+            0,
+            1_000_000,
+            at,
+        )?,
+        rate: Rate {
+            packets_per_s: number("rate_packets_per_s", &typed.rate_packets_per_s, 1, 1_000_000, at)?,
+            burst: number("rate_burst", &typed.rate_burst, 1, 1_000_000, at)?,
+        },
+        private_from_exchange: typed.private_from_exchange,
+    })
+}
+
+/// A whole number between `min` and `max` as the type that the field has.
+fn number<T: TryFrom<i64>>(
+    key: &str,
+    typed: &Spanned<i64>,
+    min: i64,
+    max: i64,
+    at: &Locator<'_>,
+) -> Result<T, ConfigError> {
+    let value = *typed.get_ref();
+    let legal = if (min..=max).contains(&value) { T::try_from(value).ok() } else { None };
+    legal.ok_or_else(|| {
+        at.refuse(
+            typed.span().start,
+            format!("{key} = {value} is out of range"),
+            format!("use a number from {min} to {max}"),
+        )
+    })
+}
+
+fn networks(typed: &[Spanned<String>], at: &Locator<'_>) -> Result<Vec<IpNet>, ConfigError> {
+    typed.iter().map(|text| network(text, at)).collect()
+}
+
+fn network(typed: &Spanned<String>, at: &Locator<'_>) -> Result<IpNet, ConfigError> {
+    let text = typed.get_ref();
+    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+        at.refuse(
+            typed.span().start,
+            format!("\"{text}\" is no network"),
+            "write an address or a prefix, as \"10.2.0.0/24\"",
+        )
+    })?;
+    if net == net.trunc() {
+        return Ok(net);
+    }
+    Err(at.refuse(
+        typed.span().start,
+        format!("\"{text}\" has bits beyond its prefix"),
+        format!("write \"{}\" for the network or \"{}\" for the host", net.trunc(), net.addr()),
+    ))
+}
+
+fn share(typed: &typed::Share, at: &Locator<'_>) -> Result<Share, ConfigError> {
+    let text = typed.tlp.get_ref();
+    let tlp = text.parse().map_err(|_| {
+        at.refuse(
+            typed.tlp.span().start,
+            format!("\"{text}\" is no marking"),
+            "use TLP:CLEAR, TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT or TLP:RED",
+        )
+    })?;
+    let audience = typed.audience.iter().map(|n| name(n, at).map(String::into_boxed_str));
+    Ok(Share { tlp, audience: audience.collect::<Result<_, _>>()? })
+}
+
+fn name(typed: &Spanned<String>, at: &Locator<'_>) -> Result<String, ConfigError> {
+    let name = typed.get_ref();
+    let character = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let legal = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(character);
+    legal.then(|| name.clone()).ok_or_else(|| {
+        at.refuse(
+            typed.span().start,
+            format!("\"{name}\" cannot be a name"),
+            format!("use 1 to {NAME_BYTES_MAX} letters, digits, '-', '_' or '.'"),
+        )
+    })
+}

@@ -1,0 +1,201 @@
+//! `shield.toml`: what the operator typed ([`typed`]), then built values ([`Config`]).
+//!
+//! Parsing makes no system call and resolves nothing; what it accepts is only known to be well
+//! formed. Every error names file, line and column and says what would mend it, and a key that
+//! nobody reads is refused by name, since a misspelt protection is no protection.
+
+mod build;
+mod typed;
+
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use stix::Tlp;
+
+use crate::policy::Settings;
+
+/// A shield's configuration, well formed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The shield's name, unique within its partner.
+    pub name: String,
+    /// Folder of the journal, the spool and the last known set.
+    pub data: PathBuf,
+    /// The exchange; absent: the shield works alone.
+    pub hub: Option<Hub>,
+    /// Where packets come from; absent: nothing is inspected, leases are still enforced.
+    pub capture: Option<Capture>,
+    /// How leases reach the kernel.
+    pub enforce: Enforce,
+    /// What this shield lets others, and itself, do.
+    pub policy: Settings,
+    /// Whom nobody's word blocks.
+    pub protect: Protect,
+    /// Where our services are: inbound means towards these.
+    pub home: Vec<IpNet>,
+    /// What may leave; absent: nothing does.
+    pub share: Option<Share>,
+}
+
+/// Where the hub is and who we are to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hub {
+    /// `https://host[:port]`, without a trailing slash.
+    pub url: String,
+    /// Folder that `partner enrol` wrote.
+    pub identity: PathBuf,
+}
+
+/// Where packets come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Capture {
+    /// A network interface, by name.
+    Interface(String),
+    /// A capture file, replayed.
+    Pcap {
+        /// The file.
+        file: PathBuf,
+        /// How fast it is replayed.
+        pace: Pace,
+        /// Whether packet times are moved so that the first packet is now.
+        shift: bool,
+        /// Whether it starts again at its end.
+        repeat: bool,
+    },
+}
+
+/// How fast a capture file is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// With the gaps that were recorded.
+    Recorded,
+    /// As fast as it can be read.
+    Fast,
+}
+
+/// How leases reach the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enforce {
+    /// Which hook.
+    pub mode: EnforceMode,
+    /// Folder on bpffs where links and maps are pinned, so that enforcement outlives the process.
+    pub pin: PathBuf,
+}
+
+/// Which hook enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnforceMode {
+    /// Native XDP where the driver has it, else generic.
+    Auto,
+    /// Native XDP only.
+    Native,
+    /// Generic XDP only.
+    Generic,
+    /// Nothing is enforced; leases are kept and shown as such.
+    DryRun,
+}
+
+/// Whom nobody's word blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protect {
+    /// The operator's own networks.
+    pub networks: Vec<IpNet>,
+    /// Whether interface addresses, gateways, resolvers and the hub are added by the shield.
+    pub automatic: bool,
+}
+
+/// With whom signals are shared, and how they are marked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The marking of every signal.
+    pub tlp: Tlp,
+    /// Partners named beyond what the marking says; empty: by the marking alone.
+    pub audience: Vec<Box<str>>,
+}
+
+/// Reads and builds the configuration in `file`.
+///
+/// # Errors
+/// The file cannot be read, or something in it is refused: the operator's to mend.
+pub fn load(file: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+    parse(&text, file)
+}
+
+/// Builds the configuration from its text; `file` is only named in errors.
+///
+/// # Errors
+/// Something in the text is refused: the operator's to mend.
+pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
+    let at = Locator { text, file };
+    let typed: typed::Typed = toml::from_str(text).map_err(|e| at.syntax(&e))?;
+    build::config(typed, &at)
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("{}: cannot be read: {source}; name an existing file with --config", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Something in it is wrong.
+    #[error("{}:{line}:{column}: {what}; {mend}", file.display())]
+    Refused {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong.
+        what: String,
+        /// What mends it.
+        mend: String,
+    },
+}
+
+/// Turns byte offsets of the text into file, line and column.
+struct Locator<'a> {
+    text: &'a str,
+    file: &'a Path,
+}
+
+impl Locator<'_> {
+    /// A refusal of what stands at byte `offset`.
+    fn refuse(&self, offset: usize, what: impl Into<String>, mend: impl Into<String>) -> ConfigError {
+        let (line, column) = self.position(offset);
+        let (what, mend) = (what.into(), mend.into());
+        ConfigError::Refused { file: self.file.to_owned(), line, column, what, mend }
+    }
+
+    fn syntax(&self, error: &toml::de::Error) -> ConfigError {
+        let what = error.message().trim().replace('\n', ", ");
+        let mend = if what.starts_with("unknown field") {
+            "remove it or correct its name"
+        } else if what.starts_with("missing field") {
+            "add it"
+        } else {
+            "see the example in docs/shield.toml"
+        };
+        self.refuse(error.span().map_or(0, |span| span.start), what, mend)
+    }
+
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before.get(line_start..).map_or(0, |line| line.chars().count());
+        (line, column.saturating_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Alerts: verdicts as Suricata writes the alerts of its rules.
+//!
+//! Our signature numbers stand in [`SIGNATURES`]; `severity` is the evidence class (1 exploit or
+//! token, 2 path-proven, 3 unproven). The action is always `allowed`: a record is of what was
+//! seen; what was dropped, and why, stands in the journal.
+
+use std::collections::BTreeSet;
+
+use detect::{EvidenceClass, Reason, Verdict};
+use packet::{Event, Flow};
+
+use super::flow::{write_app_proto, write_counts};
+use super::json::Object;
+use super::{address, time, transaction, write_flow_head};
+
+/// Detector, buffer of the first reason (empty: any), number, name, category as in Suricata's
+/// classification file. The first row that fits counts.
+const SIGNATURES: &[(&str, &str, u32, &str, &str)] = &[
+    ("scan-trw@", "", 9_100_001, "SHIELDWALL scan of services", "Detection of a Network Scan"),
+    ("indicator@", "ip.", 9_200_001, "SHIELDWALL listed address", "Misc Attack"),
+    ("indicator@", "dns.", 9_200_002, "SHIELDWALL listed name in DNS", "Misc Attack"),
+    ("indicator@", "http.host", 9_200_003, "SHIELDWALL listed host in HTTP", "Misc Attack"),
+    ("indicator@", "http.url", 9_200_004, "SHIELDWALL listed URL in HTTP", "Misc Attack"),
+    ("indicator@", "tls.sni", 9_200_005, "SHIELDWALL listed name in TLS", "Misc Attack"),
+    ("indicator@", "ja", 9_200_006, "SHIELDWALL listed TLS client", "Misc Attack"),
+    ("", "", 9_000_000, "SHIELDWALL verdict", "Misc activity"),
+];
+
+pub(super) fn write(object: &mut Object<'_>, verdict: &Verdict, event: Option<&Event<'_>>) {
+    match &verdict.tuple {
+        Some(tuple) => write_flow_head(object, "alert", verdict.flow, tuple, true),
+        None => object.text("event_type", "alert"),
+    }
+    object.object("alert", |object| write_alert(object, verdict));
+    object.object("shieldwall", |object| write_verdict(object, verdict));
+    match event {
+        Some(Event::Transaction(flow, transaction)) => {
+            write_flow(object, flow);
+            transaction::write_fields(object, transaction);
+        }
+        Some(
+            Event::FlowStart(flow)
+            | Event::Attempt(flow, _)
+            | Event::Proven(flow)
+            | Event::Closed(flow)
+            | Event::FlowEnd(flow, _),
+        ) => write_flow(object, flow),
+        Some(Event::Anomaly(..)) | None => {}
+    }
+}
+
+fn write_flow(object: &mut Object<'_>, flow: &Flow) {
+    write_app_proto(object, flow.app);
+    object.text("direction", "to_server");
+    object.object("flow", |object| write_counts(object, flow));
+    object.text("pkt_src", "wire/pcap");
+}
+
+fn write_alert(object: &mut Object<'_>, verdict: &Verdict) {
+    let buffer = verdict.reasons.first().map_or("", |reason| reason.buffer);
+    let fits = |(detector, of, ..): &&(&str, &str, u32, &str, &str)| {
+        verdict.detector.starts_with(detector) && buffer.starts_with(of)
+    };
+    let (.., id, name, category) = SIGNATURES.iter().find(fits).copied().unwrap_or_default();
+    object.text("action", "allowed");
+    object.number("gid", 1u8);
+    object.number("signature_id", id);
+    object.number("rev", 1u8);
+    object.text("signature", name);
+    object.text("category", category);
+    object.number("severity", severity(verdict.evidence));
+    object.object("metadata", |object| {
+        object.texts("detector", [verdict.detector]);
+        object.texts("evidence", [evidence_name(verdict.evidence)]);
+        object.texts("confidence", [verdict.confidence.to_string()]);
+        let objects: BTreeSet<&str> = verdict.reasons.iter().filter_map(object_id).collect();
+        if !objects.is_empty() {
+            object.texts("objects", objects);
+        }
+    });
+}
+
+/// What a verdict knows, typed.
+fn write_verdict(object: &mut Object<'_>, verdict: &Verdict) {
+    if let Some(offender) = verdict.offender {
+        object.text("offender", &address(offender));
+    }
+    object.text("evidence", evidence_name(verdict.evidence));
+    object.number("confidence", verdict.confidence);
+    object.number("count", verdict.count);
+    object.display("first_packet", time::Utc(verdict.first_packet_ns));
+    object.objects("reasons", &verdict.reasons, |object, reason| {
+        if let Some(id) = object_id(reason) {
+            object.text("object", id);
+        }
+        if let Some(source) = &reason.source {
+            object.text("source", source);
+        }
+        object.text("buffer", reason.buffer);
+        object.number("offset", reason.offset);
+        write_matched(object, &reason.matched);
+        object.text("what", &reason.what);
+    });
+}
+
+/// Text as text, anything else as hex digits.
+fn write_matched(object: &mut Object<'_>, matched: &[u8]) {
+    if matched.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
+        object.bytes("matched", matched);
+    } else {
+        let hex: String = matched.iter().map(|byte| format!("{byte:02x}")).collect();
+        object.text("matched_hex", &hex);
+    }
+}
+
+fn object_id(reason: &Reason) -> Option<&str> {
+    reason.object.as_ref().map(stix::StixId::as_str)
+}
+
+fn severity(evidence: EvidenceClass) -> u8 {
+    match evidence {
+        EvidenceClass::Unproven => 3,
+        EvidenceClass::PathProven => 2,
+        EvidenceClass::Exploit | EvidenceClass::Token => 1,
+    }
+}
+
+fn evidence_name(evidence: EvidenceClass) -> &'static str {
+    match evidence {
+        EvidenceClass::Unproven => "unproven",
+        EvidenceClass::PathProven => "path-proven",
+        EvidenceClass::Exploit => "exploit",
+        EvidenceClass::Token => "token",
+    }
+}

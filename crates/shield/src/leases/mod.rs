@@ -1,0 +1,489 @@
+//! The book of leases: who asked for which kernel key, with what action and until when.
+//!
+//! ```text
+//! claim ──> slot (one kernel key) ──> enforcer.install     first_hits <── enforcer.hits
+//! release, expire ──> weaker, shorter or no lease          reassert   <── enforcer.leases
+//! ```
+//!
+//! Several objects may ask for one key. The strongest action among their live claims is enforced,
+//! until the last claim of that strength ends; then the next strongest, and when the last claim
+//! ends the key goes. The end that the kernel holds is never later than the claims that justify
+//! its action, so that nothing outlives its reason if this process dies.
+
+mod hits;
+mod reassert;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use datapath::enforce::{Action, EnforceError, Enforcer, Hits, Key, Lease, Mode};
+use ipnet::IpNet;
+use packet::FiveTuple;
+use stix::StixId;
+
+pub use hits::{FirstHit, POLL_FAST, POLL_FAST_MAX, POLL_SLOW, POLL_SLOW_MAX};
+pub use reassert::Reasserted;
+
+/// Most kernel keys at a time.
+pub const SLOTS_MAX: usize = 65_536;
+/// Most objects that may ask for one key.
+pub const CLAIMS_PER_SLOT_MAX: usize = 64;
+/// Most sessions exempt from one rate limit.
+pub const EXEMPT_PER_SLOT_MAX: usize = 1_024;
+
+/// Which assertion asks: an object's identifier is only unique within its source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asker {
+    /// The partner; this shield's own partner for own verdicts.
+    pub source: Arc<str>,
+    /// The object.
+    pub object: StixId,
+}
+
+/// Where a claim comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// An own verdict.
+    Local,
+    /// A partner, through the hub.
+    Exchange,
+}
+
+/// One object's claim on one key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whom it is about.
+    pub key: Key,
+    /// What is to be done.
+    pub action: Action,
+    /// When it ends, `CLOCK_MONOTONIC` nanoseconds.
+    pub ends_ns: u64,
+    /// When its cause was read off the wire, `CLOCK_MONOTONIC` nanoseconds.
+    pub frame_ns: u64,
+    /// When the kernel had it, `CLOCK_MONOTONIC` nanoseconds; set by [`Book::claim`].
+    pub installed_ns: u64,
+    /// What weakened it, for people.
+    pub why: Box<str>,
+}
+
+impl Claim {
+    /// Whether it makes `other` unnecessary: the same key and action, and as long but for the
+    /// jitter of reading two clocks.
+    #[must_use]
+    pub fn lasts_as_long_as(&self, other: &Self) -> bool {
+        let same = self.key.canonical() == other.key.canonical() && self.action == other.action;
+        same && self.ends_ns.saturating_add(JITTER_NS) >= other.ends_ns
+    }
+}
+
+/// A claim that is over, with what its key had met.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// Who had asked.
+    pub asker: Asker,
+    /// What.
+    pub claim: Claim,
+    /// What the key met until then, for all who asked for it.
+    pub hits: Hits,
+}
+
+/// The leases of this shield over one enforcer.
+pub struct Book {
+    enforcer: Box<dyn Enforcer>,
+    slots: BTreeMap<Key, Slot>,
+    askers: BTreeMap<Asker, Key>,
+    ends: BTreeSet<(u64, Asker)>,
+    reasons: BTreeMap<u32, Key>,
+    unhit: BTreeMap<u64, Key>,
+    serial: u64,
+    slow_cursor: Option<Key>,
+    counters: Counters,
+}
+
+/// What the book counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Claims refused because [`SLOTS_MAX`] or [`CLAIMS_PER_SLOT_MAX`] was reached.
+    pub full: u64,
+    /// Calls that the enforcer refused.
+    pub enforcer_errors: u64,
+    /// Leases that had gone missing or changed in the kernel and were installed again.
+    pub reasserted: u64,
+    /// Leases in the kernel that the book does not know, removed.
+    pub orphans: u64,
+    /// Sessions not exempted because [`EXEMPT_PER_SLOT_MAX`] was reached.
+    pub exempt_full: u64,
+}
+
+/// Why a claim was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// The book is full.
+    #[error("the book of leases is full ({0} keys); it empties as leases end")]
+    Full(usize),
+    /// Too many objects ask for this key; it is enforced on the word of the others.
+    #[error("{0} objects ask for this key already")]
+    Crowded(usize),
+    /// The enforcer refused.
+    #[error("the enforcer refused: {0}")]
+    Enforcer(#[from] EnforceError),
+}
+
+impl Book {
+    /// An empty book.
+    #[must_use]
+    pub fn new(enforcer: Box<dyn Enforcer>) -> Self {
+        Self {
+            enforcer,
+            slots: BTreeMap::new(),
+            askers: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            reasons: BTreeMap::new(),
+            unhit: BTreeMap::new(),
+            serial: 0,
+            slow_cursor: None,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes a claim, replacing an earlier one of the same asker, and enforces it. Under a rate
+    /// limit the `open` sessions are exempted first, so that none of their packets meets it.
+    /// Returns when the kernel had it, `CLOCK_MONOTONIC` nanoseconds.
+    ///
+    /// # Failure bias
+    /// Open: if the enforcer refuses, the claim is not kept and the caller says so.
+    ///
+    /// # Errors
+    /// [`BookError`]; the book is then as before.
+    pub fn claim(
+        &mut self,
+        asker: &Asker,
+        claim: Claim,
+        open: &[FiveTuple],
+        now_ns: u64,
+    ) -> Result<u64, BookError> {
+        let id = claim.key.canonical();
+        self.check_room(&id, asker)?;
+        let ends_ns = claim.ends_ns;
+        let before_ns = self.claim_of(asker).map(|claim| claim.ends_ns);
+        let slot = self.slots.entry(id).or_insert_with(|| Slot::new(id));
+        let limited = matches!(claim.action, Action::RateLimit { .. });
+        let earlier = slot.claims.insert(asker.clone(), claim);
+        if limited {
+            self.exempt(&id, open);
+        }
+        if let Err(error) = self.enforce(&id, now_ns) {
+            self.undo(&id, asker, earlier);
+            return Err(error.into());
+        }
+        let installed_ns = datapath::clock::mono_ns();
+        if let Some(claim) = self.slots.get_mut(&id).and_then(|slot| slot.claims.get_mut(asker)) {
+            claim.installed_ns = installed_ns;
+        }
+        if let Some(before_ns) = before_ns {
+            self.ends.remove(&(before_ns, asker.clone()));
+        }
+        self.ends.insert((ends_ns, asker.clone()));
+        match self.askers.insert(asker.clone(), id) {
+            Some(other) if other != id => {
+                self.leave(&other, asker, now_ns);
+            }
+            Some(_) | None => {}
+        }
+        Ok(installed_ns)
+    }
+
+    /// Drops an asker's claim, as after a revocation, and says what it was.
+    pub fn release(&mut self, asker: &Asker, now_ns: u64) -> Option<Ended> {
+        let id = self.askers.remove(asker)?;
+        if let Some(slot) = self.slots.get_mut(&id)
+            && let Ok(Some(hits)) = self.enforcer.hits(&id)
+        {
+            slot.hits = hits;
+        }
+        self.leave(&id, asker, now_ns)
+    }
+
+    /// Drops the claims that have ended and has the enforcer forget what expired there.
+    pub fn expire(&mut self, now_ns: u64) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        while let Some((ends_ns, _)) = self.ends.first()
+            && *ends_ns <= now_ns
+            && let Some((_, asker)) = self.ends.pop_first()
+        {
+            ended.extend(self.release(&asker, now_ns));
+        }
+        if !ended.is_empty() {
+            let swept = self.enforcer.sweep(now_ns).map(|_| ());
+            self.note(swept);
+        }
+        ended
+    }
+
+    /// Exempts open sessions of a rate-limited key for as long as its lease lives. Sessions that
+    /// are exempt already cost nothing. Returns how many are new.
+    pub fn exempt(&mut self, key: &Key, sessions: &[FiveTuple]) -> usize {
+        let Some(slot) = self.slots.get_mut(&key.canonical()) else { return 0 };
+        let mut fresh = 0_usize;
+        for session in sessions {
+            if slot.exempt.contains_key(&order(session)) {
+                continue;
+            }
+            if slot.exempt.len() >= EXEMPT_PER_SLOT_MAX {
+                self.counters.exempt_full = self.counters.exempt_full.saturating_add(1);
+                break;
+            }
+            match self.enforcer.exempt(session, slot.ends_ns()) {
+                Ok(()) => {
+                    slot.exempt.insert(order(session), *session);
+                    fresh = fresh.saturating_add(1);
+                }
+                Err(_) => {
+                    self.counters.enforcer_errors = self.counters.enforcer_errors.saturating_add(1);
+                }
+            }
+        }
+        fresh
+    }
+
+    /// Keys under a rate limit now, whose sources may have new sessions to exempt.
+    #[must_use]
+    pub fn rate_limited(&self) -> Vec<Key> {
+        let limited = |slot: &&Slot| matches!(slot.kernel, Some((Action::RateLimit { .. }, _)));
+        self.slots.values().filter(limited).map(|slot| slot.key).collect()
+    }
+
+    /// Whether any live claim is about this source, for any service.
+    #[must_use]
+    pub fn covers(&self, key: &Key) -> bool {
+        self.slots.contains_key(&key.canonical())
+    }
+
+    /// An asker's claim, if it has one.
+    #[must_use]
+    pub fn claim_of(&self, asker: &Asker) -> Option<&Claim> {
+        self.slots.get(self.askers.get(asker)?)?.claims.get(asker)
+    }
+
+    /// Every claim with its slot's hits, in the order of the keys.
+    pub fn claims(&self) -> impl Iterator<Item = (&Asker, &Claim, &Hits)> {
+        self.slots.values().flat_map(|slot| {
+            slot.claims.iter().map(move |(asker, claim)| (asker, claim, &slot.hits))
+        })
+    }
+
+    /// How many kernel keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Tells the enforcer whom nothing may block, as its own last line of defence.
+    ///
+    /// # Errors
+    /// What the enforcer says.
+    pub fn protect(&mut self, networks: &[IpNet]) -> Result<(), EnforceError> {
+        self.enforcer.protect(networks)
+    }
+
+    /// How the enforcer enforces.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.enforcer.mode()
+    }
+
+    /// What the book counted.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// What the enforcer counted.
+    pub fn enforcer_counters(&mut self) -> datapath::enforce::Counters {
+        self.enforcer.counters()
+    }
+
+    fn check_room(&mut self, id: &Key, asker: &Asker) -> Result<(), BookError> {
+        let error = match self.slots.get(id) {
+            None if self.slots.len() >= SLOTS_MAX => BookError::Full(SLOTS_MAX),
+            Some(slot)
+                if slot.claims.len() >= CLAIMS_PER_SLOT_MAX
+                    && !slot.claims.contains_key(asker) =>
+            {
+                BookError::Crowded(CLAIMS_PER_SLOT_MAX)
+            }
+            None | Some(_) => return Ok(()),
+        };
+        self.counters.full = self.counters.full.saturating_add(1);
+        Err(error)
+    }
+
+    /// Puts a slot back as it was before `asker`'s refused claim.
+    fn undo(&mut self, id: &Key, asker: &Asker, earlier: Option<Claim>) {
+        self.counters.enforcer_errors = self.counters.enforcer_errors.saturating_add(1);
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        match earlier {
+            Some(earlier) => slot.claims.insert(asker.clone(), earlier),
+            None => slot.claims.remove(asker),
+        };
+        if slot.claims.is_empty() {
+            self.slots.remove(id);
+        }
+    }
+
+    /// Takes `asker`'s claim out of a slot and enforces what remains.
+    fn leave(&mut self, id: &Key, asker: &Asker, now_ns: u64) -> Option<Ended> {
+        let slot = self.slots.get_mut(id)?;
+        let claim = slot.claims.remove(asker)?;
+        let hits = slot.hits;
+        // A claim that moved to another key has its new end there already.
+        if !self.askers.contains_key(asker) {
+            self.ends.remove(&(claim.ends_ns, asker.clone()));
+        }
+        let remains = !slot.claims.is_empty();
+        let result = if remains { self.enforce(id, now_ns) } else { self.remove(id) };
+        self.note(result);
+        Some(Ended { asker: asker.clone(), claim, hits })
+    }
+
+    /// Brings the kernel in line with a slot's claims.
+    fn enforce(&mut self, id: &Key, now_ns: u64) -> Result<(), EnforceError> {
+        let Some(slot) = self.slots.get(id) else { return Ok(()) };
+        let Some(wanted) = slot.wanted(now_ns) else { return Ok(()) };
+        if slot.kernel == Some(wanted) {
+            return Ok(());
+        }
+        let reason = slot.reason.unwrap_or_else(|| self.free_reason());
+        let (action, expires_ns) = wanted;
+        self.enforcer.install(&Lease { key: slot.key, action, expires_ns, reason })?;
+        self.installed(id, wanted, reason, now_ns);
+        Ok(())
+    }
+
+    /// Notes that the kernel holds `wanted` for a slot.
+    fn installed(&mut self, id: &Key, wanted: (Action, u64), reason: u32, now_ns: u64) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let lengthened = slot.kernel.is_some_and(|(_, ends_ns)| ends_ns < wanted.1);
+        slot.kernel = Some(wanted);
+        if slot.reason.replace(reason).is_none() {
+            slot.installed_ns = now_ns;
+            self.reasons.insert(reason, *id);
+            self.unhit.insert(self.serial, *id);
+            slot.serial = self.serial;
+            self.serial = self.serial.wrapping_add(1);
+        }
+        if !lengthened || slot.exempt.is_empty() {
+            return;
+        }
+        let sessions = std::mem::take(&mut slot.exempt);
+        let sessions: Vec<FiveTuple> = sessions.into_values().collect();
+        self.exempt(id, &sessions);
+    }
+
+    /// Removes a slot and its kernel key, and the exemptions that no other slot keeps.
+    fn remove(&mut self, id: &Key) -> Result<(), EnforceError> {
+        let Some(slot) = self.slots.remove(id) else { return Ok(()) };
+        self.unhit.remove(&slot.serial);
+        if let Some(reason) = slot.reason {
+            self.reasons.remove(&reason);
+        }
+        for (order, session) in &slot.exempt {
+            if !self.slots.values().any(|other| other.exempt.contains_key(order)) {
+                self.enforcer.unexempt(session);
+            }
+        }
+        self.enforcer.remove(&slot.key).map(|_| ())
+    }
+
+    /// A reason number that no live lease has. Zero is nobody's.
+    fn free_reason(&self) -> u32 {
+        let last = self.reasons.last_key_value().map_or(0, |(reason, _)| *reason);
+        let free = |reason: &u32| !self.reasons.contains_key(reason);
+        last.checked_add(1).or_else(|| (1..=u32::MAX).find(free)).unwrap_or(u32::MAX)
+    }
+
+    fn note(&mut self, result: Result<(), EnforceError>) {
+        if result.is_err() {
+            self.counters.enforcer_errors = self.counters.enforcer_errors.saturating_add(1);
+        }
+    }
+}
+
+impl std::fmt::Debug for Book {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Book").field("slots", &self.slots.len()).finish_non_exhaustive()
+    }
+}
+
+/// One kernel key and those who ask for it.
+#[derive(Debug)]
+struct Slot {
+    key: Key,
+    claims: BTreeMap<Asker, Claim>,
+    /// What the kernel holds: action and end.
+    kernel: Option<(Action, u64)>,
+    reason: Option<u32>,
+    installed_ns: u64,
+    serial: u64,
+    hits: Hits,
+    exempt: BTreeMap<SessionOrder, FiveTuple>,
+}
+
+impl Slot {
+    fn new(key: Key) -> Self {
+        Self {
+            key,
+            claims: BTreeMap::new(),
+            kernel: None,
+            reason: None,
+            installed_ns: 0,
+            serial: u64::MAX,
+            hits: Hits::default(),
+            exempt: BTreeMap::new(),
+        }
+    }
+
+    /// The strongest action among the live claims, and the last end among those that ask for it.
+    fn wanted(&self, now_ns: u64) -> Option<(Action, u64)> {
+        let live = self.claims.values().filter(|claim| claim.ends_ns > now_ns);
+        let strongest = live.max_by_key(|claim| (strength(&claim.action), claim.ends_ns))?;
+        Some((strongest.action, strongest.ends_ns))
+    }
+
+    /// The end of the last claim.
+    fn ends_ns(&self) -> u64 {
+        self.claims.values().map(|claim| claim.ends_ns).max().unwrap_or(0)
+    }
+}
+
+/// Two ends that differ by no more than this are the same.
+const JITTER_NS: u64 = 1_000_000;
+
+/// A session in an order.
+type SessionOrder = (IpAddr, u16, IpAddr, u16, u8);
+
+fn order(session: &FiveTuple) -> SessionOrder {
+    let FiveTuple { src, src_port, dst, dst_port, proto } = *session;
+    (src, src_port, dst, dst_port, proto.number())
+}
+
+fn strength(action: &Action) -> u8 {
+    match action {
+        Action::Monitor => 0,
+        Action::RateLimit { .. } => 1,
+        Action::Drop => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! The packet path: frames in, verdicts out, and who has an honest session meanwhile.
+//!
+//! ```text
+//! Frame -> packet::Sensor -> Event -> detect::Detector -> Verdict -> caller
+//!                              |  \-> Watch -> Sessions (state changes only)
+//!                              \----> eve::Log (bounded buffer, written elsewhere)
+//! ```
+//!
+//! [`Pipeline`] reads no clock and no file: time is an argument, so that a recorded capture gives
+//! the same verdicts each time. [`run`] drives it from an interface or a file on a thread.
+
+mod run;
+mod watch;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use detect::{Detector, Index, Verdict};
+use packet::{Event, FlowId, Frame, Sensor};
+
+use crate::eve;
+use crate::sessions::Sessions;
+use watch::Watch;
+
+pub use run::{Links, PipelineError, Running, scan_file, spawn};
+
+/// Configuration of the parts.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Flow table, reassembly, parsers.
+    pub sensor: packet::Config,
+    /// Detectors, and where home is.
+    pub detect: detect::Config,
+}
+
+/// Where verdicts go, as soon as they are reached.
+pub type OnVerdict<'a> = dyn FnMut(&Verdict) + 'a;
+
+/// Sensor, detectors and sessions of one inspection point.
+#[derive(Debug)]
+pub struct Pipeline {
+    sensor: Sensor,
+    judge: Judge,
+}
+
+/// What sees the sensor's events.
+#[derive(Debug)]
+struct Judge {
+    detector: Detector,
+    watch: Watch,
+    log: Option<eve::Log>,
+    verdicts: Vec<Verdict>,
+    frames: u64,
+    bytes: u64,
+    given: u64,
+}
+
+impl Pipeline {
+    /// A pipeline that has seen nothing.
+    #[must_use]
+    pub fn new(config: Config, index: Arc<Index>, sessions: Arc<Sessions>) -> Self {
+        let home = config.detect.home.clone();
+        let judge = Judge {
+            detector: Detector::new(config.detect, index),
+            watch: Watch::new(home, sessions),
+            log: None,
+            verdicts: Vec::new(),
+            frames: 0,
+            bytes: 0,
+            given: 0,
+        };
+        Self { sensor: Sensor::new(config.sensor), judge }
+    }
+
+    /// Writes EVE records of what is seen from here on.
+    #[must_use]
+    pub fn with_log(mut self, log: eve::Log) -> Self {
+        self.judge.log = Some(log);
+        self
+    }
+
+    /// Inspects one frame. Every verdict that it leads to goes to `on_verdict` before this returns.
+    /// `mono_ns` is CLOCK_MONOTONIC, for the sessions.
+    ///
+    /// # Failure bias
+    /// Open: a frame that cannot be inspected yields no verdict.
+    pub fn packet(&mut self, frame: &Frame<'_>, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
+        let Self { sensor, judge } = self;
+        judge.frame(frame);
+        sensor.packet(frame, &mut |event| judge.event(&event, frame.ts_ns, mono_ns, on_verdict));
+    }
+
+    /// Lets time pass: attempts go unanswered, idle flows end, held sessions are looked at. Call it
+    /// a few times a second. `now_ns` is on the clock of the packets.
+    pub fn tick(&mut self, now_ns: u64, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
+        let Self { sensor, judge } = self;
+        sensor.tick(now_ns, &mut |event| judge.event(&event, now_ns, mono_ns, on_verdict));
+        judge.detector.tick(now_ns, &mut judge.verdicts);
+        judge.give(None, on_verdict);
+        judge.watch.look(sensor, mono_ns);
+    }
+
+    /// Ends all flows: the capture is over. `now_ns` is on the clock of the packets.
+    pub fn finish(&mut self, now_ns: u64, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
+        let Self { sensor, judge } = self;
+        sensor.finish(&mut |event| judge.event(&event, now_ns, mono_ns, on_verdict));
+    }
+
+    /// Replaces the indicators, between two packets.
+    pub fn set_index(&mut self, index: Arc<Index>) {
+        self.judge.detector.set_index(index);
+    }
+
+    /// The indicators in use.
+    #[must_use]
+    pub fn index(&self) -> &Arc<Index> {
+        self.judge.detector.index()
+    }
+
+    /// Forgets what is held against a source.
+    pub fn forgive(&mut self, source: IpAddr) {
+        self.judge.detector.forgive(source);
+    }
+
+    /// Takes a flow for malicious on somebody else's word: it speaks for its source no longer.
+    pub fn convict(&mut self, flow: FlowId) {
+        self.judge.watch.convict(flow);
+    }
+
+    /// What was counted, bounds that were hit among it; names are `part.counter`.
+    #[must_use]
+    pub fn counters(&self) -> Vec<(&'static str, u64)> {
+        let judge = &self.judge;
+        let open = u64::try_from(self.sensor.open_flows()).unwrap_or(u64::MAX);
+        let dropped = judge.log.as_ref().map_or(0, eve::Log::dropped);
+        let mut counters = vec![
+            ("pipeline.frames", judge.frames),
+            ("pipeline.bytes", judge.bytes),
+            ("pipeline.verdicts", judge.given),
+            ("pipeline.flows_open", open),
+            ("eve.records_dropped", dropped),
+        ];
+        counters.extend(sensor_counters(self.sensor.counters()));
+        counters.extend(judge.watch.counters());
+        counters.extend(judge.detector.counters());
+        counters
+    }
+
+    /// Writes a record of the counters, if records are written.
+    pub fn log_stats(&mut self, now_ns: u64) {
+        let counters = self.counters();
+        if let Some(log) = &mut self.judge.log {
+            log.stats(&counters, now_ns);
+        }
+    }
+
+    /// Gives the log back, to go on with another pipeline.
+    #[must_use]
+    pub fn into_log(self) -> Option<eve::Log> {
+        self.judge.log
+    }
+
+    /// Writes what waits of the EVE records.
+    ///
+    /// # Errors
+    /// The first error in writing them.
+    pub fn close(mut self) -> std::io::Result<()> {
+        self.judge.log.take().map_or(Ok(()), eve::Log::close)
+    }
+}
+
+impl Judge {
+    fn frame(&mut self, frame: &Frame<'_>) {
+        self.frames = self.frames.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(u64::from(frame.wire_len));
+    }
+
+    fn event(
+        &mut self,
+        event: &Event<'_>,
+        now_ns: u64,
+        mono_ns: u64,
+        on_verdict: &mut OnVerdict<'_>,
+    ) {
+        self.detector.event(event, now_ns, &mut self.verdicts);
+        self.watch.convict_all(&self.verdicts);
+        self.watch.event(event, mono_ns);
+        self.give(Some(event), on_verdict);
+        if let Some(log) = &mut self.log {
+            log.event(event, now_ns);
+        }
+    }
+
+    /// Hands out the verdicts reached, and logs them with the event that led there.
+    fn give(&mut self, event: Option<&Event<'_>>, on_verdict: &mut OnVerdict<'_>) {
+        for verdict in self.verdicts.drain(..) {
+            on_verdict(&verdict);
+            self.given = self.given.saturating_add(1);
+            if let Some(log) = &mut self.log {
+                log.alert(&verdict, event);
+            }
+        }
+    }
+}
+
+/// The sensor's counters by name.
+fn sensor_counters(counters: &packet::Counters) -> [(&'static str, u64); 17] {
+    [
+        ("decoder.pkts", counters.packets),
+        ("decoder.bytes", counters.bytes),
+        ("decoder.invalid", counters.damaged),
+        ("decoder.not_ip", counters.not_ip),
+        ("decoder.fragments_not_reassembled", counters.fragments),
+        ("decoder.bad_checksums", counters.bad_checksums),
+        ("flow.total", counters.flows),
+        ("flow.evicted", counters.flows_evicted),
+        ("tcp.strays", counters.strays),
+        ("tcp.segments_invalid", counters.segments_invalid),
+        ("tcp.segments_max_hit", counters.segments_max_hit),
+        ("tcp.reassembly_gap", counters.gaps),
+        ("tcp.reassembly_gap_bytes", counters.gap_bytes),
+        ("tcp.memuse", counters.stream_bytes),
+        ("app_layer.transactions", counters.transactions),
+        ("app_layer.heads_max_hit", counters.heads_max_hit),
+        ("app_layer.pending_max_hit", counters.pending_max_hit),
+    ]
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
+mod tests;

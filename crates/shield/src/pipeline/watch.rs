@@ -1,0 +1,179 @@
+//! Which flows are benign sessions: from the sensor's events to the table of sessions.
+//!
+//! A proven flow is a candidate until payload went both ways. Transactions tell at once; a flow
+//! that speaks no known protocol is looked at on each tick.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use detect::Verdict;
+use hashbrown::HashMap;
+use ipnet::IpNet;
+use packet::decode::Vlans;
+use packet::{Event, FiveTuple, Flow, FlowId, Proto, Sensor};
+
+use crate::sessions::Sessions;
+
+/// Most flows followed at a time: proven ones, and those that a verdict was given on.
+pub(super) const FLOWS_MAX: usize = 131_072;
+/// Most candidates looked at in one tick: the packets behind it wait.
+const LOOKED_AT_MAX: usize = 2_048;
+
+/// Follows flows from proof to end.
+#[derive(Debug)]
+pub(super) struct Watch {
+    home: Vec<IpNet>,
+    sessions: Arc<Sessions>,
+    flows: HashMap<FlowId, State>,
+    /// Proven flows without payload both ways so far.
+    candidates: VecDeque<Candidate>,
+    opened: u64,
+    convicted: u64,
+    flows_max_hit: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Candidate,
+    /// The table of sessions knows it.
+    Open,
+    Convicted,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    flow: FlowId,
+    tuple: FiveTuple,
+    vlan: Vlans,
+}
+
+impl Watch {
+    pub(super) fn new(home: Vec<IpNet>, sessions: Arc<Sessions>) -> Self {
+        Self {
+            home,
+            sessions,
+            flows: HashMap::new(),
+            candidates: VecDeque::new(),
+            opened: 0,
+            convicted: 0,
+            flows_max_hit: 0,
+        }
+    }
+
+    /// Takes an event that no verdict of this moment stands against.
+    pub(super) fn event(&mut self, event: &Event<'_>, mono_ns: u64) {
+        match event {
+            Event::Proven(flow) => self.proven(flow),
+            Event::Transaction(flow, _) => self.open(flow, mono_ns),
+            Event::Closed(flow) | Event::FlowEnd(flow, _) => self.ended(flow, mono_ns),
+            Event::FlowStart(_) | Event::Attempt(..) | Event::Anomaly(..) => {}
+        }
+    }
+
+    /// Takes out the flows that verdicts name an offender of.
+    pub(super) fn convict_all(&mut self, verdicts: &[Verdict]) {
+        let against = verdicts.iter().filter(|verdict| verdict.offender.is_some());
+        for (flow, tuple) in against.filter_map(|verdict| verdict.flow.zip(verdict.tuple)) {
+            if self.convict(flow) {
+                each_end(&self.home, &tuple, |end| self.sessions.convicted(flow, end));
+            }
+        }
+    }
+
+    /// Takes out one flow, which stays out to its end; true when it was an open session.
+    pub(super) fn convict(&mut self, flow: FlowId) -> bool {
+        let before = self.flows.get(&flow).copied();
+        let known = before.is_some() || self.has_room();
+        if known && before != Some(State::Convicted) {
+            self.flows.insert(flow, State::Convicted);
+            self.convicted = self.convicted.saturating_add(1);
+        }
+        before == Some(State::Open)
+    }
+
+    /// Looks at candidates, as many as a tick allows, and opens those that have become sessions.
+    pub(super) fn look(&mut self, sensor: &Sensor, mono_ns: u64) {
+        for _ in 0..self.candidates.len().min(LOOKED_AT_MAX) {
+            let Some(candidate) = self.candidates.pop_front() else { return };
+            if self.flows.get(&candidate.flow) != Some(&State::Candidate) {
+                continue;
+            }
+            let flow = sensor.flow(&candidate.tuple, &candidate.vlan);
+            if let Some(flow) = flow.filter(|flow| flow.id == candidate.flow) {
+                self.open(flow, mono_ns);
+            }
+            if self.flows.get(&candidate.flow) == Some(&State::Candidate) {
+                self.candidates.push_back(candidate);
+            }
+        }
+    }
+
+    pub(super) fn counters(&self) -> [(&'static str, u64); 5] {
+        let evicted = self.sessions.evicted();
+        let flows = u64::try_from(self.flows.len()).unwrap_or(u64::MAX);
+        [
+            ("sessions.opened", self.opened),
+            ("sessions.convicted", self.convicted),
+            ("sessions.flows_followed", flows),
+            ("sessions.flows_max_hit", self.flows_max_hit),
+            ("sessions.sources_evicted", evicted),
+        ]
+    }
+
+    fn proven(&mut self, flow: &Flow) {
+        if flow.client_proven && !self.flows.contains_key(&flow.id) && self.has_room() {
+            self.flows.insert(flow.id, State::Candidate);
+            let candidate = Candidate { flow: flow.id, tuple: flow.tuple, vlan: flow.vlan };
+            self.candidates.push_back(candidate);
+        }
+    }
+
+    fn open(&mut self, flow: &Flow, mono_ns: u64) {
+        let is_candidate = self.flows.get(&flow.id) == Some(&State::Candidate);
+        if is_candidate && is_session(flow) {
+            self.flows.insert(flow.id, State::Open);
+            self.opened = self.opened.saturating_add(1);
+            each_end(&self.home, &flow.tuple, |end| self.sessions.opened(flow.id, end, mono_ns));
+        }
+    }
+
+    fn ended(&mut self, flow: &Flow, mono_ns: u64) {
+        let state = self.flows.remove(&flow.id);
+        let benign = match state {
+            Some(State::Candidate | State::Open) => is_session(flow),
+            Some(State::Convicted) => return,
+            None => return,
+        };
+        if benign || state == Some(State::Open) {
+            each_end(&self.home, &flow.tuple, |end| {
+                self.sessions.ended(flow.id, end, benign, mono_ns);
+            });
+        }
+    }
+
+    /// At the bound nothing is followed anew: a flow not followed is no session.
+    fn has_room(&mut self) -> bool {
+        let full = self.flows.len() >= FLOWS_MAX;
+        self.flows_max_hit = self.flows_max_hit.saturating_add(full.into());
+        !full
+    }
+}
+
+/// TCP, the client at its address, payload both ways.
+fn is_session(flow: &Flow) -> bool {
+    flow.tuple.proto == Proto::Tcp
+        && flow.client_proven
+        && flow.to_server.payload_bytes > 0
+        && flow.to_client.payload_bytes > 0
+}
+
+/// A session speaks for either end that is not one of ours, oriented as that end's packets are.
+fn each_end(home: &[IpNet], tuple: &FiveTuple, mut each: impl FnMut(&FiveTuple)) {
+    let is_home = |address| home.iter().any(|net: &IpNet| net.contains(&address));
+    if !is_home(tuple.src) {
+        each(tuple);
+    }
+    if !is_home(tuple.dst) {
+        each(&tuple.reversed());
+    }
+}

@@ -1,0 +1,31 @@
+//! One module for each subcommand; each turns what was typed into a call of the crate that does it.
+
+mod hub;
+mod lab;
+mod partner;
+mod scan;
+mod share;
+mod shield;
+mod stop;
+mod up;
+mod watch;
+
+use crate::{
+    cli::{Cli, Command},
+    outcome::{Failure, Outcome},
+};
+
+/// Runs what was typed.
+pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
+    let json = cli.json;
+    match cli.command {
+        Command::Up(args) => crate::block_on(up::run(args)),
+        Command::Hub(args) => crate::block_on(hub::run(args, json)),
+        Command::Shield(args) => shield::run(args, json),
+        Command::Scan(args) => scan::run(&args, json),
+        Command::Share(args) => crate::block_on(share::run(args, json)),
+        Command::Watch(args) => crate::block_on(watch::run(args, json)),
+        Command::Partner(args) => crate::block_on(partner::run(args, json)),
+        Command::Lab(args) => lab::run(args, json),
+    }
+}

@@ -1,0 +1,206 @@
+//! Data that others wrote: what must hold of every pattern and object in it.
+//!
+//! The data stand outside this repository, in the folder that `SHIELDWALL_SHARED` names or in
+//! `../shared` beside the workspace; without them these tests are skipped aloud.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use stix::pattern::{self, PatternErrorKind};
+use stix::{Limits, Object, bundle};
+
+/// The folder of vectors, or a line that says that a test is skipped.
+fn vectors(test: &str) -> Option<PathBuf> {
+    let folder = testkit::shared_dir().map(|shared| shared.join("vectors/exchange"));
+    let folder = folder.filter(|folder| folder.is_dir());
+    if folder.is_none() {
+        testkit::skip(
+            test,
+            "no folder vectors/exchange under SHIELDWALL_SHARED or ../shared",
+        );
+    }
+    folder
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|ext| ext == "json") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn patterns_that_others_call_invalid_are_refused_and_valid_ones_refused_by_name_only() {
+    let Some(folder) = vectors("pattern syntax") else {
+        return;
+    };
+    let vectors = read(&folder.join("stix21-pattern-syntax.json"));
+    let (mut taken, mut by_name, mut refused) = (0, 0, 0);
+    let mut wrong = Vec::new();
+    for case in vectors["cases"].as_array().unwrap() {
+        let text = case["pattern"].as_str().unwrap();
+        let valid = case["valid"].as_bool().unwrap();
+        match (
+            valid,
+            pattern::parse(text).map_err(|error| (error.kind, error)),
+        ) {
+            (true, Ok(_)) => taken += 1,
+            (true, Err((PatternErrorKind::Unsupported, _))) => by_name += 1,
+            (false, Err(_)) => refused += 1,
+            (_, verdict) => wrong.push(format!("{text}: valid {valid}, {verdict:?}")),
+        }
+    }
+    println!("syntax: {taken} enforced, {by_name} refused by name, {refused} invalid refused");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn patterns_of_the_match_vectors_are_never_called_illegal() {
+    let Some(folder) = vectors("pattern match") else {
+        return;
+    };
+    let vectors = read(&folder.join("stix21-pattern-match.json"));
+    let (mut taken, mut by_name, mut value) = (0, 0, 0);
+    let mut wrong = Vec::new();
+    for case in vectors["cases"].as_array().unwrap() {
+        let text = case["pattern"].as_str().unwrap();
+        let error = case["expect"].as_str().unwrap().starts_with("error");
+        match pattern::parse(text) {
+            Ok(_) => taken += 1,
+            Err(refusal) => match refusal.kind {
+                PatternErrorKind::Unsupported => by_name += 1,
+                PatternErrorKind::Value => value += 1,
+                PatternErrorKind::Syntax if error => {}
+                PatternErrorKind::Syntax | PatternErrorKind::Bound => {
+                    wrong.push(format!("{text}: {refusal}"));
+                }
+            },
+        }
+    }
+    println!("match: {taken} enforced, {by_name} refused by name, {value} by value");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn objects_that_others_call_valid_are_taken() {
+    let Some(folder) = vectors("validator") else {
+        return;
+    };
+    let vectors = read(&folder.join("stix21-validator.json"));
+    let limits = Limits::default();
+    let (mut taken, mut refused, mut passed_on) = (0, 0, 0);
+    let mut wrong = Vec::new();
+    let cases = vectors["cases"].as_array().unwrap().iter();
+    for case in cases.filter(|case| case["instance"].is_object()) {
+        let raw = case["instance"].to_string();
+        let verdict = bundle::parse(raw.as_bytes(), &limits);
+        let good = verdict
+            .as_ref()
+            .is_ok_and(|objects| objects.iter().all(Result::is_ok));
+        match (case["valid"].as_bool().unwrap(), good) {
+            (true, true) => taken += 1,
+            (false, false) => refused += 1,
+            (false, true) => passed_on += 1,
+            (true, false) => wrong.push(format!("{}: {verdict:?}", case["upstream_test"])),
+        }
+    }
+    println!(
+        "validator: {taken} valid taken, {refused} invalid refused, {passed_on} invalid taken"
+    );
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Words in the name of a file that say that something in it is wrong.
+const WRONG_BY_NAME: [&str; 7] = [
+    "invalid",
+    "bad",
+    "mismatch",
+    "missing",
+    "-before-",
+    "out-of-range",
+    "no-name",
+];
+
+/// Files with objects that break a MUST although their names do not say so, and how many.
+const WRONG_ALL_THE_SAME: [(&str, usize); 3] = [
+    // `modified` earlier than `created`.
+    ("atlas-stix.json", 2),
+    // Identifiers that have no UUID.
+    ("ex-3.1.4.2-leverage-externally-defined-frameworks.json", 2),
+    ("tc-3.12.3.1-create-malware-object.json", 1),
+];
+
+const SETS: [&str; 9] = [
+    "bulk",
+    "misp-stix21-collections",
+    "stix21-interop/examples",
+    "stix21-interop/testcases",
+    "stix21-oasis-doc-examples",
+    "stix21-oasis-examples",
+    "stix21-rstix-fixtures/spec/meta",
+    "stix21-rstix-fixtures/spec/sdo",
+    "stix21-rstix-fixtures/spec/sro",
+];
+
+/// Takes every object of a file, checks that its bytes are those of the file, and gives back how
+/// many there were and the refusals.
+fn take(path: &Path, limits: &Limits) -> (usize, Vec<String>) {
+    let text = fs::read_to_string(path).unwrap();
+    let mut rest = text.as_str();
+    let mut refused = Vec::new();
+    let mut kept = 0_usize;
+    for object in bundle::parse(text.as_bytes(), limits).unwrap() {
+        let object = match object {
+            Ok(object) => object,
+            Err(error) => {
+                refused.push(format!("{}: {error}", path.display()));
+                continue;
+            }
+        };
+        let raw = std::str::from_utf8(object.raw()).unwrap();
+        let (_, after) = rest.split_once(raw).unwrap();
+        rest = after;
+        kept = kept.saturating_add(1);
+        assert_eq!(
+            Object::parse(object.raw(), limits).unwrap().digest(),
+            object.digest()
+        );
+    }
+    (kept, refused)
+}
+
+#[test]
+fn objects_of_other_projects_survive_byte_for_byte() {
+    let Some(folder) = vectors("files") else {
+        return;
+    };
+    let limits = Limits::default();
+    let (mut kept, mut refused) = (0_usize, 0_usize);
+    let mut wrong = Vec::new();
+    for path in SETS.iter().flat_map(|set| files(&folder.join(set))) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let by_name = WRONG_BY_NAME.iter().any(|word| name.contains(word));
+        let known = WRONG_ALL_THE_SAME.iter().find(|(file, _)| *file == name);
+        let (good, errors) = take(&path, &limits);
+        kept = kept.saturating_add(good);
+        refused = refused.saturating_add(errors.len());
+        if !by_name && errors.len() != known.map_or(0, |(_, count)| *count) {
+            wrong.extend(errors);
+        }
+    }
+    println!("files: {kept} objects kept, {refused} refused that break a MUST");
+    assert!(kept > 2000 && wrong.is_empty(), "{wrong:#?}");
+}

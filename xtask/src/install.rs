@@ -1,0 +1,140 @@
+//! What tests and recordings need, installed where it is missing, and said.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::sh;
+
+/// A file or program that shows a Debian package is there.
+const PACKAGES: [(&str, &str); 15] = [
+    ("chromium", "chromium"),
+    ("clang", "clang"),
+    ("curl", "curl"),
+    ("ethtool", "ethtool"),
+    ("hping3", "hping3"),
+    ("ip", "iproute2"),
+    ("jq", "jq"),
+    ("nft", "nftables"),
+    ("nmap", "nmap"),
+    ("nsenter", "util-linux"),
+    ("python3", "python3"),
+    ("strace", "strace"),
+    ("tcpdump", "tcpdump"),
+    ("zstd", "zstd"),
+    ("/usr/include/bpf/bpf_helpers.h", "libbpf-dev"),
+];
+
+/// The reference clients that tests run against us, pinned.
+const TEST_PINS: [&str; 2] = ["stix2==3.0.2", "taxii2-client==2.3.0"];
+/// What only a recording needs.
+const RECORD_PINS: [&str; 1] = ["sqlmap==1.10.10"];
+
+/// Installs what the tests need. What cannot be installed is said; the tests that need it skip.
+pub(crate) fn for_tests() {
+    packages();
+    if let Err(error) = python(&TEST_PINS) {
+        println!("note: no Python environment ({error:#}); tests that need it will skip");
+    }
+}
+
+/// Installs what a recording needs, and returns the environment's folder of programs.
+pub(crate) fn for_recording() -> anyhow::Result<PathBuf> {
+    packages();
+    python(&RECORD_PINS)?;
+    Ok(venv().join("bin"))
+}
+
+fn packages() {
+    let mut missing: Vec<_> = PACKAGES
+        .iter()
+        .filter(|(sign, _)| !present(sign))
+        .map(|(_, package)| *package)
+        .collect();
+    if !venv_works() {
+        missing.push("python3-venv");
+    }
+    if missing.is_empty() {
+        return;
+    }
+    if !root() || !testkit::has_program("apt-get") {
+        println!(
+            "note: not installed: {} (needs root and apt-get)",
+            missing.join(" ")
+        );
+        return;
+    }
+    println!("installing {}", missing.join(" "));
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        sh(command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    let install = [
+        &["install", "--yes", "--quiet", "--no-install-recommends"],
+        &missing[..],
+    ];
+    if let Err(error) = apt(&["update", "--quiet"]).and_then(|()| apt(&install.concat())) {
+        println!("note: {error:#}; tests that need what is missing will skip");
+    }
+}
+
+fn present(sign: &str) -> bool {
+    if sign.starts_with('/') {
+        Path::new(sign).exists()
+    } else {
+        testkit::has_program(sign)
+    }
+}
+
+/// Debian keeps `ensurepip`, which `venv` needs, in a package of its own.
+fn venv_works() -> bool {
+    let tried = Command::new("python3")
+        .args(["-c", "import ensurepip, venv"])
+        .output();
+    tried.is_ok_and(|output| output.status.success())
+}
+
+fn root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout == b"0\n")
+}
+
+/// Makes `target/venv` with pinned packages; a file there remembers what is in.
+fn python(pins: &[&str]) -> anyhow::Result<()> {
+    let venv = venv();
+    let mark = venv.join(".installed");
+    let installed = fs::read_to_string(&mark).unwrap_or_default();
+    let missing: Vec<_> = pins
+        .iter()
+        .copied()
+        .filter(|pin| !installed.lines().any(|line| line == *pin))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !venv.join("bin/python").exists() {
+        println!("making {}", venv.display());
+        sh(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    println!("installing {} into {}", missing.join(" "), venv.display());
+    let mut pip = Command::new(venv.join("bin/python"));
+    sh(pip
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
+        .args(&missing))?;
+    fs::write(&mark, format!("{installed}{}\n", missing.join("\n")))?;
+    Ok(())
+}
+
+fn venv() -> PathBuf {
+    testkit::workspace_root().join("target/venv")
+}
