@@ -123,7 +123,7 @@ class Net:
         subprocess.run(["ip", "netns", "exec", name, *command], stdout=subprocess.DEVNULL, timeout=60)
 
     def record(self, path, scenario):
-        tcpdump = self.start(self.names[0], "tcpdump", "-q", "-U", "--immediate-mode", "-n",
+        tcpdump = self.start(self.names[0], "tcpdump", "-q", "-U", "--immediate-mode", "-s", "2048", "-n",
                              "-i", "w0", "-w", path, "ip or (ip6 and tcp)")
         time.sleep(1)
         scenario(self)
@@ -162,8 +162,9 @@ def serve():
     secure = Server(("::", 443), Page)
     secure.socket = context.wrap_socket(secure.socket, server_side=True)
     threading.Thread(target=secure.serve_forever, daemon=True).start()
+    others = []
     for port in (22, 25, 110, 143, 993):
-        Server(("::", port), Page)
+        others.append(Server(("::", port), Page))
     names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     names.bind(("0.0.0.0", 53))
     while True:

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! packet::Event --> Detector --> indicator  (one immutable Index, swapped by pointer)
-//!                            --> scan       (sequential test per source and per TCP clock)
+//!                            --> scan       (two sequential tests per source: attempts, proven sessions)
 //!                                  \--> Verdict { evidence, offender, reasons }
 //! ```
 //!

@@ -226,6 +226,7 @@ fn rehash<K: Hash, V>(nodes: &[Node<K, V>], hasher: &DefaultHashBuilder, slot: u
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
 

@@ -149,6 +149,25 @@ fn alternatives_stand_without_those_refused() {
 }
 
 #[test]
+fn memory_is_said_and_stays_small() {
+    let addresses = 100_000u32;
+    let mut builder = IndexBuilder::new();
+    let terms = |number: u32| Term::Address(IpNet::from(IpAddr::from(Ipv4Addr::from(number * 77))));
+    // One indicator, as a feed of bare addresses comes in.
+    let pattern = Pattern {
+        terms: (0..addresses).map(terms).collect(),
+    };
+    assert_eq!(builder.add(key("a", 1), 50, &pattern), []);
+    let index = builder.build();
+    let bytes_each = index.bytes() / addresses as usize;
+    assert_eq!(index.len(), addresses as usize);
+    assert!(
+        (12..=36).contains(&bytes_each),
+        "{bytes_each} bytes for each address"
+    );
+}
+
+#[test]
 fn mapped_addresses_are_their_ipv4_addresses() {
     let index = index(&[("a", Term::Address("::ffff:192.0.2.0/120".parse().unwrap()))]);
     let mut lengths = Vec::new();

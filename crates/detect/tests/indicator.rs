@@ -1,7 +1,6 @@
 //! Indicators in real frames: where they match, whom they name, and how sure that is.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     reason = "tests"
@@ -228,6 +227,7 @@ fn run(
             link: LinkType::Ethernet,
             data,
             wire_len,
+            way: packet::Way::Unknown,
         };
         sensor.packet(&frame, &mut |event| {
             detector.event(&event, ts_ns, &mut verdicts)

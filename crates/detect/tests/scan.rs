@@ -1,7 +1,6 @@
 //! Scan scenarios from synthetic packet events: what is a scan, who did it, and how sure that is.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     reason = "tests"
@@ -10,7 +9,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use detect::{Config, Detector, EvidenceClass, Index, ScanConfig, Verdict};
+use detect::{Config, Detector, EvidenceClass, Index, Verdict};
 use packet::{
     AppProto, Counts, Event, FiveTuple, Flow, FlowId, FlowState, Outcome, Proto, SynTraits,
 };

@@ -21,7 +21,9 @@ pub enum StoreError {
     #[error("another hub process writes {0}; stop it first, or give this one a store of its own")]
     Locked(PathBuf),
     /// Another writer took the log over; this one must stop writing.
-    #[error("another writer took over the log (fencing epoch {now}, ours is {ours}); stop this one")]
+    #[error(
+        "another writer took over the log (fencing epoch {now}, ours is {ours}); stop this one"
+    )]
     Fenced {
         /// The epoch that this writer began with.
         ours: u64,

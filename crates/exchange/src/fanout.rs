@@ -81,12 +81,21 @@ impl<S: Log> Subscription<S> {
         };
         let community = reader(Lane::Community, receivers.community);
         let addressed = reader(Lane::Addressed, receivers.addressed);
-        Self { store, audience, community, addressed, counters }
+        Self {
+            store,
+            audience,
+            community,
+            addressed,
+            counters,
+        }
     }
 
     /// How far it has come; a new subscription from here continues without loss or duplicate.
     pub fn position(&self) -> Position {
-        Position { community: self.community.position, addressed: self.addressed.position }
+        Position {
+            community: self.community.position,
+            addressed: self.addressed.position,
+        }
     }
 
     /// The next delivery. Safe to drop and call again.
@@ -95,10 +104,18 @@ impl<S: Log> Subscription<S> {
     /// `Stopped` when the exchange was closed; an error of the store.
     pub async fn next(&mut self) -> Result<Delivery, ExchangeError> {
         loop {
-            if let Some(batch) = self.community.catch_up(&*self.store, &self.audience).await? {
+            if let Some(batch) = self
+                .community
+                .catch_up(&*self.store, &self.audience)
+                .await?
+            {
                 return Ok(Delivery::Batch(batch));
             }
-            if let Some(batch) = self.addressed.catch_up(&*self.store, &self.audience).await? {
+            if let Some(batch) = self
+                .addressed
+                .catch_up(&*self.store, &self.audience)
+                .await?
+            {
                 return Ok(Delivery::Batch(batch));
             }
             let delivery = tokio::select! {
@@ -139,7 +156,13 @@ impl Reader {
         };
         let (from, to) = (self.position, last.position);
         self.position = to;
-        Ok(Some(Arc::new(LaneBatch { lane: self.lane, from, to, entries, bytes: OnceLock::new() })))
+        Ok(Some(Arc::new(LaneBatch {
+            lane: self.lane,
+            from,
+            to,
+            entries,
+            bytes: OnceLock::new(),
+        })))
     }
 
     fn take(
@@ -198,17 +221,30 @@ impl Lanes {
     pub(crate) fn new(lag_max: usize) -> Self {
         let lag_max = lag_max.max(1);
         let (community, addressed) = (channel(lag_max).0, BTreeMap::new());
-        Self { lag_max, channels: Mutex::new(Some(Channels { community, addressed })) }
+        Self {
+            lag_max,
+            channels: Mutex::new(Some(Channels {
+                community,
+                addressed,
+            })),
+        }
     }
 
     /// Listens to the two lanes of a partner.
     pub(crate) fn receivers(&self, audience: &Audience) -> Result<Receivers, ExchangeError> {
-        let [partner] = audience.names() else { return Err(StoreError::SeveralViews.into()) };
+        let [partner] = audience.names() else {
+            return Err(StoreError::SeveralViews.into());
+        };
         let partner = Arc::clone(partner);
         self.with(|channels| {
             let sender = channels.addressed.entry(partner);
-            let addressed = sender.or_insert_with(|| channel(self.lag_max).0).subscribe();
-            Receivers { community: channels.community.subscribe(), addressed }
+            let addressed = sender
+                .or_insert_with(|| channel(self.lag_max).0)
+                .subscribe();
+            Receivers {
+                community: channels.community.subscribe(),
+                addressed,
+            }
         })
         .ok_or(ExchangeError::Stopped)
     }
@@ -216,7 +252,9 @@ impl Lanes {
     /// The lanes that someone follows, the community's under no name; forgets the others.
     pub(crate) fn followed(&self) -> Vec<Option<Arc<str>>> {
         let followed = self.with(|channels| {
-            channels.addressed.retain(|_, sender| sender.receiver_count() > 0);
+            channels
+                .addressed
+                .retain(|_, sender| sender.receiver_count() > 0);
             let mut followed: Vec<_> = channels.addressed.keys().cloned().map(Some).collect();
             followed.push(None);
             followed
@@ -225,7 +263,11 @@ impl Lanes {
     }
 
     pub(crate) fn publish(&self, lane: LaneEntries) {
-        let kind = if lane.partner.is_some() { Lane::Addressed } else { Lane::Community };
+        let kind = if lane.partner.is_some() {
+            Lane::Addressed
+        } else {
+            Lane::Community
+        };
         for batch in batches(kind, lane.entries) {
             self.send(lane.partner.as_ref(), Item::Batch(Arc::new(batch)));
         }
@@ -252,7 +294,11 @@ impl Lanes {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Channels) -> T) -> Option<T> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(act)
+        self.channels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+            .map(act)
     }
 }
 
@@ -272,7 +318,13 @@ fn batches(lane: Lane, entries: Vec<Entry>) -> Vec<LaneBatch> {
         }
         bytes = entry.raw.len();
         let (from, to) = (entry.position.saturating_sub(1), entry.position);
-        batches.push(LaneBatch { lane, from, to, entries: vec![entry], bytes: OnceLock::new() });
+        batches.push(LaneBatch {
+            lane,
+            from,
+            to,
+            entries: vec![entry],
+            bytes: OnceLock::new(),
+        });
     }
     batches
 }

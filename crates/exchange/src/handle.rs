@@ -122,7 +122,14 @@ impl<S: Log> Exchange<S> {
         );
         tokio::spawn(sequencer.run(queue));
         let room = Arc::new(Semaphore::new(queue_max));
-        Self { store, commands, room, queue_max, lanes, counters }
+        Self {
+            store,
+            commands,
+            room,
+            queue_max,
+            lanes,
+            counters,
+        }
     }
 
     /// Hands objects in; returns when they are durable, with one outcome for each in order.
@@ -145,8 +152,15 @@ impl<S: Log> Exchange<S> {
             return Err(ExchangeError::Busy);
         };
         let (reply, outcomes) = oneshot::channel();
-        let command = Command::Submit { submissions, room, reply };
-        self.commands.send(command).await.map_err(|_| ExchangeError::Stopped)?;
+        let command = Command::Submit {
+            submissions,
+            room,
+            reply,
+        };
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| ExchangeError::Stopped)?;
         outcomes.await.map_err(|_| ExchangeError::Stopped)?
     }
 
@@ -167,7 +181,13 @@ impl<S: Log> Exchange<S> {
             return Err(ExchangeError::BeyondEnd);
         }
         let (store, counters) = (Arc::clone(&self.store), Arc::clone(&self.counters));
-        Ok(Subscription::new(store, audience.clone(), from, receivers, counters))
+        Ok(Subscription::new(
+            store,
+            audience.clone(),
+            from,
+            receivers,
+            counters,
+        ))
     }
 
     /// Sends a digest to every lane that has subscribers, now instead of at the next tick.
@@ -177,7 +197,10 @@ impl<S: Log> Exchange<S> {
     pub async fn digest_now(&self) -> Result<(), ExchangeError> {
         let (reply, done) = oneshot::channel();
         let command = Command::Digest { reply };
-        self.commands.send(command).await.map_err(|_| ExchangeError::Stopped)?;
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| ExchangeError::Stopped)?;
         done.await.map_err(|_| ExchangeError::Stopped)
     }
 
@@ -191,7 +214,8 @@ impl<S: Log> Exchange<S> {
         &self.counters
     }
 
-    /// Ends the sequencer after what is queued already; later submissions get `Stopped`.
+    /// Ends the sequencer after what is queued already, and returns when it has let go of the store;
+    /// later submissions get `Stopped`.
     pub async fn close(&self) {
         let (reply, done) = oneshot::channel();
         if self.commands.send(Command::Close { reply }).await.is_ok() {
@@ -205,6 +229,8 @@ impl<S: Log> Exchange<S> {
 const COMMANDS_MAX: usize = 4096;
 
 fn system_time() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use stix::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::fanout::{LaneDigest, Lanes};
 use crate::handle::{Config, Counters};
@@ -43,6 +43,8 @@ pub(crate) struct Sequencer<S> {
     live: BTreeMap<Option<Arc<str>>, Live>,
     /// Latest `date_added` given.
     latest: Timestamp,
+    /// Who waits for the end.
+    closing: Option<oneshot::Sender<()>>,
 }
 
 impl<S: Log> Sequencer<S> {
@@ -53,13 +55,21 @@ impl<S: Log> Sequencer<S> {
         config: Config,
     ) -> Self {
         let (live, latest) = (BTreeMap::new(), Timestamp::MIN);
-        Self { store, lanes, counters, config, live, latest }
+        Self {
+            store,
+            lanes,
+            counters,
+            config,
+            live,
+            latest,
+            closing: None,
+        }
     }
 
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
-        let every = self.config.digest_every;
-        let mut ticks = interval_at(Instant::now() + every, every);
+        let mut ticks = interval(self.config.digest_every.max(DIGEST_EVERY_MIN));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.reset();
         self.watch_lanes().await;
         loop {
             let command = tokio::select! {
@@ -72,6 +82,10 @@ impl<S: Log> Sequencer<S> {
             }
         }
         self.lanes.close();
+        let closing = self.closing.take();
+        // Whoever closes may want to open the store again.
+        drop(self);
+        closing.map(|reply| reply.send(()));
     }
 
     async fn take(
@@ -84,7 +98,11 @@ impl<S: Log> Sequencer<S> {
         let mut last = None;
         while let Some(command) = next {
             match command {
-                Command::Submit { submissions, room, reply } => {
+                Command::Submit {
+                    submissions,
+                    room,
+                    reply,
+                } => {
                     gathered.add(submissions, room, reply);
                 }
                 other @ (Command::Digest { .. } | Command::Close { .. }) => {
@@ -109,7 +127,7 @@ impl<S: Log> Sequencer<S> {
                 reply.send(()).ok();
             }
             Some(Command::Close { reply }) => {
-                reply.send(()).ok();
+                self.closing = Some(reply);
                 return std::ops::ControlFlow::Break(());
             }
             Some(Command::Submit { .. }) | None => {}
@@ -132,9 +150,15 @@ impl<S: Log> Sequencer<S> {
                 }
             }
         }
-        let fenced = failure.as_deref().is_some_and(|e| matches!(e, StoreError::Fenced { .. }));
+        let fenced = failure
+            .as_deref()
+            .is_some_and(|e| matches!(e, StoreError::Fenced { .. }));
         gathered.answer(outcomes, failure);
-        if fenced { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+        if fenced {
+            std::ops::ControlFlow::Break(())
+        } else {
+            std::ops::ControlFlow::Continue(())
+        }
     }
 
     async fn append(&mut self, batch: &[Submission]) -> Result<Vec<Outcome>, StoreError> {
@@ -195,7 +219,8 @@ impl<S: Log> Sequencer<S> {
     /// follows.
     async fn watch_lanes(&mut self) {
         let followed = self.lanes.followed();
-        self.live.retain(|partner, _| partner.is_none() || followed.contains(partner));
+        self.live
+            .retain(|partner, _| partner.is_none() || followed.contains(partner));
         for partner in followed {
             if self.live.contains_key(&partner) {
                 continue;
@@ -214,15 +239,26 @@ impl<S: Log> Sequencer<S> {
         let mut set = (self.config.live_set)();
         let building = tokio::spawn(async move {
             let mut each = |entry: Entry| set.apply(&entry);
-            store.live(partner.as_ref(), position, at, &mut each).await?;
+            store
+                .live(partner.as_ref(), position, at, &mut each)
+                .await?;
             Ok(set)
         });
-        Ok(Live { position, state: LiveState::Building { building, waiting: Vec::new() } })
+        Ok(Live {
+            position,
+            state: LiveState::Building {
+                building,
+                waiting: Vec::new(),
+            },
+        })
     }
 }
 
 /// Longest wait for the clock to pass the last `date_added`.
 const CLOCK_WAIT_MAX: Duration = Duration::from_millis(5);
+
+/// Digests more often than this would be all that the sequencer does.
+const DIGEST_EVERY_MIN: Duration = Duration::from_millis(1);
 
 /// Requests that are written together.
 #[derive(Default)]
@@ -244,7 +280,11 @@ impl Gathered {
         room: OwnedSemaphorePermit,
         reply: oneshot::Sender<Result<Vec<Outcome>, ExchangeError>>,
     ) {
-        self.requests.push(Request { size: submissions.len(), reply, _room: room });
+        self.requests.push(Request {
+            size: submissions.len(),
+            reply,
+            _room: room,
+        });
         self.submissions.extend(submissions);
     }
 
@@ -293,7 +333,9 @@ impl Live {
 
     /// Takes a set that is done being built into use.
     async fn settle(&mut self, wait: bool) {
-        let LiveState::Building { building, waiting } = &mut self.state else { return };
+        let LiveState::Building { building, waiting } = &mut self.state else {
+            return;
+        };
         if !wait && !building.is_finished() {
             return;
         }
@@ -308,11 +350,21 @@ impl Live {
     }
 
     fn digest(&mut self, addressed: bool, at: Timestamp) -> Option<LaneDigest> {
-        let lane = if addressed { Lane::Addressed } else { Lane::Community };
+        let lane = if addressed {
+            Lane::Addressed
+        } else {
+            Lane::Community
+        };
         match &mut self.state {
             LiveState::Ready(set) => {
                 let (active, digest) = set.digest(at);
-                Some(LaneDigest { lane, position: self.position, at, active, digest })
+                Some(LaneDigest {
+                    lane,
+                    position: self.position,
+                    at,
+                    active,
+                    digest,
+                })
             }
             LiveState::Building { .. } | LiveState::Failed => None,
         }

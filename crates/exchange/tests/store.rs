@@ -1,15 +1,14 @@
 //! Every store against the conformance suite, and SQLite's own promises.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
     reason = "tests"
 )]
 
 mod conformance;
 mod model;
+#[expect(dead_code, reason = "other tests use the rest")]
 mod support;
 
 use std::path::PathBuf;
@@ -37,7 +36,9 @@ impl Backend for Sqlite {
     type Store = SqliteStore;
 
     async fn open(&self) -> SqliteStore {
-        SqliteStore::open(&self.path(), Options::default()).await.unwrap()
+        SqliteStore::open(&self.path(), Options::default())
+            .await
+            .unwrap()
     }
 
     async fn close(&self, store: SqliteStore) {
@@ -83,31 +84,61 @@ async fn a_second_writer_is_kept_out_and_administration_is_not() {
     let hub = place.open().await;
     let second = SqliteStore::open(&place.path(), Options::default()).await;
     assert!(matches!(second, Err(StoreError::Locked(_))));
-    let admin = SqliteStore::open_admin(&place.path(), Options::default()).await.unwrap();
-    let alpha = NewPartner { name: "alpha".into(), role: "agency".into() };
+    let admin = SqliteStore::open_admin(&place.path(), Options::default())
+        .await
+        .unwrap();
+    let alpha = NewPartner {
+        name: "alpha".into(),
+        role: "agency".into(),
+    };
     admin.add_partner(&alpha, at(0)).await.unwrap();
     let token = admin.create_token("alpha", None, at(0)).await.unwrap();
-    assert!(hub.partner_by_token(token.bytes(), at(1)).await.unwrap().is_some());
+    assert!(
+        hub.partner_by_token(token.bytes(), at(1))
+            .await
+            .unwrap()
+            .is_some()
+    );
     let submission = [to_all("alpha", indicator(1, 1, ""))];
-    assert!(matches!(admin.append(&submission, at(1)).await, Err(StoreError::NotWriter)));
+    assert!(matches!(
+        admin.append(&submission, at(1)).await,
+        Err(StoreError::NotWriter)
+    ));
     hub.append(&submission, at(1)).await.unwrap();
     assert_eq!(admin.head(&partner("alpha")).await.unwrap().community, 1);
     admin.revoke_partner("alpha", at(2)).await.unwrap();
-    assert!(hub.partner_by_token(token.bytes(), at(3)).await.unwrap().is_none());
+    assert!(
+        hub.partner_by_token(token.bytes(), at(3))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
 async fn a_writer_that_lost_the_log_is_fenced() {
     let place = Sqlite::new();
     let old = place.open().await;
-    old.append(&[to_all("alpha", indicator(1, 1, ""))], at(0)).await.unwrap();
+    old.append(&[to_all("alpha", indicator(1, 1, ""))], at(0))
+        .await
+        .unwrap();
     // As on a file system whose locks do not reach the other machine.
     std::fs::remove_file(place.0.path().join("exchange.db-lock")).unwrap();
     let new = place.open().await;
-    let late = old.append(&[to_all("alpha", indicator(2, 1, ""))], at(1)).await;
-    assert!(matches!(late, Err(StoreError::Fenced { ours: 1, now: 2 })), "{late:?}");
-    new.append(&[to_all("alpha", indicator(3, 1, ""))], at(1)).await.unwrap();
-    let lane = new.lane(&partner("bravo"), Lane::Community, 0, 10).await.unwrap();
+    let late = old
+        .append(&[to_all("alpha", indicator(2, 1, ""))], at(1))
+        .await;
+    assert!(
+        matches!(late, Err(StoreError::Fenced { ours: 1, now: 2 })),
+        "{late:?}"
+    );
+    new.append(&[to_all("alpha", indicator(3, 1, ""))], at(1))
+        .await
+        .unwrap();
+    let lane = new
+        .lane(&partner("bravo"), Lane::Community, 0, 10)
+        .await
+        .unwrap();
     let positions: Vec<u64> = lane.iter().map(|entry| entry.position).collect();
     assert_eq!(positions, [1, 2], "nothing of the fenced writer");
 }
@@ -116,12 +147,23 @@ async fn a_writer_that_lost_the_log_is_fenced() {
 async fn a_backup_holds_everything_and_a_restored_one_begins_a_new_epoch() {
     let place = Sqlite::new();
     let store = place.open().await;
-    store.append(&[to_all("alpha", indicator(1, 1, ""))], at(0)).await.unwrap();
+    store
+        .append(&[to_all("alpha", indicator(1, 1, ""))], at(0))
+        .await
+        .unwrap();
     let copy = place.0.path().join("copy.db");
     store.backup(&copy).await.unwrap();
-    assert!(store.backup(&copy).await.is_err(), "an existing file is not overwritten");
-    store.append(&[to_all("alpha", indicator(2, 1, ""))], at(1)).await.unwrap();
-    SqliteStore::renew_epoch(&copy, Options::default()).await.unwrap();
+    assert!(
+        store.backup(&copy).await.is_err(),
+        "an existing file is not overwritten"
+    );
+    store
+        .append(&[to_all("alpha", indicator(2, 1, ""))], at(1))
+        .await
+        .unwrap();
+    SqliteStore::renew_epoch(&copy, Options::default())
+        .await
+        .unwrap();
     let restored = SqliteStore::open(&copy, Options::default()).await.unwrap();
     assert_eq!(restored.head(&partner("bravo")).await.unwrap().community, 1);
     assert!(restored.epoch() > store.epoch());
@@ -133,8 +175,14 @@ async fn a_database_of_a_newer_program_is_refused_by_version() {
     place.close(place.open().await).await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
     let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    sqlx::raw_sql("PRAGMA user_version = 99").execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 99")
+        .execute(&mut connection)
+        .await
+        .unwrap();
     sqlx::Connection::close(connection).await.unwrap();
     let refused = SqliteStore::open(&place.path(), Options::default()).await;
-    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 99, .. })));
+    assert!(matches!(
+        refused,
+        Err(StoreError::NewerSchema { found: 99, .. })
+    ));
 }

@@ -37,7 +37,10 @@ impl Admin {
     }
 
     pub(crate) fn over(data: &Path, store: Arc<SqliteStore>) -> Self {
-        Self { data: data.to_owned(), store }
+        Self {
+            data: data.to_owned(),
+            store,
+        }
     }
 
     /// Invites a partner, new or known: the text is good for one enrolment within
@@ -53,7 +56,9 @@ impl Admin {
         hub_url: Option<&str>,
     ) -> Result<String, HubError> {
         let known = About::read(&self.data)?;
-        let hub = hub_url.map(str::to_owned).or_else(|| known.as_ref().map(|k| k.url.clone()));
+        let hub = hub_url
+            .map(str::to_owned)
+            .or_else(|| known.as_ref().map(|k| k.url.clone()));
         let hub = hub.ok_or_else(|| {
             HubError::Refused("start the hub once, or give its URL: no address is known".to_owned())
         })?;
@@ -61,10 +66,18 @@ impl Admin {
         let ca = Authority::open_or_create(&self.data, &community)?;
         self.add(name, role).await?;
         let now = clock::now();
-        let secret = self.store.invite(name, now.plus(INVITATION_LIFETIME), now).await;
+        let secret = self
+            .store
+            .invite(name, now.plus(INVITATION_LIFETIME), now)
+            .await;
         let token = *secret.map_err(store_error)?.bytes();
         let hub = hub.trim_end_matches('/').to_owned();
-        Ok(Invitation { hub, token, ca_sha256: ca.fingerprint() }.to_string())
+        Ok(Invitation {
+            hub,
+            token,
+            ca_sha256: ca.fingerprint(),
+        }
+        .to_string())
     }
 
     /// Makes an API token for a partner, new or known. It does not expire; revoking the partner
@@ -74,7 +87,11 @@ impl Admin {
     /// [`HubError::Refused`] for a bad name or a revoked partner.
     pub async fn token(&self, name: &str, role: &str) -> Result<String, HubError> {
         self.add(name, role).await?;
-        let secret = self.store.create_token(name, None, clock::now()).await.map_err(store_error)?;
+        let secret = self
+            .store
+            .create_token(name, None, clock::now())
+            .await
+            .map_err(store_error)?;
         Ok(token_text(secret.bytes()))
     }
 
@@ -92,15 +109,30 @@ impl Admin {
     /// # Errors
     /// [`HubError::Store`].
     pub async fn revoke(&self, name: &str) -> Result<bool, HubError> {
-        self.store.revoke_partner(name, clock::now()).await.map_err(store_error)
+        self.store
+            .revoke_partner(name, clock::now())
+            .await
+            .map_err(store_error)
     }
 
     async fn add(&self, name: &str, role: &str) -> Result<(), HubError> {
         if let Some(partner) = self.store.partner(name).await.map_err(store_error)? {
             let revoked = || HubError::Refused(format!("partner {name:?} is revoked for good"));
-            return if partner.revoked.is_some() { Err(revoked()) } else { Ok(()) };
+            return if partner.revoked.is_some() {
+                Err(revoked())
+            } else {
+                Ok(())
+            };
         }
-        let partner = NewPartner { name: name.into(), role: role.to_owned() };
+        if !stix::lease::is_partner_name(name) {
+            return Err(HubError::Refused(
+                StoreError::BadName(name.to_owned()).to_string(),
+            ));
+        }
+        let partner = NewPartner {
+            name: name.into(),
+            role: role.to_owned(),
+        };
         match self.store.add_partner(&partner, clock::now()).await {
             Err(StoreError::PartnerExists(_)) => Ok(()),
             other => other.map_err(store_error),
@@ -128,7 +160,8 @@ impl About {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|error| HubError::file(&path, error))?,
         };
-        let unreadable = |error| HubError::config(format!("{}: {error}", path.display()), "delete it");
+        let unreadable =
+            |error| HubError::config(format!("{}: {error}", path.display()), "delete it");
         serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
     }
 }
@@ -145,5 +178,9 @@ pub(crate) fn store_error(error: StoreError) -> HubError {
         error,
         StoreError::UnknownPartner(_) | StoreError::BadName(_) | StoreError::PartnerExists(_)
     );
-    if refused { HubError::Refused(error.to_string()) } else { HubError::Store(error.to_string()) }
+    if refused {
+        HubError::Refused(error.to_string())
+    } else {
+        HubError::Store(error.to_string())
+    }
 }

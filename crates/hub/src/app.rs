@@ -1,6 +1,7 @@
 //! The running hub: what its handlers share, and its routes.
 
 use crate::authn::Caller;
+use crate::body::Room;
 use crate::config::Config;
 use crate::console::Board;
 use crate::counters::Counters;
@@ -28,6 +29,7 @@ pub(crate) struct Hub {
     pub(crate) signer: Signer,
     pub(crate) cursor_key: cursor::Key,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) room: Room,
     pub(crate) states: States,
     pub(crate) statuses: Statuses,
     pub(crate) streams: Streams,
@@ -42,8 +44,15 @@ pub(crate) fn routes(hub: Arc<Hub>) -> Router {
         .route(paths::OBJECTS, post(ingest::post).fallback(not_offered))
         .route(paths::ENROL, post(enrol::enrol).fallback(not_offered))
         .route(paths::ROTATE, post(enrol::rotate).fallback(not_offered))
-        .route(paths::STATE, get(state::get).post(state::post).fallback(not_offered));
-    Router::new().merge(own).merge(taxii2::routes()).fallback(nothing_here).with_state(hub)
+        .route(
+            paths::STATE,
+            get(state::get).post(state::post).fallback(not_offered),
+        );
+    Router::new()
+        .merge(own)
+        .merge(taxii2::routes())
+        .fallback(nothing_here)
+        .with_state(hub)
 }
 
 async fn not_offered(_: Caller, method: Method) -> Problem {

@@ -63,7 +63,10 @@ impl Shown {
     fn read(peer: Option<&PeerCertificate>, headers: &HeaderMap) -> Option<Self> {
         if let Some(peer) = peer {
             let credential = Credential::Certificate(peer.clone());
-            return Some(Self { credential, claimed: None });
+            return Some(Self {
+                credential,
+                claimed: None,
+            });
         }
         let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, rest) = value.trim().split_once(' ')?;
@@ -76,7 +79,10 @@ impl Shown {
             }
             _ => return None,
         };
-        Some(Self { credential: Credential::Token(token), claimed })
+        Some(Self {
+            credential: Credential::Token(token),
+            claimed,
+        })
     }
 }
 
@@ -84,10 +90,16 @@ impl Hub {
     async fn identify(&self, shown: &Shown) -> Result<Option<Caller>, Problem> {
         let found = self.partner_of(&shown.credential).await?;
         let named = |partner: &Arc<str>| {
-            shown.claimed.as_deref().is_none_or(|claimed| claimed == partner.as_ref())
+            shown
+                .claimed
+                .as_deref()
+                .is_none_or(|claimed| claimed == partner.as_ref())
         };
         let credential = shown.credential.clone();
-        Ok(found.filter(named).map(|partner| Caller { partner, credential }))
+        Ok(found.filter(named).map(|partner| Caller {
+            partner,
+            credential,
+        }))
     }
 
     /// The partner a credential belongs to now; `None` once it is revoked.
@@ -100,7 +112,9 @@ impl Hub {
             Credential::Certificate(peer) => store.partner_by_certificate(&peer.serial, now).await,
             Credential::Token(token) => store.partner_by_token(token, now).await,
         };
-        found.map(|found| found.map(|partner| partner.name)).map_err(|error| Problem::ours(&error))
+        found
+            .map(|found| found.map(|partner| partner.name))
+            .map_err(|error| Problem::ours(&error))
     }
 }
 
@@ -120,17 +134,30 @@ mod tests {
     fn tokens_come_in_three_ways() {
         let text = token_text(&[7; 32]);
         let token = Credential::Token([7; 32]);
-        let anonymous = Some(Shown { credential: token.clone(), claimed: None });
+        let anonymous = Some(Shown {
+            credential: token.clone(),
+            claimed: None,
+        });
         assert_eq!(shown(&format!("Bearer {text}")), anonymous);
         assert_eq!(shown(&format!("Token {text}")), anonymous);
         let basic = format!("Basic {}", BASE64.encode(format!("agency-a:{text}")));
-        let named = Shown { credential: token, claimed: Some("agency-a".to_owned()) };
+        let named = Shown {
+            credential: token,
+            claimed: Some("agency-a".to_owned()),
+        };
         assert_eq!(shown(&basic), Some(named));
     }
 
     #[test]
     fn anything_else_is_nobody() {
-        for value in ["", "Bearer", "Bearer x", "Basic !!!", "Negotiate abc", "Basic YWJj"] {
+        for value in [
+            "",
+            "Bearer",
+            "Bearer x",
+            "Basic !!!",
+            "Negotiate abc",
+            "Basic YWJj",
+        ] {
             assert_eq!(shown(value), None, "{value:?}");
         }
         assert_eq!(Shown::read(None, &HeaderMap::new()), None);
@@ -138,7 +165,9 @@ mod tests {
 
     #[test]
     fn a_certificate_decides_alone() {
-        let peer = PeerCertificate { serial: [0x41].into() };
+        let peer = PeerCertificate {
+            serial: [0x41].into(),
+        };
         let mut headers = HeaderMap::new();
         let token = format!("Bearer {}", token_text(&[7; 32]));
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&token).unwrap());

@@ -1,4 +1,4 @@
-//! Request bodies: bounded in bytes and in time.
+//! Request bodies: bounded in bytes, each and all together, and in time.
 
 use crate::app::Hub;
 use crate::reply::Problem;
@@ -9,54 +9,120 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// How long a body may take to arrive.
 const ARRIVAL_MAX: Duration = Duration::from_secs(60);
+/// Bytes of a body that holds no objects: enrolment and rotation.
+const SMALL_BYTES_MAX: usize = 64 * 1024;
+/// Room is given out in pieces of this many bytes.
+const PIECE_BYTES: usize = 1024;
 
 /// A whole request body of at most `body_bytes_max` bytes.
 #[derive(Debug)]
-pub(crate) struct Body(pub(crate) Bytes);
+pub(crate) struct Body {
+    pub(crate) bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+/// A whole request body of a few kilobytes.
+#[derive(Debug)]
+pub(crate) struct SmallBody(pub(crate) Bytes);
+
+/// The memory that all bodies together may take.
+#[derive(Debug)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Room {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        let pieces = bytes_max.div_ceil(PIECE_BYTES).min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(pieces)))
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let pieces = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX);
+        Arc::clone(&self.0).try_acquire_many_owned(pieces).ok()
+    }
+}
 
 impl FromRequest<Arc<Hub>> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
         let max = hub.config.limits.body_bytes_max;
-        check_headers(request.headers(), max).inspect_err(|_| count(hub))?;
-        let body = Limited::new(request.into_body(), max);
-        match timeout(ARRIVAL_MAX, body.collect()).await {
-            Ok(Ok(whole)) => Ok(Self(whole.to_bytes())),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                count(hub);
-                Err(too_large(max))
-            }
-            Ok(Err(error)) => Err(Problem::bad_request(format!("the body broke off: {error}"))),
-            Err(_) => {
-                let status = StatusCode::REQUEST_TIMEOUT;
-                Err(Problem::client(status, "too slow", "the body took more than 60 s to arrive"))
-            }
+        let most = length(request.headers()).unwrap_or(max).min(max);
+        let Some(room) = hub.room.take(most) else {
+            count(hub);
+            return Err(Problem::busy(
+                "the hub is taking in as much as it can; send again",
+            ));
+        };
+        Ok(Self {
+            bytes: read(request, hub, max).await?,
+            _room: room,
+        })
+    }
+}
+
+impl FromRequest<Arc<Hub>> for SmallBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
+        read(request, hub, SMALL_BYTES_MAX).await.map(Self)
+    }
+}
+
+async fn read(request: Request, hub: &Hub, max: usize) -> Result<Bytes, Problem> {
+    check_headers(request.headers(), max).inspect_err(|_| count(hub))?;
+    let body = Limited::new(request.into_body(), max);
+    match timeout(ARRIVAL_MAX, body.collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            count(hub);
+            Err(too_large(max))
+        }
+        Ok(Err(error)) => Err(Problem::bad_request(format!("the body broke off: {error}"))),
+        Err(_) => {
+            let status = StatusCode::REQUEST_TIMEOUT;
+            Err(Problem::client(
+                status,
+                "too slow",
+                "the body took more than 60 s to arrive",
+            ))
         }
     }
 }
 
 /// Refuses by the headers what would be refused by its bytes, before they are sent.
 fn check_headers(headers: &HeaderMap, max: usize) -> Result<(), Problem> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > max) {
+    if length(headers).is_some_and(|length| length > max) {
         return Err(too_large(max));
     }
     match headers.get(header::CONTENT_ENCODING) {
         Some(coding) if coding != "identity" => {
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            Err(Problem::client(status, "encoded body", "send the body without Content-Encoding"))
+            Err(Problem::client(
+                status,
+                "encoded body",
+                "send the body without Content-Encoding",
+            ))
         }
         _ => Ok(()),
     }
 }
 
+fn length(headers: &HeaderMap) -> Option<usize> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
 fn too_large(max: usize) -> Problem {
-    let what = format!("more than {max} bytes (max_content_length); send fewer objects at once");
+    let what = format!("more than {max} bytes; send less at once");
     Problem::client(StatusCode::PAYLOAD_TOO_LARGE, "body too large", what)
 }
 
@@ -76,9 +142,25 @@ mod tests {
             headers.insert(name, HeaderValue::from_static(value));
             check_headers(&headers, 100).map_err(|problem| problem.status)
         };
-        assert_eq!(with(header::CONTENT_LENGTH, "101"), Err(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(
+            with(header::CONTENT_LENGTH, "101"),
+            Err(StatusCode::PAYLOAD_TOO_LARGE)
+        );
         assert_eq!(with(header::CONTENT_LENGTH, "100"), Ok(()));
-        assert_eq!(with(header::CONTENT_ENCODING, "gzip"), Err(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        assert_eq!(
+            with(header::CONTENT_ENCODING, "gzip"),
+            Err(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        );
         assert_eq!(with(header::CONTENT_ENCODING, "identity"), Ok(()));
+    }
+
+    #[test]
+    fn room_is_bounded_and_given_back() {
+        let room = Room::new(4096);
+        let taken = room.take(3000).unwrap();
+        assert!(room.take(1025).is_none());
+        assert!(room.take(1024).is_some());
+        drop(taken);
+        assert!(room.take(4096).is_some());
     }
 }

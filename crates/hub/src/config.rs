@@ -39,6 +39,8 @@ pub struct Limits {
     pub header_ms_max: u64,
     /// Bytes of one request body; TAXII clients read it as `max_content_length`.
     pub body_bytes_max: usize,
+    /// Bytes of all request bodies that are being taken in.
+    pub bodies_bytes_max: usize,
     /// Objects of one bundle or envelope.
     pub objects_max: usize,
     /// Objects of one page that a client gets at most, whatever it asks for.
@@ -60,6 +62,7 @@ impl Default for Limits {
             handshake_ms_max: 10_000,
             header_ms_max: 10_000,
             body_bytes_max: 8 * 1024 * 1024,
+            bodies_bytes_max: 1024 * 1024 * 1024,
             objects_max: 10_000,
             page_max: 1_000,
             push_streams_max: 20_000,
@@ -85,6 +88,13 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), HubError> {
         if let Some(address) = self.console.filter(|address| !address.ip().is_loopback()) {
             return Err(HubError::ConsoleNotLoopback(address));
+        }
+        if self.limits.bodies_bytes_max < self.limits.body_bytes_max {
+            let mend = "make it at least body_bytes_max";
+            return Err(HubError::config(
+                "bodies_bytes_max is too small for one body",
+                mend,
+            ));
         }
         if self.names.is_empty() {
             let mend = "name the DNS names or addresses partners reach the hub under";
@@ -117,7 +127,10 @@ impl ConfigFile {
     fn checked(self) -> Result<Config, HubError> {
         let default_tlp = self.default_tlp.parse::<Tlp>().map_err(|_| {
             let mend = "use TLP:CLEAR, TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT or TLP:RED";
-            HubError::config(format!("default_tlp = {:?} is no TLP label", self.default_tlp), mend)
+            HubError::config(
+                format!("default_tlp = {:?} is no TLP label", self.default_tlp),
+                mend,
+            )
         })?;
         let config = Config {
             data: self.data,
@@ -152,8 +165,7 @@ mod tests {
 
     #[test]
     fn a_small_file_is_enough() {
-        let config =
-            Config::from_toml("data = \"/d\"\nlisten = \"127.0.0.1:8443\"\n").unwrap();
+        let config = Config::from_toml("data = \"/d\"\nlisten = \"127.0.0.1:8443\"\n").unwrap();
         assert_eq!(config.default_tlp, Tlp::Amber);
         assert_eq!(config.names, ["127.0.0.1", "localhost"]);
         assert!(config.console.is_none());

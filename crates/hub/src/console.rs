@@ -4,10 +4,13 @@
 //! passes the same policy function as a partner's own reading. It changes nothing.
 
 mod board;
+mod content;
 pub(crate) mod feed;
+mod guard;
 mod rows;
 mod session;
 mod timing;
+mod words;
 
 pub(crate) use board::Board;
 
@@ -17,7 +20,7 @@ use askama::Template;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{self, HeaderMap};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
@@ -38,15 +41,23 @@ const PATCH_EVERY: Duration = Duration::from_millis(100);
 /// Without news the page still hears from the hub this often, so that it sees a lost connection.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const COOKIE: &str = "shieldwall_console";
-/// Only what this hub serves itself: no inline script or style, no other origin, no frames.
-const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'";
 /// What the page loads: path, media type, content.
 const ASSETS: &[(&str, &str, &str)] = &[
-    ("console.css", "text/css; charset=utf-8", include_str!("../assets/console.css")),
-    ("console.js", "text/javascript; charset=utf-8", include_str!("../assets/console.js")),
-    ("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")),
+    (
+        "console.css",
+        "text/css; charset=utf-8",
+        include_str!("../assets/console.css"),
+    ),
+    (
+        "console.js",
+        "text/javascript; charset=utf-8",
+        include_str!("../assets/console.js"),
+    ),
+    (
+        "icon.svg",
+        "image/svg+xml",
+        include_str!("../assets/icon.svg"),
+    ),
 ];
 
 /// The console of a running hub.
@@ -92,7 +103,7 @@ impl Console {
             .merge(guarded)
             .route("/open", get(open))
             .route("/assets/{name}", get(asset))
-            .layer(middleware::from_fn(loopback_host_only))
+            .layer(middleware::from_fn(guard::loopback_host_only))
             .with_state(self)
     }
 }
@@ -162,16 +173,18 @@ async fn open(State(console): State<Console>, Query(key): Query<Key>) -> Respons
 async fn asset(uri: Uri) -> Response {
     let name = uri.path().trim_start_matches("/assets/");
     match ASSETS.iter().find(|(known, _, _)| *known == name) {
-        Some((_, kind, content)) => {
-            ([(header::CONTENT_TYPE, *kind)], *content).into_response()
-        }
+        Some((_, kind, content)) => ([(header::CONTENT_TYPE, *kind)], *content).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
 async fn live(State(console): State<Console>) -> Response {
     let Ok(slot) = Arc::clone(&console.viewers).try_acquire_owned() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many consoles are open").into_response();
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many consoles are open",
+        )
+            .into_response();
     };
     let body = Body::from_stream(patches(console, slot));
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
@@ -224,57 +237,24 @@ fn event(text: &mut String, name: &str, data: &str) {
     text.push('\n');
 }
 
-async fn session_only(
-    State(console): State<Console>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn session_only(State(console): State<Console>, request: Request, next: Next) -> Response {
     let known = cookies(request.headers()).any(|cookie| console.sessions.knows(cookie));
-    if known { next.run(request).await } else { html(StatusCode::FORBIDDEN, &Locked) }
+    if known {
+        next.run(request).await
+    } else {
+        html(StatusCode::FORBIDDEN, &Locked)
+    }
 }
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(header::COOKIE).into_iter().filter_map(|v| v.to_str().ok());
+    let values = headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|v| v.to_str().ok());
     values
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .filter_map(|(name, value)| (name == COOKIE).then_some(value))
-}
-
-/// A page of another site can make its own name resolve to 127.0.0.1 (DNS rebinding); then the
-/// Host header still carries that name. The port is free, for forwards over SSH.
-async fn loopback_host_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let mut response = if host.is_some_and(is_loopback) {
-        next.run(request).await
-    } else {
-        (StatusCode::MISDIRECTED_REQUEST, "open the console under 127.0.0.1 or localhost")
-            .into_response()
-    };
-    protect(response.headers_mut());
-    response
-}
-
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    ["127.0.0.1", "localhost", "[::1]"].contains(&name)
-}
-
-fn protect(headers: &mut HeaderMap) {
-    let fixed: [(HeaderName, &'static str); 6] = [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
 }
 
 fn html(status: StatusCode, page: &impl Template) -> Response {
@@ -294,32 +274,35 @@ fn now_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_loopback_names_are_hosts() {
-        for host in ["127.0.0.1", "127.0.0.1:8080", "localhost:9", "[::1]", "[::1]:80"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "::1", ""] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
+    use axum::http::HeaderValue;
 
     #[test]
     fn events_carry_each_line_and_only_changes() {
-        let old = Fragments { signals: "a\nb".to_owned(), ..Fragments::default() };
-        let new = Fragments { leases: "c".to_owned(), ..old.clone() };
+        let old = Fragments {
+            signals: "a\nb".to_owned(),
+            ..Fragments::default()
+        };
+        let new = Fragments {
+            leases: "c".to_owned(),
+            ..old.clone()
+        };
         let text = changed(&old, &new);
         assert!(text.contains("event: leases\ndata: c\n\n"), "{text}");
         assert!(!text.contains("event: signals"));
         let text = changed(&Fragments::default(), &old);
-        assert!(text.contains("event: signals\ndata: a\ndata: b\n\n"), "{text}");
+        assert!(
+            text.contains("event: signals\ndata: a\ndata: b\n\n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn the_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("a=1; shieldwall_console=x; b=2"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("a=1; shieldwall_console=x; b=2"),
+        );
         assert_eq!(cookies(&headers).collect::<Vec<_>>(), ["x"]);
     }
 }

@@ -11,7 +11,7 @@ pub struct Counters {
     pub handshakes_failed: AtomicU64,
     /// Requests without valid credentials.
     pub unauthenticated: AtomicU64,
-    /// Requests refused for a body above `body_bytes_max`.
+    /// Requests refused for a body above `body_bytes_max`, or while `bodies_bytes_max` was reached.
     pub bodies_refused: AtomicU64,
     /// Objects made durable.
     pub objects_accepted: AtomicU64,

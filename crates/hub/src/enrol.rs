@@ -2,7 +2,7 @@
 
 use crate::app::Hub;
 use crate::authn::{Caller, Credential};
-use crate::body::Body;
+use crate::body::SmallBody;
 use crate::clock;
 use crate::reply::{self, Problem};
 use crate::tls::authority::{CsrError, Issued};
@@ -16,15 +16,24 @@ use std::time::SystemTime;
 use taxii::enrol::{EnrolRequest, EnrolResponse, RotateRequest, token_bytes};
 
 /// `POST /exchange/v1/enrol`: the one route that needs no credentials but the invitation.
-pub(crate) async fn enrol(State(hub): State<Arc<Hub>>, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn enrol(
+    State(hub): State<Arc<Hub>>,
+    body: SmallBody,
+) -> Result<Response, Problem> {
     let request: EnrolRequest = read(&body)?;
     let secret = token_bytes(&request.token).ok_or_else(invalid_invitation)?;
     let (store, now) = (hub.exchange.store(), clock::now());
-    let invited = store.invitation(&secret, now).await.map_err(|error| store_problem(&error))?;
+    let invited = store
+        .invitation(&secret, now)
+        .await
+        .map_err(|error| store_problem(&error))?;
     let partner = invited.ok_or_else(invalid_invitation)?.name;
     let issued = hub.issue(&request.csr_pem, &partner)?;
     let certificate = certificate(&partner, &issued);
-    store.enrol(&secret, &certificate, now).await.map_err(|error| store_problem(&error))?;
+    store
+        .enrol(&secret, &certificate, now)
+        .await
+        .map_err(|error| store_problem(&error))?;
     tracing::info!(%partner, "enrolled");
     Ok(hub.enrolled(&partner, issued))
 }
@@ -33,16 +42,24 @@ pub(crate) async fn enrol(State(hub): State<Arc<Hub>>, body: Body) -> Result<Res
 pub(crate) async fn rotate(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
-    body: Body,
+    body: SmallBody,
 ) -> Result<Response, Problem> {
     if !matches!(caller.credential, Credential::Certificate(_)) {
         let mend = "show the present certificate; a token does not get one";
-        return Err(Problem::client(StatusCode::FORBIDDEN, "certificate needed", mend));
+        return Err(Problem::client(
+            StatusCode::FORBIDDEN,
+            "certificate needed",
+            mend,
+        ));
     }
     let request: RotateRequest = read(&body)?;
     let issued = hub.issue(&request.csr_pem, &caller.partner)?;
     let certificate = certificate(&caller.partner, &issued);
-    let added = hub.exchange.store().add_certificate(&certificate, clock::now()).await;
+    let added = hub
+        .exchange
+        .store()
+        .add_certificate(&certificate, clock::now())
+        .await;
     added.map_err(|error| store_problem(&error))?;
     tracing::info!(partner = %caller.partner, "certificate rotated");
     Ok(hub.enrolled(&caller.partner, issued))
@@ -50,13 +67,15 @@ pub(crate) async fn rotate(
 
 impl Hub {
     fn issue(&self, csr_pem: &str, partner: &str) -> Result<Issued, Problem> {
-        self.ca.issue(csr_pem, partner, SystemTime::now()).map_err(|error| match error {
-            CsrError::Ours(_) => Problem::ours(&error),
-            CsrError::Long | CsrError::Unreadable(_) => {
-                let status = StatusCode::UNPROCESSABLE_ENTITY;
-                Problem::client(status, "certificate request refused", error.to_string())
-            }
-        })
+        self.ca
+            .issue(csr_pem, partner, SystemTime::now())
+            .map_err(|error| match error {
+                CsrError::Ours(_) => Problem::ours(&error),
+                CsrError::Long | CsrError::Unreadable(_) => {
+                    let status = StatusCode::UNPROCESSABLE_ENTITY;
+                    Problem::client(status, "certificate request refused", error.to_string())
+                }
+            })
     }
 
     fn enrolled(&self, partner: &str, issued: Issued) -> Response {
@@ -78,7 +97,7 @@ fn certificate(partner: &Arc<str>, issued: &Issued) -> Certificate {
     }
 }
 
-fn read<T: DeserializeOwned>(body: &Body) -> Result<T, Problem> {
+fn read<T: DeserializeOwned>(body: &SmallBody) -> Result<T, Problem> {
     serde_json::from_slice(&body.0).map_err(|error| Problem::bad_request(error.to_string()))
 }
 

@@ -50,10 +50,16 @@ pub enum HubError {
 
 impl HubError {
     pub(crate) fn file(path: &Path, source: io::Error) -> Self {
-        Self::File { path: path.to_owned(), source }
+        Self::File {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn config(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::Config { what: what.into(), mend: mend.into() }
+        Self::Config {
+            what: what.into(),
+            mend: mend.into(),
+        }
     }
 }

@@ -64,10 +64,20 @@ pub(crate) async fn post(
     caller: Caller,
     body: Body,
 ) -> Result<Response, Problem> {
-    let outcomes = hub.ingest(&caller, &body.0).await?;
-    let accepted = outcomes.iter().filter(|outcome| outcome.is_success()).count();
+    let outcomes = hub.ingest(&caller, &body.bytes).await?;
+    let accepted = outcomes
+        .iter()
+        .filter(|outcome| outcome.is_success())
+        .count();
     let refused = outcomes.len().saturating_sub(accepted);
-    Ok(reply::json(StatusCode::OK, &Report { accepted, refused, outcomes }))
+    Ok(reply::json(
+        StatusCode::OK,
+        &Report {
+            accepted,
+            refused,
+            outcomes,
+        },
+    ))
 }
 
 impl Hub {
@@ -77,7 +87,8 @@ impl Hub {
         caller: &Caller,
         bytes: &[u8],
     ) -> Result<Vec<ObjectOutcome>, Problem> {
-        let parsed = bundle::parse(bytes, &self.stix_limits()).map_err(|error| unreadable(&error))?;
+        let parsed =
+            bundle::parse(bytes, &self.stix_limits()).map_err(|error| unreadable(&error))?;
         let mut outcomes: Vec<Option<ObjectOutcome>> = Vec::with_capacity(parsed.len());
         let mut objects = Vec::with_capacity(parsed.len());
         let mut named = None;
@@ -96,8 +107,10 @@ impl Hub {
         }
         let decided = self.submit(caller, objects).await?;
         let mut decided = decided.into_iter();
-        let outcomes: Vec<ObjectOutcome> =
-            outcomes.into_iter().filter_map(|refused| refused.or_else(|| decided.next())).collect();
+        let outcomes: Vec<ObjectOutcome> = outcomes
+            .into_iter()
+            .filter_map(|refused| refused.or_else(|| decided.next()))
+            .collect();
         self.count(&outcomes);
         Ok(outcomes)
     }
@@ -111,8 +124,16 @@ impl Hub {
             return Ok(Vec::new());
         }
         let submissions = self.submissions(&caller.partner, &objects).await?;
-        let verdicts = self.exchange.submit(submissions).await.map_err(Problem::from)?;
-        Ok(objects.iter().zip(verdicts).map(|(object, outcome)| decided(object, outcome)).collect())
+        let verdicts = self
+            .exchange
+            .submit(submissions)
+            .await
+            .map_err(Problem::from)?;
+        Ok(objects
+            .iter()
+            .zip(verdicts)
+            .map(|(object, outcome)| decided(object, outcome))
+            .collect())
     }
 
     /// Each object with its reach: the one policy function decides who may see it.
@@ -121,10 +142,24 @@ impl Hub {
         source: &Arc<str>,
         objects: &[Object],
     ) -> Result<Vec<Submission>, Problem> {
-        let partners = self.exchange.store().partners().await;
-        let partners = partners.map_err(|error| Problem::ours(&error))?;
+        let addresses = |object: &Object| {
+            object
+                .head()
+                .lease
+                .as_ref()
+                .is_some_and(|lease| !lease.audience.is_empty())
+        };
+        let partners = match objects.iter().any(addresses) {
+            false => Vec::new(),
+            true => {
+                let partners = self.exchange.store().partners().await;
+                partners.map_err(|error| Problem::ours(&error))?
+            }
+        };
         let enrolled = |name: &str| {
-            partners.iter().any(|partner| *partner.name == *name && partner.revoked.is_none())
+            partners
+                .iter()
+                .any(|partner| *partner.name == *name && partner.revoked.is_none())
         };
         let submission = |object: &Object| Submission {
             source: Arc::clone(source),
@@ -162,7 +197,12 @@ fn decided(object: &Object, outcome: Outcome) -> ObjectOutcome {
         Outcome::Conflict => (Verdict::Conflict, Some(CONFLICT.to_owned())),
     };
     let (id, version) = (object.head().id.to_string(), object.version().to_string());
-    ObjectOutcome { id, version, outcome, reason }
+    ObjectOutcome {
+        id,
+        version,
+        outcome,
+        reason,
+    }
 }
 
 const CONFLICT: &str = "you shared other content under this id and version before; \
@@ -175,7 +215,11 @@ fn unreadable(error: &bundle::BundleError) -> Problem {
         BundleError::NotJson(_) => StatusCode::BAD_REQUEST,
         BundleError::Id | BundleError::Neither => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    Problem::client(status, "not a bundle, an envelope or an object", error.to_string())
+    Problem::client(
+        status,
+        "not a bundle, an envelope or an object",
+        error.to_string(),
+    )
 }
 
 /// How the sender named an object that could not be read; only looked for when one is refused.
@@ -188,7 +232,10 @@ struct Named {
 impl Named {
     fn all(bytes: &[u8]) -> Vec<Self> {
         let document: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
-        match document.get("objects").and_then(|objects| objects.as_array()) {
+        match document
+            .get("objects")
+            .and_then(|objects| objects.as_array())
+        {
             Some(objects) => objects.iter().map(Self::of).collect(),
             None => vec![Self::of(&document)],
         }
@@ -197,19 +244,30 @@ impl Named {
     fn of(object: &serde_json::Value) -> Self {
         const NAME_CHARS_MAX: usize = 256;
         let text = |key: &str| {
-            let text = object.get(key).and_then(|value| value.as_str()).unwrap_or_default();
+            let text = object
+                .get(key)
+                .and_then(|value| value.as_str())
+                .unwrap_or_default();
             text.chars().take(NAME_CHARS_MAX).collect::<String>()
         };
         let version = match text("modified") {
             none if none.is_empty() => text("created"),
             modified => modified,
         };
-        Self { id: text("id"), version }
+        Self {
+            id: text("id"),
+            version,
+        }
     }
 
     fn refused(self, reason: String) -> ObjectOutcome {
         let Self { id, version } = self;
-        ObjectOutcome { id, version, outcome: Verdict::Refused, reason: Some(reason) }
+        ObjectOutcome {
+            id,
+            version,
+            outcome: Verdict::Refused,
+            reason: Some(reason),
+        }
     }
 }
 
@@ -220,7 +278,10 @@ mod tests {
     #[test]
     fn refused_objects_keep_the_name_they_came_with() {
         let named = Named::all(br#"{"objects":[{"id":"odd","created":"c"},7,{"id":3}]}"#);
-        assert_eq!((named[0].id.as_str(), named[0].version.as_str()), ("odd", "c"));
+        assert_eq!(
+            (named[0].id.as_str(), named[0].version.as_str()),
+            ("odd", "c")
+        );
         assert_eq!((named[1].id.as_str(), named[2].id.as_str()), ("", ""));
         assert_eq!(Named::all(br#"{"type":"x","id":"one"}"#)[0].id, "one");
     }

@@ -13,6 +13,7 @@ use crate::app::Hub;
 use crate::authn::Caller;
 use crate::reply::Problem;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{self, HeaderMap};
 use axum::response::{IntoResponse as _, Response};
@@ -27,10 +28,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use stix::Timestamp;
 use streams::Stream as Open;
+use taxii::ActiveSet;
 use taxii::active::Change;
 use taxii::cursor::{self, CursorError};
 use taxii::push::{self, Hello, Trimmed};
-use taxii::ActiveSet;
 
 /// A stream without news sends a comment this often, so that both ends see a lost connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -50,11 +51,17 @@ pub(crate) struct From {
 pub(crate) async fn get(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
-    Query(from): Query<From>,
+    from: Result<Query<From>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let cursor = last.map(str::to_owned).or(from.cursor).filter(|cursor| !cursor.is_empty());
+    let Query(from) = from.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let last = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok());
+    let cursor = last
+        .map(str::to_owned)
+        .or(from.cursor)
+        .filter(|cursor| !cursor.is_empty());
     let view = View::of(&hub, &caller);
     let position = match cursor.as_deref().map(|cursor| view.read(cursor)) {
         None => Position::default(),
@@ -70,7 +77,11 @@ pub(crate) async fn get(
         hub.counters.push_refused.fetch_add(1, Relaxed);
         Problem::busy("too many push streams of this partner are open")
     })?;
-    Ok(event_stream(Body::from_stream(follow(view, subscription, open))))
+    Ok(event_stream(Body::from_stream(follow(
+        view,
+        subscription,
+        open,
+    ))))
 }
 
 /// One partner's view, as its cursors are bound to it.
@@ -81,18 +92,27 @@ struct View {
 
 impl View {
     fn of(hub: &Arc<Hub>, caller: &Caller) -> Self {
-        Self { hub: Arc::clone(hub), name: format!("push/{}", caller.partner) }
+        Self {
+            hub: Arc::clone(hub),
+            name: format!("push/{}", caller.partner),
+        }
     }
 
     fn read(&self, text: &str) -> Result<Position, CursorError> {
         let epoch = exchange::Log::epoch(self.hub.exchange.store());
         let at = cursor::decode(text, &self.name, "", epoch, &self.hub.cursor_key)?;
-        Ok(Position { community: at.community, addressed: at.addressed })
+        Ok(Position {
+            community: at.community,
+            addressed: at.addressed,
+        })
     }
 
     fn write(&self, at: Position) -> String {
         let epoch = exchange::Log::epoch(self.hub.exchange.store());
-        let at = taxii::Position { community: at.community, addressed: at.addressed };
+        let at = taxii::Position {
+            community: at.community,
+            addressed: at.addressed,
+        };
         cursor::encode(at, &self.name, "", epoch, &self.hub.cursor_key)
     }
 }
@@ -151,14 +171,21 @@ fn summed(lane: &LaneDigest) -> Bytes {
         exchange::Lane::Community => (Some(digest), None),
         exchange::Lane::Addressed => (None, Some(digest)),
     };
-    let digest = push::Digest { at: lane.at, community, addressed };
+    let digest = push::Digest {
+        at: lane.at,
+        community,
+        addressed,
+    };
     Bytes::from(event(push::EVENT_DIGEST, &digest))
 }
 
 /// The explicit error for a cursor that cannot be continued: one event, and the end.
 fn trimmed(hub: &Hub, error: &CursorError) -> Response {
     let epoch = exchange::Log::epoch(hub.exchange.store());
-    let trimmed = Trimmed { why: error.to_string(), epoch };
+    let trimmed = Trimmed {
+        why: error.to_string(),
+        epoch,
+    };
     event_stream(Body::from(event(push::EVENT_TRIMMED, &trimmed)))
 }
 
@@ -172,8 +199,10 @@ fn event(name: &str, data: &impl Serialize) -> String {
 }
 
 fn event_stream(body: Body) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     (headers, body).into_response()
 }
 

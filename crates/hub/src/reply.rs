@@ -25,7 +25,11 @@ impl Problem {
         title: &'static str,
         description: impl Into<String>,
     ) -> Self {
-        Self { status, title, description: Some(description.into()) }
+        Self {
+            status,
+            title,
+            description: Some(description.into()),
+        }
     }
 
     pub(crate) fn bad_request(description: impl Into<String>) -> Self {
@@ -34,7 +38,11 @@ impl Problem {
 
     pub(crate) fn not_found() -> Self {
         let status = StatusCode::NOT_FOUND;
-        Self { status, title: "no such resource, or not for you", description: None }
+        Self {
+            status,
+            title: "no such resource, or not for you",
+            description: None,
+        }
     }
 
     pub(crate) fn unauthenticated() -> Self {
@@ -55,7 +63,11 @@ impl Problem {
     }
 
     pub(crate) fn busy(description: impl Into<String>) -> Self {
-        Self::client(StatusCode::TOO_MANY_REQUESTS, "too many requests", description)
+        Self::client(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many requests",
+            description,
+        )
     }
 }
 
@@ -65,7 +77,11 @@ impl From<ExchangeError> for Problem {
             ExchangeError::Busy => Self::busy(error.to_string()),
             ExchangeError::Stopped => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                Self::client(status, "stopping", "the hub is being stopped; try again later")
+                Self::client(
+                    status,
+                    "stopping",
+                    "the hub is being stopped; try again later",
+                )
             }
             ExchangeError::BeyondEnd => Self::bad_request(error.to_string()),
             ExchangeError::Store(error) => Self::ours(&error),
@@ -108,7 +124,12 @@ pub(crate) fn taxii_json(status: StatusCode, message: &impl Serialize) -> Respon
 
 /// Bytes that are a message in the TAXII media type already.
 pub(crate) fn taxii_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
-    (status, [(header::CONTENT_TYPE, media::TAXII)], Body::from(bytes)).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, media::TAXII)],
+        Body::from(bytes),
+    )
+        .into_response()
 }
 
 /// A message of our own routes.

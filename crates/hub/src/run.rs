@@ -2,6 +2,7 @@
 
 use crate::admin::{About, Admin, store_error, store_path};
 use crate::app::{self, Hub};
+use crate::body::Room;
 use crate::config::Config;
 use crate::console::{self, Board, Console};
 use crate::counters::Counters;
@@ -10,13 +11,13 @@ use crate::push::{Live, Signer, Streams};
 use crate::secrets;
 use crate::state::States;
 use crate::taxii2::Statuses;
+use crate::tls;
 use crate::tls::authority::Authority;
 use crate::tls::listen::{self, Service};
-use crate::tls;
 use exchange::sqlite::Options;
 use exchange::{Exchange, Log as _, SqliteStore};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 use taxii::cursor;
 use tokio::net::TcpListener;
@@ -34,6 +35,7 @@ pub struct Handle {
     admin: Admin,
     counters: Arc<Counters>,
     tasks: TaskTracker,
+    hub: Weak<Hub>,
 }
 
 impl Handle {
@@ -68,11 +70,27 @@ impl Handle {
         &self.counters
     }
 
-    /// Returns when the hub has stopped and everything acknowledged is on disk.
+    /// Returns when the hub has stopped and everything acknowledged is on disk. Another hub can use
+    /// the data folder once this handle is dropped, too.
     pub async fn stopped(&self) {
         self.tasks.wait().await;
+        // Streams of HTTP/2 are tasks of their own and end a moment after their connection.
+        let gone = async {
+            while self.hub.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if tokio::time::timeout(STRAGGLERS_WAIT_MAX, gone)
+            .await
+            .is_err()
+        {
+            tracing::warn!("requests are still being answered");
+        }
     }
 }
+
+/// How long a stopped hub waits for requests that outlive their connection.
+const STRAGGLERS_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Starts a hub: returns when both listeners accept.
 ///
@@ -90,7 +108,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
     secrets::replace(&config.data.join("ca.pem"), ca.pem().as_bytes())?;
     let authority = authority(&config, tls_addr);
     let url = format!("https://{authority}");
-    About { url: url.clone(), community: config.community.clone() }.write(&config.data)?;
+    About {
+        url: url.clone(),
+        community: config.community.clone(),
+    }
+    .write(&config.data)?;
 
     let store = SqliteStore::open(&store_path(&config.data), Options::default()).await;
     let store = Arc::new(store.map_err(store_error)?);
@@ -100,7 +122,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
     let console = console_listener
         .map(|listener| start_console(&hub, listener, &tasks, &shutdown))
         .transpose()?;
-    let service = service(&hub, app::routes(Arc::clone(&hub)), Some(acceptor), &shutdown);
+    let service = service(
+        &hub,
+        app::routes(Arc::clone(&hub)),
+        Some(acceptor),
+        &shutdown,
+    );
     tasks.spawn(serve_and_close(Arc::clone(&hub), listener, service));
     tasks.spawn({
         let hub = Arc::clone(&hub);
@@ -109,7 +136,15 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
     tasks.close();
     tracing::info!(%tls_addr, community = %hub.config.community, "hub listens");
     let counters = Arc::clone(&hub.counters);
-    Ok(Handle { tls_addr, console, url, admin, counters, tasks })
+    Ok(Handle {
+        tls_addr,
+        console,
+        url,
+        admin,
+        counters,
+        tasks,
+        hub: Arc::downgrade(&hub),
+    })
 }
 
 fn assemble(
@@ -135,10 +170,13 @@ fn assemble(
         exchange: Exchange::start(store, settings),
         cursor_key: cursor::Key::new(&secret),
         counters: Arc::default(),
+        room: Room::new(limits.bodies_bytes_max),
         states: States::new(limits.shields_max),
         statuses: Statuses::default(),
         streams: Streams::new(limits.push_streams_max, shutdown),
-        board: config.console.map(|_| Arc::new(Board::new(&config.console_partners))),
+        board: config
+            .console
+            .map(|_| Arc::new(Board::new(&config.console_partners))),
         config,
         authority,
         ca,
@@ -153,7 +191,10 @@ fn start_console(
     shutdown: &CancellationToken,
 ) -> Result<(SocketAddr, Console), HubError> {
     let address = local(&listener, hub.config.listen)?;
-    let board = hub.board.clone().unwrap_or_else(|| Arc::new(Board::new(&[])));
+    let board = hub
+        .board
+        .clone()
+        .unwrap_or_else(|| Arc::new(Board::new(&[])));
     let feed = console::feed::run(Arc::clone(hub), Arc::clone(&board), shutdown.clone());
     let (data, community) = (&hub.config.data, &hub.config.community);
     let console = Console::new(board, address, data, community, shutdown.clone())?;
@@ -186,12 +227,19 @@ async fn serve_and_close(hub: Arc<Hub>, listener: TcpListener, service: Service)
 }
 
 fn local(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, HubError> {
-    listener.local_addr().map_err(|source| HubError::Listen { address: asked, source })
+    listener.local_addr().map_err(|source| HubError::Listen {
+        address: asked,
+        source,
+    })
 }
 
 /// The first configured name with the port that is listened on.
 fn authority(config: &Config, tls_addr: SocketAddr) -> String {
     let name = config.names.first().map_or("localhost", String::as_str);
     let port = tls_addr.port();
-    if name.contains(':') { format!("[{name}]:{port}") } else { format!("{name}:{port}") }
+    if name.contains(':') {
+        format!("[{name}]:{port}")
+    } else {
+        format!("{name}:{port}")
+    }
 }

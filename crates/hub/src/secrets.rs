@@ -69,7 +69,9 @@ fn create(path: &Path, bytes: &[u8]) -> Result<(), HubError> {
         done => done,
     });
     let swept = fs::remove_file(&draft);
-    outcome.and(swept).map_err(|error| HubError::file(path, error))
+    outcome
+        .and(swept)
+        .map_err(|error| HubError::file(path, error))
 }
 
 fn draft_of(path: &Path) -> std::path::PathBuf {
@@ -77,8 +79,12 @@ fn draft_of(path: &Path) -> std::path::PathBuf {
 }
 
 fn write_draft(draft: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(draft)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -95,7 +101,14 @@ mod tests {
         let first = load_or_create(&path, || Ok(b"one".to_vec())).unwrap();
         let second = load_or_create(&path, || Ok(b"two".to_vec())).unwrap();
         assert_eq!((first, second), (b"one".to_vec(), b"one".to_vec()));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft is left");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "no draft is left"
+        );
     }
 }

@@ -30,7 +30,10 @@ const SHIELD_BYTES_MAX: usize = 64;
 impl States {
     /// At most `shields_max` shields of each partner.
     pub(crate) fn new(shields_max: usize) -> Self {
-        Self { shields_max, reports: Mutex::default() }
+        Self {
+            shields_max,
+            reports: Mutex::default(),
+        }
     }
 
     /// Keeps a report; `false` when the partner has too many shields.
@@ -46,7 +49,10 @@ impl States {
 
     /// What a partner reported, by name of the shield.
     pub(crate) fn of(&self, partner: &str) -> Vec<Arc<StateReport>> {
-        self.lock().get(partner).map(|shields| shields.values().cloned().collect()).unwrap_or_default()
+        self.lock()
+            .get(partner)
+            .map(|shields| shields.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Shields>> {
@@ -56,7 +62,7 @@ impl States {
 
 /// `POST /exchange/v1/state`.
 pub(crate) async fn post(State(hub): State<Arc<Hub>>, caller: Caller, body: Body) -> Response {
-    match take(&hub, &caller, &body.0) {
+    match take(&hub, &caller, &body.bytes) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(problem) => {
             hub.counters.states_refused.fetch_add(1, Relaxed);
@@ -75,19 +81,34 @@ pub(crate) async fn get(State(hub): State<Arc<Hub>>, caller: Caller) -> Response
 fn take(hub: &Hub, caller: &Caller, bytes: &[u8]) -> Result<(), Problem> {
     let max = hub.config.limits.state_bytes_max;
     if bytes.len() > max {
-        let what = format!("{} bytes, more than {max}; report fewer leases", bytes.len());
-        return Err(Problem::client(StatusCode::PAYLOAD_TOO_LARGE, "report too large", what));
+        let what = format!(
+            "{} bytes, more than {max}; report fewer leases",
+            bytes.len()
+        );
+        return Err(Problem::client(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "report too large",
+            what,
+        ));
     }
     let report: StateReport = serde_json::from_slice(bytes)
         .map_err(|error| Problem::bad_request(format!("not a state report: {error}")))?;
     if !report.within_bounds() || report.shield.len() > SHIELD_BYTES_MAX {
         let what = "more leases, refusals, verdicts or counters than a report may carry";
-        return Err(Problem::client(StatusCode::PAYLOAD_TOO_LARGE, "report too large", what));
+        return Err(Problem::client(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "report too large",
+            what,
+        ));
     }
     let report = Arc::new(report);
     if !hub.states.put(&caller.partner, Arc::clone(&report)) {
         let what = format!("more than {} shields", hub.config.limits.shields_max);
-        return Err(Problem::client(StatusCode::FORBIDDEN, "too many shields", what));
+        return Err(Problem::client(
+            StatusCode::FORBIDDEN,
+            "too many shields",
+            what,
+        ));
     }
     if let Some(board) = &hub.board {
         board.report(&caller.partner, &report);
@@ -122,9 +143,18 @@ mod tests {
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
         assert!(states.put(&a, report("one", "native")));
         assert!(states.put(&a, report("two", "native")));
-        assert!(!states.put(&a, report("three", "native")), "the third shield is refused");
-        assert!(states.put(&a, report("one", "dry-run")), "a known one is always taken");
-        assert!(states.put(&b, report("one", "generic")), "bounds are per partner");
+        assert!(
+            !states.put(&a, report("three", "native")),
+            "the third shield is refused"
+        );
+        assert!(
+            states.put(&a, report("one", "dry-run")),
+            "a known one is always taken"
+        );
+        assert!(
+            states.put(&b, report("one", "generic")),
+            "bounds are per partner"
+        );
         let modes: Vec<String> = states.of("a").iter().map(|r| r.mode.clone()).collect();
         assert_eq!(modes, ["dry-run", "native"]);
         assert_eq!(states.of("c"), []);

@@ -31,21 +31,35 @@ const ROOT: &str = "/taxii2/api/";
 pub(crate) fn routes() -> Router<Arc<Hub>> {
     let both = |router: Router<Arc<Hub>>, path: &str, methods: axum::routing::MethodRouter<_>| {
         let methods = methods.fallback(not_offered);
-        router.route(path, methods.clone()).route(path.trim_end_matches('/'), methods)
+        router
+            .route(path, methods.clone())
+            .route(path.trim_end_matches('/'), methods)
     };
     let mut router = Router::new();
     router = both(router, "/taxii2/", get(discovery));
     router = both(router, "/taxii2/api/", get(api_root));
     router = both(router, "/taxii2/api/status/{id}/", get(status::get));
     router = both(router, "/taxii2/api/collections/", get(collections));
-    router = both(router, "/taxii2/api/collections/{collection}/", get(collection));
+    router = both(
+        router,
+        "/taxii2/api/collections/{collection}/",
+        get(collection),
+    );
     let objects = get(read::objects).post(status::post);
-    router = both(router, "/taxii2/api/collections/{collection}/objects/", objects);
+    router = both(
+        router,
+        "/taxii2/api/collections/{collection}/objects/",
+        objects,
+    );
     let object = "/taxii2/api/collections/{collection}/objects/{object}/";
     router = both(router, object, get(read::object));
     let versions = "/taxii2/api/collections/{collection}/objects/{object}/versions/";
     router = both(router, versions, get(read::versions));
-    router = both(router, "/taxii2/api/collections/{collection}/manifest/", get(read::manifest));
+    router = both(
+        router,
+        "/taxii2/api/collections/{collection}/manifest/",
+        get(read::manifest),
+    );
     router.layer(middleware::from_fn(acceptable_only))
 }
 
@@ -75,7 +89,12 @@ async fn api_root(State(hub): State<Arc<Hub>>, _: Caller) -> Response {
 
 /// TAXII 2.1 section 5.1.
 async fn collections(State(hub): State<Arc<Hub>>, _: Caller) -> Response {
-    taxii_json(StatusCode::OK, &Collections { collections: vec![the_collection(&hub)] })
+    taxii_json(
+        StatusCode::OK,
+        &Collections {
+            collections: vec![the_collection(&hub)],
+        },
+    )
 }
 
 /// TAXII 2.1 section 5.2.
@@ -104,19 +123,32 @@ fn the_collection(hub: &Hub) -> Collection {
 const ALIAS: &str = "all";
 
 fn collection_id(hub: &Hub) -> String {
-    StixId::v5("x-collection", &hub.config.community).uuid().to_string()
+    StixId::v5("x-collection", &hub.config.community)
+        .uuid()
+        .to_string()
 }
 
 fn known_collection(hub: &Hub, name: &str) -> Result<(), Problem> {
-    if name == ALIAS || name == collection_id(hub) { Ok(()) } else { Err(Problem::not_found()) }
+    if name == ALIAS || name == collection_id(hub) {
+        Ok(())
+    } else {
+        Err(Problem::not_found())
+    }
 }
 
 /// The name under which the client reached this hub; what it sent goes back to it alone.
 fn authority(hub: &Hub, parts: &Parts) -> String {
-    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
-    let plain = |host: &&str| host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-    host.filter(plain).map_or_else(|| hub.authority.clone(), str::to_owned)
+    let plain = |host: &&str| {
+        host.bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'"')
+    };
+    host.filter(plain)
+        .map_or_else(|| hub.authority.clone(), str::to_owned)
 }
 
 /// 406 unless the client takes TAXII 2.1 (section 1.6.8).
@@ -130,8 +162,11 @@ async fn acceptable_only(request: Request, next: Next) -> Response {
 }
 
 fn joined(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
-    let values: Vec<&str> =
-        headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    let values: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect();
     (!values.is_empty()).then(|| values.join(","))
 }
 
@@ -141,10 +176,16 @@ async fn not_offered(_: Caller, method: Method) -> Problem {
 
 /// 415 unless the body is a TAXII 2.1 message.
 fn is_envelope(headers: &HeaderMap) -> Result<(), Problem> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     if media::is_taxii(content_type) {
         return Ok(());
     }
     let mend = format!("send Content-Type: {}", media::TAXII);
-    Err(Problem::client(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported media type", mend))
+    Err(Problem::client(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported media type",
+        mend,
+    ))
 }

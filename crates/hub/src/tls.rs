@@ -24,7 +24,9 @@ pub(crate) fn server_config(
     identity: ServerIdentity,
 ) -> Result<Arc<ServerConfig>, HubError> {
     let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate().clone()).map_err(unusable)?;
+    roots
+        .add(authority.certificate().clone())
+        .map_err(unusable)?;
     let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
         .allow_unauthenticated()
         .build()

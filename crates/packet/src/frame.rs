@@ -11,6 +11,20 @@ pub struct Frame<'a> {
     pub data: &'a [u8],
     /// Length on the wire, bytes; more than `data.len()` when the capture cut it short.
     pub wire_len: u32,
+    /// Which way it went, where the inspection point can tell.
+    pub way: Way,
+}
+
+/// Which way a frame went through the interface that it was captured on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// Nobody knows: a file, a mirror port.
+    #[default]
+    Unknown,
+    /// In from the network.
+    In,
+    /// Out to the network.
+    Out,
 }
 
 impl Frame<'_> {

@@ -15,11 +15,12 @@
 //!             decode              link, VLAN, IP, TCP/UDP/ICMP headers; damage -> Event::Anomaly
 //!                |
 //!              flow               key -> table -> state; new flow -> Event::FlowStart,
-//!                |                 SYN answered -> Event::Attempt, path proven -> Event::Proven
+//!                |                 SYN answered -> Event::Attempt, path proven -> Event::Proven,
+//!                |                 FINs or RST -> Event::Closed
 //!                |
 //!             stream              TCP bytes in order, holes declared (UDP passes by)
 //!                |
-//!            applayer             detection on any port, then dns | http1 | tls
+//!            applayer             detection on any port, then dns | http1 | socks | tls
 //!                |
 //!        Event::Transaction  ...  idle, closed or pushed out of the table -> Event::FlowEnd
 //! ```
@@ -65,7 +66,7 @@ pub use applayer::tls;
 pub use applayer::{AppProto, Field, Transaction};
 pub use decode::Vlans;
 pub use flow::{Counts, Direction, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};
-pub use frame::{Frame, LinkType};
+pub use frame::{Frame, LinkType, Way};
 pub use sensor::{
     Anomaly, AnomalyKind, Config, Counters, EndReason, Event, Outcome, Sensor, Sink, StreamTrouble,
     Timeouts,

@@ -28,6 +28,7 @@ proptest! {
         let [client, server] = talks()[talk].clone();
         let lens = [client.len(), server.len()];
         let expected = run(&[vec![(0, client.clone())], vec![(0, server.clone())]], lens);
+        prop_assert_eq!(expected.transactions.len(), [6, 6, 1][talk]);
         let pieces = [client, server].map(|stream| chop(&stream, &cuts, &order, &twice));
         let found = run(&pieces, lens);
         prop_assert_eq!(found.anomalies, Vec::<&str>::new());

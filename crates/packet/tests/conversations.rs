@@ -346,6 +346,7 @@ fn fragments_and_truncated_packets_start_no_flow() {
         link: LinkType::Ethernet,
         data: &cut,
         wire_len,
+        way: packet::Way::Unknown,
     };
     sensor.packet(&snapped, &mut |_| {});
     assert_eq!(sensor.open_flows(), 1, "the capture cut it, not the sender");

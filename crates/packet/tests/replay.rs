@@ -1,8 +1,6 @@
 //! Real captures: nothing panics, nothing is left behind, every flow begins and ends once.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::print_stdout,
     clippy::disallowed_methods,

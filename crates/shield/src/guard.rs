@@ -24,7 +24,7 @@ use datapath::enforce::{Action, Key};
 use detect::Verdict;
 use ipnet::IpNet;
 use sharing::scrub;
-use stix::lease::{self, EvidenceClass, LeaseRequest, Selector};
+use stix::lease::{self, LeaseRequest, Selector};
 use stix::pattern::Pattern;
 use stix::{Object, StixId, Timestamp, Tlp};
 use tokio::sync::Notify;
@@ -154,19 +154,22 @@ impl Guard {
         }
     }
 
-    /// A partner withdrew an object, or we may not see it any longer: its lease goes at once.
-    pub fn withdraw(&self, asker: &Asker, frame_ns: u64) {
-        let now_ns = datapath::clock::mono_ns();
-        let Some(ended) = self.book().release(asker, now_ns) else { return };
-        let source = ended.claim.key.source;
-        if source.prefix_len() == source.max_prefix_len()
-            && self.forgive.try_send(source.addr()).is_err()
-        {
-            self.forgiven_lost.fetch_add(1, Ordering::Relaxed);
-        }
+    /// A partner withdrew an object, or we may not see it any longer: its lease goes at once, and
+    /// what this shield itself held against the address is forgotten. `selector` is what the
+    /// object asked for, if it is known.
+    pub fn withdraw(&self, asker: &Asker, selector: Option<&Selector>, frame_ns: u64) {
+        let ended = self.book().release(asker, datapath::clock::mono_ns());
         let now = Now::read();
+        let asked = match selector {
+            Some(Selector::Source(source)) => Some(*source),
+            Some(_) | None => None,
+        };
+        if let Some(source) = ended.as_ref().map(|ended| ended.claim.key.source).or(asked) {
+            self.pardon(source);
+        }
+        let Some(ended) = ended else { return };
         if ended.claim.origin == Origin::Local {
-            self.keep(&asker.object, &ended.claim, now.wall, now);
+            self.keep(&asker.object, &ended.claim, now.wall);
         }
         self.journal.write(now, Event::Revoked { object: asker.object.clone(), frame_ns });
         self.memory().end(ended, now);
@@ -262,6 +265,12 @@ impl Guard {
         &self.journal
     }
 
+    /// Addresses that detection could not be told to forgive, since it did not keep up.
+    #[must_use]
+    pub fn forgiven_lost(&self) -> u64 {
+        self.forgiven_lost.load(Ordering::Relaxed)
+    }
+
     /// Where own verdicts leave.
     #[must_use]
     pub fn signals(&self) -> &Signals {
@@ -282,6 +291,20 @@ impl Guard {
         let own = book.claims().filter(|(_, claim, _)| claim.origin == Origin::Local);
         own.map(|(asker, claim, _)| own_lease(&asker.object, claim, now.wall_at(claim.ends_ns)))
             .collect()
+    }
+
+    /// Forgets what was held against a single address: by detection, as a repeated offender, and
+    /// as something that others were told of lately.
+    fn pardon(&self, source: IpNet) {
+        if source.prefix_len() != source.max_prefix_len() {
+            return;
+        }
+        let address = policy::canonical(source).addr();
+        if self.forgive.try_send(address).is_err() {
+            self.forgiven_lost.fetch_add(1, Ordering::Relaxed);
+        }
+        self.memory().forgive(address);
+        self.signals.forget(&Selector::Source(IpNet::from(address)));
     }
 
     /// Own objects come back through the hub. What we already enforce on our own verdict, and
@@ -401,7 +424,7 @@ impl Guard {
         self.journal.write(now, Event::State { what });
     }
 
-    fn keep(&self, object: &StixId, claim: &Claim, ends_at: Timestamp, _now: Now) {
+    fn keep(&self, object: &StixId, claim: &Claim, ends_at: Timestamp) {
         self.keeper.append(own_lease(object, claim, ends_at));
     }
 
@@ -472,7 +495,7 @@ impl Guard {
                 let install = Install { key, action, until, why: &why, frame_ns: now.mono_ns };
                 let fresh = self.book().claim_of(&asker).is_none();
                 if self.install(&asker, Origin::Local, &install, &standing, now) {
-                    self.keep(&asker.object, &install.claim(Origin::Local, now), until, now);
+                    self.keep(&asker.object, &install.claim(Origin::Local, now), until);
                     if fresh {
                         self.memory().strike(offender, now);
                     }
@@ -584,12 +607,6 @@ fn own_lease(object: &StixId, claim: &Claim, ends_at: Timestamp) -> Record {
 /// From the first packet of the completing action to now, microseconds.
 fn detect_us(verdict: &Verdict) -> u64 {
     datapath::clock::realtime_ns().saturating_sub(verdict.first_packet_ns) / 1_000
-}
-
-/// Whether a verdict's evidence is more than a forger could make: shown in reports.
-#[must_use]
-pub fn is_proven(evidence: EvidenceClass) -> bool {
-    evidence >= EvidenceClass::PathProven
 }
 
 #[cfg(test)]

@@ -151,6 +151,7 @@ fn counters(
         ("signals.throttled", signals.throttled()),
         ("signals.withheld", signals.withheld()),
         ("journal.lost", guard.journal().lost()),
+        ("pipeline.forgive_lost", guard.forgiven_lost()),
     ];
     all.extend(ours.map(|(name, value)| (name.to_owned(), value)));
     while all.len() > COUNTERS_MAX {

@@ -36,7 +36,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { sources_max: 65_536, recent_max: 64, open_max: 256, recent_ns: 600_000_000_000 }
+        Self {
+            sources_max: 65_536,
+            recent_max: 64,
+            open_max: 256,
+            recent_ns: 600_000_000_000,
+        }
     }
 }
 
@@ -67,13 +72,19 @@ impl Sessions {
     /// An empty table of at most `sources_max` sources.
     #[must_use]
     pub fn new(sources_max: usize) -> Self {
-        Self::with_limits(Limits { sources_max, ..Limits::default() })
+        Self::with_limits(Limits {
+            sources_max,
+            ..Limits::default()
+        })
     }
 
     /// An empty table.
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
-        Self { limits, table: Mutex::default() }
+        Self {
+            limits,
+            table: Mutex::default(),
+        }
     }
 
     /// A session proved benign so far and is open. Saying so again renews it. `now_ns` is
@@ -120,7 +131,11 @@ impl Sessions {
     /// Open benign sessions remembered.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.lock().sources.values().map(|source| source.open.len()).sum()
+        self.lock()
+            .sources
+            .values()
+            .map(|source| source.open.len())
+            .sum()
     }
 
     /// No code panics while it holds the lock; a poisoned table is as good as any.
@@ -173,7 +188,11 @@ impl Table {
 
 impl Source {
     fn ended_since(&self, since_ns: u64) -> u32 {
-        let count = self.recent.iter().filter(|ended| **ended >= since_ns).count();
+        let count = self
+            .recent
+            .iter()
+            .filter(|ended| **ended >= since_ns)
+            .count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 }
@@ -228,7 +247,10 @@ mod tests {
     #[test]
     fn a_prefix_is_answered_with_everyone_inside() {
         let sessions = Sessions::new(10);
-        for (flow, source) in ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"].iter().enumerate() {
+        for (flow, source) in ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
+            .iter()
+            .enumerate()
+        {
             sessions.opened(FlowId(flow as u64), &tuple(source, 1), S);
         }
         assert_eq!(standing(&sessions, "2001:db8::/64", S), (2, 2));
@@ -238,7 +260,12 @@ mod tests {
 
     #[test]
     fn every_table_is_bounded_and_the_quietest_source_goes_first() {
-        let limits = Limits { sources_max: 2, recent_max: 3, open_max: 4, recent_ns: 1_000 * S };
+        let limits = Limits {
+            sources_max: 2,
+            recent_max: 3,
+            open_max: 4,
+            recent_ns: 1_000 * S,
+        };
         let sessions = Sessions::with_limits(limits);
         for flow in 0..20 {
             sessions.opened(FlowId(flow), &tuple("192.0.2.1", 1), S);
@@ -252,6 +279,9 @@ mod tests {
         sessions.opened(FlowId(31), &tuple("192.0.2.1", 1), 4 * S);
         sessions.opened(FlowId(32), &tuple("192.0.2.3", 1), 5 * S);
         assert_eq!(standing(&sessions, "192.0.2.2/32", 5 * S), (0, 0));
-        assert_eq!((sessions.sources(), sessions.evicted(), sessions.open()), (2, 1, 2));
+        assert_eq!(
+            (sessions.sources(), sessions.evicted(), sessions.open()),
+            (2, 1, 2)
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Golden cases over real captures: `tests/scan/CASE/` holds `input.pcap`, `indicators.txt` (one STIX
 //! pattern a line) and `expected.jsonl`, the EVE records that must come out. `UPDATE=1` rewrites
 //! what is expected; `tests/scan/capture.py` makes the captures.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,10 @@ fn every_record_is_an_object_that_a_suricata_user_knows() {
             let record: Value = serde_json::from_str(line).unwrap();
             let event_type = record["event_type"].as_str().unwrap();
             let timestamp = record["timestamp"].as_str().unwrap();
-            assert!(timestamp.ends_with("+0000") && timestamp.len() == 31, "{timestamp}");
+            assert!(
+                timestamp.ends_with("+0000") && timestamp.len() == 31,
+                "{timestamp}"
+            );
             assert!(record[event_type].is_object(), "{line}");
             if event_type == "alert" {
                 let alert = &record["alert"];
@@ -53,12 +56,28 @@ fn every_record_is_an_object_that_a_suricata_user_knows() {
 }
 
 fn scan(capture: &[u8], patterns: &str) -> String {
-    let indicator = IndicatorConfig { quiet_ns: 0, ..IndicatorConfig::default() };
-    let home = vec!["10.2.0.0/24".parse().unwrap(), "2001:db8:2::/64".parse().unwrap()];
-    let detect = Config { home, indicator, ..Config::default() };
-    let config = pipeline::Config { detect, ..pipeline::Config::default() };
+    let indicator = IndicatorConfig {
+        quiet_ns: 0,
+        ..IndicatorConfig::default()
+    };
+    let home = vec![
+        "10.2.0.0/24".parse().unwrap(),
+        "2001:db8:2::/64".parse().unwrap(),
+    ];
+    let detect = Config {
+        home,
+        indicator,
+        ..Config::default()
+    };
+    let config = pipeline::Config {
+        detect,
+        ..pipeline::Config::default()
+    };
     let sink = Lines::default();
-    let types = Types { stats: false, ..Types::ALL };
+    let types = Types {
+        stats: false,
+        ..Types::ALL
+    };
     let log = Log::new(Box::new(sink.clone()), types, WhenFull::Wait).unwrap();
     let sessions = Arc::new(Sessions::new(1000));
     let mut pipeline = Pipeline::new(config, index(patterns), sessions).with_log(log);
@@ -71,7 +90,10 @@ fn scan(capture: &[u8], patterns: &str) -> String {
 fn index(patterns: &str) -> Arc<Index> {
     let mut builder = IndexBuilder::new();
     for pattern in patterns.lines().filter(|line| !line.is_empty()) {
-        let key = SourceKey { source: "alpha".into(), id: StixId::v5("indicator", pattern) };
+        let key = SourceKey {
+            source: "alpha".into(),
+            id: StixId::v5("indicator", pattern),
+        };
         let refused = builder.add(key, 80, &stix::pattern::parse(pattern).unwrap());
         assert_eq!(refused, [], "{pattern}");
     }

@@ -45,7 +45,9 @@ impl HubClient {
     /// Mutual TLS with the identity in `peer`.
     pub(crate) fn new(peer: &Peer) -> Result<Self, Failure> {
         let identity = load(&peer.identity)?;
-        let tls = identity.client_config().map_err(|e| Failure::input("use the identity", e))?;
+        let tls = identity
+            .client_config()
+            .map_err(|e| Failure::input("use the identity", e))?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
@@ -56,7 +58,11 @@ impl HubClient {
             .map_err(|e| Failure::system("set up TLS", e))?;
         let hub = peer.hub.clone().unwrap_or_else(|| identity.hub.clone());
         let hub = hub.trim_end_matches('/').to_owned();
-        Ok(Self { client, hub, identity })
+        Ok(Self {
+            client,
+            hub,
+            identity,
+        })
     }
 
     /// Shares a bundle, an envelope or one object.
@@ -91,17 +97,24 @@ impl HubClient {
             .map_err(|e| Failure::system("read the hub's collections", e))?;
         let author = sharing::scrub::author_id(&self.identity.partner);
         for collection in collections["collections"].as_array().into_iter().flatten() {
-            let Some(collection) = collection["id"].as_str() else { continue };
+            let Some(collection) = collection["id"].as_str() else {
+                continue;
+            };
             let path = format!("/taxii2/api/collections/{collection}/objects/{id}/");
             let envelope: Envelope = serde_json::from_slice(&self.get(&path).await?)
                 .map_err(|e| Failure::system("read the object", e))?;
-            let objects = envelope.objects.iter().filter_map(|o| serde_json::from_str(o.get()).ok());
+            let objects = envelope
+                .objects
+                .iter()
+                .filter_map(|o| serde_json::from_str(o.get()).ok());
             let ours = |object: &Value| object["created_by_ref"] == author.as_str();
             if let Some(object) = objects.into_iter().find(ours) {
                 return Ok(object);
             }
         }
-        Err(Failure::Input(anyhow::anyhow!("{id}: the hub has no object of ours with this id")))
+        Err(Failure::Input(anyhow::anyhow!(
+            "{id}: the hub has no object of ours with this id"
+        )))
     }
 
     async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
@@ -131,7 +144,11 @@ impl HubClient {
         let why = self.read(response).await?;
         let why = String::from_utf8_lossy(&why);
         let error = anyhow::anyhow!("the hub answered {status}: {}", why.trim());
-        Err(if status.is_client_error() { Failure::Input(error) } else { Failure::System(error) })
+        Err(if status.is_client_error() {
+            Failure::Input(error)
+        } else {
+            Failure::System(error)
+        })
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
@@ -139,7 +156,9 @@ impl HubClient {
         while let Some(chunk) = response.chunk().await.map_err(|e| self.unreachable(e))? {
             if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
                 let what = anyhow::anyhow!("more than {ANSWER_BYTES_MAX} bytes");
-                return Err(Failure::System(what.context("the hub's answer is too long")));
+                return Err(Failure::System(
+                    what.context("the hub's answer is too long"),
+                ));
             }
             body.extend_from_slice(&chunk);
         }

@@ -33,9 +33,7 @@ fn log_to_standard_error() {
 }
 
 /// The runtime that the network side of a command runs on.
-fn block_on<T>(
-    future: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

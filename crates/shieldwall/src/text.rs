@@ -9,7 +9,10 @@ use std::{
 pub(crate) fn say(line: impl Display) {
     let mut out = io::stdout().lock();
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
-        #[expect(clippy::exit, reason = "nobody reads: there is nothing left to do for this command")]
+        #[expect(
+            clippy::exit,
+            reason = "nobody reads: there is nothing left to do for this command"
+        )]
         std::process::exit(0);
     }
 }

@@ -82,14 +82,21 @@ impl ActiveSet {
         {
             self.remove(key);
         }
-        (u64::try_from(self.members.len()).unwrap_or(u64::MAX), self.sum.to_bytes())
+        (
+            u64::try_from(self.members.len()).unwrap_or(u64::MAX),
+            self.sum.to_bytes(),
+        )
     }
 
     /// [`ActiveSet::digest`] as it travels, for the lane at `position`.
     pub fn lane_digest(&mut self, at: Timestamp, position: u64) -> LaneDigest {
         let (active, digest) = self.digest(at);
         let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        LaneDigest { position, active, digest }
+        LaneDigest {
+            position,
+            active,
+            digest,
+        }
     }
 
     fn insert(&mut self, key: Key, change: &Change<'_>) {
@@ -98,11 +105,19 @@ impl ActiveSet {
         if let Some(until) = change.valid_until {
             self.expiries.insert((until, key));
         }
-        self.members.insert(key, Member { term, until: change.valid_until });
+        self.members.insert(
+            key,
+            Member {
+                term,
+                until: change.valid_until,
+            },
+        );
     }
 
     fn remove(&mut self, key: Key) {
-        let Some(member) = self.members.remove(&key) else { return };
+        let Some(member) = self.members.remove(&key) else {
+            return;
+        };
         self.sum = self.sum.minus(member.term);
         if let Some(until) = member.until {
             self.expiries.remove(&(until, key));
@@ -148,8 +163,14 @@ impl Sum {
         context.update(&change.version.as_micros().to_be_bytes());
         context.update(change.raw);
         let mut sum = [0; 4];
-        for (limb, bytes) in sum.iter_mut().zip(context.finish().as_ref().chunks_exact(8)) {
-            *limb = bytes.iter().rev().fold(0, |limb, byte| (limb << 8) | u64::from(*byte));
+        for (limb, bytes) in sum
+            .iter_mut()
+            .zip(context.finish().as_ref().chunks_exact(8))
+        {
+            *limb = bytes
+                .iter()
+                .rev()
+                .fold(0, |limb, byte| (limb << 8) | u64::from(*byte));
         }
         Self(sum)
     }
@@ -173,7 +194,10 @@ impl Sum {
 
     fn to_bytes(self) -> [u8; 32] {
         let mut bytes = [0; 32];
-        for (to, from) in bytes.iter_mut().zip(self.0.into_iter().flat_map(u64::to_le_bytes)) {
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(self.0.into_iter().flat_map(u64::to_le_bytes))
+        {
             *to = from;
         }
         bytes
@@ -186,7 +210,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn id(n: u8) -> StixId {
-        StixId::parse(&format!("indicator--00000000-0000-4000-8000-0000000000{n:02x}")).unwrap()
+        StixId::parse(&format!(
+            "indicator--00000000-0000-4000-8000-0000000000{n:02x}"
+        ))
+        .unwrap()
     }
 
     fn at(us: i64) -> Timestamp {
@@ -212,10 +239,17 @@ mod tests {
         set.apply(&accept(&id(1), 1, Some(10)));
         set.apply(&accept(&id(2), 1, None));
         assert_eq!(set.digest(at(9)).0, 2);
-        set.apply(&Change { event: EventKind::Revoke, ..accept(&id(2), 2, None) });
+        set.apply(&Change {
+            event: EventKind::Revoke,
+            ..accept(&id(2), 2, None)
+        });
         assert_eq!(set.digest(at(9)).0, 1);
         assert_ne!(set.digest(at(9)), empty);
-        assert_eq!(set.digest(at(10)), empty, "valid_until is exclusive (STIX 2.1 section 4.7)");
+        assert_eq!(
+            set.digest(at(10)),
+            empty,
+            "valid_until is exclusive (STIX 2.1 section 4.7)"
+        );
     }
 
     #[test]
@@ -230,8 +264,14 @@ mod tests {
         let others = [
             accept(&two, 1, None),
             accept(&one, 2, None),
-            Change { source: "bravo", ..base },
-            Change { raw: b"{ }", ..base },
+            Change {
+                source: "bravo",
+                ..base
+            },
+            Change {
+                raw: b"{ }",
+                ..base
+            },
         ];
         for other in others {
             assert_ne!(of(base), of(other));
@@ -243,7 +283,10 @@ mod tests {
         let mut set = ActiveSet::new();
         let sighting = StixId::parse("sighting--00000000-0000-4000-8000-000000000001").unwrap();
         set.apply(&accept(&sighting, 1, None));
-        set.apply(&Change { stale: true, ..accept(&id(1), 1, None) });
+        set.apply(&Change {
+            stale: true,
+            ..accept(&id(1), 1, None)
+        });
         assert_eq!(set.digest(at(0)), ActiveSet::new().digest(at(0)));
     }
 

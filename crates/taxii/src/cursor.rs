@@ -105,7 +105,10 @@ pub fn decode(
         return Err(CursorError::OtherFilters);
     }
     if fields.epoch != epoch {
-        return Err(CursorError::OtherEpoch { was: fields.epoch, now: epoch });
+        return Err(CursorError::OtherEpoch {
+            was: fields.epoch,
+            now: epoch,
+        });
     }
     Ok(fields.position)
 }
@@ -177,7 +180,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const HERE: Position = Position { community: 41, addressed: 3 };
+    const HERE: Position = Position {
+        community: 41,
+        addressed: 3,
+    };
 
     fn key() -> Key {
         Key::new(&[9; 32])
@@ -186,14 +192,23 @@ mod tests {
     #[test]
     fn each_way_of_being_wrong_is_its_own_error() {
         let cursor = encode(HERE, "alpha/all", "type=indicator", 5, &key());
-        let read = |view, filters, epoch, key| decode(&cursor, view, filters, epoch, key);
-        assert_eq!(read("alpha/all", "type=indicator", 5, &key()), Ok(HERE));
-        assert_eq!(read("bravo/all", "type=indicator", 5, &key()), Err(CursorError::Foreign));
-        assert_eq!(read("alpha/all", "", 5, &key()), Err(CursorError::OtherFilters));
+        let read = |view, filters, epoch, key: Key| decode(&cursor, view, filters, epoch, &key);
+        assert_eq!(read("alpha/all", "type=indicator", 5, key()), Ok(HERE));
+        assert_eq!(
+            read("bravo/all", "type=indicator", 5, key()),
+            Err(CursorError::Foreign)
+        );
+        assert_eq!(
+            read("alpha/all", "", 5, key()),
+            Err(CursorError::OtherFilters)
+        );
         let epoch = CursorError::OtherEpoch { was: 5, now: 6 };
-        assert_eq!(read("alpha/all", "type=indicator", 6, &key()), Err(epoch));
+        assert_eq!(read("alpha/all", "type=indicator", 6, key()), Err(epoch));
         let other = Key::new(&[8; 32]);
-        assert_eq!(read("alpha/all", "type=indicator", 5, &other), Err(CursorError::Malformed));
+        assert_eq!(
+            read("alpha/all", "type=indicator", 5, other),
+            Err(CursorError::Malformed)
+        );
     }
 
     #[test]

@@ -46,7 +46,9 @@ impl fmt::Display for Invitation {
 
 impl fmt::Debug for Invitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invitation").field("hub", &self.hub).finish_non_exhaustive()
+        f.debug_struct("Invitation")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,19 +59,33 @@ impl FromStr for Invitation {
         let text = text.trim();
         let Some(body) = text.strip_prefix(PREFIX) else {
             let newer = text.starts_with("sw") && text.contains('.');
-            return Err(if newer { InvitationError::Newer } else { InvitationError::Malformed });
+            return Err(if newer {
+                InvitationError::Newer
+            } else {
+                InvitationError::Malformed
+            });
         };
         if body.len() > INVITATION_BYTES_MAX {
             return Err(InvitationError::Malformed);
         }
-        let bytes = BASE64.decode(body).map_err(|_| InvitationError::Malformed)?;
-        let (token, rest) = bytes.split_first_chunk::<32>().ok_or(InvitationError::Malformed)?;
-        let (ca, hub) = rest.split_first_chunk::<32>().ok_or(InvitationError::Malformed)?;
+        let bytes = BASE64
+            .decode(body)
+            .map_err(|_| InvitationError::Malformed)?;
+        let (token, rest) = bytes
+            .split_first_chunk::<32>()
+            .ok_or(InvitationError::Malformed)?;
+        let (ca, hub) = rest
+            .split_first_chunk::<32>()
+            .ok_or(InvitationError::Malformed)?;
         let hub = std::str::from_utf8(hub).map_err(|_| InvitationError::Malformed)?;
         if !hub.starts_with("https://") {
             return Err(InvitationError::Malformed);
         }
-        Ok(Self { hub: hub.into(), token: *token, ca_sha256: *ca })
+        Ok(Self {
+            hub: hub.into(),
+            token: *token,
+            ca_sha256: *ca,
+        })
     }
 }
 
@@ -126,7 +142,11 @@ mod tests {
 
     fn invitation() -> Invitation {
         let hub = "https://hub.example:8443".into();
-        Invitation { hub, token: [7; 32], ca_sha256: [9; 32] }
+        Invitation {
+            hub,
+            token: [7; 32],
+            ca_sha256: [9; 32],
+        }
     }
 
     #[test]
@@ -140,15 +160,30 @@ mod tests {
         let text = invitation().to_string();
         let cut = text.get(..80).unwrap();
         assert_eq!(cut.parse::<Invitation>(), Err(InvitationError::Malformed));
-        assert_eq!("hello".parse::<Invitation>(), Err(InvitationError::Malformed));
-        assert_eq!("sw2.AAAA".parse::<Invitation>(), Err(InvitationError::Newer));
-        let plain = Invitation { hub: "http://hub.example".into(), ..invitation() };
-        assert_eq!(plain.to_string().parse::<Invitation>(), Err(InvitationError::Malformed));
+        assert_eq!(
+            "hello".parse::<Invitation>(),
+            Err(InvitationError::Malformed)
+        );
+        assert_eq!(
+            "sw2.AAAA".parse::<Invitation>(),
+            Err(InvitationError::Newer)
+        );
+        let plain = Invitation {
+            hub: "http://hub.example".into(),
+            ..invitation()
+        };
+        assert_eq!(
+            plain.to_string().parse::<Invitation>(),
+            Err(InvitationError::Malformed)
+        );
     }
 
     #[test]
     fn secrets_do_not_show_in_debug_output() {
-        let request = EnrolRequest { token: token_text(&[7; 32]), csr_pem: "PEM".into() };
+        let request = EnrolRequest {
+            token: token_text(&[7; 32]),
+            csr_pem: "PEM".into(),
+        };
         assert!(!format!("{request:?}").contains(&request.token));
         assert!(!format!("{:?}", invitation()).contains("7, 7"));
         assert_eq!(token_bytes(&request.token), Some([7; 32]));

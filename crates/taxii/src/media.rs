@@ -33,7 +33,11 @@ impl MediaRange {
     fn of(text: &str) -> Self {
         let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
         let essence = parts.next().unwrap_or_default();
-        let mut range = Self { essence, other_version: false, refused: false };
+        let mut range = Self {
+            essence,
+            other_version: false,
+            refused: false,
+        };
         for parameter in parts {
             let (name, value) = parameter.split_once('=').unwrap_or((&parameter, ""));
             let value = value.trim().trim_matches('"');

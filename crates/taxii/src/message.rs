@@ -208,7 +208,11 @@ mod tests {
 
     #[test]
     fn an_empty_envelope_has_no_objects_property() {
-        assert_eq!(envelope([], None), br#"{"more":false}"#, "lists are never empty (section 1.3)");
+        assert_eq!(
+            envelope([], None),
+            br#"{"more":false}"#,
+            "lists are never empty (section 1.3)"
+        );
     }
 
     #[test]
@@ -245,6 +249,9 @@ mod tests {
             versions: vec![Timestamp::from_micros(1_000)],
         };
         let json = serde_json::to_string(&versions).unwrap();
-        assert_eq!(json, r#"{"more":false,"versions":["1970-01-01T00:00:00.001Z"]}"#);
+        assert_eq!(
+            json,
+            r#"{"more":false,"versions":["1970-01-01T00:00:00.001Z"]}"#
+        );
     }
 }

@@ -182,7 +182,12 @@ impl PublicKey {
 
     /// A short name for the key: the first 8 bytes of its SHA-256, in hexadecimal.
     pub fn id(&self) -> String {
-        digest(&SHA256, &self.0).as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        digest(&SHA256, &self.0)
+            .as_ref()
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// The 32 bytes of the key.
@@ -270,7 +275,15 @@ fn check_shape(frame: &Frame) -> Result<(), PushError> {
         return Err(PushError::TooLarge);
     }
     let fits = frame.to.checked_sub(frame.from) == u64::try_from(entries).ok();
-    if fits { Ok(()) } else { Err(PushError::Positions { from: frame.from, to: frame.to, entries }) }
+    if fits {
+        Ok(())
+    } else {
+        Err(PushError::Positions {
+            from: frame.from,
+            to: frame.to,
+            entries,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -303,7 +316,10 @@ mod tests {
     fn a_signed_frame_comes_back_with_its_objects_byte_for_byte() {
         let signed = serde_json::to_vec(&sign(&frame(), &pair(1)).unwrap()).unwrap();
         let read = verify(&signed, &PublicKey::of(&pair(1)).unwrap()).unwrap();
-        assert_eq!(read.entries[0].object.get(), frame().entries[0].object.get());
+        assert_eq!(
+            read.entries[0].object.get(),
+            frame().entries[0].object.get()
+        );
         assert_eq!((read.from, read.to, read.epoch), (41, 42, 7));
     }
 
@@ -322,7 +338,10 @@ mod tests {
                     _ => forged.sig = BASE64.encode(&changed),
                 }
                 let forged = serde_json::to_vec(&forged).unwrap();
-                assert!(matches!(verify(&forged, &key), Err(PushError::BadSignature)), "{field} {at}");
+                assert!(
+                    matches!(verify(&forged, &key), Err(PushError::BadSignature)),
+                    "{field} {at}"
+                );
             }
         }
     }
@@ -332,16 +351,25 @@ mod tests {
         let key = PublicKey::of(&pair(1)).unwrap();
         let mut signed = sign(&frame(), &pair(2)).unwrap();
         let as_sent = serde_json::to_vec(&signed).unwrap();
-        assert!(matches!(verify(&as_sent, &key), Err(PushError::OtherKey(_))));
+        assert!(matches!(
+            verify(&as_sent, &key),
+            Err(PushError::OtherKey(_))
+        ));
         signed.key = key.id();
         let renamed = serde_json::to_vec(&signed).unwrap();
-        assert!(matches!(verify(&renamed, &key), Err(PushError::BadSignature)));
+        assert!(matches!(
+            verify(&renamed, &key),
+            Err(PushError::BadSignature)
+        ));
     }
 
     #[test]
     fn positions_that_do_not_fit_the_entries_are_refused_even_when_signed() {
         let wrong = Frame { to: 50, ..frame() };
-        assert!(matches!(sign(&wrong, &pair(1)), Err(PushError::Positions { entries: 1, .. })));
+        assert!(matches!(
+            sign(&wrong, &pair(1)),
+            Err(PushError::Positions { entries: 1, .. })
+        ));
         let payload = serde_json::to_vec(&wrong).unwrap();
         let signed = Signed {
             key: PublicKey::of(&pair(1)).unwrap().id(),
@@ -350,7 +378,14 @@ mod tests {
         };
         let bytes = serde_json::to_vec(&signed).unwrap();
         let verdict = verify(&bytes, &PublicKey::of(&pair(1)).unwrap());
-        assert!(matches!(verdict, Err(PushError::Positions { from: 41, to: 50, .. })));
+        assert!(matches!(
+            verdict,
+            Err(PushError::Positions {
+                from: 41,
+                to: 50,
+                ..
+            })
+        ));
     }
 
     #[test]

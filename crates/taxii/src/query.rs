@@ -151,7 +151,11 @@ fn timestamp(name: &'static str, value: &str) -> Result<Timestamp, QueryError> {
 }
 
 fn wrong(name: &'static str, value: &str, wanted: &'static str) -> QueryError {
-    QueryError::Value { name, value: shorten(value), wanted }
+    QueryError::Value {
+        name,
+        value: shorten(value),
+        wanted,
+    }
 }
 
 fn shorten(value: &str) -> String {
@@ -184,10 +188,16 @@ mod tests {
         .unwrap();
         let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
         assert_eq!(query.added_after, Some(noon));
-        assert_eq!((query.limit, query.next.as_deref()), (Some(25), Some("abc")));
+        assert_eq!(
+            (query.limit, query.next.as_deref()),
+            (Some(25), Some("abc"))
+        );
         assert_eq!(query.ids[0].as_str(), ID);
         assert_eq!(query.kinds, ["indicator", "sighting"]);
-        assert_eq!(query.versions, [VersionMatch::First, VersionMatch::At(noon)]);
+        assert_eq!(
+            query.versions,
+            [VersionMatch::First, VersionMatch::At(noon)]
+        );
         assert_eq!(query.spec_versions, ["2.1"]);
     }
 
@@ -202,7 +212,10 @@ mod tests {
         let twice = Query::parse([("limit", "1"), ("limit", "2")]).unwrap_err();
         assert_eq!(twice, QueryError::Repeated("limit".into()));
         let many = "a,".repeat(MATCH_VALUES_MAX);
-        assert_eq!(Query::parse([("match[type]", &*many)]), Err(QueryError::TooMany));
+        assert_eq!(
+            Query::parse([("match[type]", &*many)]),
+            Err(QueryError::TooMany)
+        );
     }
 
     #[test]

@@ -26,7 +26,10 @@ use strace::Event;
 #[must_use]
 pub fn unavailable() -> Option<String> {
     let mut probe = Command::new("strace");
-    probe.args(["-f", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+    probe
+        .args(["-f", "-o", "/dev/null", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     match probe.status() {
         Ok(status) if status.success() => None,
         Ok(_) => Some("strace may not trace here".into()),
@@ -88,7 +91,11 @@ impl Recording {
         fs::remove_file(&trace)?;
         traced?;
         let events = strace::parse(&text, &folder, marks)?;
-        ensure!(!events.is_empty(), "the program did nothing in {}", folder.display());
+        ensure!(
+            !events.is_empty(),
+            "the program did nothing in {}",
+            folder.display()
+        );
         Ok(Self { events })
     }
 
@@ -143,14 +150,26 @@ impl Recording {
     fn plans(&self, random: &mut Random) -> Vec<Plan> {
         let mut plans = Vec::new();
         let mut disk = Disk::default();
-        plans.push(Plan { cut: 0, kept: Vec::new(), torn: false });
+        plans.push(Plan {
+            cut: 0,
+            kept: Vec::new(),
+            torn: false,
+        });
         for (index, event) in self.events.iter().enumerate() {
             disk.apply(event);
             let cut = index.saturating_add(1);
             let pending = disk.pending();
-            plans.extend(parts(pending, random).map(|kept| Plan { cut, kept, torn: false }));
+            plans.extend(parts(pending, random).map(|kept| Plan {
+                cut,
+                kept,
+                torn: false,
+            }));
             if event.is_write() {
-                plans.push(Plan { cut, kept: vec![true; pending], torn: true });
+                plans.push(Plan {
+                    cut,
+                    kept: vec![true; pending],
+                    torn: true,
+                });
             }
         }
         plans
@@ -163,7 +182,11 @@ impl Recording {
             disk.apply(event);
             marks.extend(event.mark().map(<[u8]>::to_vec));
         }
-        let kept: String = plan.kept.iter().map(|kept| if *kept { '1' } else { '0' }).collect();
+        let kept: String = plan
+            .kept
+            .iter()
+            .map(|kept| if *kept { '1' } else { '0' })
+            .collect();
         let torn = if plan.torn { ", the last one torn" } else { "" };
         Image {
             cut: plan.cut,
@@ -189,10 +212,12 @@ const RANDOM_PARTS: usize = 16;
 
 /// Which of `pending` operations may have reached the disk.
 fn parts(pending: usize, random: &mut Random) -> impl Iterator<Item = Vec<bool>> {
-    let mut parts = Vec::new();
+    let mut parts: Vec<Vec<bool>> = Vec::new();
     if pending <= EVERY_PART_MAX {
-        for bits in 0..1_u32.wrapping_shl(u32::try_from(pending).unwrap_or(0)) {
-            parts.push((0..pending).map(|at| bits.wrapping_shr(at as u32) & 1 == 1).collect());
+        parts.push(Vec::new());
+        for _ in 0..pending {
+            let both = |part: Vec<bool>| [false, true].map(|kept| [&*part, &[kept]].concat());
+            parts = parts.into_iter().flat_map(both).collect();
         }
         return parts.into_iter();
     }
@@ -255,7 +280,9 @@ mod tests {
 
     fn states(recording: &Recording, name: &str) -> HashSet<(usize, Option<Vec<u8>>)> {
         let images = recording.images(1, Choice::All);
-        images.map(|image| (image.marks.len(), image.files.get(name).cloned())).collect()
+        images
+            .map(|image| (image.marks.len(), image.files.get(name).cloned()))
+            .collect()
     }
 
     #[test]
@@ -272,13 +299,19 @@ os.fsync(f)
 os.write(m, b'synced')
 os.pwrite(f, b'CC', 0)
 ";
-        let Some((recording, folder)) = record(script) else { return };
+        let Some((recording, folder)) = record(script) else {
+            return;
+        };
         fs::remove_dir_all(folder).unwrap();
         let found = states(&recording, "file");
         let at = |marks, bytes: &[u8]| found.contains(&(marks, Some(bytes.to_vec())));
         assert!(at(0, b"") && at(0, b"aa") && at(0, b"aabb") && at(0, b"\0\0bb") && at(0, b"a"));
         assert!(found.contains(&(0, None)), "the folder was not synced yet");
-        let after: HashSet<_> = found.iter().filter(|(marks, _)| *marks == 1).cloned().collect();
+        let after: HashSet<_> = found
+            .iter()
+            .filter(|(marks, _)| *marks == 1)
+            .cloned()
+            .collect();
         let expected = [&b"aabb"[..], b"CCbb", b"Cabb"].map(|bytes| (1, Some(bytes.to_vec())));
         assert_eq!(after, HashSet::from(expected));
     }
@@ -301,20 +334,30 @@ os.unlink('two')
 os.fsync(d)
 os.write(m, b'3')
 ";
-        let Some((recording, folder)) = record(script) else { return };
+        let Some((recording, folder)) = record(script) else {
+            return;
+        };
         fs::remove_dir_all(folder).unwrap();
         let names = |marks: usize| -> HashSet<Vec<String>> {
             let images = recording.images(1, Choice::All);
             let images = images.filter(|image| image.marks.len() == marks);
-            images.map(|image| image.files.keys().cloned().collect()).collect()
+            images
+                .map(|image| image.files.keys().cloned().collect())
+                .collect()
         };
         let set = |names: &[&[&str]]| -> HashSet<Vec<String>> {
-            names.iter().map(|names| names.iter().map(|n| (*n).to_owned()).collect()).collect()
+            names
+                .iter()
+                .map(|names| names.iter().map(|n| (*n).to_owned()).collect())
+                .collect()
         };
         assert_eq!(names(1), set(&[&["one"], &["two"]]));
         assert_eq!(names(2), set(&[&["two"], &[]]));
         assert_eq!(names(3), set(&[&[]]));
         let whole = states(&recording, "one");
-        assert!(whole.contains(&(1, Some(b"xy".to_vec()))), "write at the file's position");
+        assert!(
+            whole.contains(&(1, Some(b"xy".to_vec()))),
+            "write at the file's position"
+        );
     }
 }

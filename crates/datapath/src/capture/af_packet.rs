@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use packet::{Frame, LinkType};
+use packet::{Frame, LinkType, Way};
 
 use super::ring::{Ring, Slot, TAG, restore};
 use super::socket::{Socket, Woken};
@@ -22,7 +22,8 @@ pub struct Options {
     pub slots: usize,
     /// Bytes of packets longer than a slot that may wait.
     pub oversize_bytes_max: usize,
-    /// Also capture what is not addressed to this host.
+    /// Also capture what is not addressed to this host, as on a mirror port; then nothing is said of the way that a
+    /// frame went.
     pub promiscuous: bool,
 }
 
@@ -54,6 +55,8 @@ pub struct AfPacket {
     ring: Ring,
     link: LinkType,
     skip_outgoing: bool,
+    /// Whether it means something that a frame comes in or goes out.
+    has_ways: bool,
     oversize: Vec<u8>,
     stats: Stats,
 }
@@ -92,6 +95,7 @@ impl AfPacket {
             ring,
             link: link_of(found.hardware),
             skip_outgoing: found.hardware == ARPHRD_LOOPBACK,
+            has_ways: found.hardware != ARPHRD_LOOPBACK && !options.promiscuous,
             oversize: vec![0; TAG.saturating_add(PACKET_MAX)],
             stats: Stats::default(),
         })
@@ -111,7 +115,7 @@ impl AfPacket {
             if self.skip_outgoing && slot.is_outgoing() {
                 continue;
             }
-            let ts_ns = slot.ts_ns();
+            let (ts_ns, way) = (slot.ts_ns(), way(self.has_ways, slot.is_outgoing()));
             let tag_len = slot.tag().map_or(0, |_| 4_u32);
             let wire_len = slot.wire_len().saturating_add(tag_len);
             let data = match whole {
@@ -129,6 +133,7 @@ impl AfPacket {
                 link: self.link,
                 data,
                 wire_len,
+                way,
             });
             handed = handed.saturating_add(1);
         }
@@ -221,6 +226,14 @@ fn promiscuous(socket: &Socket, index: u32) -> io::Result<()> {
 }
 
 /// Interfaces without a link-layer header (tunnels) hand over bare IP packets.
+fn way(known: bool, outgoing: bool) -> Way {
+    match (known, outgoing) {
+        (false, _) => Way::Unknown,
+        (true, false) => Way::In,
+        (true, true) => Way::Out,
+    }
+}
+
 fn link_of(hardware: u16) -> LinkType {
     match hardware {
         ARPHRD_ETHER | ARPHRD_LOOPBACK => LinkType::Ethernet,

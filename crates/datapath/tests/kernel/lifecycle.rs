@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::lab::{IFACE, INSIDE4, Lab, OUTSIDE4, delivered, in_namespace, ip, lab};
 use datapath::capture::{AfPacket, Options as CaptureOptions};
 use datapath::clock::mono_ns;
-use datapath::enforce::xdp::{OBJECT_SHA256, Options, Wanted, XdpEnforcer, detach};
+use datapath::enforce::xdp::{OBJECT_SHA256, Options, Wanted, XdpEnforcer, detach, standing};
 use datapath::enforce::{Action, EnforceError, Enforcer, Key, Lease, Mode, Service};
 
 const SECOND: u64 = 1_000_000_000;
@@ -51,12 +51,13 @@ fn program_id(lab: &Lab) -> Option<u64> {
         .ok()
 }
 
-/// Folders of interfaces; the kernel may put files of its own (`maps.debug`) beside them.
+/// Folders of interfaces. Others put things of their own beside them: the kernel `maps.debug`, and iproute2, which
+/// takes any BPF file system that it finds mounted, `ip`, `tc` and `xdp`.
 fn pinned_folders(lab: &Lab) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(lab.pin_dir()).unwrap();
-    entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.is_dir() && path.to_string_lossy().contains(&format!("/{IFACE}-")))
         .collect()
 }
 
@@ -145,6 +146,14 @@ fn a_killed_shield_still_enforces_and_then_ages_out_or_is_taken_over() {
     let program = program_id(&lab).expect("the program stays");
     assert_eq!(attack(&lab), 0, "dead, and still enforcing");
 
+    let found = standing(&lab.pin_dir()).unwrap();
+    let (interface, leases) = &found[0];
+    assert_eq!(
+        (found.len(), interface.as_str(), leases.len()),
+        (1, IFACE, 1)
+    );
+    assert_eq!(leases[0].1.drops, 2, "anybody can look without taking over");
+
     let mut next = lab.enforcer(Wanted::Auto);
     assert!(next.taken_over());
     assert_eq!(program_id(&lab), Some(program), "the same program goes on");
@@ -203,7 +212,7 @@ fn detach_leaves_nothing() {
             "even beside a running shield"
         );
         assert_eq!(lab.link_json(), before, "as it was");
-        assert!(pinned_folders(&lab).is_empty(), "no pins");
+        assert_eq!(pinned_folders(&lab), Vec::<PathBuf>::new(), "no pins");
         assert_eq!(attack(&lab), 2);
         assert!(
             !lab.inside(|| detach(IFACE, &lab.pin_dir()).unwrap()),
@@ -360,7 +369,7 @@ fn leases_outlive_their_interface() {
         lab.inside(|| detach(IFACE, &lab.pin_dir()).unwrap()),
         "works without the interface"
     );
-    assert!(pinned_folders(&lab).is_empty());
+    assert_eq!(pinned_folders(&lab), Vec::<PathBuf>::new(), "no pins");
 }
 
 #[test]

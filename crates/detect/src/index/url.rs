@@ -299,7 +299,7 @@ mod tests {
         #[test]
         fn normal_form_is_a_fixed_point(target in "/[ -~]{0,60}") {
             let once = request("h.example", &target);
-            prop_assert_eq!(text(&once), once.clone());
+            prop_assert_eq!(text(&once), once);
         }
 
         #[test]

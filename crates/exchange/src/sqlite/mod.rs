@@ -6,9 +6,12 @@
 
 mod append;
 mod bulk;
+mod ends;
+mod plan;
 mod read;
 mod registry;
 mod schema;
+mod sql;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -23,7 +26,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{Secret, StoreError};
-use append::Ends;
+use ends::Ends;
 
 /// How a database is opened.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 4, wal_autocheckpoint: 1000, busy_timeout: Duration::from_secs(5) }
+        Self {
+            readers: 4,
+            wal_autocheckpoint: 1000,
+            busy_timeout: Duration::from_secs(5),
+        }
     }
 }
 
@@ -77,14 +84,25 @@ impl SqliteStore {
     pub async fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
         let lock = lock(path)?;
         let mut connection = connect(path, options).await?;
-        let fence = sqlx::query(
-            "UPDATE meta SET value = value + 1 WHERE key = 'fence' RETURNING value",
+        let fence =
+            sqlx::query("UPDATE meta SET value = value + 1 WHERE key = 'fence' RETURNING value")
+                .fetch_one(&mut connection)
+                .await?
+                .try_get(0)?;
+        let log = LogWriter {
+            _lock: lock,
+            fence,
+            ends: None,
+        };
+        Self::with(
+            path,
+            options,
+            Writer {
+                connection,
+                log: Some(log),
+            },
         )
-        .fetch_one(&mut connection)
-        .await?
-        .try_get(0)?;
-        let log = LogWriter { _lock: lock, fence, ends: None };
-        Self::with(path, options, Writer { connection, log: Some(log) }).await
+        .await
     }
 
     /// Opens or creates a database for reading and for the registry, beside a hub that runs.
@@ -93,7 +111,15 @@ impl SqliteStore {
     /// As [`SqliteStore::open`], but never `Locked`.
     pub async fn open_admin(path: &Path, options: Options) -> Result<Self, StoreError> {
         let connection = connect(path, options).await?;
-        Self::with(path, options, Writer { connection, log: None }).await
+        Self::with(
+            path,
+            options,
+            Writer {
+                connection,
+                log: None,
+            },
+        )
+        .await
     }
 
     /// Writes a consistent copy to a new file.
@@ -205,7 +231,10 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push("-lock");
     let lock_path = PathBuf::from(name);
-    let failed = |error| StoreError::File { path: lock_path.clone(), error };
+    let failed = |error| StoreError::File {
+        path: lock_path.clone(),
+        error,
+    };
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -221,16 +250,23 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 
 fn sync(path: &Path) -> Result<(), StoreError> {
     let synced = File::open(path).and_then(|file| file.sync_all());
-    synced.map_err(|error: io::Error| StoreError::File { path: path.into(), error })
+    synced.map_err(|error: io::Error| StoreError::File {
+        path: path.into(),
+        error,
+    })
 }
 
 fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     sync(folder.unwrap_or_else(|| Path::new(".")))
 }
 
 /// Milliseconds since 1970: later than any epoch before, and exact in every JSON reader.
 fn new_epoch() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(1)
 }

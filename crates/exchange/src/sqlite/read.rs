@@ -5,12 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use sharing::Audience;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row as _, Sqlite};
 use stix::{StixId, Timestamp};
 
 use super::SqliteStore;
+use super::sql::{
+    ADDRESSED_LANE, ADDRESSED_LIVE, ADDRESSED_RECENT, COMMUNITY_LANE, COMMUNITY_LIVE,
+    COMMUNITY_RECENT, DATE_ADDED, EVENT, ID, LANE, PAGE, PAGE_OF_IDS, POSITION, RAW, SEQ, SOURCE,
+    SPEC_VERSION, STALE, VALID_UNTIL, VERSION,
+};
 use crate::store::{ENTRIES_MAX, READ_BYTES_MAX, SCAN_MAX};
 use crate::{
     Appended, Counts, Entry, EventKind, Filter, Lane, Log, Page, Position, StoreError, Submission,
@@ -18,11 +23,7 @@ use crate::{
 };
 
 impl Log for SqliteStore {
-    async fn append(
-        &self,
-        batch: &[Submission],
-        now: Timestamp,
-    ) -> Result<Appended, StoreError> {
+    async fn append(&self, batch: &[Submission], now: Timestamp) -> Result<Appended, StoreError> {
         self.append_batch(batch, now).await
     }
 
@@ -36,9 +37,9 @@ impl Log for SqliteStore {
         let partner = one_partner(audience)?;
         let query = match lane {
             Lane::Community => sqlx::query(COMMUNITY_LANE).bind(sql(after)),
-            Lane::Addressed => {
-                sqlx::query(ADDRESSED_LANE).bind(sql(after)).bind(partner.as_ref())
-            }
+            Lane::Addressed => sqlx::query(ADDRESSED_LANE)
+                .bind(sql(after))
+                .bind(partner.as_ref()),
         };
         let mut rows = query.bind(count(limit)).fetch(&self.readers);
         let (mut entries, mut bytes) = (Vec::new(), 0_usize);
@@ -60,14 +61,18 @@ impl Log for SqliteStore {
         filter: &Filter,
     ) -> Result<Page, StoreError> {
         let partner = one_partner(audience)?;
-        let mut page = Page { next: from, ..Page::default() };
+        let mut page = Page {
+            next: from,
+            ..Page::default()
+        };
         if !admits_spec_version(filter) {
             return Ok(page);
         }
         if let Some(added_after) = filter.added_after {
             page.next = self.skip_to(partner, from, added_after).await?;
         }
-        self.fill(partner, limit.clamp(1, ENTRIES_MAX), filter, &mut page).await?;
+        self.fill(partner, limit.clamp(1, ENTRIES_MAX), filter, &mut page)
+            .await?;
         Ok(page)
     }
 
@@ -83,9 +88,16 @@ impl Log for SqliteStore {
             }
             Ok(())
         };
-        keep(sqlx::query(COMMUNITY_RECENT).bind(count(limit)).fetch_all(&self.readers).await?)?;
+        keep(
+            sqlx::query(COMMUNITY_RECENT)
+                .bind(count(limit))
+                .fetch_all(&self.readers)
+                .await?,
+        )?;
         for partner in audience.names() {
-            let query = sqlx::query(ADDRESSED_RECENT).bind(partner.as_ref()).bind(count(limit));
+            let query = sqlx::query(ADDRESSED_RECENT)
+                .bind(partner.as_ref())
+                .bind(count(limit));
             keep(query.fetch_all(&self.readers).await?)?;
         }
         Ok(found.into_values().rev().take(limit).collect())
@@ -94,7 +106,10 @@ impl Log for SqliteStore {
     async fn head(&self, audience: &Audience) -> Result<Position, StoreError> {
         let partner = one_partner(audience)?;
         let (community, addressed) = (self.end(None).await?, self.end(Some(partner)).await?);
-        Ok(Position { community, addressed })
+        Ok(Position {
+            community,
+            addressed,
+        })
     }
 
     async fn counts(&self, audience: &Audience) -> Result<Counts, StoreError> {
@@ -103,7 +118,9 @@ impl Log for SqliteStore {
             if index == 0 {
                 counts.community = self.end(None).await?;
             }
-            counts.addressed = counts.addressed.saturating_add(self.end(Some(partner)).await?);
+            counts.addressed = counts
+                .addressed
+                .saturating_add(self.end(Some(partner)).await?);
         }
         Ok(counts)
     }
@@ -111,10 +128,10 @@ impl Log for SqliteStore {
     async fn end(&self, partner: Option<&Arc<str>>) -> Result<u64, StoreError> {
         let query = match partner {
             None => sqlx::query("SELECT coalesce(max(community), 0) FROM events"),
-            Some(partner) => sqlx::query(
-                "SELECT coalesce(max(position), 0) FROM addressed WHERE partner = ?1",
-            )
-            .bind(partner.as_ref()),
+            Some(partner) => {
+                sqlx::query("SELECT coalesce(max(position), 0) FROM addressed WHERE partner = ?1")
+                    .bind(partner.as_ref())
+            }
         };
         Ok(number(query.fetch_one(&self.readers).await?.try_get(0)?))
     }
@@ -126,7 +143,11 @@ impl Log for SqliteStore {
         at: Timestamp,
         each: &mut (dyn FnMut(Entry) + Send),
     ) -> Result<(), StoreError> {
-        let query = sqlx::query(if partner.is_some() { ADDRESSED_LIVE } else { COMMUNITY_LIVE });
+        let query = sqlx::query(if partner.is_some() {
+            ADDRESSED_LIVE
+        } else {
+            COMMUNITY_LIVE
+        });
         let query = query.bind(sql(through)).bind(at.as_micros());
         let query = match partner {
             None => query,
@@ -183,8 +204,14 @@ impl SqliteStore {
         while scanned < SCAN_MAX {
             let missing = limit.saturating_sub(page.entries.len()).saturating_add(1);
             let selective = scanned > 0 || !filter.kinds.is_empty();
-            let window = if selective { missing.max(SCAN_STEP) } else { missing };
-            let rows = page_query(partner, at, window, filter).fetch_all(&self.readers).await?;
+            let window = if selective {
+                missing.max(SCAN_STEP)
+            } else {
+                missing
+            };
+            let rows = page_query(partner, at, window, filter)
+                .fetch_all(&self.readers)
+                .await?;
             let complete = rows.len() < window;
             scanned = scanned.saturating_add(rows.len());
             for row in rows {
@@ -228,7 +255,11 @@ fn page_query<'q>(
         VersionMatch::At(moment) => Some(moment.as_micros().to_string()),
         VersionMatch::Last | VersionMatch::First | VersionMatch::All => None,
     });
-    let query = sqlx::query(if filter.ids.is_empty() { PAGE } else { PAGE_OF_IDS });
+    let query = sqlx::query(if filter.ids.is_empty() {
+        PAGE
+    } else {
+        PAGE_OF_IDS
+    });
     let query = query
         .bind(sql(at.community))
         .bind(sql(at.addressed))
@@ -269,23 +300,11 @@ fn one_partner(audience: &Audience) -> Result<&Arc<str>, StoreError> {
     }
 }
 
-// Columns of every query for entries.
-const SEQ: usize = 0;
-const LANE: usize = 1;
-const POSITION: usize = 2;
-const DATE_ADDED: usize = 3;
-const STALE: usize = 4;
-const EVENT: usize = 5;
-const SOURCE: usize = 6;
-const ID: usize = 7;
-const VERSION: usize = 8;
-const VALID_UNTIL: usize = 9;
-const SPEC_VERSION: usize = 10;
-const RAW: usize = 11;
-
 /// The entry in a row; none where a filter left the payload out.
 fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
-    let Some(raw) = row.try_get::<Option<Vec<u8>>, _>(RAW)? else { return Ok(None) };
+    let Some(raw) = row.try_get::<Option<Vec<u8>>, _>(RAW)? else {
+        return Ok(None);
+    };
     let valid_until: Option<i64> = row.try_get(VALID_UNTIL)?;
     Ok(Some(Entry {
         event: event_of(row.try_get(EVENT)?)?,
@@ -297,14 +316,20 @@ fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
         id: StixId::parse(row.try_get(ID)?).map_err(|error| damaged(&error.to_string()))?,
         version: Timestamp::from_micros(row.try_get(VERSION)?),
         valid_until: valid_until.map(Timestamp::from_micros),
-        spec_version: row.try_get::<Option<String>, _>(SPEC_VERSION)?.map(Into::into),
+        spec_version: row
+            .try_get::<Option<String>, _>(SPEC_VERSION)?
+            .map(Into::into),
         raw: Bytes::from(raw),
     }))
 }
 
 fn lane_of(row: &SqliteRow) -> Result<Lane, StoreError> {
     let addressed: bool = row.try_get(LANE)?;
-    Ok(if addressed { Lane::Addressed } else { Lane::Community })
+    Ok(if addressed {
+        Lane::Addressed
+    } else {
+        Lane::Community
+    })
 }
 
 pub(super) fn event_code(kind: EventKind) -> i64 {
@@ -344,125 +369,3 @@ fn number(position: i64) -> u64 {
 fn count(limit: usize) -> i64 {
     i64::try_from(limit.min(ENTRIES_MAX)).unwrap_or(0)
 }
-
-/// What every entry shows of its object, after the lane's own columns.
-macro_rules! object_columns {
-    () => {
-        "h.source, h.id, h.modified, h.valid_until, h.spec_version"
-    };
-}
-
-macro_rules! community_columns {
-    () => {
-        concat!(
-            "SELECT e.seq, 0, e.community, e.date_added, e.stale, e.kind, ",
-            object_columns!(),
-            ", p.raw FROM events e JOIN heads h ON h.n = e.head LEFT JOIN payloads p ON p.n = h.n "
-        )
-    };
-}
-
-macro_rules! addressed_columns {
-    () => {
-        concat!(
-            "SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, ",
-            object_columns!(),
-            ", p.raw FROM addressed a JOIN events e ON e.seq = a.seq JOIN heads h ON h.n = e.head \
-             LEFT JOIN payloads p ON p.n = h.n "
-        )
-    };
-}
-
-const COMMUNITY_LANE: &str =
-    concat!(community_columns!(), "WHERE e.community > ?1 ORDER BY e.community LIMIT ?2");
-const ADDRESSED_LANE: &str = concat!(
-    addressed_columns!(),
-    "WHERE a.partner = ?2 AND a.position > ?1 ORDER BY a.position LIMIT ?3"
-);
-const COMMUNITY_RECENT: &str =
-    concat!(community_columns!(), "WHERE e.community > 0 ORDER BY e.community DESC LIMIT ?1");
-const ADDRESSED_RECENT: &str = concat!(
-    addressed_columns!(),
-    "WHERE a.partner = ?1 ORDER BY a.position DESC LIMIT ?2"
-);
-
-macro_rules! live_indicator {
-    () => {
-        "h.kind = 'indicator' AND h.revoked = 0 \
-         AND (h.valid_until IS NULL OR h.valid_until > ?2) "
-    };
-}
-
-const COMMUNITY_LIVE: &str = concat!(
-    community_columns!(),
-    "WHERE e.community <= ?1 AND ",
-    live_indicator!(),
-    "AND NOT EXISTS (SELECT 1 FROM heads y JOIN events f ON f.head = y.n \
-       WHERE y.id = h.id AND y.source = h.source AND y.modified > h.modified \
-       AND f.community <= ?1)"
-);
-const ADDRESSED_LIVE: &str = concat!(
-    addressed_columns!(),
-    "WHERE a.partner = ?3 AND a.position <= ?1 AND ",
-    live_indicator!(),
-    "AND NOT EXISTS (SELECT 1 FROM heads y JOIN events f ON f.head = y.n \
-       JOIN addressed b ON b.seq = f.seq \
-       WHERE y.id = h.id AND y.source = h.source AND y.modified > h.modified \
-       AND b.partner = ?3 AND b.position <= ?1)"
-);
-
-/// Whether the reader may see another version of the same object, newer or older.
-macro_rules! other_version {
-    ($than:literal) => {
-        concat!(
-            "EXISTS (SELECT 1 FROM heads y JOIN events f ON f.head = y.n \
-               WHERE y.id = h.id AND y.source = h.source AND y.modified ",
-            $than,
-            " h.modified AND (f.community IS NOT NULL OR EXISTS \
-               (SELECT 1 FROM addressed b WHERE b.seq = f.seq AND b.partner = ?3)))"
-        )
-    };
-}
-
-/// A page over a window of candidates `w`: payloads only of what the filters admit. `CASE` keeps
-/// SQLite from looking up what is not asked for.
-macro_rules! page_of {
-    ($window:expr) => {
-        concat!(
-            "SELECT w.seq, w.lane, w.position, w.date_added, w.stale, w.kind, ",
-            object_columns!(),
-            ", CASE WHEN ?5 <> '' AND instr(?5, ',' || h.kind || ',') = 0 THEN NULL WHEN CASE \
-               WHEN ?6 THEN 1 \
-               WHEN instr(?7, ',' || h.modified || ',') > 0 THEN 1 \
-               WHEN CASE WHEN ?8 THEN NOT ",
-            other_version!(">"),
-            " ELSE 0 END THEN 1 WHEN CASE WHEN ?9 THEN NOT ",
-            other_version!("<"),
-            " ELSE 0 END THEN 1 ELSE 0 END \
-             THEN (SELECT p.raw FROM payloads p WHERE p.n = h.n) END \
-             FROM (",
-            $window,
-            ") w JOIN heads h ON h.n = w.head ORDER BY w.seq"
-        )
-    };
-}
-
-const PAGE: &str = page_of!(
-    "SELECT * FROM (SELECT * FROM (SELECT seq, 0 AS lane, community AS position, date_added, \
-                      stale, kind, head FROM events WHERE community > ?1 \
-                      ORDER BY community LIMIT ?4) \
-     UNION ALL SELECT * FROM (SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, e.head \
-                      FROM addressed a JOIN events e ON e.seq = a.seq \
-                      WHERE a.partner = ?3 AND a.position > ?2 ORDER BY a.position LIMIT ?4)) \
-     ORDER BY seq LIMIT ?4"
-);
-const PAGE_OF_IDS: &str = page_of!(
-    "SELECT * FROM (SELECT e.seq, 0 AS lane, e.community AS position, e.date_added, e.stale, \
-                      e.kind, e.head FROM heads i JOIN events e ON e.head = i.n \
-                      WHERE i.id IN (SELECT value FROM json_each(?10)) AND e.community > ?1 \
-     UNION ALL SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, e.head \
-                      FROM heads i JOIN events e ON e.head = i.n JOIN addressed a ON a.seq = e.seq \
-                      WHERE i.id IN (SELECT value FROM json_each(?10)) AND a.partner = ?3 \
-                      AND a.position > ?2) \
-     ORDER BY seq LIMIT ?4"
-);

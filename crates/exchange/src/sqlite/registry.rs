@@ -38,7 +38,12 @@ impl Registry for SqliteStore {
 
     async fn partners(&self) -> Result<Vec<Partner>, StoreError> {
         let query = sqlx::query("SELECT name, role, added, revoked FROM partners ORDER BY name");
-        query.fetch_all(&self.readers).await?.iter().map(partner_of).collect()
+        query
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(partner_of)
+            .collect()
     }
 
     async fn revoke_partner(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -192,7 +197,10 @@ impl Registry for SqliteStore {
 
     async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let query = sqlx::query("SELECT value FROM meta WHERE key = ?1");
-        let row = query.bind(hub_key(key)).fetch_optional(&self.readers).await?;
+        let row = query
+            .bind(hub_key(key))
+            .fetch_optional(&self.readers)
+            .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
@@ -221,7 +229,11 @@ pub(super) async fn meta_init(
     value: &[u8],
 ) -> Result<Vec<u8>, StoreError> {
     let insert = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING";
-    sqlx::query(insert).bind(key).bind(value).execute(&mut *connection).await?;
+    sqlx::query(insert)
+        .bind(key)
+        .bind(value)
+        .execute(&mut *connection)
+        .await?;
     let query = sqlx::query("SELECT value FROM meta WHERE key = ?1").bind(key);
     Ok(query.fetch_one(connection).await?.try_get(0)?)
 }
@@ -253,7 +265,11 @@ async fn insert_certificate(
 }
 
 fn some_row(rows: u64, partner: &str) -> Result<(), StoreError> {
-    if rows > 0 { Ok(()) } else { Err(StoreError::UnknownPartner(partner.into())) }
+    if rows > 0 {
+        Ok(())
+    } else {
+        Err(StoreError::UnknownPartner(partner.into()))
+    }
 }
 
 fn partner_of(row: &SqliteRow) -> Result<Partner, StoreError> {

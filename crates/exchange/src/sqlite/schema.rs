@@ -19,26 +19,36 @@ pub(super) async fn migrate(
     // Another process may have been faster.
     let from = check(version(&mut transaction).await?)?;
     for statements in VERSIONS.iter().skip(from) {
-        sqlx::raw_sql(*statements).execute(&mut *transaction).await?;
+        sqlx::raw_sql(*statements)
+            .execute(&mut *transaction)
+            .await?;
     }
     sqlx::query("INSERT OR IGNORE INTO meta (key, value) VALUES ('epoch', ?1), ('fence', 0)")
         .bind(epoch)
         .execute(&mut *transaction)
         .await?;
-    sqlx::raw_sql(SET_VERSION).execute(&mut *transaction).await?;
+    sqlx::raw_sql(SET_VERSION)
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(())
 }
 
 async fn version(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
-    Ok(sqlx::query("PRAGMA user_version").fetch_one(connection).await?.try_get(0)?)
+    Ok(sqlx::query("PRAGMA user_version")
+        .fetch_one(connection)
+        .await?
+        .try_get(0)?)
 }
 
 fn check(found: i64) -> Result<usize, StoreError> {
     let known = VERSIONS.len();
     match usize::try_from(found) {
         Ok(found) if found <= known => Ok(found),
-        _ => Err(StoreError::NewerSchema { found, known: i64::try_from(known).unwrap_or(0) }),
+        _ => Err(StoreError::NewerSchema {
+            found,
+            known: i64::try_from(known).unwrap_or(0),
+        }),
     }
 }
 
@@ -63,7 +73,8 @@ CREATE TABLE heads (
   commitment BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX heads_identity ON heads (id, source, modified);
-CREATE INDEX heads_live ON heads (valid_until) WHERE kind = 'indicator' AND revoked = 0;
+CREATE INDEX heads_live ON heads (coalesce(valid_until, 9223372036854775807))
+  WHERE kind = 'indicator' AND revoked = 0;
 
 CREATE TABLE payloads (
   n INTEGER PRIMARY KEY REFERENCES heads (n),
@@ -130,6 +141,9 @@ mod tests {
 
     #[test]
     fn set_version_names_the_newest() {
-        assert_eq!(SET_VERSION, format!("PRAGMA user_version = {}", VERSIONS.len()));
+        assert_eq!(
+            SET_VERSION,
+            format!("PRAGMA user_version = {}", VERSIONS.len())
+        );
     }
 }

@@ -28,15 +28,36 @@ struct Handed {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Append { batch: Vec<Handed>, clock: i64 },
+    Append {
+        batch: Vec<Handed>,
+        clock: i64,
+    },
     Restart,
-    Read { reader: usize, limit: usize, versions: u8, resume: bool },
+    Read {
+        reader: usize,
+        limit: usize,
+        versions: u8,
+        resume: bool,
+    },
 }
 
 fn handed() -> impl Strategy<Value = Handed> {
-    let bits = (0..3_usize, 0..3_u32, 0..4_i64, prop::bool::weighted(0.2), any::<bool>());
+    let bits = (
+        0..3_usize,
+        0..3_u32,
+        0..4_i64,
+        prop::bool::weighted(0.2),
+        any::<bool>(),
+    );
     (bits, prop::option::of(0..8_u8)).prop_map(|((source, n, version, revoked, named), reach)| {
-        Handed { source, n, version, revoked, named, reach }
+        Handed {
+            source,
+            n,
+            version,
+            revoked,
+            named,
+            reach,
+        }
     })
 }
 
@@ -53,10 +74,16 @@ fn step() -> impl Strategy<Value = Step> {
 impl Handed {
     fn submission(&self) -> Submission {
         let source = PARTNERS[self.source];
-        let revoked = if self.revoked { r#","revoked":true"# } else { "" };
+        let revoked = if self.revoked {
+            r#","revoked":true"#
+        } else {
+            ""
+        };
         let name = if self.named { r#","name":"x""# } else { "" };
         let object = indicator(self.n, self.version, &format!("{revoked}{name}"));
-        let Some(bits) = self.reach else { return to_all(source, object) };
+        let Some(bits) = self.reach else {
+            return to_all(source, object);
+        };
         let named = |n: &usize| bits & (1 << n) != 0;
         let others: Vec<&str> = (0..3).filter(named).map(|n| PARTNERS[n]).collect();
         addressed(source, &others, object)
@@ -93,7 +120,11 @@ impl Model {
                 revoked: handed.revoked,
                 reach: submission.reach,
             };
-            let same = self.kept.iter().chain(&new).find(|other| other.identity() == kept.identity());
+            let same = self
+                .kept
+                .iter()
+                .chain(&new)
+                .find(|other| other.identity() == kept.identity());
             outcomes.push(match same {
                 Some(other) if other.raw == kept.raw => "duplicate",
                 Some(_) => "conflict",
@@ -104,8 +135,9 @@ impl Model {
             }
         }
         // Community entries of a batch come before addressed ones.
-        let (community, others): (Vec<_>, Vec<_>) =
-            new.into_iter().partition(|kept| kept.reach == Reach::Community);
+        let (community, others): (Vec<_>, Vec<_>) = new
+            .into_iter()
+            .partition(|kept| kept.reach == Reach::Community);
         self.kept.extend(community);
         self.kept.extend(others);
         outcomes
@@ -180,16 +212,35 @@ async fn play(steps: Vec<Step>) {
         match step {
             Step::Append { batch, clock } => {
                 let submissions: Vec<Submission> = batch.iter().map(Handed::submission).collect();
-                let outcomes = store.append(&submissions, at(clock)).await.unwrap().outcomes;
+                let outcomes = store
+                    .append(&submissions, at(clock))
+                    .await
+                    .unwrap()
+                    .outcomes;
                 let outcomes: Vec<&str> = outcomes.iter().map(name).collect();
                 assert_eq!(outcomes, model.append(&batch));
             }
             Step::Restart => store = place.restart(store).await,
-            Step::Read { reader, limit, versions: wanted, resume } => {
-                let from = if resume { cursors[reader] } else { Position::default() };
-                let filter = Filter { versions: versions(wanted), ..Filter::default() };
+            Step::Read {
+                reader,
+                limit,
+                versions: wanted,
+                resume,
+            } => {
+                let from = if resume {
+                    cursors[reader]
+                } else {
+                    Position::default()
+                };
+                let filter = Filter {
+                    versions: versions(wanted),
+                    ..Filter::default()
+                };
                 let reader_name = partner(PARTNERS[reader]);
-                let page = store.page(&reader_name, from, limit, &filter).await.unwrap();
+                let page = store
+                    .page(&reader_name, from, limit, &filter)
+                    .await
+                    .unwrap();
                 let expected = model.page(PARTNERS[reader], from, wanted);
                 compare(&page.entries, expected.get(..limit).unwrap_or(&expected));
                 assert_eq!(page.more, expected.len() > limit);
@@ -214,9 +265,19 @@ fn compare(entries: &[exchange::Entry], expected: &[(Lane, u64, &Kept)]) {
     assert_eq!(entries.len(), expected.len());
     for (entry, (lane, position, kept)) in entries.iter().zip(expected) {
         assert_eq!((entry.lane, entry.position), (*lane, *position));
-        assert_eq!((&entry.source, &entry.id), (&kept.source, &id("indicator", kept.n)));
-        assert_eq!((entry.version, entry.raw.to_vec()), (at(kept.version), kept.raw.clone()));
-        let event = if kept.revoked { EventKind::Revoke } else { EventKind::Accept };
+        assert_eq!(
+            (&entry.source, &entry.id),
+            (&kept.source, &id("indicator", kept.n))
+        );
+        assert_eq!(
+            (entry.version, entry.raw.to_vec()),
+            (at(kept.version), kept.raw.clone())
+        );
+        let event = if kept.revoked {
+            EventKind::Revoke
+        } else {
+            EventKind::Accept
+        };
         assert_eq!(entry.event, event);
     }
 }

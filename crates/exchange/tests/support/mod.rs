@@ -15,11 +15,24 @@ pub(crate) fn at(us: i64) -> Timestamp {
 
 /// An indicator; `extra` is JSON that goes after its other properties.
 pub(crate) fn indicator(n: u32, version: i64, extra: &str) -> Object {
-    object("indicator", n, version, &format!(r#","pattern_type":"stix","pattern":"[ipv4-addr:value = '192.0.2.{}']","valid_from":"2023-01-01T00:00:00.000Z"{extra}"#, n % 250))
+    object(
+        "indicator",
+        n,
+        version,
+        &format!(
+            r#","pattern_type":"stix","pattern":"[ipv4-addr:value = '192.0.2.{}']","valid_from":"2023-01-01T00:00:00.000Z"{extra}"#,
+            n % 250
+        ),
+    )
 }
 
 pub(crate) fn sighting(n: u32, version: i64) -> Object {
-    object("sighting", n, version, &format!(r#","sighting_of_ref":"{}""#, id("indicator", n)))
+    object(
+        "sighting",
+        n,
+        version,
+        &format!(r#","sighting_of_ref":"{}""#, id("indicator", n)),
+    )
 }
 
 pub(crate) fn id(kind: &str, n: u32) -> StixId {
@@ -37,7 +50,11 @@ fn object(kind: &str, n: u32, version: i64, rest: &str) -> Object {
 }
 
 pub(crate) fn to_all(source: &str, object: Object) -> Submission {
-    Submission { source: source.into(), object, reach: Reach::Community }
+    Submission {
+        source: source.into(),
+        object,
+        reach: Reach::Community,
+    }
 }
 
 /// Addressed to partners; the source is always among them.
@@ -46,7 +63,11 @@ pub(crate) fn addressed(source: &str, others: &[&str], object: Object) -> Submis
     names.push(source.into());
     names.sort();
     names.dedup();
-    Submission { source: source.into(), object, reach: Reach::Addressed(names) }
+    Submission {
+        source: source.into(),
+        object,
+        reach: Reach::Addressed(names),
+    }
 }
 
 pub(crate) fn partner(name: &str) -> Audience {
@@ -55,7 +76,10 @@ pub(crate) fn partner(name: &str) -> Audience {
 
 /// The raw objects of entries, for comparing.
 pub(crate) fn raws(entries: &[Entry]) -> Vec<String> {
-    entries.iter().map(|entry| String::from_utf8(entry.raw.to_vec()).unwrap()).collect()
+    entries
+        .iter()
+        .map(|entry| String::from_utf8(entry.raw.to_vec()).unwrap())
+        .collect()
 }
 
 pub(crate) fn raw(object: &Object) -> String {
@@ -71,7 +95,10 @@ pub(crate) struct StepClock {
 
 impl StepClock {
     pub(crate) fn new(step: i64) -> Arc<Self> {
-        Arc::new(Self { now: AtomicI64::new(0), step })
+        Arc::new(Self {
+            now: AtomicI64::new(0),
+            step,
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -19,7 +19,11 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Feeds the board until shutdown.
 pub(crate) async fn run(hub: Arc<Hub>, board: Arc<Board>, shutdown: CancellationToken) {
-    let feed = Arc::new(Feed { hub, board, seen: Mutex::default() });
+    let feed = Arc::new(Feed {
+        hub,
+        board,
+        seen: Mutex::default(),
+    });
     let partners = feed.board.partners().to_vec();
     if partners.is_empty() {
         return;
@@ -29,7 +33,11 @@ pub(crate) async fn run(hub: Arc<Hub>, board: Arc<Board>, shutdown: Cancellation
     }
     let mut tasks = tokio::task::JoinSet::new();
     for partner in partners {
-        tasks.spawn(shutdown.clone().run_until_cancelled_owned(Arc::clone(&feed).follow(partner)));
+        tasks.spawn(
+            shutdown
+                .clone()
+                .run_until_cancelled_owned(Arc::clone(&feed).follow(partner)),
+        );
     }
     tasks.join_all().await;
 }
@@ -51,7 +59,12 @@ type Key = (Arc<str>, StixId, Timestamp);
 impl Feed {
     async fn begin(&self, partners: Vec<Arc<str>>) -> Result<(), ExchangeError> {
         let audience = Audience::Partners(partners);
-        let mut recent = self.hub.exchange.store().recent(&audience, RECENT_MAX).await?;
+        let mut recent = self
+            .hub
+            .exchange
+            .store()
+            .recent(&audience, RECENT_MAX)
+            .await?;
         recent.reverse();
         self.show(&recent);
         Ok(())
@@ -88,8 +101,11 @@ impl Feed {
     }
 
     fn show(&self, entries: &[Entry]) {
-        let fresh: Vec<Signal> =
-            entries.iter().filter(|entry| self.is_new(entry)).filter_map(signal).collect();
+        let fresh: Vec<Signal> = entries
+            .iter()
+            .filter(|entry| self.is_new(entry))
+            .filter_map(signal)
+            .collect();
         if !fresh.is_empty() {
             self.board.signals(fresh);
         }
@@ -113,5 +129,9 @@ impl Feed {
 
 fn signal(entry: &Entry) -> Option<Signal> {
     let object = Object::parse(&entry.raw, &Limits::default()).ok()?;
-    Some(Signal { added: entry.date_added, source: Arc::clone(&entry.source), object })
+    Some(Signal {
+        added: entry.date_added,
+        source: Arc::clone(&entry.source),
+        object,
+    })
 }

@@ -38,8 +38,15 @@ struct Session {
 impl Sessions {
     /// `base` is the console's address, as `http://127.0.0.1:8080`.
     pub(crate) fn new(base: String, link_file: PathBuf) -> Result<Self, HubError> {
-        let state = State { key: token()?, sessions: VecDeque::new() };
-        let made = Self { link_file, base, state: Mutex::new(state) };
+        let state = State {
+            key: token()?,
+            sessions: VecDeque::new(),
+        };
+        let made = Self {
+            link_file,
+            base,
+            state: Mutex::new(state),
+        };
         made.write_link()?;
         Ok(made)
     }
@@ -60,7 +67,10 @@ impl Sessions {
         if state.sessions.len() >= SESSIONS_MAX {
             state.sessions.pop_front();
         }
-        state.sessions.push_back(Session { cookie: cookie.clone(), used: Instant::now() });
+        state.sessions.push_back(Session {
+            cookie: cookie.clone(),
+            used: Instant::now(),
+        });
         drop(state);
         self.write_link()?;
         Ok(Some(cookie))
@@ -69,7 +79,9 @@ impl Sessions {
     /// Whether a cookie belongs to a session; using it keeps it alive.
     pub(crate) fn knows(&self, cookie: &str) -> bool {
         let mut state = self.lock();
-        state.sessions.retain(|session| session.used.elapsed() < SESSION_IDLE);
+        state
+            .sessions
+            .retain(|session| session.used.elapsed() < SESSION_IDLE);
         let found = state.sessions.iter_mut().find(|session| {
             verify_slices_are_equal(session.cookie.as_bytes(), cookie.as_bytes()).is_ok()
         });
@@ -106,12 +118,22 @@ mod tests {
         let file = folder.path().join("console.link");
         let sessions = Sessions::new("http://127.0.0.1:1".to_owned(), file.clone()).unwrap();
         let link = sessions.link();
-        let cookie = sessions.open(key_of(&link)).unwrap().expect("the first use opens");
+        let cookie = sessions
+            .open(key_of(&link))
+            .unwrap()
+            .expect("the first use opens");
         assert!(sessions.knows(&cookie));
-        assert!(sessions.open(key_of(&link)).unwrap().is_none(), "the second use does not");
+        assert!(
+            sessions.open(key_of(&link)).unwrap().is_none(),
+            "the second use does not"
+        );
         assert!(!sessions.knows("guess"));
         let written = std::fs::read_to_string(file).unwrap();
-        assert_eq!(key_of(&written), key_of(&sessions.link()), "the file holds the next link");
+        assert_eq!(
+            key_of(&written),
+            key_of(&sessions.link()),
+            "the file holds the next link"
+        );
         assert_ne!(key_of(&written), key_of(&link));
     }
 

@@ -58,7 +58,9 @@ impl Rounds {
     }
 
     fn last(&self) -> impl DoubleEndedIterator<Item = Round> {
-        self.order.iter().filter_map(|key| self.rounds.get(key).copied())
+        self.order
+            .iter()
+            .filter_map(|key| self.rounds.get(key).copied())
     }
 }
 
@@ -109,17 +111,31 @@ impl Panel {
         let all: Vec<Round> = rounds.last().collect();
         let part = |name, class, means, of: fn(Round) -> u64| {
             let Figures { last, p50, p99 } = Figures::of(&all, of);
-            Part { name, class, means, last, p50, p99 }
+            Part {
+                name,
+                class,
+                means,
+                last,
+                p50,
+                p99,
+            }
         };
         Self {
             rounds: all.len(),
             total: Figures::of(&all, Round::total_us),
             parts: [
-                part("share", "share", "verdict there to frame read here", |r| r.share_us),
-                part("enforce", "enforce", "frame to first packet dropped", |r| r.enforce_us),
-                part("detect", "detect", "attacker's packet to verdict; before the clock starts", |r| {
-                    r.detect_us
+                part("share", "share", "verdict there to frame read here", |r| {
+                    r.share_us
                 }),
+                part("enforce", "enforce", "frame to first packet dropped", |r| {
+                    r.enforce_us
+                }),
+                part(
+                    "detect",
+                    "detect",
+                    "attacker's packet to verdict; before the clock starts",
+                    |r| r.detect_us,
+                ),
             ],
             chart: Chart::of(&all),
         }
@@ -159,12 +175,23 @@ pub(crate) fn duration(us: u64) -> String {
 
 impl Chart {
     fn of(rounds: &[Round]) -> Self {
-        let shown = rounds.get(rounds.len().saturating_sub(BARS_MAX)..).unwrap_or_default();
-        let highest = shown.iter().map(|round| round.total_us()).max().unwrap_or(0);
+        let shown = rounds
+            .get(rounds.len().saturating_sub(BARS_MAX)..)
+            .unwrap_or_default();
+        let highest = shown
+            .iter()
+            .map(|round| round.total_us())
+            .max()
+            .unwrap_or(0);
         let top_us = nice(highest);
         let step = CHART_WIDTH / lossy(u64::try_from(BARS_MAX).unwrap_or(u64::MAX));
         let bars = shown.iter().rev().zip(1_u32..).map(|(round, from_right)| {
-            bar(*round, CHART_WIDTH - f64::from(from_right) * step, step, lossy(top_us))
+            bar(
+                *round,
+                CHART_WIDTH - f64::from(from_right) * step,
+                step,
+                lossy(top_us),
+            )
         });
         Self {
             width: CHART_WIDTH,
@@ -226,7 +253,11 @@ mod tests {
     use super::*;
 
     fn round(share_us: u64, enforce_us: u64) -> Round {
-        Round { detect_us: 40, share_us, enforce_us }
+        Round {
+            detect_us: 40,
+            share_us,
+            enforce_us,
+        }
     }
 
     #[test]
@@ -251,21 +282,33 @@ mod tests {
         assert!(html.contains("<dt>p50</dt><dd>1.00 ms</dd>"));
         assert!(html.contains("<dt>p99</dt><dd>1.98 ms</dd>"));
         assert_eq!(html.matches("<g>").count(), BARS_MAX);
-        assert!(!html.contains("style="), "the content policy forbids inline style");
+        assert!(
+            !html.contains("style="),
+            "the content policy forbids inline style"
+        );
     }
 
     #[test]
     fn rounds_are_bounded_and_bars_stay_inside() {
         let mut rounds = Rounds::default();
         for n in 0..1_500_u64 {
-            rounds.record((0, n.to_string(), "b".to_owned()), round(u64::from(n == 1_499) * 77, 3));
+            rounds.record(
+                (0, n.to_string(), "b".to_owned()),
+                round(u64::from(n == 1_499) * 77, 3),
+            );
         }
-        assert_eq!((rounds.order.len(), rounds.rounds.len()), (ROUNDS_MAX, ROUNDS_MAX));
+        assert_eq!(
+            (rounds.order.len(), rounds.rounds.len()),
+            (ROUNDS_MAX, ROUNDS_MAX)
+        );
         let all: Vec<Round> = rounds.last().collect();
         for bar in Chart::of(&all).bars {
             assert!(bar.enforce_y >= 0.0 && bar.share_y + bar.share_h <= CHART_HEIGHT + 0.1);
             assert!(bar.x >= 0.0 && bar.x + bar.width <= CHART_WIDTH);
         }
-        assert_eq!((nice(81), nice(100), nice(101), nice(0)), (100, 100, 200, 1));
+        assert_eq!(
+            (nice(81), nice(100), nice(101), nice(0)),
+            (100, 100, 200, 1)
+        );
     }
 }

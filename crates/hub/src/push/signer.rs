@@ -28,7 +28,12 @@ impl Signer {
         })?;
         let pair = Ed25519KeyPair::from_pkcs8(&bytes).map_err(unusable)?;
         let public = PublicKey::of(&pair).map_err(unusable)?.to_text();
-        Ok(Self { pair, public, community: community.to_owned(), epoch })
+        Ok(Self {
+            pair,
+            public,
+            community: community.to_owned(),
+            epoch,
+        })
     }
 
     /// The public key as partners keep it.
@@ -63,7 +68,10 @@ impl Signer {
         };
         let signed = push::sign(&frame, &self.pair)?;
         let json = serde_json::to_string(&signed).map_err(push::PushError::Write)?;
-        Ok(Bytes::from(format!("event: {}\ndata: {json}\n\n", push::EVENT_FRAME)))
+        Ok(Bytes::from(format!(
+            "event: {}\ndata: {json}\n\n",
+            push::EVENT_FRAME
+        )))
     }
 }
 
@@ -115,7 +123,13 @@ mod tests {
             raw: Bytes::from_static(raw.as_bytes()),
         };
         let lane = exchange::Lane::Community;
-        LaneBatch { lane, from: 0, to: 1, entries: vec![entry], bytes: OnceLock::new() }
+        LaneBatch {
+            lane,
+            from: 0,
+            to: 1,
+            entries: vec![entry],
+            bytes: OnceLock::new(),
+        }
     }
 
     #[test]
@@ -124,14 +138,25 @@ mod tests {
         let signer = Signer::open(folder.path(), "default", 3).unwrap();
         let batch = batch("{\"type\":\"indicator\",\n \"n\": 1.0}");
         let bytes = signer.frame(&batch).unwrap();
-        assert_eq!(bytes.as_ptr(), signer.frame(&batch).unwrap().as_ptr(), "the same bytes");
+        assert_eq!(
+            bytes.as_ptr(),
+            signer.frame(&batch).unwrap().as_ptr(),
+            "the same bytes"
+        );
         let text = std::str::from_utf8(&bytes).unwrap();
-        let data = text.strip_prefix("event: frame\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+        let data = text
+            .strip_prefix("event: frame\ndata: ")
+            .unwrap()
+            .strip_suffix("\n\n")
+            .unwrap();
         assert!(!data.contains('\n'));
         let key = PublicKey::from_text(signer.public_text()).unwrap();
         let frame = push::verify(data.as_bytes(), &key).unwrap();
         assert_eq!((frame.epoch, frame.from, frame.to), (3, 0, 1));
-        assert_eq!(frame.entries[0].object.get(), "{\"type\":\"indicator\",\n \"n\": 1.0}");
+        assert_eq!(
+            frame.entries[0].object.get(),
+            "{\"type\":\"indicator\",\n \"n\": 1.0}"
+        );
         let again = Signer::open(folder.path(), "default", 3).unwrap();
         assert_eq!(again.public_text(), signer.public_text());
     }

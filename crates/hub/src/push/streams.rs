@@ -50,13 +50,20 @@ pub(crate) struct Stream {
 impl Streams {
     /// At most `streams_max` streams of each partner.
     pub(crate) fn new(streams_max: usize, shutdown: CancellationToken) -> Self {
-        Self { streams_max, shutdown, open: Arc::default() }
+        Self {
+            streams_max,
+            shutdown,
+            open: Arc::default(),
+        }
     }
 
     /// Enters a stream; `None` at the bound.
     pub(crate) fn open(&self, caller: &Caller, counters: &Arc<Counters>) -> Option<Stream> {
         let mut table = lock(&self.open);
-        let count = table.per_partner.entry(Arc::clone(&caller.partner)).or_default();
+        let count = table
+            .per_partner
+            .entry(Arc::clone(&caller.partner))
+            .or_default();
         if *count >= self.streams_max {
             return None;
         }
@@ -71,13 +78,23 @@ impl Streams {
         };
         table.rows.insert(id, row);
         counters.push_streams.fetch_add(1, Relaxed);
-        Some(Stream { id, ended, table: Arc::clone(&self.open), counters: Arc::clone(counters) })
+        Some(Stream {
+            id,
+            ended,
+            table: Arc::clone(&self.open),
+            counters: Arc::clone(counters),
+        })
     }
 
     /// Closes the streams of revoked partners and credentials, for as long as the hub runs.
     pub(crate) async fn watch(&self, hub: &Hub) {
         let mut after = 0;
-        while self.shutdown.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
+        while self
+            .shutdown
+            .run_until_cancelled(tokio::time::sleep(WATCH_EVERY))
+            .await
+            .is_some()
+        {
             if lock(&self.open).rows.is_empty() {
                 continue;
             }
@@ -91,11 +108,21 @@ impl Streams {
     async fn close_partners(&self, hub: &Hub) -> Result<(), exchange::StoreError> {
         let partners = hub.exchange.store().partners().await?;
         let good = |name: &Arc<str>| {
-            partners.iter().any(|partner| partner.name == *name && partner.revoked.is_none())
+            partners
+                .iter()
+                .any(|partner| partner.name == *name && partner.revoked.is_none())
         };
         let table = lock(&self.open);
-        let gone: Vec<&Arc<str>> = table.per_partner.keys().filter(|name| !good(name)).collect();
-        for row in table.rows.values().filter(|row| gone.contains(&&row.partner)) {
+        let gone: Vec<&Arc<str>> = table
+            .per_partner
+            .keys()
+            .filter(|name| !good(name))
+            .collect();
+        for row in table
+            .rows
+            .values()
+            .filter(|row| gone.contains(&&row.partner))
+        {
             row.ended.cancel();
         }
         Ok(())
@@ -105,8 +132,12 @@ impl Streams {
     async fn close_credentials(&self, hub: &Hub, after: u64) -> u64 {
         let some: Vec<(u64, Credential, CancellationToken)> = {
             let table = lock(&self.open);
-            let rows = table.rows.range(after.saturating_add(1)..).take(CREDENTIALS_MAX);
-            rows.map(|(id, row)| (*id, row.credential.clone(), row.ended.clone())).collect()
+            let rows = table
+                .rows
+                .range(after.saturating_add(1)..)
+                .take(CREDENTIALS_MAX);
+            rows.map(|(id, row)| (*id, row.credential.clone(), row.ended.clone()))
+                .collect()
         };
         let last = some.last().map_or(0, |(id, _, _)| *id);
         for (_, credential, ended) in some {

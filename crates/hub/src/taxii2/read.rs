@@ -112,10 +112,17 @@ impl<'a> Request<'a> {
         known_collection(hub, collection)?;
         let UrlQuery(pairs) = UrlQuery::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Problem::bad_request(error.to_string()))?;
-        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         let query = Query::parse(pairs).map_err(|error| Problem::bad_request(error.to_string()))?;
         let audience = Audience::Partner(Arc::clone(&caller.partner));
-        Ok(Self { hub, audience, view: format!("{resource}/{}", caller.partner), query })
+        Ok(Self {
+            hub,
+            audience,
+            view: format!("{resource}/{}", caller.partner),
+            query,
+        })
     }
 
     /// Narrows the request to one object.
@@ -128,18 +135,27 @@ impl<'a> Request<'a> {
     async fn page(&self) -> Result<Page, Problem> {
         let most = self.hub.config.limits.page_max;
         let limit = self.query.limit.unwrap_or(PAGE_DEFAULT).min(most).max(1);
-        let from = self.from().map_err(|error| Problem::bad_request(format!("next: {error}")))?;
+        let from = self
+            .from()
+            .map_err(|error| Problem::bad_request(format!("next: {error}")))?;
         let store = self.hub.exchange.store();
-        let page = store.page(&self.audience, from, limit, &self.filter()).await;
+        let page = store
+            .page(&self.audience, from, limit, &self.filter())
+            .await;
         page.map_err(|error| Problem::ours(&error))
     }
 
     fn from(&self) -> Result<Position, CursorError> {
-        let Some(next) = &self.query.next else { return Ok(Position::default()) };
+        let Some(next) = &self.query.next else {
+            return Ok(Position::default());
+        };
         let epoch = self.hub.exchange.store().epoch();
         let filters = self.query.filters();
         let at = cursor::decode(next, &self.view, &filters, epoch, &self.hub.cursor_key)?;
-        Ok(Position { community: at.community, addressed: at.addressed })
+        Ok(Position {
+            community: at.community,
+            addressed: at.addressed,
+        })
     }
 
     /// The cursor of the page after this one, when there is one.
@@ -150,7 +166,8 @@ impl<'a> Request<'a> {
         };
         let epoch = self.hub.exchange.store().epoch();
         let filters = self.query.filters();
-        page.more.then(|| cursor::encode(at, &self.view, &filters, epoch, &self.hub.cursor_key))
+        page.more
+            .then(|| cursor::encode(at, &self.view, &filters, epoch, &self.hub.cursor_key))
     }
 
     fn envelope(&self, page: &Page) -> Response {
@@ -166,11 +183,21 @@ impl<'a> Request<'a> {
             return Ok(());
         }
         let ids = self.query.ids.clone();
-        let any = Filter { ids, versions: vec![exchange::VersionMatch::All], ..Filter::default() };
+        let any = Filter {
+            ids,
+            versions: vec![exchange::VersionMatch::All],
+            ..Filter::default()
+        };
         let store = self.hub.exchange.store();
-        let found = store.page(&self.audience, Position::default(), 1, &any).await;
+        let found = store
+            .page(&self.audience, Position::default(), 1, &any)
+            .await;
         let found = found.map_err(|error| Problem::ours(&error))?;
-        if found.entries.is_empty() { Err(Problem::not_found()) } else { Ok(()) }
+        if found.entries.is_empty() {
+            Err(Problem::not_found())
+        } else {
+            Ok(())
+        }
     }
 
     fn filter(&self) -> Filter {

@@ -42,7 +42,9 @@ impl Statuses {
 
     fn of(&self, partner: &Arc<str>, id: &str) -> Option<Arc<Status>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.statuses.get(&(Arc::clone(partner), id.to_owned())).cloned()
+        kept.statuses
+            .get(&(Arc::clone(partner), id.to_owned()))
+            .cloned()
     }
 }
 
@@ -52,7 +54,10 @@ pub(super) async fn get(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let status = hub.statuses.of(&caller.partner, &id).ok_or_else(Problem::not_found)?;
+    let status = hub
+        .statuses
+        .of(&caller.partner, &id)
+        .ok_or_else(Problem::not_found)?;
     Ok(taxii_json(StatusCode::OK, status.as_ref()))
 }
 
@@ -67,21 +72,15 @@ pub(super) async fn post(
     known_collection(&hub, &collection)?;
     is_envelope(&headers)?;
     let received = clock::now();
-    let outcomes = hub.ingest(&caller, &body.0).await?;
-    let status = Arc::new(status(&caller.partner, &body.0, received, outcomes));
+    let outcomes = hub.ingest(&caller, &body.bytes).await?;
+    let status = Arc::new(status(&caller.partner, &body.bytes, received, outcomes));
     hub.statuses.keep(&caller.partner, Arc::clone(&status));
     Ok(taxii_json(StatusCode::ACCEPTED, status.as_ref()))
 }
 
-fn status(
-    partner: &str,
-    body: &[u8],
-    received: Timestamp,
-    outcomes: Vec<ObjectOutcome>,
-) -> Status {
+fn status(partner: &str, body: &[u8], received: Timestamp, outcomes: Vec<ObjectOutcome>) -> Status {
     let count = |details: &[StatusDetail]| u64::try_from(details.len()).unwrap_or(u64::MAX);
-    let (good, bad): (Vec<_>, Vec<_>) =
-        outcomes.into_iter().partition(ObjectOutcome::is_success);
+    let (good, bad): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(ObjectOutcome::is_success);
     let successes: Vec<StatusDetail> = good.into_iter().map(detail).collect();
     let failures: Vec<StatusDetail> = bad.into_iter().map(detail).collect();
     Status {
@@ -99,13 +98,19 @@ fn status(
 }
 
 fn detail(outcome: ObjectOutcome) -> StatusDetail {
-    StatusDetail { id: outcome.id, version: outcome.version, message: outcome.reason }
+    StatusDetail {
+        id: outcome.id,
+        version: outcome.version,
+        message: outcome.reason,
+    }
 }
 
 /// The same request of the same partner has the same status.
 fn status_id(partner: &str, body: &[u8]) -> String {
     let digest = crate::tls::peer::hex(&crate::tls::authority::sha256(body));
-    StixId::v5("x-status", &format!("{partner}|{digest}")).uuid().to_string()
+    StixId::v5("x-status", &format!("{partner}|{digest}"))
+        .uuid()
+        .to_string()
 }
 
 #[cfg(test)]
@@ -115,7 +120,12 @@ mod tests {
 
     fn outcome(id: &str, outcome: Verdict, reason: Option<&str>) -> ObjectOutcome {
         let reason = reason.map(str::to_owned);
-        ObjectOutcome { id: id.to_owned(), version: String::new(), outcome, reason }
+        ObjectOutcome {
+            id: id.to_owned(),
+            version: String::new(),
+            outcome,
+            reason,
+        }
     }
 
     #[test]
@@ -126,9 +136,23 @@ mod tests {
             outcome("c", Verdict::Duplicate, None),
         ];
         let status = status("p", b"body", Timestamp::EPOCH, outcomes);
-        assert_eq!((status.total_count, status.success_count, status.failure_count), (3, 2, 1));
-        assert_eq!(status.failures[0].message.as_deref(), Some("$.id: not an identifier"));
-        assert_eq!(status.id, status_id("p", b"body"), "a retry has the same status");
+        assert_eq!(
+            (
+                status.total_count,
+                status.success_count,
+                status.failure_count
+            ),
+            (3, 2, 1)
+        );
+        assert_eq!(
+            status.failures[0].message.as_deref(),
+            Some("$.id: not an identifier")
+        );
+        assert_eq!(
+            status.id,
+            status_id("p", b"body"),
+            "a retry has the same status"
+        );
         assert_ne!(status.id, status_id("q", b"body"));
     }
 
@@ -138,9 +162,15 @@ mod tests {
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
         for n in 0..=STATUSES_MAX {
             let body = n.to_string();
-            statuses.keep(&a, Arc::new(status("a", body.as_bytes(), Timestamp::EPOCH, vec![])));
+            statuses.keep(
+                &a,
+                Arc::new(status("a", body.as_bytes(), Timestamp::EPOCH, vec![])),
+            );
         }
-        assert!(statuses.of(&a, &status_id("a", b"0")).is_none(), "the oldest went");
+        assert!(
+            statuses.of(&a, &status_id("a", b"0")).is_none(),
+            "the oldest went"
+        );
         let last = status_id("a", STATUSES_MAX.to_string().as_bytes());
         assert!(statuses.of(&a, &last).is_some());
         assert!(statuses.of(&b, &last).is_none());

@@ -71,7 +71,11 @@ impl Authority {
         let key = KeyPair::from_pem(text).map_err(unusable)?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(unusable)?;
         let pem = certificate_pem(&certificate);
-        Ok(Self { certificate, pem, issuer })
+        Ok(Self {
+            certificate,
+            pem,
+            issuer,
+        })
     }
 
     /// The authority's own certificate.
@@ -125,7 +129,9 @@ impl Authority {
         params.distinguished_name = name(partner);
         params.subject_alt_names = vec![partner_uri(partner).map_err(ours)?];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let serial = self.leaf(&mut params, now, PARTNER_LIFETIME).map_err(ours)?;
+        let serial = self
+            .leaf(&mut params, now, PARTNER_LIFETIME)
+            .map_err(ours)?;
         let certificate = params
             .signed_by(&request.public_key, &self.issuer)
             .map_err(|error| CsrError::Ours(error.to_string()))?;
@@ -178,7 +184,10 @@ fn name(common: &str) -> DistinguishedName {
 }
 
 fn partner_uri(partner: &str) -> Result<SanType, HubError> {
-    format!("urn:shieldwall:partner:{partner}").try_into().map(SanType::URI).map_err(unusable)
+    format!("urn:shieldwall:partner:{partner}")
+        .try_into()
+        .map(SanType::URI)
+        .map_err(unusable)
 }
 
 fn validity(
@@ -193,7 +202,9 @@ fn validity(
     };
     let end = now.checked_add(lifetime).and_then(at);
     let (Some(from), Some(to)) = (at(start), end) else {
-        return Err(HubError::Authority("the system clock is out of range".to_owned()));
+        return Err(HubError::Authority(
+            "the system clock is out of range".to_owned(),
+        ));
     };
     params.not_before = from;
     params.not_after = to;
@@ -248,7 +259,9 @@ mod tests {
     fn a_partner_gets_its_own_name_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::open_or_create(folder.path(), "test").unwrap();
-        let issued = authority.issue(&csr(), "agency-a", SystemTime::now()).unwrap();
+        let issued = authority
+            .issue(&csr(), "agency-a", SystemTime::now())
+            .unwrap();
         let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
         let peer = PeerCertificate::read(&der).unwrap();
         assert_eq!(*peer.serial, *issued.serial);
@@ -263,8 +276,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::open_or_create(folder.path(), "test").unwrap();
         let now = SystemTime::now();
-        assert!(matches!(authority.issue("no", "a", now), Err(CsrError::Unreadable(_))));
+        assert!(matches!(
+            authority.issue("no", "a", now),
+            Err(CsrError::Unreadable(_))
+        ));
         let long = "x".repeat(CSR_BYTES_MAX + 1);
-        assert!(matches!(authority.issue(&long, "a", now), Err(CsrError::Long)));
+        assert!(matches!(
+            authority.issue(&long, "a", now),
+            Err(CsrError::Long)
+        ));
     }
 }

@@ -31,6 +31,8 @@ const BACKLOG: u32 = 8192;
 const STREAMS_MAX: u32 = 256;
 /// Header bytes of one HTTP/2 request.
 const HEADER_BYTES_MAX: u32 = 32 * 1024;
+/// Bytes that wait in a connection or stream for a slow reader; beyond it nothing more is made.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// How long the loop pauses when the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long open connections get to finish at shutdown.
@@ -50,7 +52,11 @@ pub(crate) struct Service {
 /// Opens a listening socket.
 pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, HubError> {
     let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -101,7 +107,9 @@ async fn connection(stream: TcpStream, slot: OwnedSemaphorePermit, service: Serv
         {
             Ok(Ok(stream)) => {
                 let peer = stream.get_ref().1.peer_certificates();
-                let peer = peer.and_then(<[_]>::first).and_then(|der| PeerCertificate::read(der));
+                let peer = peer
+                    .and_then(<[_]>::first)
+                    .and_then(|der| PeerCertificate::read(der));
                 exchange(stream, peer, &service).await;
             }
             Ok(Err(error)) => refused_handshake(&service, &error.to_string()),
@@ -152,12 +160,14 @@ fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        .max_buf_size(BUFFER_BYTES_MAX)
         .header_read_timeout(Duration::from_millis(limits.header_ms_max));
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_BYTES_MAX)
+        .max_send_buf_size(BUFFER_BYTES_MAX)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
     builder

@@ -26,7 +26,11 @@ pub(crate) struct Patient<S> {
 
 impl<S> Patient<S> {
     pub(crate) fn new(stream: S, counters: Arc<Counters>) -> Self {
-        Self { stream, deadline: None, counters }
+        Self {
+            stream,
+            deadline: None,
+            counters,
+        }
     }
 
     /// Passes on what a write came to; one that waits starts the clock, one that does not stops it.
@@ -39,7 +43,9 @@ impl<S> Patient<S> {
             self.deadline = None;
             return outcome;
         }
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let deadline = self
+            .deadline
+            .get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
         ready!(deadline.as_mut().poll(context));
         self.counters.readers_stalled.fetch_add(1, Relaxed);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -105,6 +111,9 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(counters.readers_stalled.load(Relaxed), 1);
         far.read_exact(&mut [0; 8]).await.unwrap();
-        patient.write_all(&[0; 1]).await.expect("a peer that reads again is served again");
+        patient
+            .write_all(&[0; 1])
+            .await
+            .expect("a peer that reads again is served again");
     }
 }

@@ -34,11 +34,17 @@ impl Browser {
         };
         let profile = tempfile::tempdir().unwrap();
         let (to, from) = (profile.path().join("to"), profile.path().join("from"));
-        let made = Command::new("mkfifo").args([&to, &from]).status().await.unwrap();
+        let made = Command::new("mkfifo")
+            .args([&to, &from])
+            .status()
+            .await
+            .unwrap();
         assert!(made.success());
         let pipes = OpenOptions::new().read_write(true).clone();
-        let (sender, receiver) =
-            (pipes.open_sender(&to).unwrap(), pipes.open_receiver(&from).unwrap());
+        let (sender, receiver) = (
+            pipes.open_sender(&to).unwrap(),
+            pipes.open_receiver(&from).unwrap(),
+        );
         let mut browser = Self {
             _process: launch(&program, profile.path(), &to, &from),
             _profile: profile,
@@ -53,7 +59,9 @@ impl Browser {
     }
 
     async fn attach(&mut self) {
-        let target = self.call("Target.createTarget", json!({ "url": "about:blank" })).await;
+        let target = self
+            .call("Target.createTarget", json!({ "url": "about:blank" }))
+            .await;
         let target = json!({ "targetId": target["targetId"], "flatten": true });
         let session = self.call("Target.attachToTarget", target).await;
         self.session = Some(session["sessionId"].as_str().unwrap().to_owned());
@@ -70,12 +78,14 @@ impl Browser {
 
     pub(crate) async fn theme(&mut self, theme: &str) {
         let feature = json!([{ "name": "prefers-color-scheme", "value": theme }]);
-        self.call("Emulation.setEmulatedMedia", json!({ "features": feature })).await;
+        self.call("Emulation.setEmulatedMedia", json!({ "features": feature }))
+            .await;
     }
 
     pub(crate) async fn press(&mut self, key: &str) {
         for kind in ["rawKeyDown", "keyUp"] {
-            let event = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": 9 });
+            let event =
+                json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": 9 });
             self.call("Input.dispatchKeyEvent", event).await;
         }
     }
@@ -92,15 +102,22 @@ impl Browser {
         while self.eval(expression).await != true {
             if began.elapsed() > Duration::from_secs(10) {
                 let text = self.eval("document.body.innerText").await;
-                panic!("never true: {expression}; complaints {:?}; page {text}", self.complaints);
+                panic!(
+                    "never true: {expression}; complaints {:?}; page {text}",
+                    self.complaints
+                );
             }
             sleep(Duration::from_millis(50)).await;
         }
     }
 
     pub(crate) async fn screenshot(&mut self) -> Vec<u8> {
-        let shot = self.call("Page.captureScreenshot", json!({ "format": "png" })).await;
-        base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()
+        let shot = self
+            .call("Page.captureScreenshot", json!({ "format": "png" }))
+            .await;
+        base64::engine::general_purpose::STANDARD
+            .decode(shot["data"].as_str().unwrap())
+            .unwrap()
     }
 
     async fn call(&mut self, method: &str, params: Value) -> Value {
@@ -110,7 +127,10 @@ impl Browser {
         if let Some(session) = &self.session {
             message["sessionId"] = json!(session);
         }
-        self.to.write_all(format!("{message}\0").as_bytes()).await.unwrap();
+        self.to
+            .write_all(format!("{message}\0").as_bytes())
+            .await
+            .unwrap();
         loop {
             let message = self.receive().await;
             if message["id"] == id {
@@ -124,7 +144,10 @@ impl Browser {
     async fn receive(&mut self) -> Value {
         let mut bytes = vec![];
         let read = self.from.read_until(0, &mut bytes);
-        timeout(Duration::from_secs(60), read).await.expect("Chromium answers").unwrap();
+        timeout(Duration::from_secs(60), read)
+            .await
+            .expect("Chromium answers")
+            .unwrap();
         bytes.pop();
         serde_json::from_slice(&bytes).unwrap()
     }
@@ -150,9 +173,22 @@ fn launch(program: &Path, profile: &Path, to: &Path, from: &Path) -> Child {
     Command::new("sh")
         .args(["-c", "exec \"$0\" \"$@\" 3<\"$TO\" 4>\"$FROM\""])
         .arg(program)
-        .args(["--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu"])
-        .args(["--no-first-run", "--disable-background-networking", "--disable-component-update"])
-        .args(["--disable-sync", "--hide-scrollbars", "--window-size=1280,800"])
+        .args([
+            "--headless",
+            "--remote-debugging-pipe",
+            "--no-sandbox",
+            "--disable-gpu",
+        ])
+        .args([
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ])
+        .args([
+            "--disable-sync",
+            "--hide-scrollbars",
+            "--window-size=1280,800",
+        ])
         .arg(format!("--user-data-dir={}", profile.display()))
         .env("TO", to)
         .env("FROM", from)

@@ -14,12 +14,18 @@ const CONSOLE: &str = "console = \"127.0.0.1:0\"\nconsole_partners = [\"alpha\",
 #[tokio::test]
 async fn the_page_shows_the_exchange_and_stays_live() {
     let name = "the_page_shows_the_exchange_and_stays_live";
-    let Some(mut browser) = Browser::start(name).await else { return };
+    let Some(mut browser) = Browser::start(name).await else {
+        return;
+    };
     let world = World::with(CONSOLE).await;
     let scene = Scene::play(&world).await;
     browser.open(&world.hub.console_link().unwrap()).await;
-    browser.until("document.querySelector('#link:not(.lost) b')?.textContent === 'live'").await;
-    browser.until("document.querySelector('#shields [data-since]').textContent.endsWith('ago')").await;
+    browser
+        .until("document.querySelector('#link:not(.lost) b')?.textContent === 'live'")
+        .await;
+    browser
+        .until("document.querySelector('#shields [data-since]').textContent.endsWith('ago')")
+        .await;
     let page = browser.eval("document.documentElement.outerHTML").await;
     let page = page.as_str().unwrap();
     for shown in [
@@ -37,36 +43,67 @@ async fn the_page_shows_the_exchange_and_stays_live() {
     ] {
         assert!(page.contains(shown), "{shown:?} is missing in\n{page}");
     }
-    assert!(!page.contains("198.51.100.77"), "what the view may not see is not shown");
-    assert!(!page.contains("<script>alert"), "text of partners is escaped");
+    assert!(
+        !page.contains("198.51.100.77"),
+        "what the view may not see is not shown"
+    );
+    assert!(
+        !page.contains("<script>alert"),
+        "text of partners is escaped"
+    );
 
     let fresh = indicator("fresh", "192.0.2.200", Tlp::Green, &[]);
     scene.alpha.share(&[fresh]).await;
-    browser.until("document.querySelector('#signals td code').textContent.includes('192.0.2.200')").await;
-    assert_eq!(browser.complaints, Vec::<String>::new(), "no error, nothing against the policy");
+    browser
+        .until("document.querySelector('#signals td code').textContent.includes('192.0.2.200')")
+        .await;
+    assert_eq!(
+        browser.complaints,
+        Vec::<String>::new(),
+        "no error, nothing against the policy"
+    );
     browser.press("Tab").await;
     let outline = "getComputedStyle(document.activeElement).outlineStyle";
-    assert_eq!(browser.eval(outline).await, "solid", "keyboard focus is visible");
+    assert_eq!(
+        browser.eval(outline).await,
+        "solid",
+        "keyboard focus is visible"
+    );
     world.stop().await;
-    browser.until("document.querySelector('#link').classList.contains('lost')").await;
+    browser
+        .until("document.querySelector('#link').classList.contains('lost')")
+        .await;
 }
 
 #[tokio::test]
 async fn it_fits_a_small_screen_in_light_and_dark() {
     let name = "it_fits_a_small_screen_in_light_and_dark";
-    let Some(mut browser) = Browser::start(name).await else { return };
+    let Some(mut browser) = Browser::start(name).await else {
+        return;
+    };
     let world = World::with(CONSOLE).await;
     let _scene = Scene::play(&world).await;
     browser.open(&world.hub.console_link().unwrap()).await;
-    browser.until("document.querySelectorAll('#signals tr').length > 30").await;
+    browser
+        .until("document.querySelectorAll('#signals tr').length > 30")
+        .await;
+    browser.until("document.readyState === 'complete'").await;
     let scrolls = "document.documentElement.scrollWidth > innerWidth \
          || document.documentElement.scrollHeight > innerHeight";
-    assert_eq!(browser.eval(scrolls).await, false, "the page itself never scrolls at 1280 x 800");
+    assert_eq!(
+        browser.eval(scrolls).await,
+        false,
+        "the page itself never scrolls at 1280 x 800"
+    );
     let mut pictures = vec![];
     for theme in ["light", "dark"] {
         browser.theme(theme).await;
         let picture = browser.screenshot().await;
-        assert_eq!(picture.get(16..24).unwrap(), [0, 0, 5, 0, 0, 0, 3, 32], "1280 x 800");
+        assert_eq!(
+            picture.get(16..24).unwrap(),
+            [0, 0, 5, 0, 0, 0, 3, 32],
+            "1280 x 800"
+        );
         if let Some(folder) = std::env::var_os("SHIELDWALL_SCREENSHOTS") {
             let file = PathBuf::from(folder).join(format!("console-{theme}.png"));
             std::fs::write(file, &picture).unwrap();
@@ -84,25 +121,52 @@ async fn it_opens_once_by_link_and_to_loopback_names_alone() {
     let link = world.hub.console_link().unwrap();
     let get = |url: String| nobody.get(url).send();
     for path in ["/", "/live"] {
-        assert_eq!(get(format!("{base}{path}")).await.unwrap().status(), 403, "{path}");
+        assert_eq!(
+            get(format!("{base}{path}")).await.unwrap().status(),
+            403,
+            "{path}"
+        );
     }
-    assert_eq!(get(format!("{base}/open?key=guess")).await.unwrap().status(), 403);
+    assert_eq!(
+        get(format!("{base}/open?key=guess"))
+            .await
+            .unwrap()
+            .status(),
+        403
+    );
     let opened = get(link.clone()).await.unwrap();
     assert_eq!(opened.status(), 200);
     let cookie = opened.headers()["set-cookie"].to_str().unwrap().to_owned();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
     assert_eq!(get(link).await.unwrap().status(), 403, "a link works once");
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let with_cookie = |host: &'static str| {
-        nobody.get(format!("{base}/")).header("cookie", &cookie).header("host", host).send()
+        nobody
+            .get(format!("{base}/"))
+            .header("cookie", &cookie)
+            .header("host", host)
+            .send()
     };
     let page = with_cookie("localhost:8080").await.unwrap();
     assert_eq!(page.status(), 200);
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(
+        policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     let text = page.text().await.unwrap();
-    assert!(!text.contains(" style=") && !text.contains("onclick"), "nothing is inline");
-    assert_eq!(with_cookie("evil.example").await.unwrap().status(), 421, "DNS rebinding");
+    assert!(
+        !text.contains(" style=") && !text.contains("onclick"),
+        "nothing is inline"
+    );
+    assert_eq!(
+        with_cookie("evil.example").await.unwrap().status(),
+        421,
+        "DNS rebinding"
+    );
 }
 
 #[tokio::test]
@@ -130,7 +194,9 @@ impl Scene {
         for n in 0..36_u8 {
             let address = format!("192.0.2.{}", 10 + n);
             let object = indicator(&format!("scan from {address}"), &address, Tlp::Green, &[]);
-            alpha.share(&[object.clone(), sighting(&object, 1 + u64::from(n % 4))]).await;
+            alpha
+                .share(&[object.clone(), sighting(&object, 1 + u64::from(n % 4))])
+                .await;
             attackers.push(object);
         }
         let url = json!({
@@ -157,7 +223,10 @@ impl Scene {
 }
 
 async fn report(partner: &Partner, report: &Value) {
-    assert_eq!(partner.post("/exchange/v1/state", report).await.status(), 204);
+    assert_eq!(
+        partner.post("/exchange/v1/state", report).await.status(),
+        204
+    );
 }
 
 fn at_alpha(attackers: &[Value]) -> Value {

@@ -18,16 +18,30 @@ async fn frame(partner: &Partner, events: &mut Events) -> Frame {
 #[tokio::test]
 async fn what_one_partner_shares_another_receives_signed_and_byte_for_byte() {
     let world = World::start().await;
-    let (a, b) = (world.partner("agency-a").await, world.partner("agency-b").await);
+    let (a, b) = (
+        world.partner("agency-a").await,
+        world.partner("agency-b").await,
+    );
     let mut events = b.follow(None).await;
     let hello: Hello = serde_json::from_str(&events.next().await.unwrap().data).unwrap();
     assert_eq!(hello.community, "default");
     assert_eq!(push::PublicKey::from_text(&hello.key).unwrap(), b.hub_key);
 
     let object = indicator("one", "192.0.2.9", Tlp::Green, &[]);
-    let odd = object.to_string().replace("\"action\":", "\"x_odd\" : 1.50e0,\n \"action\":");
-    let bundle = format!("{{\"type\":\"bundle\",\"id\":\"{}\",\"objects\":[{odd}]}}", bundle_id());
-    let answer = a.client.post(world.url("/exchange/v1/objects")).body(bundle).send().await.unwrap();
+    let odd = object
+        .to_string()
+        .replace("\"action\":", "\"x_odd\" : 1.50e0,\n \"action\":");
+    let bundle = format!(
+        "{{\"type\":\"bundle\",\"id\":\"{}\",\"objects\":[{odd}]}}",
+        bundle_id()
+    );
+    let answer = a
+        .client
+        .post(world.url("/exchange/v1/objects"))
+        .body(bundle)
+        .send()
+        .await
+        .unwrap();
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["outcomes"][0]["outcome"], "accepted", "{answer}");
 
@@ -36,49 +50,85 @@ async fn what_one_partner_shares_another_receives_signed_and_byte_for_byte() {
     assert_eq!((frame.lane, frame.from, frame.to), (Lane::Community, 0, 1));
     assert_eq!(frame.entries[0].source, "agency-a");
     assert_eq!(frame.entries[0].object.get(), odd);
-    assert!(!event.id.is_empty(), "each frame carries the cursor after it");
+    assert!(
+        !event.id.is_empty(),
+        "each frame carries the cursor after it"
+    );
 }
 
 #[tokio::test]
 async fn addressed_objects_reach_the_addressed_alone() {
     let world = World::start().await;
     let a = world.partner("agency-a").await;
-    let (b, c) = (world.partner("agency-b").await, world.partner("agency-c").await);
+    let (b, c) = (
+        world.partner("agency-b").await,
+        world.partner("agency-c").await,
+    );
     let (mut at_b, mut at_c) = (b.follow(None).await, c.follow(None).await);
-    a.share(&[indicator("secret", "192.0.2.1", Tlp::AmberStrict, &["agency-b"])]).await;
-    a.share(&[indicator("open", "192.0.2.2", Tlp::Green, &[])]).await;
+    a.share(&[indicator(
+        "secret",
+        "192.0.2.1",
+        Tlp::AmberStrict,
+        &["agency-b"],
+    )])
+    .await;
+    a.share(&[indicator("open", "192.0.2.2", Tlp::Green, &[])])
+        .await;
     let addressed = frame(&b, &mut at_b).await;
-    assert_eq!((addressed.lane, addressed.from, addressed.to), (Lane::Addressed, 0, 1));
+    assert_eq!(
+        (addressed.lane, addressed.from, addressed.to),
+        (Lane::Addressed, 0, 1)
+    );
     assert_eq!(frame(&b, &mut at_b).await.lane, Lane::Community);
     let first = frame(&c, &mut at_c).await;
-    assert_eq!((first.lane, first.from, first.to), (Lane::Community, 0, 1), "no gap to see");
+    assert_eq!(
+        (first.lane, first.from, first.to),
+        (Lane::Community, 0, 1),
+        "no gap to see"
+    );
     assert!(first.entries[0].object.get().contains("192.0.2.2"));
 }
 
 #[tokio::test]
 async fn a_cursor_resumes_without_loss_or_duplicate() {
     let world = World::start().await;
-    let (a, b) = (world.partner("agency-a").await, world.partner("agency-b").await);
-    a.share(&[indicator("one", "192.0.2.1", Tlp::Green, &[])]).await;
+    let (a, b) = (
+        world.partner("agency-a").await,
+        world.partner("agency-b").await,
+    );
+    a.share(&[indicator("one", "192.0.2.1", Tlp::Green, &[])])
+        .await;
     let mut events = b.follow(None).await;
     let first = events.next_named("frame").await;
     drop(events);
-    a.share(&[indicator("two", "192.0.2.2", Tlp::Green, &[])]).await;
+    a.share(&[indicator("two", "192.0.2.2", Tlp::Green, &[])])
+        .await;
     let mut events = b.follow(Some(&first.id)).await;
     let second = frame(&b, &mut events).await;
     assert_eq!((second.from, second.to), (1, 2));
-    a.share(&[indicator("three", "192.0.2.3", Tlp::Green, &[])]).await;
-    assert_eq!(frame(&b, &mut events).await.to, 3, "stored and live entries meet");
+    a.share(&[indicator("three", "192.0.2.3", Tlp::Green, &[])])
+        .await;
+    assert_eq!(
+        frame(&b, &mut events).await.to,
+        3,
+        "stored and live entries meet"
+    );
 
-    let by_url = b.get(&format!("/exchange/v1/push?cursor={}", first.id)).await;
+    let by_url = b
+        .get(&format!("/exchange/v1/push?cursor={}", first.id))
+        .await;
     assert_eq!(frame(&b, &mut Events::over(by_url)).await.from, 1);
 }
 
 #[tokio::test]
 async fn a_cursor_that_cannot_be_continued_is_an_explicit_error() {
     let world = World::start().await;
-    let (a, b) = (world.partner("agency-a").await, world.partner("agency-b").await);
-    a.share(&[indicator("one", "192.0.2.1", Tlp::Green, &[])]).await;
+    let (a, b) = (
+        world.partner("agency-a").await,
+        world.partner("agency-b").await,
+    );
+    a.share(&[indicator("one", "192.0.2.1", Tlp::Green, &[])])
+        .await;
     let others = a.follow(None).await.next_named("frame").await.id;
     for cursor in ["rubbish", &others] {
         let mut events = b.follow(Some(cursor)).await;
@@ -93,7 +143,10 @@ async fn a_cursor_that_cannot_be_continued_is_an_explicit_error() {
 #[tokio::test]
 async fn digests_agree_with_what_was_followed() {
     let world = World::with("[limits]\ndigest_s = 1\n").await;
-    let (a, b) = (world.partner("agency-a").await, world.partner("agency-b").await);
+    let (a, b) = (
+        world.partner("agency-a").await,
+        world.partner("agency-b").await,
+    );
     let mut events = b.follow(None).await;
     let objects: Vec<Value> = (1..=3)
         .map(|n| indicator(&format!("i{n}"), &format!("192.0.2.{n}"), Tlp::Green, &[]))
@@ -109,11 +162,16 @@ async fn digests_agree_with_what_was_followed() {
             reached = frame.to;
             for entry in &frame.entries {
                 let raw = entry.object.get().as_bytes();
-                set.apply(&Change::of(entry, &Object::parse(raw, &Limits::default()).unwrap()));
+                set.apply(&Change::of(
+                    entry,
+                    &Object::parse(raw, &Limits::default()).unwrap(),
+                ));
             }
         } else if event.name == "digest" {
             let digest: Digest = serde_json::from_str(&event.data).unwrap();
-            let Some(lane) = digest.community.filter(|lane| lane.position == 4) else { continue };
+            let Some(lane) = digest.community.filter(|lane| lane.position == 4) else {
+                continue;
+            };
             assert_eq!(reached, 4);
             assert_eq!(lane.active, 2, "three shared, one withdrawn");
             assert_eq!(lane, set.lane_digest(digest.at, 4));
@@ -130,20 +188,43 @@ async fn each_object_has_its_outcome() {
     let mut changed = good.clone();
     changed["name"] = json!("the same version says something else");
     let objects = json!({ "objects": [good, { "type": "indicator", "id": "no" }, good, changed] });
-    let answer: Value = a.post("/exchange/v1/objects", &objects).await.json().await.unwrap();
-    let outcomes: Vec<&str> =
-        answer["outcomes"].as_array().unwrap().iter().map(|o| o["outcome"].as_str().unwrap()).collect();
+    let answer: Value = a
+        .post("/exchange/v1/objects", &objects)
+        .await
+        .json()
+        .await
+        .unwrap();
+    let outcomes: Vec<&str> = answer["outcomes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| o["outcome"].as_str().unwrap())
+        .collect();
     assert_eq!(outcomes, ["accepted", "refused", "duplicate", "conflict"]);
     assert_eq!(answer["outcomes"][1]["id"], "no");
-    assert!(answer["outcomes"][1]["reason"].as_str().unwrap().contains("objects[1]"), "{answer}");
-    let refused = a.client.post(world.url("/exchange/v1/objects")).body("{\"a\":1}").send().await;
+    assert!(
+        answer["outcomes"][1]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("objects[1]"),
+        "{answer}"
+    );
+    let refused = a
+        .client
+        .post(world.url("/exchange/v1/objects"))
+        .body("{\"a\":1}")
+        .send()
+        .await;
     assert_eq!(refused.unwrap().status(), 422);
 }
 
 #[tokio::test]
 async fn a_report_is_shown_to_its_owner_alone() {
     let world = World::start().await;
-    let (a, b) = (world.partner("agency-a").await, world.partner("agency-b").await);
+    let (a, b) = (
+        world.partner("agency-a").await,
+        world.partner("agency-b").await,
+    );
     let report = json!({
         "shield": "s1", "at": Timestamp::EPOCH, "mode": "native", "iface": "eth0",
         "version": "0.1.0", "sync": { "connected": true, "complete": true, "spooled": 0 },
@@ -153,21 +234,32 @@ async fn a_report_is_shown_to_its_owner_alone() {
     assert_eq!(own["shields"][0]["shield"], "s1");
     let others: Value = b.get("/exchange/v1/state").await.json().await.unwrap();
     assert_eq!(others["shields"], json!([]));
-    assert_eq!(a.post("/exchange/v1/state", &json!({ "shield": 1 })).await.status(), 400);
+    assert_eq!(
+        a.post("/exchange/v1/state", &json!({ "shield": 1 }))
+            .await
+            .status(),
+        400
+    );
 }
 
 #[tokio::test]
 async fn everything_acknowledged_is_there_after_a_restart() {
     let world = World::start().await;
     let a = world.partner("agency-a").await;
-    a.share(&[indicator("one", "192.0.2.1", Tlp::Green, &[])]).await;
+    a.share(&[indicator("one", "192.0.2.1", Tlp::Green, &[])])
+        .await;
     let cursor = a.follow(None).await.next_named("frame").await.id;
-    a.share(&[indicator("two", "192.0.2.2", Tlp::Green, &[])]).await;
+    a.share(&[indicator("two", "192.0.2.2", Tlp::Green, &[])])
+        .await;
     let pem = a.pem.clone();
     let world = World::on(world.stop().await, "").await;
     let again = world.known(&a, &pem);
     let frame = frame(&again, &mut again.follow(Some(&cursor)).await).await;
-    assert_eq!((frame.from, frame.to), (1, 2), "the certificate, the cursor and the log hold");
+    assert_eq!(
+        (frame.from, frame.to),
+        (1, 2),
+        "the certificate, the cursor and the log hold"
+    );
 }
 
 fn withdrawn(object: &Value) -> Value {

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod bounds;
 mod browser;
 mod console;
 mod follow;

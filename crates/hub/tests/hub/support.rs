@@ -33,7 +33,9 @@ impl World {
         let data = folder.path().join("data");
         let text = format!("data = {data:?}\nlisten = \"127.0.0.1:0\"\n{more}");
         let stop = CancellationToken::new();
-        let hub = hub::run(Config::from_toml(&text).unwrap(), stop.clone()).await.unwrap();
+        let hub = hub::run(Config::from_toml(&text).unwrap(), stop.clone())
+            .await
+            .unwrap();
         Self { hub, folder, stop }
     }
 
@@ -61,7 +63,10 @@ impl World {
         let invitation = self.hub.admin().invite(name, "agency", None).await.unwrap();
         let invitation: Invitation = invitation.parse().unwrap();
         let key = KeyPair::generate().unwrap();
-        let request = EnrolRequest { token: token_text(&invitation.token), csr_pem: csr(&key) };
+        let request = EnrolRequest {
+            token: token_text(&invitation.token),
+            csr_pem: csr(&key),
+        };
         let response = self.enrol(&request).await;
         assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
         let enrolled: EnrolResponse = response.json().await.unwrap();
@@ -87,12 +92,21 @@ impl World {
 
     pub(crate) async fn enrol(&self, request: &EnrolRequest) -> Response {
         let url = self.url("/exchange/v1/enrol");
-        self.stranger().post(url).json(request).send().await.unwrap()
+        self.stranger()
+            .post(url)
+            .json(request)
+            .send()
+            .await
+            .unwrap()
     }
 }
 
 pub(crate) fn csr(key: &KeyPair) -> String {
-    CertificateParams::default().serialize_request(key).unwrap().pem().unwrap()
+    CertificateParams::default()
+        .serialize_request(key)
+        .unwrap()
+        .pem()
+        .unwrap()
 }
 
 pub(crate) fn client(ca: &Path, identity: Option<&str>) -> Client {
@@ -109,7 +123,10 @@ pub(crate) fn client(ca: &Path, identity: Option<&str>) -> Client {
 
 /// A client for plain HTTP.
 pub(crate) fn client_of_nobody() -> Client {
-    Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 /// An enrolled partner.
@@ -123,16 +140,27 @@ pub(crate) struct Partner {
 
 impl Partner {
     pub(crate) async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+        self.client
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
-        self.client.post(format!("{}{path}", self.base)).json(body).send().await.unwrap()
+        self.client
+            .post(format!("{}{path}", self.base))
+            .json(body)
+            .send()
+            .await
+            .unwrap()
     }
 
     /// Shares objects and expects them all to be accepted.
     pub(crate) async fn share(&self, objects: &[Value]) {
-        let answer = self.post("/exchange/v1/objects", &json!({ "objects": objects })).await;
+        let answer = self
+            .post("/exchange/v1/objects", &json!({ "objects": objects }))
+            .await;
         assert_eq!(answer.status(), 200);
         let answer: Value = answer.json().await.unwrap();
         assert_eq!(answer["accepted"], objects.len(), "{answer}");
@@ -146,7 +174,10 @@ impl Partner {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Events { response, buffer: String::new() }
+        Events {
+            response,
+            buffer: String::new(),
+        }
     }
 }
 
@@ -165,12 +196,17 @@ pub(crate) struct Event {
 
 impl Events {
     pub(crate) fn over(response: Response) -> Self {
-        Self { response, buffer: String::new() }
+        Self {
+            response,
+            buffer: String::new(),
+        }
     }
 
     /// The next event; `None` at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Event> {
-        tokio::time::timeout(Duration::from_secs(20), self.read()).await.expect("an event in 20 s")
+        tokio::time::timeout(Duration::from_secs(20), self.read())
+            .await
+            .expect("an event in 20 s")
     }
 
     async fn read(&mut self) -> Option<Event> {
@@ -201,10 +237,16 @@ impl Events {
 
 fn parse(text: &str) -> Event {
     let field = |name: &str| {
-        let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         lines.collect::<Vec<_>>().join("\n")
     };
-    Event { name: field("event"), id: field("id"), data: field("data") }
+    Event {
+        name: field("event"),
+        id: field("id"),
+        data: field("data"),
+    }
 }
 
 /// An indicator for an address, with a lease of a minute.

@@ -11,16 +11,29 @@ const OBJECTS: &str = "/taxii2/api/collections/all/objects/";
 async fn body(partner: &Partner, path: &str) -> Value {
     let answer = partner.get(path).await;
     assert_eq!(answer.status(), 200, "{path}");
-    assert_eq!(answer.headers()["content-type"], "application/taxii+json;version=2.1");
+    assert_eq!(
+        answer.headers()["content-type"],
+        "application/taxii+json;version=2.1"
+    );
     answer.json().await.unwrap()
 }
 
 fn open(n: u8) -> Value {
-    indicator(&format!("open-{n}"), &format!("192.0.2.{n}"), Tlp::Green, &[])
+    indicator(
+        &format!("open-{n}"),
+        &format!("192.0.2.{n}"),
+        Tlp::Green,
+        &[],
+    )
 }
 
 fn hidden(n: u8) -> Value {
-    indicator(&format!("hidden-{n}"), &format!("198.51.100.{n}"), Tlp::AmberStrict, &[])
+    indicator(
+        &format!("hidden-{n}"),
+        &format!("198.51.100.{n}"),
+        Tlp::AmberStrict,
+        &[],
+    )
 }
 
 #[tokio::test]
@@ -31,13 +44,30 @@ async fn resources_lead_to_each_other() {
     let root = discovery["default"].as_str().unwrap();
     assert_eq!(root, world.url("/taxii2/api/"));
     assert_eq!(discovery["api_roots"], json!([root]));
-    let root: Value = a.client.get(root).send().await.unwrap().json().await.unwrap();
-    assert_eq!(root["versions"], json!(["application/taxii+json;version=2.1"]));
+    let root: Value = a
+        .client
+        .get(root)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        root["versions"],
+        json!(["application/taxii+json;version=2.1"])
+    );
     assert_eq!(root["max_content_length"], 8 * 1024 * 1024);
     let collections = body(&a, "/taxii2/api/collections/").await;
     let id = collections["collections"][0]["id"].as_str().unwrap();
-    assert_eq!(body(&a, &format!("/taxii2/api/collections/{id}/")).await["can_write"], true);
-    assert_eq!(body(&a, &format!("/taxii2/api/collections/{id}")).await["can_read"], true);
+    assert_eq!(
+        body(&a, &format!("/taxii2/api/collections/{id}/")).await["can_write"],
+        true
+    );
+    assert_eq!(
+        body(&a, &format!("/taxii2/api/collections/{id}")).await["can_read"],
+        true
+    );
     assert_eq!(a.get("/taxii2/api/collections/other/").await.status(), 404);
     assert_eq!(body(&a, OBJECTS).await, json!({ "more": false }));
 }
@@ -49,15 +79,27 @@ async fn adding_answers_with_a_status_of_successes_and_failures() {
     let envelope = json!({ "objects": [open(1), { "type": "indicator", "id": "no" }] }).to_string();
     let url = world.url(OBJECTS);
     let post = |kind: &'static str| {
-        a.client.post(&url).header("content-type", kind).body(envelope.clone()).send()
+        a.client
+            .post(&url)
+            .header("content-type", kind)
+            .body(envelope.clone())
+            .send()
     };
     let answer = post("application/taxii+json;version=2.1").await.unwrap();
     assert_eq!(answer.status(), 202);
     let status: Value = answer.json().await.unwrap();
     assert_eq!(status["status"], "complete");
-    assert_eq!((&status["success_count"], &status["failure_count"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&status["success_count"], &status["failure_count"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(status["failures"][0]["id"], "no");
-    assert!(!status["failures"][0]["message"].as_str().unwrap().is_empty());
+    assert!(
+        !status["failures"][0]["message"]
+            .as_str()
+            .unwrap()
+            .is_empty()
+    );
     let kept = format!("/taxii2/api/status/{}/", status["id"].as_str().unwrap());
     assert_eq!(body(&a, &kept).await, status);
     let b = world.partner("agency-b").await;
@@ -71,23 +113,39 @@ async fn errors_are_taxii_messages_with_their_own_status() {
     let a = world.partner("agency-a").await;
     let taxii = "application/taxii+json;version=2.1";
     let get = |path: &str, accept: &'static str| {
-        a.client.get(world.url(path)).header("accept", accept).send()
+        a.client
+            .get(world.url(path))
+            .header("accept", accept)
+            .send()
     };
     let post = |body: String| {
-        a.client.post(world.url(OBJECTS)).header("content-type", taxii).body(body).send()
+        a.client
+            .post(world.url(OBJECTS))
+            .header("content-type", taxii)
+            .body(body)
+            .send()
     };
     let answers = [
         (406, get("/taxii2/", "application/json").await),
-        (406, get(OBJECTS, "application/taxii+json;version=2.0").await),
+        (
+            406,
+            get(OBJECTS, "application/taxii+json;version=2.0").await,
+        ),
         (404, get("/taxii2/api/status/x/", taxii).await),
         (404, get(&format!("{OBJECTS}indicator--x/"), taxii).await),
         (400, get(&format!("{OBJECTS}?limit=0"), taxii).await),
         (400, get(&format!("{OBJECTS}?next=rubbish"), taxii).await),
-        (400, get(&format!("{OBJECTS}?match[colour]=red"), taxii).await),
+        (
+            400,
+            get(&format!("{OBJECTS}?match[colour]=red"), taxii).await,
+        ),
         (405, a.client.delete(world.url(OBJECTS)).send().await),
         (400, post("{".to_owned()).await),
         (422, post("{\"a\":1}".to_owned()).await),
-        (413, post(format!("{{\"objects\":[],\"x\":\"{}\"}}", "x".repeat(3000))).await),
+        (
+            413,
+            post(format!("{{\"objects\":[],\"x\":\"{}\"}}", "x".repeat(3000))).await,
+        ),
     ];
     for (expected, answer) in answers {
         let answer = answer.unwrap();
@@ -112,18 +170,32 @@ async fn pages_filters_and_times() {
     a.share(&[second_version.clone()]).await;
 
     let (pages, headers) = walk(&a, &format!("{OBJECTS}?limit=2")).await;
-    let objects: Vec<Value> = pages.iter().flat_map(|p| p["objects"].as_array().unwrap().clone()).collect();
+    let objects: Vec<Value> = pages
+        .iter()
+        .flat_map(|p| p["objects"].as_array().unwrap().clone())
+        .collect();
     assert_eq!(pages.len(), 3);
-    assert_eq!(objects, [open(2), open(3), open(4), open(5), second_version.clone()], "last versions");
+    assert_eq!(
+        objects,
+        [open(2), open(3), open(4), open(5), second_version.clone()],
+        "last versions"
+    );
     let last = headers[0]["x-taxii-date-added-last"].to_str().unwrap();
     let after = body(&a, &format!("{OBJECTS}?added_after={last}")).await;
-    assert_eq!(after["objects"].as_array().unwrap().len(), 3, "all that came later");
+    assert_eq!(
+        after["objects"].as_array().unwrap().len(),
+        3,
+        "all that came later"
+    );
 
     let id = second_version["id"].as_str().unwrap();
     let all = body(&a, &format!("{OBJECTS}{id}/?match[version]=all")).await;
     assert_eq!(all["objects"], json!([open(1), second_version]));
     let versions = body(&a, &format!("{OBJECTS}{id}/versions/")).await;
-    assert_eq!(versions["versions"], json!(["2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"]));
+    assert_eq!(
+        versions["versions"],
+        json!(["2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"])
+    );
     let by_type = body(&a, &format!("{OBJECTS}?match[type]=sighting")).await;
     assert_eq!(by_type, json!({ "more": false }));
     let manifest = body(&a, "/taxii2/api/collections/all/manifest/?limit=1").await;
@@ -136,12 +208,23 @@ async fn a_cursor_goes_with_its_filters() {
     let world = World::start().await;
     let a = world.partner("agency-a").await;
     a.share(&[open(1), open(2)]).await;
-    let next = body(&a, &format!("{OBJECTS}?limit=1")).await["next"].as_str().unwrap().to_owned();
-    assert_eq!(body(&a, &format!("{OBJECTS}?next={next}")).await["objects"], json!([open(2)]));
-    let other = a.get(&format!("{OBJECTS}?next={next}&match[type]=indicator")).await;
+    let next = body(&a, &format!("{OBJECTS}?limit=1")).await["next"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        body(&a, &format!("{OBJECTS}?next={next}")).await["objects"],
+        json!([open(2)])
+    );
+    let other = a
+        .get(&format!("{OBJECTS}?next={next}&match[type]=indicator"))
+        .await;
     assert_eq!(other.status(), 400);
     let error: Value = other.json().await.unwrap();
-    assert!(error["description"].as_str().unwrap().contains("filters"), "{error}");
+    assert!(
+        error["description"].as_str().unwrap().contains("filters"),
+        "{error}"
+    );
 }
 
 /// Two hubs from one data folder: one takes hidden objects between the open ones, the other does
@@ -150,7 +233,10 @@ async fn a_cursor_goes_with_its_filters() {
 #[tokio::test]
 async fn hidden_objects_change_no_byte() {
     let world = World::start().await;
-    let (a, b) = (world.partner("agency-a").await, world.partner("agency-b").await);
+    let (a, b) = (
+        world.partner("agency-a").await,
+        world.partner("agency-b").await,
+    );
     let (pem_a, pem_b) = (a.pem.clone(), b.pem.clone());
     let folder = world.stop().await;
     let twin = tempfile::tempdir().unwrap();
@@ -183,7 +269,10 @@ async fn hidden_objects_change_no_byte() {
     assert_eq!(a_with.get(&secret).await.status(), 200);
     let cursor = |event: crate::support::Event| event.id;
     let (mut one, mut two) = (b_with.follow(None).await, b_without.follow(None).await);
-    let pair = (cursor(one.next_named("frame").await), cursor(two.next_named("frame").await));
+    let pair = (
+        cursor(one.next_named("frame").await),
+        cursor(two.next_named("frame").await),
+    );
     assert_eq!(pair.0, pair.1, "push cursors too");
 }
 
@@ -198,7 +287,9 @@ async fn transcript(partner: &Partner, path: &str) -> String {
         };
         let text = raw(partner, &path).await;
         let body = text.rsplit_once("\n\n").unwrap().1;
-        next = serde_json::from_str::<Value>(body).unwrap()["next"].as_str().map(str::to_owned);
+        next = serde_json::from_str::<Value>(body).unwrap()["next"]
+            .as_str()
+            .map(str::to_owned);
         out.push_str(&text);
         if next.is_none() {
             return out;
@@ -211,8 +302,16 @@ async fn raw(partner: &Partner, path: &str) -> String {
     let answer = partner.get(path).await;
     let mut text = format!("{}\n", answer.status());
     for (name, value) in answer.headers() {
-        let masked = ["date", "x-taxii-date-added-first", "x-taxii-date-added-last"];
-        let value = if masked.contains(&name.as_str()) { "*" } else { value.to_str().unwrap() };
+        let masked = [
+            "date",
+            "x-taxii-date-added-first",
+            "x-taxii-date-added-last",
+        ];
+        let value = if masked.contains(&name.as_str()) {
+            "*"
+        } else {
+            value.to_str().unwrap()
+        };
         text.push_str(&format!("{name}: {value}\n"));
     }
     let body = answer.text().await.unwrap();
@@ -220,10 +319,17 @@ async fn raw(partner: &Partner, path: &str) -> String {
     let mut masked = false;
     for object in json["objects"].as_array_mut().into_iter().flatten() {
         masked |= object.get("date_added").is_some();
-        object.as_object_mut().unwrap().entry("date_added").and_modify(|at| *at = json!("*"));
+        object
+            .as_object_mut()
+            .unwrap()
+            .entry("date_added")
+            .and_modify(|at| *at = json!("*"));
     }
     // Only what had a time in it is written anew; pages of objects are compared as they came.
-    text.push_str(&format!("\n{}", if masked { json.to_string() } else { body }));
+    text.push_str(&format!(
+        "\n{}",
+        if masked { json.to_string() } else { body }
+    ));
     text
 }
 

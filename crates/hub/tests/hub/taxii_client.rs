@@ -10,7 +10,9 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hub/taxii_clien
 
 #[tokio::test]
 async fn taxii2_client_reads_and_writes() {
-    let Some(python) = python_with_client().await else { return };
+    let Some(python) = python_with_client().await else {
+        return;
+    };
     let world = World::start().await;
     let partner = world.partner("agency-a").await;
     let identity = world.folder.path().join("identity.pem");
@@ -30,9 +32,18 @@ async fn taxii2_client_reads_and_writes() {
     assert!(output.status.success(), "{errors}");
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["title"], "Shieldwall exchange: default");
-    assert_eq!((&told["successes"], &told["status"]), (&json!(5), &json!("complete")));
-    assert_eq!(told["read"], told["written"], "in the order they were added");
-    assert_eq!((&told["pages"], &told["manifest"]), (&json!(3), &told["written"]));
+    assert_eq!(
+        (&told["successes"], &told["status"]),
+        (&json!(5), &json!("complete"))
+    );
+    assert_eq!(
+        told["read"], told["written"],
+        "in the order they were added"
+    );
+    assert_eq!(
+        (&told["pages"], &told["manifest"]),
+        (&json!(3), &told["written"])
+    );
     assert_eq!(told["first"], "from stix2 1");
     assert_eq!(told["names"][4], "from stix2 5");
     assert_eq!(told["versions"].as_array().unwrap().len(), 1);
@@ -40,7 +51,10 @@ async fn taxii2_client_reads_and_writes() {
 
 async fn python_with_client() -> Option<std::path::PathBuf> {
     let Some(python) = testkit::python() else {
-        testkit::skip("taxii2_client_reads_and_writes", "no Python: set SHIELDWALL_PYTHON");
+        testkit::skip(
+            "taxii2_client_reads_and_writes",
+            "no Python: set SHIELDWALL_PYTHON",
+        );
         return None;
     };
     let probe = Command::new(&python)

@@ -295,18 +295,19 @@ impl Watch {
     }
 }
 
-/// Lines of one file, each looked at once.
+/// All lines of one file since the round's start. A search begins at the first of them: shields
+/// tell what they did before they tell why.
 #[derive(Debug)]
 struct Stream<T> {
     tail: Tail,
-    unseen: std::collections::VecDeque<T>,
+    lines: Vec<T>,
 }
 
-impl<T: serde::de::DeserializeOwned> Stream<T> {
+impl<T: serde::de::DeserializeOwned + Clone> Stream<T> {
     fn new(tail: Tail) -> Self {
         Self {
             tail,
-            unseen: std::collections::VecDeque::new(),
+            lines: Vec::new(),
         }
     }
 
@@ -316,14 +317,17 @@ impl<T: serde::de::DeserializeOwned> Stream<T> {
         bound: Duration,
         mut is: impl FnMut(&T) -> bool,
     ) -> anyhow::Result<T> {
+        let mut looked = 0;
         until(what, bound, || {
-            self.unseen.extend(self.tail.poll::<T>()?);
-            while let Some(line) = self.unseen.pop_front() {
-                if is(&line) {
-                    return Ok(Some(line));
-                }
-            }
-            Ok(None)
+            self.lines.extend(self.tail.poll::<T>()?);
+            let found = self
+                .lines
+                .iter()
+                .skip(looked)
+                .find(|line| is(line))
+                .cloned();
+            looked = self.lines.len();
+            Ok(found)
         })
     }
 }

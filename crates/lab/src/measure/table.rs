@@ -80,7 +80,6 @@ fn row(
         return Ok(());
     }
     let summary = Summary::of(rounds.iter().copied());
-    let Spread { p50, p99, max } = summary.time_to_shield_ms;
     let hits = rounds.iter().filter(|round| round.failure.is_none());
     let mut hits: Vec<_> = hits.filter_map(|round| round.hit_ms).collect();
     hits.sort_by(f64::total_cmp);
@@ -90,18 +89,20 @@ fn row(
         .collect();
     actions.sort_unstable();
     actions.dedup();
+    let Spread { p50, p99, max } = summary.time_to_shield_ms;
+    let any = |value: f64| number((summary.finished > 0).then_some(value));
     writeln!(
         out,
-        "{:<16} {:<5} {:>6} {:>6}  {:>21}  {:>8.2} {:>8.2} {:>8} {:>8.2}  {}",
+        "{:<16} {:<5} {:>6} {:>6}  {:>21}  {:>8} {:>8} {:>8} {:>8}  {}",
         attacker.label(),
         trigger.label(),
         rounds.len(),
         summary.failed,
-        format!("{p50:.2}/{p99:.2}/{max:.2}"),
-        summary.t_share_ms.p50,
-        summary.t_enforce_ms.p50,
+        format!("{}/{}/{}", any(p50), any(p99), any(max)),
+        any(summary.t_share_ms.p50),
+        any(summary.t_enforce_ms.p50),
         number(hits.get(hits.len() / 2).copied()),
-        summary.t_detect_ms.p50,
+        any(summary.t_detect_ms.p50),
         actions.join(", ")
     )?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Application layer: streams and datagrams -> transactions.
 //!
-//! Which protocol a flow speaks is found from its first bytes, on any port ([`detection`]); from
-//! then on that protocol's parser gets the bytes in order. One folder per protocol.
+//! Which protocol a flow speaks is found from its first bytes, on any port (module `detection`);
+//! from then on that protocol's parser gets the bytes in order. One folder per protocol.
 //!
 //! To add a protocol: a folder beside [`dns`] with a type that implements [`AppLayer`] and a
 //! `PROTOCOL`, one line in [`PROTOCOLS`], and a variant each in [`AppProto`] and [`Transaction`]

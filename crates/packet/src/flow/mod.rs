@@ -119,7 +119,7 @@ pub struct Counts {
     pub packets: u64,
     /// Frame bytes on the wire.
     pub bytes: u64,
-    /// Transport payload, bytes.
+    /// Transport payload, bytes; of TCP segments that are valid, retransmissions included.
     pub payload_bytes: u64,
 }
 

@@ -15,6 +15,7 @@ pub(crate) use side::is_after;
 
 use super::{Direction, Flow, FlowState};
 use crate::decode::Tcp;
+use crate::frame::Way;
 use crate::sensor::{EndReason, Outcome, StreamTrouble};
 
 /// What a segment means for its flow.
@@ -72,6 +73,22 @@ impl Tracker {
             (flow.client_proven, flow.server_proven) = (false, false);
         }
         step
+    }
+
+    /// Notes which way a segment went. A connection through or to this place goes in on one side and
+    /// out on the other: when both sides come in from the network, somebody on it speaks for one of
+    /// them, and the connection proves nothing.
+    pub(crate) fn note_way(&mut self, direction: Direction, way: Way) {
+        let mark = match way {
+            Way::Unknown => return,
+            Way::In => Side::CAME_IN,
+            Way::Out => Side::WENT_OUT,
+        };
+        let (sender, receiver) = self.pair(direction);
+        sender.mark(mark);
+        if receiver.is(mark) {
+            sender.mark(Side::CONFLICT);
+        }
     }
 
     /// Sequence number of the first byte of the direction's stream, where the handshake told it.
@@ -158,11 +175,7 @@ impl Tracker {
         }
         sender.start(tcp);
         sender.acknowledge(tcp.ack);
-        if receiver.is(Side::ISN) {
-            flow.server_proven = true;
-        } else {
-            receiver.take_up(tcp.ack);
-        }
+        flow.server_proven |= receiver.is(Side::ISN);
         let outcome = (direction == Direction::ToClient).then_some(Outcome::Accepted);
         Step {
             outcome,
@@ -194,17 +207,22 @@ impl Tracker {
 
     fn data(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
         let (sender, receiver) = self.pair(direction);
-        if !sender.is(Side::SEEN) {
-            // no answer to the SYN in our sight: the peer of an older connection, or a forger
-            if receiver.is(Side::ISN) && !(tcp.flags.ack() && receiver.proves(tcp.ack)) {
-                return Step::trouble(StreamTrouble::AckOfUnsentData);
-            }
-            sender.take_up(tcp.seq);
+        // before a SYN is answered, only who knows its number counts: else it is the peer of an
+        // older connection, or a forger
+        let is_first = !sender.is(Side::SEEN);
+        if is_first && receiver.is(Side::ISN) && !(tcp.flags.ack() && receiver.proves(tcp.ack)) {
+            return Step::trouble(StreamTrouble::AckOfUnsentData);
         }
-        let place = place(sender, receiver, tcp.seq);
+        let known = if is_first {
+            Side::taken_up(tcp.seq)
+        } else {
+            *sender
+        };
+        let place = place(&known, receiver, tcp.seq);
         if place == Place::Outside {
             return Step::trouble(StreamTrouble::OutOfWindow);
         }
+        *sender = known;
         // the numbers count even where the payload does not: else a lost packet would lock both
         // sides out for good
         sender.send(tcp);
@@ -213,6 +231,9 @@ impl Tracker {
             let proof = place == Place::Window && receiver.proves(tcp.ack);
             sender.acknowledge(tcp.ack);
             self.advance(flow, direction, proof, &mut step);
+        } else if tcp.flags.ack() && !receiver.is(Side::SEEN) {
+            // nothing to judge it by, but it tells where this side waits for the other
+            sender.acknowledge(tcp.ack);
         }
         self.close_after_both_fins(flow);
         step

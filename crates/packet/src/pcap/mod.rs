@@ -12,7 +12,7 @@ mod writer;
 use std::io::{self, Read};
 use std::ops::Range;
 
-use crate::frame::{Frame, LinkType};
+use crate::frame::{Frame, LinkType, Way};
 use buffer::Buffer;
 pub use writer::{write_header, write_packet};
 
@@ -90,6 +90,7 @@ impl<R: Read> Reader<R> {
             ts_ns: record.ts_ns,
             link: record.link,
             wire_len: record.wire_len,
+            way: Way::Unknown,
             data: self.buffer.taken().get(record.data).unwrap_or_default(),
         }))
     }

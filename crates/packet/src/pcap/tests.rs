@@ -145,6 +145,7 @@ fn frame(ts_ns: u64, data: &[u8]) -> Frame<'_> {
         link: LinkType::Ethernet,
         data,
         wire_len: 60,
+        way: Way::Unknown,
     }
 }
 

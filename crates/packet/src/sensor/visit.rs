@@ -76,11 +76,14 @@ impl Visit<'_, '_> {
 
     fn tcp(&mut self, frame: &Frame<'_>, direction: Direction, tcp: &Tcp<'_>) -> Taken {
         let was_open = self.entry.flow.state != FlowState::Closed;
+        self.entry.tcp.note_way(direction, frame.way);
         let step = self.entry.tcp.segment(&mut self.entry.flow, direction, tcp);
         if step.restart {
             return Taken::NewConnection;
         }
-        self.count(frame, direction, tcp.payload_len);
+        // what the host would not take is no payload
+        let payload_len = if step.accepted { tcp.payload_len } else { 0 };
+        self.count(frame, direction, payload_len);
         self.report(&step);
         if step.accepted && !tcp.payload.is_empty() {
             self.payload(direction, tcp);

@@ -6,6 +6,7 @@
 //! hole is declared as a [`Chunk::Gap`] and the stream goes on behind it. Of bytes that come twice,
 //! those that came first count; if they differ, that is reported.
 
+use crate::bytes::len32;
 use crate::flow::tcp::is_after;
 
 /// What a stream passes on.
@@ -97,7 +98,7 @@ impl Stream {
             if seq == next {
                 self.pass_on(data, ts_ns, &mut pushed, each);
             } else {
-                self.keep(seq, data, ts_ns, &mut pushed);
+                self.keep(seq, data, ts_ns, bounds.segments_max, &mut pushed);
                 pushed.buffered = true;
             }
         }
@@ -157,20 +158,29 @@ impl Stream {
         }
     }
 
-    /// Keeps the parts of an out-of-order segment that no kept segment covers.
-    fn keep(&mut self, seq: u32, data: &[u8], ts_ns: u64, pushed: &mut Pushed) {
-        let (mut seq, mut data) = (seq, data);
-        let mut at = 0;
-        while let Some(segment) = self.segments.get(at) {
-            let behind = segment.seq.wrapping_sub(seq);
-            if !is_after(segment.seq, seq) {
-                let covered = seq.wrapping_sub(segment.seq);
-                let old = segment.data.get(to_usize(covered)..).unwrap_or_default();
-                pushed.differs |= old.iter().zip(data).any(|(old, new)| old != new);
-                data = data.get(old.len()..).unwrap_or_default();
-                seq = seq.wrapping_add(crate::bytes::len32(old.len()));
-            } else if let Some((fresh, rest)) = data.split_at_checked(to_usize(behind)) {
-                let segment_seq = segment.seq;
+    /// Keeps the parts of an out-of-order segment that no kept segment covers; parts beyond the
+    /// bound are left out: they come again, or become a gap.
+    fn keep(
+        &mut self,
+        mut seq: u32,
+        mut data: &[u8],
+        ts_ns: u64,
+        segments_max: usize,
+        pushed: &mut Pushed,
+    ) {
+        let mut at = 0_usize;
+        while !data.is_empty() {
+            let next = self
+                .segments
+                .get(at)
+                .map(|segment| (segment.seq, segment.data.len()));
+            let Some((start, len)) = next.filter(|(start, _)| !is_after(*start, seq)) else {
+                let hole = next.map_or(usize::MAX, |(start, _)| to_usize(start.wrapping_sub(seq)));
+                let (fresh, rest) = data.split_at_checked(hole).unwrap_or((data, &[]));
+                if self.segments.len() >= segments_max {
+                    pushed.full = true;
+                    return;
+                }
                 self.insert(
                     at,
                     Segment {
@@ -179,30 +189,35 @@ impl Stream {
                         data: fresh.into(),
                     },
                 );
-                (seq, data) = (segment_seq, rest);
-            } else {
-                break;
-            }
-            if data.is_empty() {
-                return;
-            }
+                seq = seq.wrapping_add(len32(fresh.len()));
+                (data, at) = (rest, at.saturating_add(1));
+                continue;
+            };
+            let covered = to_usize(seq.wrapping_sub(start));
+            let overlap = len.saturating_sub(covered).min(data.len());
+            pushed.differs |= self.differs(at, covered, data);
+            data = data.get(overlap..).unwrap_or_default();
+            seq = seq.wrapping_add(len32(overlap));
             at = at.saturating_add(1);
         }
-        self.insert(
-            at,
-            Segment {
-                seq,
-                ts_ns,
-                data: data.into(),
-            },
-        );
+    }
+
+    /// Whether a kept segment says something else than `data`, which begins `covered` bytes into
+    /// it.
+    fn differs(&self, at: usize, covered: usize, data: &[u8]) -> bool {
+        let old = self
+            .segments
+            .get(at)
+            .and_then(|segment| segment.data.get(covered..));
+        old.unwrap_or_default()
+            .iter()
+            .zip(data)
+            .any(|(old, new)| old != new)
     }
 
     fn insert(&mut self, at: usize, segment: Segment) {
-        if !segment.data.is_empty() {
-            self.bytes = self.bytes.saturating_add(segment.data.len());
-            self.segments.insert(at.min(self.segments.len()), segment);
-        }
+        self.bytes = self.bytes.saturating_add(segment.data.len());
+        self.segments.insert(at.min(self.segments.len()), segment);
     }
 
     fn has_room(&self, len: usize, bounds: Bounds) -> bool {
@@ -238,7 +253,7 @@ impl Stream {
 
     fn advance(&mut self, len: usize) {
         if let Some(next) = &mut self.next {
-            *next = next.wrapping_add(crate::bytes::len32(len));
+            *next = next.wrapping_add(len32(len));
         }
     }
 }

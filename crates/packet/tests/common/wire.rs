@@ -132,6 +132,7 @@ pub(crate) fn feed(
                 link,
                 data: frame,
                 wire_len,
+                way: packet::Way::Unknown,
             },
             out,
         );

@@ -3,6 +3,23 @@
 //! Parsing makes no system call and resolves nothing; what it accepts is only known to be well
 //! formed. Every error names file, line and column and says what would mend it, and a key that
 //! nobody reads is refused by name, since a misspelt protection is no protection.
+//!
+//! | section | key | default | meaning |
+//! |---|---|---|---|
+//! | | `name`, `data` | | the shield's name; its folder |
+//! | `[hub]` | `url`, `identity` | absent: works alone | `https://host:port`; folder of `partner enrol` |
+//! | `[capture]` | `interface` | absent: enforces only | what is inspected and enforced on |
+//! | | `pcap`, `pace`, `shift`, `repeat` | `recorded`, true, false | or a file, replayed |
+//! | `[enforce]` | `mode`, `pin` | `auto`, `/sys/fs/bpf/shieldwall` | `auto`, `native`, `generic`, `dry-run` |
+//! | `[policy]` | `action` | `enforce` | or `monitor`: a dry run of the policy |
+//! | | `confidence_min` | 50 | of leases and indicators, 0 to 100 |
+//! | | `lease_max_s` | 3600 | longest lease; on a partner's word 60 at most |
+//! | | `benign_sessions_max` | 8 | more of them: monitor; fewer: rate limit; none: as asked |
+//! | | `rate_packets_per_s`, `rate_burst` | 10, 20 | what passes of a rate-limited source |
+//! | | `private_from_exchange` | false | whether partners' word counts for private addresses |
+//! | `[protect]` | `networks`, `automatic` | none, true | nobody's word blocks these |
+//! | `[home]` | `networks` | none | where our services are |
+//! | `[share]` | `tlp`, `audience` | absent: nothing leaves | marking; partners named beyond it |
 
 mod build;
 mod typed;
@@ -183,7 +200,7 @@ impl Locator<'_> {
         } else if what.starts_with("missing field") {
             "add it"
         } else {
-            "see the example in docs/shield.toml"
+            "correct it here; TOML is described at https://toml.io"
         };
         self.refuse(error.span().map_or(0, |span| span.start), what, mend)
     }

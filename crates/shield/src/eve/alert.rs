@@ -16,13 +16,55 @@ use super::{address, time, transaction, write_flow_head};
 /// Detector, buffer of the first reason (empty: any), number, name, category as in Suricata's
 /// classification file. The first row that fits counts.
 const SIGNATURES: &[(&str, &str, u32, &str, &str)] = &[
-    ("scan-trw@", "", 9_100_001, "SHIELDWALL scan of services", "Detection of a Network Scan"),
-    ("indicator@", "ip.", 9_200_001, "SHIELDWALL listed address", "Misc Attack"),
-    ("indicator@", "dns.", 9_200_002, "SHIELDWALL listed name in DNS", "Misc Attack"),
-    ("indicator@", "http.host", 9_200_003, "SHIELDWALL listed host in HTTP", "Misc Attack"),
-    ("indicator@", "http.url", 9_200_004, "SHIELDWALL listed URL in HTTP", "Misc Attack"),
-    ("indicator@", "tls.sni", 9_200_005, "SHIELDWALL listed name in TLS", "Misc Attack"),
-    ("indicator@", "ja", 9_200_006, "SHIELDWALL listed TLS client", "Misc Attack"),
+    (
+        "scan-trw@",
+        "",
+        9_100_001,
+        "SHIELDWALL scan of services",
+        "Detection of a Network Scan",
+    ),
+    (
+        "indicator@",
+        "ip.",
+        9_200_001,
+        "SHIELDWALL listed address",
+        "Misc Attack",
+    ),
+    (
+        "indicator@",
+        "dns.",
+        9_200_002,
+        "SHIELDWALL listed name in DNS",
+        "Misc Attack",
+    ),
+    (
+        "indicator@",
+        "http.host",
+        9_200_003,
+        "SHIELDWALL listed host in HTTP",
+        "Misc Attack",
+    ),
+    (
+        "indicator@",
+        "http.url",
+        9_200_004,
+        "SHIELDWALL listed URL in HTTP",
+        "Misc Attack",
+    ),
+    (
+        "indicator@",
+        "tls.sni",
+        9_200_005,
+        "SHIELDWALL listed name in TLS",
+        "Misc Attack",
+    ),
+    (
+        "indicator@",
+        "ja",
+        9_200_006,
+        "SHIELDWALL listed TLS client",
+        "Misc Attack",
+    ),
     ("", "", 9_000_000, "SHIELDWALL verdict", "Misc activity"),
 ];
 
@@ -105,7 +147,10 @@ fn write_verdict(object: &mut Object<'_>, verdict: &Verdict) {
 
 /// Text as text, anything else as hex digits.
 fn write_matched(object: &mut Object<'_>, matched: &[u8]) {
-    if matched.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
+    if matched
+        .iter()
+        .all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+    {
         object.bytes("matched", matched);
     } else {
         let hex: String = matched.iter().map(|byte| format!("{byte:02x}")).collect();

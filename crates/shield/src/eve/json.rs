@@ -57,7 +57,9 @@ impl<'o> Object<'o> {
         items: impl IntoIterator<Item = T>,
         mut fill: impl FnMut(&mut Object<'_>, T),
     ) {
-        self.list(key, items, |out, item| Object::write(out, |object| fill(object, item)));
+        self.list(key, items, |out, item| {
+            Object::write(out, |object| fill(object, item))
+        });
     }
 
     /// A list of texts.
@@ -113,7 +115,9 @@ fn escape(out: &mut String, c: char) {
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
-        c if u32::from(c) < 0x20 || c == '\u{7f}' => push(out, format_args!("\\u{:04x}", u32::from(c))),
+        c if u32::from(c) < 0x20 || c == '\u{7f}' => {
+            push(out, format_args!("\\u{:04x}", u32::from(c)))
+        }
         c => out.push(c),
     }
 }
@@ -144,7 +148,10 @@ mod tests {
 
     #[test]
     fn hostile_bytes_stay_one_valid_string() {
-        assert_eq!(one(b"a\"},{\"b\":\"\\\r\n\0\x1f\x7f"), "a\"},{\"b\":\"\\\r\n\0\u{1f}\u{7f}");
+        assert_eq!(
+            one(b"a\"},{\"b\":\"\\\r\n\0\x1f\x7f"),
+            "a\"},{\"b\":\"\\\r\n\0\u{1f}\u{7f}"
+        );
         assert_eq!(one("\u{e9}\u{1f600}".as_bytes()), "\u{e9}\u{1f600}");
         assert_eq!(one(b"a\xff\xc3\x28"), "a\\xff\\xc3(");
         for byte in 0..=255u8 {
@@ -163,6 +170,9 @@ mod tests {
             object.numbers::<u16>("empty", []);
             object.objects("o", [1u8, 2], |object, item| object.number("i", item));
         });
-        assert_eq!(out, r#"{"n":7,"f":true,"t":["a","b"],"empty":[],"o":[{"i":1},{"i":2}]}"#);
+        assert_eq!(
+            out,
+            r#"{"n":7,"f":true,"t":["a","b"],"empty":[],"o":[{"i":1},{"i":2}]}"#
+        );
     }
 }

@@ -48,11 +48,21 @@ pub struct Types {
 
 impl Types {
     /// Everything.
-    pub const ALL: Self =
-        Self { alert: true, transactions: true, flow: true, anomaly: true, stats: true };
+    pub const ALL: Self = Self {
+        alert: true,
+        transactions: true,
+        flow: true,
+        anomaly: true,
+        stats: true,
+    };
     /// Verdicts only.
-    pub const ALERTS: Self =
-        Self { alert: true, transactions: false, flow: false, anomaly: false, stats: false };
+    pub const ALERTS: Self = Self {
+        alert: true,
+        transactions: false,
+        flow: false,
+        anomaly: false,
+        stats: false,
+    };
 }
 
 /// A log of records.
@@ -78,11 +88,7 @@ impl Log {
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub fn new(
-        sink: Box<dyn Write + Send>,
-        types: Types,
-        when_full: WhenFull,
-    ) -> io::Result<Self> {
+    pub fn new(sink: Box<dyn Write + Send>, types: Types, when_full: WhenFull) -> io::Result<Self> {
         Ok(Self {
             types,
             output: Output::new(sink, when_full)?,
@@ -145,7 +151,9 @@ impl Log {
         let alerts = self.alerts;
         self.record(now_ns, |object| {
             object.text("event_type", "stats");
-            object.object("stats", |stats| write_stats(stats, counters, uptime_s, alerts));
+            object.object("stats", |stats| {
+                write_stats(stats, counters, uptime_s, alerts)
+            });
         });
     }
 
@@ -261,4 +269,5 @@ fn write_stats(
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests;

@@ -50,7 +50,12 @@ impl Output {
         let reader = Arc::clone(&shared);
         let builder = std::thread::Builder::new().name("eve".to_owned());
         let thread = builder.spawn(move || reader.write_all(sink))?;
-        Ok(Self { shared, when_full, dropped: 0, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            when_full,
+            dropped: 0,
+            thread: Some(thread),
+        })
     }
 
     /// Adds one line.
@@ -90,7 +95,9 @@ impl Output {
         self.shared.lock().closed = true;
         self.shared.changed.notify_all();
         let ended = self.thread.take().map(JoinHandle::join);
-        ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_panic| Err(io::Error::other("eve thread")))
+        ended
+            .unwrap_or(Ok(Ok(())))
+            .unwrap_or_else(|_panic| Err(io::Error::other("eve thread")))
     }
 }
 
@@ -138,7 +145,9 @@ impl Shared {
     }
 
     fn wait<'g>(&self, guard: MutexGuard<'g, State>) -> MutexGuard<'g, State> {
-        self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+        self.changed
+            .wait(guard)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,7 +160,9 @@ impl State {
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -183,7 +194,10 @@ mod tests {
     fn a_slow_disk_costs_records_and_no_time() {
         let (open, gate) = channel();
         let written = Arc::<Mutex<Vec<u8>>>::default();
-        let sink = Gate { open: gate, written: Arc::clone(&written) };
+        let sink = Gate {
+            open: gate,
+            written: Arc::clone(&written),
+        };
         let mut output = Output::new(Box::new(sink), WhenFull::Drop).unwrap();
         let line = "x".repeat(1 << 20);
         for _ in 0..32 {
@@ -202,7 +216,10 @@ mod tests {
     fn a_sink_that_fails_is_reported_and_blocks_nobody() {
         let (open, gate) = channel();
         drop(open);
-        let sink = Gate { open: gate, written: Arc::default() };
+        let sink = Gate {
+            open: gate,
+            written: Arc::default(),
+        };
         let mut output = Output::new(Box::new(sink), WhenFull::Wait).unwrap();
         let line = "x".repeat(5 << 20);
         for _ in 0..8 {

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use detect::{EvidenceClass, Reason};
-use packet::{Frame, LinkType, Sensor};
+use packet::{Frame, LinkType, Sensor, Way};
 use serde_json::Value;
 use testkit::capture::{Frames, Segment, flag};
 
@@ -12,10 +12,16 @@ use super::*;
 #[test]
 fn hostile_requests_stay_one_record_each() {
     for byte in 0..=255u8 {
-        let request =
-            [b"GET /".as_slice(), &[byte, b'"'], b" HTTP/1.1\r\nHost: a\"\xff\r\n\r\n"].concat();
+        let request = [
+            b"GET /".as_slice(),
+            &[byte, b'"'],
+            b" HTTP/1.1\r\nHost: a\"\xff\r\n\r\n",
+        ]
+        .concat();
         let records = records(&session(&request));
-        let http = records.iter().filter(|record| record["event_type"] == "http");
+        let http = records
+            .iter()
+            .filter(|record| record["event_type"] == "http");
         assert_eq!(http.count(), 1, "{byte}");
     }
 }
@@ -69,22 +75,34 @@ fn matched_bytes_are_text_or_hex() {
     let records = logged(|log| log.alert(&verdict, None));
     let reasons = &records[0]["shieldwall"]["reasons"];
     assert_eq!(reasons[0]["matched_hex"], "c0000201");
-    assert_eq!((&reasons[1]["matched"], &reasons[1]["offset"]), (&"evil.example".into(), &3.into()));
+    assert_eq!(
+        (&reasons[1]["matched"], &reasons[1]["offset"]),
+        (&"evil.example".into(), &3.into())
+    );
 }
 
 #[test]
 fn counters_are_grouped_by_part() {
     let records = logged(|log| {
-        log.stats(&[("flow.total", 7), ("tcp.memuse", 8), ("flow.evicted", 9)], 5_000_000_000);
+        log.stats(
+            &[("flow.total", 7), ("tcp.memuse", 8), ("flow.evicted", 9)],
+            5_000_000_000,
+        );
     });
-    assert_eq!(records[0]["stats"]["flow"], serde_json::json!({"total": 7, "evicted": 9}));
+    assert_eq!(
+        records[0]["stats"]["flow"],
+        serde_json::json!({"total": 7, "evicted": 9})
+    );
     assert_eq!(records[0]["stats"]["detect"]["alert"], 0);
 }
 
 #[test]
 fn only_the_types_asked_for_are_written() {
     let all = records(&session(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
-    let types: Vec<_> = all.iter().map(|record| record["event_type"].as_str().unwrap()).collect();
+    let types: Vec<_> = all
+        .iter()
+        .map(|record| record["event_type"].as_str().unwrap())
+        .collect();
     assert_eq!(types, ["http", "flow"]);
     let none = logged_as(Types::ALERTS, |log| {
         replay(&session(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), log);
@@ -102,7 +120,13 @@ fn replay(frames: &Frames, log: &mut Log) {
     for (ts_ns, data) in frames.iter() {
         last_ns = ts_ns;
         let wire_len = u32::try_from(data.len()).unwrap();
-        let frame = Frame { ts_ns, link: LinkType::Ethernet, data, wire_len };
+        let frame = Frame {
+            ts_ns,
+            link: LinkType::Ethernet,
+            data,
+            wire_len,
+            way: Way::Unknown,
+        };
         sensor.packet(&frame, &mut |event| log.event(&event, ts_ns));
     }
     sensor.finish(&mut |event| log.event(&event, last_ns));
@@ -118,12 +142,17 @@ fn logged_as(types: Types, fill: impl FnOnce(&mut Log)) -> Vec<Value> {
     fill(&mut log);
     log.close().unwrap();
     let text = std::fs::read_to_string(file.path()).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// A handshake, a request and its answer.
 fn session(request: &[u8]) -> Frames {
-    let (client, server) = ("203.0.113.9:4000".parse().unwrap(), "10.2.0.10:80".parse().unwrap());
+    let (client, server) = (
+        "203.0.113.9:4000".parse().unwrap(),
+        "10.2.0.10:80".parse().unwrap(),
+    );
     let end = 101 + u32::try_from(request.len()).unwrap();
     let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
     let mut frames = Frames::default();
@@ -136,8 +165,23 @@ fn session(request: &[u8]) -> Frames {
         (false, 901, end, flag::ACK | flag::PSH, answer),
     ] {
         at_ns += 1_000_000;
-        let (from, to) = if forward { (client, server) } else { (server, client) };
-        frames.tcp(at_ns, from, to, &Segment { seq, ack, flags, timestamp: None, payload });
+        let (from, to) = if forward {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        frames.tcp(
+            at_ns,
+            from,
+            to,
+            &Segment {
+                seq,
+                ack,
+                flags,
+                timestamp: None,
+                payload,
+            },
+        );
     }
     frames
 }

@@ -34,7 +34,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     (year, month, day)
 }
@@ -54,7 +58,10 @@ mod tests {
         ] {
             assert_eq!(Utc(seconds * 1_000_000_000).to_string(), text);
         }
-        assert_eq!(Utc(1_999_999).to_string(), "1970-01-01T00:00:00.001999+0000");
+        assert_eq!(
+            Utc(1_999_999).to_string(),
+            "1970-01-01T00:00:00.001999+0000"
+        );
     }
 
     #[test]
@@ -64,8 +71,12 @@ mod tests {
             let (year, month, day) = civil(days);
             let next_day = (last.0, last.1, last.2 + 1) == (year, month, day);
             let next_month = (last.0, last.1 + 1, 1) == (year, month, day) && last.2 >= 28;
-            let next_year = (last.0 + 1, 1, 1) == (year, month, day) && (last.1, last.2) == (12, 31);
-            assert!(next_day || next_month || next_year, "{last:?} {year}-{month}-{day}");
+            let next_year =
+                (last.0 + 1, 1, 1) == (year, month, day) && (last.1, last.2) == (12, 31);
+            assert!(
+                next_day || next_month || next_year,
+                "{last:?} {year}-{month}-{day}"
+            );
             last = (year, month, day);
         }
     }

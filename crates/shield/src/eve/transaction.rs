@@ -66,7 +66,10 @@ fn http(object: &mut Object<'_>, http: &http1::Transaction) {
     if !http.target().is_empty() {
         object.bytes("url", http.target());
     }
-    for (field, key) in [(&b"user-agent"[..], "http_user_agent"), (b"referer", "http_refer")] {
+    for (field, key) in [
+        (&b"user-agent"[..], "http_user_agent"),
+        (b"referer", "http_refer"),
+    ] {
         if let Some(value) = http.header(field) {
             object.bytes(key, value);
         }
@@ -74,7 +77,9 @@ fn http(object: &mut Object<'_>, http: &http1::Transaction) {
     let response = |field: &[u8]| http.response().and_then(|head| head.header(field));
     if let Some(value) = response(b"content-type") {
         let end = value.bytes.iter().position(|byte| *byte == b';');
-        let kind = end.and_then(|end| value.bytes.get(..end)).unwrap_or(value.bytes);
+        let kind = end
+            .and_then(|end| value.bytes.get(..end))
+            .unwrap_or(value.bytes);
         object.bytes("http_content_type", kind);
     }
     if !http.method().is_empty() {
@@ -114,7 +119,14 @@ fn dns(object: &mut Object<'_>, message: &Message) {
     object.text("type", if is_answer { "response" } else { "request" });
     object.number("id", message.id);
     object.text("flags", &format!("{:x}", message.flags));
-    for (bit, name) in [(15, "qr"), (10, "aa"), (9, "tc"), (8, "rd"), (7, "ra"), (6, "z")] {
+    for (bit, name) in [
+        (15, "qr"),
+        (10, "aa"),
+        (9, "tc"),
+        (8, "rd"),
+        (7, "ra"),
+        (6, "z"),
+    ] {
         if message.flags >> bit & 1 == 1 {
             object.flag(name, true);
         }
@@ -146,30 +158,48 @@ fn dns_record(object: &mut Object<'_>, record: &Record) {
     object.bytes("rrname", record.name.bytes());
     object.text("rrtype", &rrtype_name(record.rtype));
     object.number("ttl", record.ttl);
-    match &record.data {
-        RData::Soa { mname, rname, serial } => object.object("soa", |object| {
+    if let Some(text) = rdata(&record.data) {
+        object.bytes("rdata", &text);
+    }
+    if let RData::Soa {
+        mname,
+        rname,
+        serial,
+    } = &record.data
+    {
+        object.object("soa", |object| {
             object.bytes("mname", mname.bytes());
             object.bytes("rname", rname.bytes());
             object.number("serial", *serial);
-        }),
-        RData::Srv { priority, weight, port, target } => object.object("srv", |object| {
+        });
+    }
+    if let RData::Srv {
+        priority,
+        weight,
+        port,
+        target,
+    } = &record.data
+    {
+        object.object("srv", |object| {
             object.number("priority", *priority);
             object.number("weight", *weight);
             object.number("port", *port);
             object.bytes("name", target.bytes());
-        }),
-        data => {
-            if let Some(text) = rdata(data) {
-                object.bytes("rdata", &text);
-            }
-        }
+        });
     }
 }
 
 /// The answers' content by type, as Suricata groups it.
 fn dns_grouped(object: &mut Object<'_>, answers: &[Record]) {
-    const GROUPED: [(u16, &str); 7] =
-        [(1, "A"), (28, "AAAA"), (5, "CNAME"), (15, "MX"), (2, "NS"), (12, "PTR"), (16, "TXT")];
+    const GROUPED: [(u16, &str); 7] = [
+        (1, "A"),
+        (28, "AAAA"),
+        (5, "CNAME"),
+        (15, "MX"),
+        (2, "NS"),
+        (12, "PTR"),
+        (16, "TXT"),
+    ];
     let of = |rtype: u16| {
         let records = answers.iter().filter(move |record| record.rtype == rtype);
         records.filter_map(|record| rdata(&record.data))

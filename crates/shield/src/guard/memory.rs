@@ -66,6 +66,13 @@ impl Memory {
         }
     }
 
+    /// Forgets that an address ever offended.
+    pub fn forgive(&mut self, offender: IpAddr) {
+        if let Some(known) = self.offenders.remove(&offender) {
+            self.by_age.remove(&(known.last_ns, offender));
+        }
+    }
+
     /// Remembers a refusal.
     pub fn refuse(&mut self, asker: &Asker, selector: &str, why: &str, now: Now) {
         self.refusals = self.refusals.saturating_add(1);
@@ -157,6 +164,7 @@ fn push<T>(list: &mut VecDeque<T>, item: T, max: usize) {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use stix::Timestamp;
 

@@ -14,7 +14,7 @@ pub const POLL_SLOW: Duration = Duration::from_millis(200);
 /// Most keys asked for in one quick poll: the newest, since they are what attackers run into.
 pub const POLL_FAST_MAX: usize = 256;
 /// Most keys asked for in one slow poll; the next goes on where this one stopped.
-pub const POLL_SLOW_MAX: usize = 2_048;
+pub const POLL_SLOW_MAX: usize = 512;
 
 /// A lease was hit for the first time, or dropped for the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]

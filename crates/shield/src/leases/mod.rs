@@ -208,7 +208,7 @@ impl Book {
         self.leave(&id, asker, now_ns)
     }
 
-    /// Drops the claims that have ended and has the enforcer forget what expired there.
+    /// Drops the claims that have ended.
     pub fn expire(&mut self, now_ns: u64) -> Vec<Ended> {
         let mut ended = Vec::new();
         while let Some((ends_ns, _)) = self.ends.first()
@@ -216,10 +216,6 @@ impl Book {
             && let Some((_, asker)) = self.ends.pop_first()
         {
             ended.extend(self.release(&asker, now_ns));
-        }
-        if !ended.is_empty() {
-            let swept = self.enforcer.sweep(now_ns).map(|_| ());
-            self.note(swept);
         }
         ended
     }

@@ -26,6 +26,8 @@ impl Book {
     /// # Errors
     /// The enforcer cannot list what it holds; nothing was changed.
     pub fn reassert(&mut self, now_ns: u64) -> Result<Reasserted, EnforceError> {
+        let swept = self.enforcer.sweep(now_ns).map(|_| ());
+        self.note(swept);
         let listed = self.enforcer.leases()?;
         let mut done = Reasserted::default();
         let mut right = BTreeSet::new();

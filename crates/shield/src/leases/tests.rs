@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "tests")]
+
 use std::sync::{Arc, Mutex};
 
 use datapath::clock::mono_ns;

@@ -69,7 +69,10 @@ impl Pipeline {
             bytes: 0,
             given: 0,
         };
-        Self { sensor: Sensor::new(config.sensor), judge }
+        Self {
+            sensor: Sensor::new(config.sensor),
+            judge,
+        }
     }
 
     /// Writes EVE records of what is seen from here on.
@@ -87,14 +90,18 @@ impl Pipeline {
     pub fn packet(&mut self, frame: &Frame<'_>, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
         let Self { sensor, judge } = self;
         judge.frame(frame);
-        sensor.packet(frame, &mut |event| judge.event(&event, frame.ts_ns, mono_ns, on_verdict));
+        sensor.packet(frame, &mut |event| {
+            judge.event(&event, frame.ts_ns, mono_ns, on_verdict)
+        });
     }
 
     /// Lets time pass: attempts go unanswered, idle flows end, held sessions are looked at. Call it
     /// a few times a second. `now_ns` is on the clock of the packets.
     pub fn tick(&mut self, now_ns: u64, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
         let Self { sensor, judge } = self;
-        sensor.tick(now_ns, &mut |event| judge.event(&event, now_ns, mono_ns, on_verdict));
+        sensor.tick(now_ns, &mut |event| {
+            judge.event(&event, now_ns, mono_ns, on_verdict)
+        });
         judge.detector.tick(now_ns, &mut judge.verdicts);
         judge.give(None, on_verdict);
         judge.watch.look(sensor, mono_ns);

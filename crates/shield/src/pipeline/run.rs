@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,10 @@ impl Running {
     /// What was counted, at most half a second ago.
     #[must_use]
     pub fn counters(&self) -> BTreeMap<String, u64> {
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.counters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether the thread has ended by itself: the file is over, or the interface is gone.
@@ -120,8 +124,14 @@ pub fn spawn(
     links: Links,
 ) -> Result<Running, PipelineError> {
     let config = Config {
-        detect: detect::Config { home: home.to_vec(), ..detect::Config::default() },
-        ..Config::default()
+        sensor: packet::Config {
+            seed: [random(), random()],
+            ..packet::Config::default()
+        },
+        detect: detect::Config {
+            home: home.to_vec(),
+            ..detect::Config::default()
+        },
     };
     let pipeline = Pipeline::new(config, links.index.load_full(), sessions);
     let counters = Arc::<Mutex<BTreeMap<String, u64>>>::default();
@@ -139,6 +149,11 @@ pub fn spawn(
     Ok(Running { counters, thread })
 }
 
+/// A number that senders of packets cannot know.
+fn random() -> u64 {
+    RandomState::new().hash_one(())
+}
+
 type Work = Box<dyn FnOnce() + Send>;
 
 fn work(capture: &config::Capture, mut turn: Turn) -> Result<Work, PipelineError> {
@@ -147,9 +162,19 @@ fn work(capture: &config::Capture, mut turn: Turn) -> Result<Work, PipelineError
             let mut capture = AfPacket::open(name, &Options::default())?;
             Ok(Box::new(move || run_capture(&mut capture, &mut turn)))
         }
-        config::Capture::Pcap { file, pace, shift, repeat } => {
+        config::Capture::Pcap {
+            file,
+            pace,
+            shift,
+            repeat,
+        } => {
             open(file)?;
-            let replay = Replay { file: file.clone(), pace: *pace, shift: *shift, offset_ns: 0 };
+            let replay = Replay {
+                file: file.clone(),
+                pace: *pace,
+                shift: *shift,
+                offset_ns: 0,
+            };
             let repeat = *repeat;
             Ok(Box::new(move || run_file(replay, repeat, &mut turn)))
         }
@@ -183,6 +208,10 @@ fn run_file(mut replay: Replay, repeat: bool, turn: &mut Turn) {
     let mut last_ns = 0;
     loop {
         match replay.pass(last_ns, turn) {
+            Ok(ended_ns) if ended_ns == last_ns => {
+                tracing::warn!("the capture file holds no packets");
+                break;
+            }
             Ok(ended_ns) => last_ns = ended_ns,
             Err(error) => {
                 tracing::error!(%error, "the capture file cannot be read on");
@@ -233,7 +262,8 @@ struct Turn {
 impl Turn {
     fn packet(&mut self, frame: &Frame<'_>) {
         let sink = &self.links.sink;
-        self.pipeline.packet(frame, mono_ns(), &mut |verdict| sink.verdict(verdict));
+        self.pipeline
+            .packet(frame, mono_ns(), &mut |verdict| sink.verdict(verdict));
     }
 
     /// Takes a new index and sources to forgive, between two packets.
@@ -257,7 +287,8 @@ impl Turn {
         }
         self.ticked_ns = mono_ns;
         let sink = &self.links.sink;
-        self.pipeline.tick(now_ns, mono_ns, &mut |verdict| sink.verdict(verdict));
+        self.pipeline
+            .tick(now_ns, mono_ns, &mut |verdict| sink.verdict(verdict));
         if mono_ns.saturating_sub(self.published_ns) >= PUBLISH_NS {
             self.published_ns = mono_ns;
             self.publish();
@@ -266,14 +297,16 @@ impl Turn {
 
     fn finish(&mut self, now_ns: u64) {
         let sink = &self.links.sink;
-        self.pipeline.finish(now_ns, mono_ns(), &mut |verdict| sink.verdict(verdict));
+        self.pipeline
+            .finish(now_ns, mono_ns(), &mut |verdict| sink.verdict(verdict));
         self.publish();
     }
 
     fn publish(&self) {
         let counted = self.pipeline.counters().into_iter();
-        let mut counters: BTreeMap<String, u64> =
-            counted.map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut counters: BTreeMap<String, u64> = counted
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         counters.insert("capture.received".to_owned(), self.stats.received);
         counters.insert("capture.dropped".to_owned(), self.stats.dropped);
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
@@ -304,13 +337,16 @@ impl Replay {
                 (frame.ts_ns, mono_ns())
             });
             let due_ns = began_ns.saturating_add(frame.ts_ns.saturating_sub(first_ns));
-            if self.pace == Pace::Recorded && !wait_until(due_ns, turn) {
+            ended_ns = self.shifted(frame.ts_ns);
+            if self.pace == Pace::Recorded && !wait_until(due_ns, ended_ns, turn) {
                 break;
             }
-            ended_ns = self.shifted(frame.ts_ns);
-            turn.packet(&Frame { ts_ns: ended_ns, ..frame });
+            turn.packet(&Frame {
+                ts_ns: ended_ns,
+                ..frame
+            });
             frames = frames.saturating_add(1);
-            if frames % FRAMES_PER_TURN == 0 || self.pace == Pace::Recorded {
+            if frames.is_multiple_of(FRAMES_PER_TURN) || self.pace == Pace::Recorded {
                 turn.commands();
                 turn.tick(ended_ns);
             }
@@ -338,27 +374,280 @@ impl Replay {
     }
 
     fn damaged(&self, source: PcapError) -> PipelineError {
-        PipelineError::Pcap { path: self.file.clone(), source }
+        PipelineError::Pcap {
+            path: self.file.clone(),
+            source,
+        }
     }
 }
 
 /// Waits for the moment of a packet, with time passing meanwhile; false when told to stop.
-fn wait_until(due_ns: u64, turn: &mut Turn) -> bool {
+fn wait_until(due_ns: u64, packet_ns: u64, turn: &mut Turn) -> bool {
     loop {
         if turn.links.stop.is_cancelled() {
             return false;
         }
-        let left = Duration::from_nanos(due_ns.saturating_sub(mono_ns()));
-        if left.is_zero() {
+        let left_ns = due_ns.saturating_sub(mono_ns());
+        if left_ns == 0 {
             return true;
         }
-        std::thread::sleep(left.min(WAIT));
+        std::thread::sleep(Duration::from_nanos(left_ns).min(WAIT));
         turn.commands();
+        turn.tick(packet_ns.saturating_sub(due_ns.saturating_sub(mono_ns())));
     }
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, PipelineError> {
     let file = File::open(path);
     file.map(BufReader::new)
-        .map_err(|source| PipelineError::File { path: path.to_owned(), source })
+        .map_err(|source| PipelineError::File {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::mpsc::{SyncSender, sync_channel};
+    use std::time::Instant;
+
+    use packet::{LinkType, Way};
+    use testkit::capture::{Frames, Segment, flag};
+
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_file_is_replayed_at_its_pace_shifted_to_now() {
+        let (mut turn, _forgive, verdicts) = turn();
+        let file = file(&[0, 30, 60]);
+        let (began, began_ns) = (Instant::now(), realtime_ns());
+        run_file(replay(&file, Pace::Recorded, true), false, &mut turn);
+        assert!(
+            began.elapsed() >= Duration::from_millis(60),
+            "{:?}",
+            began.elapsed()
+        );
+        let times = verdicts.times();
+        assert_eq!(times.len(), 3);
+        assert!(
+            times
+                .iter()
+                .all(|at| *at >= began_ns && *at <= realtime_ns()),
+            "{times:?}"
+        );
+    }
+
+    #[test]
+    fn recorded_times_are_kept_without_shift_and_go_on_in_a_repetition() {
+        let (mut turn, _forgive, verdicts) = turn();
+        let file = file(&[0, 30_000]);
+        let mut replay = replay(&file, Pace::Fast, false);
+        let ended_ns = replay.pass(0, &mut turn).unwrap();
+        assert_eq!(verdicts.times(), [START_NS, START_NS + 30_000 * MS]);
+        replay.pass(ended_ns, &mut turn).unwrap();
+        assert_eq!(
+            verdicts.times()[2..],
+            [START_NS + 31_000 * MS, START_NS + 61_000 * MS]
+        );
+    }
+
+    #[test]
+    fn a_repeated_file_ends_when_told_to() {
+        let (mut turn, _forgive, verdicts) = turn();
+        let file = file(&[0, 30_000]);
+        let stop = turn.links.stop.clone();
+        let replay = replay(&file, Pace::Fast, true);
+        let thread = std::thread::spawn(move || run_file(replay, true, &mut turn));
+        while verdicts.times().len() < 5 {
+            std::thread::yield_now();
+        }
+        stop.cancel();
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn an_empty_file_is_not_repeated() {
+        let (mut turn, _forgive, verdicts) = turn();
+        run_file(replay(&file(&[]), Pace::Fast, true), true, &mut turn);
+        assert_eq!(verdicts.times(), []);
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_named() {
+        let (turn, ..) = turn();
+        let missing = config::Capture::Pcap {
+            file: "/nonexistent/capture.pcap".into(),
+            pace: Pace::Fast,
+            shift: false,
+            repeat: false,
+        };
+        let error = work(&missing, turn).err().unwrap();
+        assert!(
+            error.to_string().contains("/nonexistent/capture.pcap"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_capture_takes_commands_between_packets_and_ends_when_told_to() {
+        let (mut turn, forgive, verdicts) = turn();
+        let index = Arc::clone(&turn.links.index);
+        let mut capture = Script {
+            turns: 0,
+            stop: turn.links.stop.clone(),
+            index: Arc::clone(&index),
+            forgive,
+        };
+        run_capture(&mut capture, &mut turn);
+        // The listed source speaks in every turn: said in the first one, then quiet; again when
+        // forgiven before the third; no longer listed from the fifth.
+        assert_eq!(verdicts.times(), [START_NS, START_NS + 2 * MS]);
+        assert!(Arc::ptr_eq(turn.pipeline.index(), &index.load()));
+        let counters = turn.counters.lock().unwrap();
+        assert_eq!(counters["pipeline.frames"], 6);
+        assert_eq!(
+            (counters["capture.received"], counters["capture.dropped"]),
+            (6, 1)
+        );
+    }
+
+    /// Six turns of one SYN each, then the end.
+    struct Script {
+        turns: u64,
+        stop: CancellationToken,
+        index: Arc<ArcSwap<Index>>,
+        forgive: SyncSender<IpAddr>,
+    }
+
+    impl Capture for Script {
+        fn next(&mut self, _: Duration, each: &mut dyn FnMut(Frame<'_>)) -> io::Result<usize> {
+            match self.turns {
+                1 => self.forgive.send([203, 0, 113, 9].into()).unwrap(),
+                3 => self.index.store(Arc::default()),
+                5 => self.stop.cancel(),
+                _ => {}
+            }
+            let mut frames = Frames::default();
+            let port = u16::try_from(self.turns).unwrap();
+            syn(&mut frames, START_NS + self.turns * MS, port);
+            for (ts_ns, data) in frames.iter() {
+                let wire_len = u32::try_from(data.len()).unwrap();
+                each(Frame {
+                    ts_ns,
+                    link: LinkType::Ethernet,
+                    data,
+                    wire_len,
+                    way: Way::Unknown,
+                });
+            }
+            self.turns += 1;
+            Ok(1)
+        }
+
+        fn stats(&mut self) -> Stats {
+            Stats {
+                received: self.turns,
+                dropped: 1,
+                ..Stats::default()
+            }
+        }
+    }
+
+    const START_NS: u64 = 1_700_000_000_000 * MS;
+
+    #[derive(Clone, Debug, Default)]
+    struct Heard(Arc<Mutex<Vec<Verdict>>>);
+
+    impl Heard {
+        fn times(&self) -> Vec<u64> {
+            self.0
+                .lock()
+                .unwrap()
+                .iter()
+                .map(|verdict| verdict.at_ns)
+                .collect()
+        }
+    }
+
+    impl Sink for Heard {
+        fn verdict(&self, verdict: &Verdict) {
+            self.0.lock().unwrap().push(verdict.clone());
+        }
+    }
+
+    /// A turn whose indicators list 203.0.113.0/24, one verdict for each new source.
+    fn turn() -> (Turn, SyncSender<IpAddr>, Heard) {
+        let mut builder = detect::IndexBuilder::new();
+        let id = stix::StixId::v5("indicator", "test");
+        let key = detect::SourceKey {
+            source: "alpha".into(),
+            id,
+        };
+        let pattern = stix::pattern::parse("[ipv4-addr:value = '203.0.113.0/24']").unwrap();
+        assert_eq!(builder.add(key, 80, &pattern), []);
+        let index = Arc::new(builder.build());
+        let (forgive, forgiven) = sync_channel(10);
+        let heard = Heard::default();
+        let links = Links {
+            index: Arc::new(ArcSwap::new(Arc::clone(&index))),
+            sink: Arc::new(heard.clone()),
+            forgive: forgiven,
+            stop: CancellationToken::new(),
+        };
+        let sessions = Arc::new(Sessions::new(10));
+        let turn = Turn {
+            pipeline: Pipeline::new(Config::default(), index, sessions),
+            links,
+            counters: Arc::default(),
+            ticked_ns: 0,
+            published_ns: 0,
+            stats: Stats::default(),
+        };
+        (turn, forgive, heard)
+    }
+
+    fn replay(file: &tempfile::NamedTempFile, pace: Pace, shift: bool) -> Replay {
+        Replay {
+            file: file.path().to_owned(),
+            pace,
+            shift,
+            offset_ns: 0,
+        }
+    }
+
+    /// A capture of SYNs from a listed network, at so many milliseconds.
+    fn file(times_ms: &[u64]) -> tempfile::NamedTempFile {
+        let mut frames = Frames::default();
+        for (number, at_ms) in times_ms.iter().enumerate() {
+            let from = format!("203.0.113.{}:1000", number + 1).parse().unwrap();
+            let segment = Segment {
+                seq: 1,
+                ack: 0,
+                flags: flag::SYN,
+                timestamp: None,
+                payload: b"",
+            };
+            let to = "10.2.0.10:80".parse().unwrap();
+            frames.tcp(START_NS + at_ms * MS, from, to, &segment);
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        frames.write(file.path()).unwrap();
+        file
+    }
+
+    fn syn(frames: &mut Frames, ts_ns: u64, port: u16) {
+        let segment = Segment {
+            seq: 1,
+            ack: 0,
+            flags: flag::SYN,
+            timestamp: None,
+            payload: b"",
+        };
+        let from = SocketAddr::from(([203, 0, 113, 9], 1000 + port));
+        frames.tcp(ts_ns, from, "10.2.0.10:80".parse().unwrap(), &segment);
+    }
 }

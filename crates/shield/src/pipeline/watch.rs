@@ -94,7 +94,9 @@ impl Watch {
     /// Looks at candidates, as many as a tick allows, and opens those that have become sessions.
     pub(super) fn look(&mut self, sensor: &Sensor, mono_ns: u64) {
         for _ in 0..self.candidates.len().min(LOOKED_AT_MAX) {
-            let Some(candidate) = self.candidates.pop_front() else { return };
+            let Some(candidate) = self.candidates.pop_front() else {
+                return;
+            };
             if self.flows.get(&candidate.flow) != Some(&State::Candidate) {
                 continue;
             }
@@ -123,7 +125,11 @@ impl Watch {
     fn proven(&mut self, flow: &Flow) {
         if flow.client_proven && !self.flows.contains_key(&flow.id) && self.has_room() {
             self.flows.insert(flow.id, State::Candidate);
-            let candidate = Candidate { flow: flow.id, tuple: flow.tuple, vlan: flow.vlan };
+            let candidate = Candidate {
+                flow: flow.id,
+                tuple: flow.tuple,
+                vlan: flow.vlan,
+            };
             self.candidates.push_back(candidate);
         }
     }
@@ -133,7 +139,9 @@ impl Watch {
         if is_candidate && is_session(flow) {
             self.flows.insert(flow.id, State::Open);
             self.opened = self.opened.saturating_add(1);
-            each_end(&self.home, &flow.tuple, |end| self.sessions.opened(flow.id, end, mono_ns));
+            each_end(&self.home, &flow.tuple, |end| {
+                self.sessions.opened(flow.id, end, mono_ns)
+            });
         }
     }
 

@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "tests")]
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
@@ -111,9 +113,9 @@ fn own(source: &str, change: impl FnOnce(&mut LeaseRequest), word: Word<'_>, str
 }
 
 fn installed(decision: Decision) -> (Key, Action, u64, Vec<Why>) {
-    match decision {
-        Decision::Install { key, action, until, why } => (key, action, until.since(now()).as_secs(), why),
-        other => panic!("not installed: {other:?}"),
+    match &decision {
+        Decision::Install { key, action, until, why } => (*key, *action, until.since(now()).as_secs(), why.clone()),
+        Decision::Index { .. } | Decision::Refuse { .. } => panic!("not installed: {decision:?}"),
     }
 }
 
@@ -127,7 +129,7 @@ fn a_partners_short_proven_lease_is_installed_as_asked() {
 #[test]
 fn refusals_and_what_is_only_detected_with() {
     let limit = Decision::Index { why: Some(Why::SlowLane(fastlane::Why::TooLong)) };
-    let cases: Vec<(&str, Box<dyn Fn(&mut Foreign)>, Decision)> = vec![
+    let cases: Vec<(&str, Change, Decision)> = vec![
         ("long", Box::new(|f| f.request.as_mut().unwrap().ttl_s = 61), limit),
         (
             "unproven",
@@ -192,6 +194,8 @@ fn refusals_and_what_is_only_detected_with() {
         assert_eq!(foreign.decide(), expected, "{name}");
     }
 }
+
+type Change = Box<dyn Fn(&mut Foreign)>;
 
 fn service(address: &str) -> lease::Service {
     lease::Service { address: Some(address.parse().unwrap()), protocol: Proto::Tcp, port: Some(80) }
@@ -288,11 +292,11 @@ fn an_address_on_one_partners_list_needs_a_second_partner_or_an_exploit() {
 fn a_lease_keeps_to_the_service_that_was_attacked() {
     let mut foreign = Foreign::asks("192.0.2.9/32");
     foreign.request.as_mut().unwrap().service = Some(service("10.2.0.7"));
-    let kernel = datapath::enforce::Service { proto: 6, port: 80 };
+    let kernel = Service { proto: 6, port: 80 };
     assert_eq!(installed(foreign.decide()).0.service, Some(kernel));
     let ping = lease::Service { address: None, protocol: Proto::Icmp, port: None };
     foreign.request.as_mut().unwrap().service = Some(ping);
-    let kernel = datapath::enforce::Service { proto: 1, port: 0 };
+    let kernel = Service { proto: 1, port: 0 };
     assert_eq!(installed(foreign.decide()).0.service, Some(kernel));
 }
 

@@ -4,9 +4,10 @@
 //! verdict -> signal_of -> throttle -> sharing::scrub -> queue -> spool -> POST (sync::post)
 //! ```
 //!
-//! Without `[share]` nothing leaves. What rests on somebody else's indicator leaves as a sighting
-//! of it and never as a request to block: who shared it has asked already, and asking again in
-//! our name would make one word look like two.
+//! Without `[share]` nothing leaves. An address that only somebody else's list speaks against
+//! leaves as a sighting of that list and never as a request to block: who shared it has asked
+//! already, and asking again in our name would make one word look like two. An attack transaction
+//! that matched somebody else's indicator is our own testimony of who sent it, and asks.
 
 pub mod spool;
 mod throttle;
@@ -85,6 +86,11 @@ impl Signals {
         }
     }
 
+    /// What was told about a selector does not count any longer: the next signal leaves at once.
+    pub fn forget(&self, selector: &Selector) {
+        self.throttle().forget(selector);
+    }
+
     /// Signals that were lost because the queue was full.
     #[must_use]
     pub fn lost(&self) -> u64 {
@@ -136,7 +142,8 @@ pub fn signal_of(
         Some(address) => Selector::Source(IpNet::from(address)),
         None => verdict.reasons.iter().find_map(sighted)?,
     };
-    let evidence = match foreign || verdict.offender.is_none() {
+    let hearsay = foreign && verdict.evidence <= EvidenceClass::PathProven;
+    let evidence = match hearsay || verdict.offender.is_none() {
         true => EvidenceClass::Unproven,
         false => verdict.evidence,
     };

@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "tests")]
+
 use std::net::IpAddr;
 
 use super::*;
@@ -55,10 +57,10 @@ fn proven_leaves_as_an_indicator_unproven_as_a_sighting_only() {
 }
 
 #[test]
-fn what_rests_on_others_leaves_as_a_sighting_of_theirs() {
+fn what_rests_on_others_alone_leaves_as_a_sighting_of_theirs() {
     let (signals, mut queue) = Signals::new("alpha", share());
     let theirs = StixId::v5("indicator", "theirs");
-    let mut verdict = verdict("192.0.2.9", EvidenceClass::Exploit);
+    let mut verdict = verdict("192.0.2.9", EvidenceClass::PathProven);
     verdict.reasons.push(Reason {
         object: Some(theirs.clone()),
         source: Some("bravo".into()),
@@ -76,6 +78,12 @@ fn what_rests_on_others_leaves_as_a_sighting_of_theirs() {
     let red = signal_of(&verdict, Some(Tlp::Red), true, now(100)).unwrap();
     assert_eq!(signals.offer(red, now(100)), None);
     assert_eq!(signals.withheld(), 1);
+    verdict.evidence = EvidenceClass::Exploit;
+    let exploit = signal_of(&verdict, Some(Tlp::Green), true, now(200)).unwrap();
+    signals.offer(exploit, now(200)).unwrap();
+    let batch = queue.try_recv().unwrap();
+    assert_eq!(kinds(&batch), ["indicator", "sighting"], "who sent it is our own testimony");
+    assert_eq!(batch.objects[1].head().sighting_of.as_ref(), Some(&theirs));
 }
 
 #[test]

@@ -80,6 +80,17 @@ impl Throttle {
         due
     }
 
+    /// The next signal about `selector` leaves at once, and what is held back does not leave.
+    pub(super) fn forget(&mut self, selector: &Selector) {
+        let first = (selector.clone(), None, None);
+        let about = self.things.range_mut(first..).take_while(|(thing, _)| thing.0 == *selector);
+        for (thing, told) in about {
+            self.waiting.remove(&(told.due_ns, thing.clone()));
+            told.held = None;
+            told.evidence = None;
+        }
+    }
+
     /// How many were held back.
     pub(super) fn held(&self) -> u64 {
         self.held
@@ -140,6 +151,7 @@ fn pause_ns(unproven: bool) -> u64 {
 const MINUTE_NS: u64 = 60_000_000_000;
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use std::net::Ipv4Addr;
 

@@ -136,8 +136,8 @@ impl Follower {
             let chunk = loop {
                 tokio::select! {
                     biased;
-                    chunk = chunks.next() => break chunk,
                     _ = chores.tick() => self.chores(),
+                    chunk = chunks.next() => break chunk,
                     () = &mut silence => return Lost::Silent,
                 }
             };
@@ -295,7 +295,8 @@ impl Follower {
             target.index(lane, &asker, pattern, confidence);
         }
         if !gained && !stale && !target.holds(&asker) {
-            self.guard.withdraw(&asker, read_ns);
+            let selector = head.lease.as_ref().map(|lease| &lease.selector);
+            self.guard.withdraw(&asker, selector, read_ns);
         }
         if *head.kind == *"indicator" && !stale {
             self.indexer.dirty();
@@ -333,7 +334,7 @@ impl Follower {
         let now_ns = datapath::clock::mono_ns();
         for (_, asker, _) in old.known() {
             if !self.view.holds(asker) {
-                self.guard.withdraw(asker, now_ns);
+                self.guard.withdraw(asker, None, now_ns);
             }
         }
         self.indexer.dirty();

@@ -50,6 +50,11 @@ impl Link {
         &self.identity
     }
 
+    /// When our certificate was written.
+    pub(crate) fn certified(&self) -> Option<SystemTime> {
+        modified(&self.certificate)
+    }
+
     /// A client; cheap.
     #[must_use]
     pub(super) fn client(&self) -> Arc<Client> {

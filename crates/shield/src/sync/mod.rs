@@ -15,6 +15,7 @@ mod index;
 pub mod known;
 mod link;
 mod post;
+mod renew;
 pub mod sse;
 mod status;
 pub mod view;
@@ -22,7 +23,7 @@ pub mod view;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use detect::Index;
@@ -49,6 +50,9 @@ pub use status::{Counters, Status};
 pub const REPORT_PAUSE: Duration = Duration::from_secs(1);
 /// Least pause between state reports when much changes.
 pub const REPORT_PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Reports take at most one part in so many of the sync thread's time, while they take less than
+/// [`REPORT_PAUSE`] over it each.
+const REPORT_SHARE: u32 = 20;
 
 /// What synchronisation needs.
 pub(crate) struct Parts {
@@ -91,6 +95,7 @@ pub(crate) fn spawn(parts: Parts, stop: CancellationToken) -> Result<JoinHandle<
                 follower.run(stop.clone()),
                 poster.run(batches, stop.clone()),
                 reports(&link, &guard, &*report, &stop),
+                renew::run(&link, guard.journal(), &stop),
             );
         });
     })?;
@@ -143,11 +148,13 @@ async fn reports(
             () = guard.changed() => {}
             () = tokio::time::sleep(REPORT_PAUSE) => {}
         }
+        let began = Instant::now();
         let request = link
             .client()
             .post(link.url("/exchange/v1/state"))
             .timeout(ANSWER_WAIT_MAX)
             .json(&report());
+        let busy = began.elapsed();
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
@@ -155,6 +162,7 @@ async fn reports(
                 tracing::debug!(%error, "state report not delivered");
             },
         }
-        tokio::time::sleep(REPORT_PAUSE_MIN).await;
+        let pause = busy.saturating_mul(REPORT_SHARE).clamp(REPORT_PAUSE_MIN, REPORT_PAUSE);
+        tokio::time::sleep(pause).await;
     }
 }

@@ -113,7 +113,7 @@ impl Poster {
     }
 
     /// The first of what waits, in order, in one request.
-    fn catch_up(&mut self, retry: &mut Retry, flights: &mut Flights) {
+    fn catch_up(&self, retry: &mut Retry, flights: &mut Flights) {
         let first: Vec<u64> = retry.waiting.iter().take(CATCH_UP_MAX).copied().collect();
         let items: Vec<Item> =
             self.spool.pending().filter(|item| first.contains(&item.seq)).cloned().collect();

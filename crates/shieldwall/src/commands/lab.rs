@@ -14,8 +14,20 @@ pub(super) fn run(args: Lab, json: bool) -> Result<Outcome, Failure> {
     match args {
         Lab::Up(up) => done(lab::up(&options(up.dir)?, &mut stdout())),
         Lab::Attack { kind, dir } => done(lab::attack(&options(dir)?, kind.into(), &mut stdout())),
-        Lab::Measure { rounds, rtt, loss, out, dir } => {
-            let plan = Plan { rounds, rtt_ms: rtt, loss_pct: loss, seed: 1, json: out };
+        Lab::Measure {
+            rounds,
+            rtt,
+            loss,
+            out,
+            dir,
+        } => {
+            let plan = Plan {
+                rounds,
+                rtt_ms: rtt,
+                loss_pct: loss,
+                seed: 1,
+                json: out,
+            };
             measure(&options(dir)?, &plan, json)
         }
         Lab::Report { dir } => done(lab::report(&options(dir)?, &mut stdout())),
@@ -32,15 +44,23 @@ fn measure(options: &Options, plan: &Plan, json: bool) -> Result<Outcome, Failur
     }
     .map_err(Failure::System)?;
     if json {
-        say(serde_json::to_string(&measured).map_err(|e| Failure::system("print the figures", e))?);
+        say(serde_json::to_string(&measured)
+            .map_err(|e| Failure::system("print the figures", e))?);
     }
-    Ok(if measured.passed() { Outcome::Done } else { Outcome::No })
+    Ok(if measured.passed() {
+        Outcome::Done
+    } else {
+        Outcome::No
+    })
 }
 
 fn options(dir: LabDir) -> Result<Options, Failure> {
     let binary: PathBuf =
         std::env::current_exe().map_err(|e| Failure::system("find our own binary", e))?;
-    Ok(Options { binary, dir: dir.dir })
+    Ok(Options {
+        binary,
+        dir: dir.dir,
+    })
 }
 
 fn done(result: anyhow::Result<()>) -> Result<Outcome, Failure> {

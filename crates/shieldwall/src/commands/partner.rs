@@ -12,7 +12,13 @@ use crate::{
 
 pub(super) async fn run(args: Partner, json: bool) -> Result<Outcome, Failure> {
     match args {
-        Partner::Invite { name, data, role, hub, token } => {
+        Partner::Invite {
+            name,
+            data,
+            role,
+            hub,
+            token,
+        } => {
             let admin = open(&data).await?;
             let text = if token {
                 admin.token(&name, role.word()).await
@@ -21,38 +27,55 @@ pub(super) async fn run(args: Partner, json: bool) -> Result<Outcome, Failure> {
             };
             say(text.map_err(|e| Failure::input(format!("invite {name}"), e))?);
         }
-        Partner::Enrol { invitation, identity } => enrol(&invitation, &identity).await?,
+        Partner::Enrol {
+            invitation,
+            identity,
+        } => enrol(&invitation, &identity).await?,
         Partner::List { data } => list(&open(&data).await?, json).await?,
         Partner::Rotate { peer } => {
             shield::identity::rotate(&peer.identity)
                 .await
                 .map_err(|e| Failure::input("rotate the certificate", e))?;
-            say(format_args!("new key and certificate in {}", peer.identity.display()));
+            say(format_args!(
+                "new key and certificate in {}",
+                peer.identity.display()
+            ));
         }
         Partner::Revoke { name, data } => {
             let admin = open(&data).await?;
             let revoked = admin.revoke(&name).await;
             if !revoked.map_err(|e| Failure::system(format!("revoke {name}"), e))? {
-                return Err(Failure::Input(anyhow::anyhow!("{name}: no such partner to revoke")));
+                return Err(Failure::Input(anyhow::anyhow!(
+                    "{name}: no such partner to revoke"
+                )));
             }
-            say(format_args!("{name} is out: its certificates and tokens no longer work"));
+            say(format_args!(
+                "{name} is out: its certificates and tokens no longer work"
+            ));
         }
     }
     Ok(Outcome::Done)
 }
 
 async fn enrol(invitation: &str, identity: &Path) -> Result<(), Failure> {
-    let invitation = invitation.parse().map_err(|e| Failure::input("INVITATION", e))?;
+    let invitation = invitation
+        .parse()
+        .map_err(|e| Failure::input("INVITATION", e))?;
     let enrolled = shield::identity::enrol(&invitation, identity)
         .await
         .map_err(|e| Failure::input("enrol", e))?;
     let (partner, folder) = (&enrolled.partner, identity.display());
-    say(format_args!("enrolled as {partner}; key and certificate in {folder}"));
+    say(format_args!(
+        "enrolled as {partner}; key and certificate in {folder}"
+    ));
     Ok(())
 }
 
 async fn list(admin: &Admin, json: bool) -> Result<(), Failure> {
-    let partners = admin.partners().await.map_err(|e| Failure::system("read the store", e))?;
+    let partners = admin
+        .partners()
+        .await
+        .map_err(|e| Failure::system("read the store", e))?;
     for partner in partners {
         if json {
             let line = serde_json::json!({
@@ -60,8 +83,15 @@ async fn list(admin: &Admin, json: bool) -> Result<(), Failure> {
             });
             say(line);
         } else {
-            let state = if partner.revoked.is_some() { "revoked" } else { "enrolled" };
-            say(format_args!("{:<24} {:<12} {state}", partner.name, partner.role));
+            let state = if partner.revoked.is_some() {
+                "revoked"
+            } else {
+                "enrolled"
+            };
+            say(format_args!(
+                "{:<24} {:<12} {state}",
+                partner.name, partner.role
+            ));
         }
     }
     Ok(())

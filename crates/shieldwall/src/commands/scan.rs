@@ -28,7 +28,11 @@ const SESSIONS_MAX: usize = 4096;
 
 pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     let index = Arc::new(indicators(args)?);
-    let types = if args.alerts_only { Types::ALERTS } else { Types::ALL };
+    let types = if args.alerts_only {
+        Types::ALERTS
+    } else {
+        Types::ALL
+    };
     let mut total = Summary::default();
     let mut log = sink(args)?
         .map(|sink| Log::new(sink, types, WhenFull::Wait))
@@ -50,7 +54,8 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
         scanned.map_err(|e| Failure::input(capture.display(), e))?;
     }
     if let Some(log) = log {
-        log.close().map_err(|e| Failure::system("write the records", e))?;
+        log.close()
+            .map_err(|e| Failure::system("write the records", e))?;
     }
     total.print(json);
     Ok(Outcome::Done)
@@ -78,8 +83,8 @@ fn indicators(args: &Scan) -> Result<Index, Failure> {
     let mut builder = IndexBuilder::new();
     for path in &args.indicators {
         let bytes = std::fs::read(path).map_err(|e| Failure::input(path.display(), e))?;
-        let objects = bundle::parse(&bytes, &limits())
-            .map_err(|e| Failure::input(path.display(), e))?;
+        let objects =
+            bundle::parse(&bytes, &limits()).map_err(|e| Failure::input(path.display(), e))?;
         let source: Arc<str> = path.display().to_string().into();
         for object in objects {
             match object {
@@ -93,20 +98,36 @@ fn indicators(args: &Scan) -> Result<Index, Failure> {
 
 /// A file that the operator names may be large.
 fn limits() -> Limits {
-    Limits { bytes_max: 1 << 30, objects_max: 10_000_000, ..Limits::default() }
+    Limits {
+        bytes_max: 1 << 30,
+        objects_max: 10_000_000,
+        ..Limits::default()
+    }
 }
 
 fn add(builder: &mut IndexBuilder, source: &Arc<str>, object: &stix::Object) {
     let head = object.head();
-    let Some(raw) = head.pattern.as_ref().filter(|_| !head.revoked) else { return };
+    let Some(raw) = head.pattern.as_ref().filter(|_| !head.revoked) else {
+        return;
+    };
     if &*raw.pattern_type != "stix" {
-        complain(format_args!("{source}: {}: refused: pattern type {}", head.id, raw.pattern_type));
+        complain(format_args!(
+            "{source}: {}: refused: pattern type {}",
+            head.id, raw.pattern_type
+        ));
         return;
     }
     match stix::pattern::parse(&raw.pattern) {
         Ok(pattern) => {
-            let key = SourceKey { source: Arc::clone(source), id: head.id.clone() };
-            for refusal in builder.add(key, head.confidence.unwrap_or(CONFIDENCE_UNSTATED), &pattern) {
+            let key = SourceKey {
+                source: Arc::clone(source),
+                id: head.id.clone(),
+            };
+            for refusal in builder.add(
+                key,
+                head.confidence.unwrap_or(CONFIDENCE_UNSTATED),
+                &pattern,
+            ) {
                 complain(format_args!("{source}: {}: refused: {refusal}", head.id));
             }
         }

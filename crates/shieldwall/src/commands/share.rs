@@ -42,7 +42,10 @@ pub(super) fn url_indicator(partner: &str, url: &str) -> Result<Vec<u8>, Failure
         ttl: "1d".to_owned(),
         confidence: 90,
         why: Some("asked for by a worm".to_owned()),
-        peer: crate::cli::Peer { hub: None, identity: std::path::PathBuf::new() },
+        peer: crate::cli::Peer {
+            hub: None,
+            identity: std::path::PathBuf::new(),
+        },
     };
     indicators(&args, partner)
 }
@@ -54,7 +57,9 @@ fn print(shared: &Shared, as_json: bool) -> Result<Outcome, Failure> {
         if as_json {
             say(json!({"id": object.id, "outcome": object.outcome, "reason": object.reason}));
         } else {
-            say(format_args!("{} {} {reason}", object.outcome, object.id).to_string().trim_end());
+            say(format_args!("{} {} {reason}", object.outcome, object.id)
+                .to_string()
+                .trim_end());
         }
         if !matches!(object.outcome.as_str(), "accepted" | "duplicate") {
             outcome = Outcome::No;
@@ -65,9 +70,13 @@ fn print(shared: &Shared, as_json: bool) -> Result<Outcome, Failure> {
 
 /// A new version of one of our objects that takes it back.
 async fn revoked(hub: &HubClient, id: &str) -> Result<Vec<u8>, Failure> {
-    let id: StixId = id.parse().map_err(|e| Failure::input(format!("--revoke {id}"), e))?;
+    let id: StixId = id
+        .parse()
+        .map_err(|e| Failure::input(format!("--revoke {id}"), e))?;
     let mut object = hub.own_object(id.as_str()).await?;
-    let before = object["modified"].as_str().and_then(|text| Timestamp::parse(text).ok());
+    let before = object["modified"]
+        .as_str()
+        .and_then(|text| Timestamp::parse(text).ok());
     let now = now().max(before.map_or(Timestamp::EPOCH, |before| before.plus(MICROSECOND)));
     object["revoked"] = Value::Bool(true);
     object["modified"] = Value::String(now.to_string());
@@ -82,18 +91,28 @@ fn indicators(args: &Share, partner: &str) -> Result<Vec<u8>, Failure> {
         ("url", &args.url),
         ("sha256", &args.sha256),
     ];
-    let values = typed.iter().flat_map(|(kind, values)| values.iter().map(move |v| (*kind, v)));
-    let objects: Result<Vec<Object>, Failure> =
-        values.map(|(kind, value)| indicator(args, partner, kind, value)).collect();
+    let values = typed
+        .iter()
+        .flat_map(|(kind, values)| values.iter().map(move |v| (*kind, v)));
+    let objects: Result<Vec<Object>, Failure> = values
+        .map(|(kind, value)| indicator(args, partner, kind, value))
+        .collect();
     Ok(bundle::bundle_of(&objects?))
 }
 
 fn indicator(args: &Share, partner: &str, kind: &str, value: &str) -> Result<Object, Failure> {
     let flag = format!("--{kind} {value}");
     let pattern = pattern_of(kind, value).map_err(|e| Failure::input(&flag, e))?;
-    let tlp: Tlp = args.tlp.parse().map_err(|e| Failure::input(format!("--tlp {}", args.tlp), e))?;
-    let ttl_s = seconds(&args.ttl)
-        .ok_or_else(|| Failure::Input(anyhow!("--ttl {}: write it as 30s, 15m, 1h or 7d", args.ttl)))?;
+    let tlp: Tlp = args
+        .tlp
+        .parse()
+        .map_err(|e| Failure::input(format!("--tlp {}", args.tlp), e))?;
+    let ttl_s = seconds(&args.ttl).ok_or_else(|| {
+        Failure::Input(anyhow!(
+            "--ttl {}: write it as 30s, 15m, 1h or 7d",
+            args.ttl
+        ))
+    })?;
     let author = sharing::scrub::author_id(partner);
     let (now, ttl) = (now(), std::time::Duration::from_secs(ttl_s));
     let addressed = addressed(args, &pattern, ttl_s)?;
@@ -124,16 +143,24 @@ fn addressed(args: &Share, pattern: &Pattern, ttl_s: u64) -> Result<Option<Lease
         return Ok(None);
     }
     let Some(selector) = pattern.terms.first().and_then(selector_of) else {
-        return Err(Failure::Input(anyhow!("--audience: this kind of indicator cannot be addressed")));
+        return Err(Failure::Input(anyhow!(
+            "--audience: this kind of indicator cannot be addressed"
+        )));
     };
     Ok(Some(LeaseRequest {
         selector,
         service: None,
         action: Action::Monitor,
-        ttl_s: u32::try_from(ttl_s).unwrap_or(u32::MAX).min(stix::lease::TTL_S_MAX),
+        ttl_s: u32::try_from(ttl_s)
+            .unwrap_or(u32::MAX)
+            .min(stix::lease::TTL_S_MAX),
         evidence: EvidenceClass::Unproven,
         detector: "person@1".into(),
-        audience: args.audience.iter().map(|name| name.as_str().into()).collect(),
+        audience: args
+            .audience
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect(),
     }))
 }
 
@@ -142,7 +169,10 @@ fn selector_of(term: &Term) -> Option<Selector> {
         Term::Address(prefix) => Some(Selector::Source(*prefix)),
         Term::Domain(name) => Some(Selector::Domain(name.clone())),
         Term::Url(url) => Some(Selector::Url(url.clone())),
-        Term::FileHash { algorithm: HashKind::Sha256, value } => Some(Selector::Sha256(value.clone())),
+        Term::FileHash {
+            algorithm: HashKind::Sha256,
+            value,
+        } => Some(Selector::Sha256(value.clone())),
         Term::FileHash { .. } | Term::Traffic { .. } | Term::Ja3(_) | Term::Ja4(_) => None,
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn run(args: Shield, json: bool) -> Result<Outcome, Failure> {
         Shield::Run { config } => start(&config, json),
         Shield::Detach { iface, pin } => {
             let was = xdp::detach(&iface, &pin).map_err(|e| Failure::system(&iface, e))?;
-            let what = if was { "detached" } else { "nothing of ours was attached" };
+            let what = if was {
+                "detached"
+            } else {
+                "nothing of ours was attached"
+            };
             if json {
                 say(json!({"interface": iface, "detached": was}));
             } else {
@@ -40,7 +44,10 @@ fn start(file: &Path, json: bool) -> Result<Outcome, Failure> {
     if json {
         say(json!({"shield": name, "mode": state.mode, "inspects": state.iface}));
     } else {
-        say(format_args!("shield {name}: {}, inspects {}", state.mode, state.iface));
+        say(format_args!(
+            "shield {name}: {}, inspects {}",
+            state.mode, state.iface
+        ));
     }
     crate::block_on(stop::requested())?;
     handle.stop();
@@ -61,7 +68,11 @@ fn status(pin: &Path, json: bool) -> Result<Outcome, Failure> {
             show(iface, lease, hits, json);
         }
     }
-    Ok(if standing.is_empty() { Outcome::No } else { Outcome::Done })
+    Ok(if standing.is_empty() {
+        Outcome::No
+    } else {
+        Outcome::Done
+    })
 }
 
 fn show(iface: &str, lease: &Lease, hits: &Hits, as_json: bool) {
@@ -74,6 +85,8 @@ fn show(iface: &str, lease: &Lease, hits: &Hits, as_json: bool) {
         }));
     } else {
         let (seen, dropped) = (hits.hits, hits.drops);
-        say(format_args!("  {source:<44} {action} {left_s} s left, {seen} hits, {dropped} drops"));
+        say(format_args!(
+            "  {source:<44} {action} {left_s} s left, {seen} hits, {dropped} drops"
+        ));
     }
 }

@@ -34,7 +34,9 @@ async fn follow(hub: &HubClient, from: Option<&str>, json: bool) -> Result<Outco
             }
         }
     }
-    Err(Failure::System(anyhow::anyhow!("the hub ended the stream; resume with --from")))
+    Err(Failure::System(anyhow::anyhow!(
+        "the hub ended the stream; resume with --from"
+    )))
 }
 
 fn show(hub: &HubClient, event: &Event, json: bool) -> Result<Option<Outcome>, Failure> {
@@ -62,7 +64,12 @@ fn show_frame(frame: &Frame, cursor: Option<&str>, json: bool) {
                 "date_added": entry.date_added, "object": entry.object,
             }));
         } else {
-            say(format_args!("{} {} {}", entry.date_added, entry.source, summary(entry.object.get())));
+            say(format_args!(
+                "{} {} {}",
+                entry.date_added,
+                entry.source,
+                summary(entry.object.get())
+            ));
         }
     }
     if !json && let Some(cursor) = cursor {
@@ -73,14 +80,29 @@ fn show_frame(frame: &Frame, cursor: Option<&str>, json: bool) {
 /// An object in one line: what it is and what it looks for.
 fn summary(object: &str) -> String {
     let object: serde_json::Value = serde_json::from_str(object).unwrap_or_default();
-    let word = |key: &str| object.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let word = |key: &str| {
+        object
+            .get(key)
+            .and_then(|v| v.as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let revoked = object.get("revoked").and_then(serde_json::Value::as_bool) == Some(true);
     let parts = [
-        if revoked { "REVOKED".to_owned() } else { String::new() },
+        if revoked {
+            "REVOKED".to_owned()
+        } else {
+            String::new()
+        },
         word("id"),
         word("pattern"),
         word("sighting_of_ref"),
         word("name"),
     ];
-    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
+    parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -18,23 +18,40 @@ pub(super) struct Disk {
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Write { file: usize, offset: usize, bytes: Vec<u8> },
-    Truncate { file: usize, length: usize },
+    Write {
+        file: usize,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        file: usize,
+        length: usize,
+    },
     /// A rename is one operation: file systems keep it whole.
-    Rename { from: Option<String>, to: Option<(String, usize)> },
+    Rename {
+        from: Option<String>,
+        to: Option<(String, usize)>,
+    },
 }
 
 impl Disk {
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::Open { name, truncate } => self.open(name, *truncate),
-            Event::Write { name, offset, bytes } => self.on(name, |file| Operation::Write {
+            Event::Write {
+                name,
+                offset,
+                bytes,
+            } => self.on(name, |file| Operation::Write {
                 file,
                 offset: *offset,
                 bytes: bytes.clone(),
             }),
             Event::Truncate { name, length } => {
-                self.on(name, |file| Operation::Truncate { file, length: *length });
+                self.on(name, |file| Operation::Truncate {
+                    file,
+                    length: *length,
+                });
             }
             Event::Sync { name } => self.sync(name),
             Event::SyncFolder => self.sync_folder(),
@@ -65,20 +82,24 @@ impl Disk {
     pub(super) fn files(&self, kept: &[bool], torn: bool) -> Files {
         let (mut contents, mut names) = (self.contents.clone(), self.durable_names.clone());
         let last = self.pending.len().saturating_sub(1);
-        let kept = self.pending.iter().zip(kept).enumerate().filter(|(_, (_, kept))| **kept);
+        let kept = self
+            .pending
+            .iter()
+            .zip(kept)
+            .enumerate()
+            .filter(|(_, (_, kept))| **kept);
         for (index, (operation, _)) in kept {
-            match operation {
-                Operation::Write { file, offset, bytes } if torn && index == last => {
-                    let half = bytes.len().checked_div(2).unwrap_or(0);
-                    let bytes = bytes.get(..half).unwrap_or(bytes).to_vec();
-                    let half = Operation::Write { file: *file, offset: *offset, bytes };
-                    act(&half, &mut contents, &mut names);
-                }
-                operation => act(operation, &mut contents, &mut names),
+            if torn && index == last {
+                act(&first_half(operation), &mut contents, &mut names);
+            } else {
+                act(operation, &mut contents, &mut names);
             }
         }
         let content = |file: usize| contents.get(file).cloned().unwrap_or_default();
-        names.into_iter().map(|(name, file)| (name, content(file))).collect()
+        names
+            .into_iter()
+            .map(|(name, file)| (name, content(file)))
+            .collect()
     }
 
     fn open(&mut self, name: &str, truncate: bool) {
@@ -86,18 +107,24 @@ impl Disk {
             let file = self.contents.len();
             self.contents.push(Vec::new());
             self.names.insert(name.into(), file);
-            self.pending.push(Operation::Rename { from: None, to: Some((name.into(), file)) });
+            self.pending.push(Operation::Rename {
+                from: None,
+                to: Some((name.into(), file)),
+            });
         } else if truncate {
             self.on(name, |file| Operation::Truncate { file, length: 0 });
         }
     }
 
     fn on(&mut self, name: &str, operation: impl Fn(usize) -> Operation) {
-        self.pending.extend(self.names.get(name).map(|file| operation(*file)));
+        self.pending
+            .extend(self.names.get(name).map(|file| operation(*file)));
     }
 
     fn sync(&mut self, name: &str) {
-        let Some(synced) = self.names.get(name).copied() else { return };
+        let Some(synced) = self.names.get(name).copied() else {
+            return;
+        };
         let is_synced = |operation: &Operation| match operation {
             Operation::Write { file, .. } | Operation::Truncate { file, .. } => *file == synced,
             Operation::Rename { .. } => false,
@@ -110,7 +137,9 @@ impl Disk {
     }
 
     fn settle(&mut self, settled: impl Fn(&Operation) -> bool) {
-        let (done, pending) = std::mem::take(&mut self.pending).into_iter().partition(settled);
+        let (done, pending) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(settled);
         self.pending = pending;
         let done: Vec<Operation> = done;
         for operation in &done {
@@ -119,10 +148,24 @@ impl Disk {
     }
 }
 
+fn first_half(operation: &Operation) -> Operation {
+    let mut half = operation.clone();
+    if let Operation::Write { bytes, .. } = &mut half {
+        bytes.truncate(bytes.len().checked_div(2).unwrap_or(0));
+    }
+    half
+}
+
 fn act(operation: &Operation, contents: &mut [Vec<u8>], names: &mut BTreeMap<String, usize>) {
     match operation {
-        Operation::Write { file, offset, bytes } => {
-            let Some(content) = contents.get_mut(*file) else { return };
+        Operation::Write {
+            file,
+            offset,
+            bytes,
+        } => {
+            let Some(content) = contents.get_mut(*file) else {
+                return;
+            };
             let end = offset.saturating_add(bytes.len());
             if content.len() < end {
                 content.resize(end, 0);

@@ -10,19 +10,40 @@ use anyhow::{Context as _, Result, bail, ensure};
 /// ended).
 #[derive(Debug)]
 pub(super) enum Event {
-    Open { name: String, truncate: bool },
-    Write { name: String, offset: usize, bytes: Vec<u8> },
-    Truncate { name: String, length: usize },
-    Sync { name: String },
+    Open {
+        name: String,
+        truncate: bool,
+    },
+    Write {
+        name: String,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        name: String,
+        length: usize,
+    },
+    Sync {
+        name: String,
+    },
     SyncFolder,
-    Unlink { name: String },
-    Rename { from: String, to: String },
+    Unlink {
+        name: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
     Mark(Vec<u8>),
 }
 
 impl Event {
     pub(super) fn mark(&self) -> Option<&[u8]> {
-        if let Self::Mark(bytes) = self { Some(bytes) } else { None }
+        if let Self::Mark(bytes) = self {
+            Some(bytes)
+        } else {
+            None
+        }
     }
 
     pub(super) fn syncs(&self, file: &str) -> bool {
@@ -38,7 +59,9 @@ impl Event {
 pub(super) fn run(program: Command, trace: &Path) -> Result<()> {
     let mut strace = Command::new("strace");
     // -y names the file behind each descriptor, -xx writes every byte as hexadecimal.
-    strace.args(["-f", "-y", "-xx", "-s", "16777216", "-e", CALLS, "-o"]).arg(trace);
+    strace
+        .args(["-f", "-y", "-xx", "-s", "16777216", "-e", CALLS, "-o"])
+        .arg(trace);
     strace.arg(program.get_program()).args(program.get_args());
     if let Some(folder) = program.get_current_dir() {
         strace.current_dir(folder);
@@ -49,9 +72,16 @@ pub(super) fn run(program: Command, trace: &Path) -> Result<()> {
             None => strace.env_remove(key),
         };
     }
-    let output = strace.stdin(Stdio::null()).output().context("strace does not start")?;
+    let output = strace
+        .stdin(Stdio::null())
+        .output()
+        .context("strace does not start")?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the traced program failed: {}\n{said}", output.status);
+    ensure!(
+        output.status.success(),
+        "the traced program failed: {}\n{said}",
+        output.status
+    );
     Ok(())
 }
 
@@ -70,7 +100,9 @@ pub(super) fn parse(text: &str, folder: &Path, marks: &str) -> Result<Vec<Event>
         events: Vec::new(),
     };
     for line in text.lines() {
-        reader.line(line).with_context(|| line.chars().take(300).collect::<String>())?;
+        reader
+            .line(line)
+            .with_context(|| line.chars().take(300).collect::<String>())?;
     }
     Ok(reader.events)
 }
@@ -87,15 +119,25 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn line(&mut self, line: &'a str) -> Result<()> {
-        let Some((thread, rest)) = line.split_once(' ') else { return Ok(()) };
+        let Some((thread, rest)) = line.split_once(' ') else {
+            return Ok(());
+        };
         let rest = rest.trim_start();
         if rest.starts_with("<...") {
             // The rest of a call: only syncs take effect when they end.
             let begun = self.unfinished.remove(thread);
-            return if rest.ends_with("= 0") { begun.map_or(Ok(()), |call| self.sync(call)) } else { Ok(()) };
+            return if rest.ends_with("= 0") {
+                begun.map_or(Ok(()), |call| self.sync(call))
+            } else {
+                Ok(())
+            };
         }
-        let Some((call, arguments)) = rest.split_once('(') else { return Ok(()) };
-        let failed = rest.rsplit_once(" = ").is_some_and(|(_, result)| result.starts_with('-'));
+        let Some((call, arguments)) = rest.split_once('(') else {
+            return Ok(());
+        };
+        let failed = rest
+            .rsplit_once(" = ")
+            .is_some_and(|(_, result)| result.starts_with('-'));
         if failed {
             return Ok(());
         }
@@ -118,10 +160,15 @@ impl<'a> Reader<'a> {
     }
 
     fn open(&mut self, call: &str, arguments: &str) -> Result<()> {
-        let Some(name) = self.paths(arguments)?.pop() else { return Ok(()) };
+        let Some(name) = self.paths(arguments)?.pop() else {
+            return Ok(());
+        };
         let creates = call == "creat" || arguments.contains("O_CREAT");
         let truncate = call == "creat" || arguments.contains("O_TRUNC");
-        ensure!(!arguments.contains("O_APPEND") || name == self.marks, "O_APPEND is not known");
+        ensure!(
+            !arguments.contains("O_APPEND") || name == self.marks,
+            "O_APPEND is not known"
+        );
         self.positions.insert(name.clone(), 0);
         if name != self.marks && (creates || truncate) {
             self.events.push(Event::Open { name, truncate });
@@ -130,7 +177,9 @@ impl<'a> Reader<'a> {
     }
 
     fn write(&mut self, call: &str, arguments: &str) -> Result<()> {
-        let Some(name) = self.descriptor(arguments)? else { return Ok(()) };
+        let Some(name) = self.descriptor(arguments)? else {
+            return Ok(());
+        };
         let (bytes, after) = quoted(arguments)?;
         if name == self.marks {
             self.events.push(Event::Mark(bytes));
@@ -141,26 +190,39 @@ impl<'a> Reader<'a> {
             "pwrite64" => *numbers.get(1).context("no offset")?,
             _ => self.advance(&name, bytes.len()),
         };
-        ensure!(numbers.first() == Some(&bytes.len()), "a write was cut short in the trace");
-        self.events.push(Event::Write { name, offset, bytes });
+        ensure!(
+            numbers.first() == Some(&bytes.len()),
+            "a write was cut short in the trace"
+        );
+        self.events.push(Event::Write {
+            name,
+            offset,
+            bytes,
+        });
         Ok(())
     }
 
     fn read(&mut self, arguments: &str, line: &str) -> Result<()> {
-        let Some(name) = self.descriptor(arguments)? else { return Ok(()) };
+        let Some(name) = self.descriptor(arguments)? else {
+            return Ok(());
+        };
         self.advance(&name, result(line).unwrap_or(0));
         Ok(())
     }
 
     fn seek(&mut self, arguments: &str, line: &str) -> Result<()> {
-        let Some(name) = self.descriptor(arguments)? else { return Ok(()) };
+        let Some(name) = self.descriptor(arguments)? else {
+            return Ok(());
+        };
         let position = result(line).context("an lseek without its end")?;
         self.positions.insert(name, position);
         Ok(())
     }
 
     fn truncate(&mut self, arguments: &str) -> Result<()> {
-        let Some(name) = self.descriptor(arguments)? else { return Ok(()) };
+        let Some(name) = self.descriptor(arguments)? else {
+            return Ok(());
+        };
         let after = arguments.split_once('>').map_or("", |(_, after)| after);
         let length = *numbers(after).first().context("no length")?;
         self.events.push(Event::Truncate { name, length });
@@ -177,7 +239,9 @@ impl<'a> Reader<'a> {
     }
 
     fn unlink(&mut self, arguments: &str) -> Result<()> {
-        let Some(name) = self.paths(arguments)?.pop() else { return Ok(()) };
+        let Some(name) = self.paths(arguments)?.pop() else {
+            return Ok(());
+        };
         self.events.push(Event::Unlink { name });
         Ok(())
     }
@@ -215,7 +279,9 @@ impl<'a> Reader<'a> {
         let mut names = Vec::new();
         while arguments.contains('"') {
             let base = arguments.split_once('"').map_or("", |(before, _)| before);
-            let base = base.rsplit_once('<').map(|(_, base)| unhex(base.trim_end_matches(">, ")));
+            let base = base
+                .rsplit_once('<')
+                .map(|(_, base)| unhex(base.trim_end_matches(">, ")));
             let (path, after) = quoted(arguments)?;
             let path = String::from_utf8(path)?;
             let path = match base.transpose()? {
@@ -240,8 +306,12 @@ impl<'a> Reader<'a> {
 
 /// Path in `12<\x2f…>`.
 fn descriptor_path(arguments: &str) -> Result<Option<String>> {
-    let Some((_, rest)) = arguments.split_once('<') else { return Ok(None) };
-    let Some((path, _)) = rest.split_once('>') else { return Ok(None) };
+    let Some((_, rest)) = arguments.split_once('<') else {
+        return Ok(None);
+    };
+    let Some((path, _)) = rest.split_once('>') else {
+        return Ok(None);
+    };
     Ok(String::from_utf8(unhex(path)?).ok())
 }
 
@@ -249,20 +319,36 @@ fn descriptor_path(arguments: &str) -> Result<Option<String>> {
 fn quoted(arguments: &str) -> Result<(Vec<u8>, &str)> {
     let (_, rest) = arguments.split_once('"').context("no string")?;
     let (hex, after) = rest.split_once('"').context("a string without end")?;
-    ensure!(!after.starts_with("..."), "a string was cut short in the trace");
+    ensure!(
+        !after.starts_with("..."),
+        "a string was cut short in the trace"
+    );
     Ok((unhex(hex)?, after))
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>> {
     let byte = |hex: &str| u8::from_str_radix(hex, 16).with_context(|| format!("not hex: {hex}"));
-    text.split("\\x").skip(1).map(|hex| byte(hex.get(..2).unwrap_or(hex))).collect()
+    text.split("\\x")
+        .skip(1)
+        .map(|hex| byte(hex.get(..2).unwrap_or(hex)))
+        .collect()
 }
 
 fn numbers(text: &str) -> Vec<usize> {
-    let arguments = text.split_once(')').map_or(text, |(arguments, _)| arguments);
-    arguments.split([',', ' ']).filter_map(|part| part.parse().ok()).collect()
+    let arguments = text
+        .split_once(')')
+        .map_or(text, |(arguments, _)| arguments);
+    arguments
+        .split([',', ' '])
+        .filter_map(|part| part.parse().ok())
+        .collect()
 }
 
 fn result(line: &str) -> Option<usize> {
-    line.rsplit_once(" = ")?.1.split([' ', '<']).next()?.parse().ok()
+    line.rsplit_once(" = ")?
+        .1
+        .split([' ', '<'])
+        .next()?
+        .parse()
+        .ok()
 }

@@ -267,7 +267,9 @@ pub fn standing(pin_dir: &Path) -> Result<Vec<Standing>, EnforceError> {
     for (interface, pins) in Pins::all(pin_dir) {
         let maps = Maps::open(&pins.maps())?;
         let (entries, _) = maps.recover()?;
-        let leases = entries.iter().map(|entry| (entry.lease, maps.hits(entry.slot)));
+        let leases = entries
+            .iter()
+            .map(|entry| (entry.lease, maps.hits(entry.slot)));
         standing.push((interface, leases.collect()));
     }
     Ok(standing)

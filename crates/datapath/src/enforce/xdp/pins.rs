@@ -43,7 +43,9 @@ impl Pins {
                 let name = folder.file_name().into_string().ok()?;
                 let (interface, _netns) = name.rsplit_once('-')?;
                 let pins = Self(folder.path());
-                pins.maps().is_dir().then(|| (interface.replace(':', "."), pins))
+                pins.maps()
+                    .is_dir()
+                    .then(|| (interface.replace(':', "."), pins))
             })
             .collect();
         all.sort_by(|a, b| a.1.0.cmp(&b.1.0));

@@ -53,8 +53,10 @@ impl Name {
                     push_label(&mut labels, message.get(begin..at)?)?;
                 }
                 (3, _) => {
-                    let behind = at.checked_add(2)?;
-                    used.get_or_insert(behind.checked_sub(start)?);
+                    // the name takes no more room here than up to its first pointer
+                    if used.is_none() {
+                        used = at.checked_add(2)?.checked_sub(start);
+                    }
                     at = pointer(message, at).filter(|target| *target < at)?;
                     pointers = count_pointer(pointers)?;
                 }
@@ -105,6 +107,13 @@ mod tests {
         let (mail, used) = Name::read(message, 13).unwrap();
         assert_eq!((mail.bytes(), used), (&b"mail.example"[..], 7));
         assert_eq!(mail.field().offset, 13);
+        let message = b"\x07example\x00\x01b\xc0\x00\x01a\xc0\x09";
+        let (nested, used) = Name::read(message, 13).unwrap();
+        assert_eq!(
+            (nested.bytes(), used),
+            (&b"a.b.example"[..], 4),
+            "a pointer to a pointer"
+        );
     }
 
     #[test]
@@ -118,14 +127,18 @@ mod tests {
         assert!(Name::read(b"\x40a\x00", 0).is_none(), "reserved label type");
         let long = [b"\x3f".as_slice(), &[b'a'; 63]].concat().repeat(5);
         assert!(Name::read(&long, 0).is_none(), "too long");
-        let mut chain = vec![0];
-        for _ in 0..=POINTERS_MAX {
-            let target = u16::try_from(chain.len().saturating_sub(2)).unwrap();
-            chain.extend((0xc000 | target).to_be_bytes());
+        let mut chain = vec![1, b'a', 0];
+        let mut last = 0_u16;
+        for pointers in 1..=POINTERS_MAX + 1 {
+            let here = u16::try_from(chain.len()).unwrap();
+            chain.extend((0xc000 | last).to_be_bytes());
+            last = here;
+            let read = Name::read(&chain, usize::from(here));
+            assert_eq!(
+                read.is_some(),
+                pointers <= POINTERS_MAX,
+                "{pointers} pointers"
+            );
         }
-        assert!(
-            Name::read(&chain, chain.len() - 2).is_none(),
-            "too many pointers"
-        );
     }
 }

@@ -200,7 +200,8 @@ fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns
         Direction::ToServer => Kind::Query,
         Direction::ToClient => Kind::Answer,
     };
-    if message.kind != expected {
+    // multicast DNS answers go to the group
+    if message.kind != expected && !cx.flow().tuple.dst.is_multicast() {
         cx.anomaly("dns.not_response");
     }
     cx.transaction(Transaction::Dns(&message));

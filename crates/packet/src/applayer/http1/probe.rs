@@ -12,7 +12,7 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     }
 }
 
-fn probe_response(data: &[u8]) -> Probe {
+pub(super) fn probe_response(data: &[u8]) -> Probe {
     if starts_with_http(data) {
         return Probe::Certain;
     }

@@ -2,7 +2,7 @@
 
 use super::body::Body;
 use super::head::{Head, StartLine, starts_with_http};
-use super::probe::probe_request;
+use super::probe::{probe_request, probe_response};
 use crate::applayer::{Context, Probe};
 use crate::flow::Direction;
 
@@ -141,6 +141,10 @@ impl Side {
         if blanks > 0 {
             return Step::Wait(blanks);
         }
+        if !can_begin_message(direction, data) {
+            cx.anomaly(invalid(direction));
+            return self.lost(data.len());
+        }
         self.ts_ns = cx.ts_ns;
         match end_of_head(data, 0) {
             Some(end) => {
@@ -177,29 +181,21 @@ impl Side {
         offset: u64,
         used: usize,
     ) -> Step {
-        let (kind, plausible, name) = match direction {
+        let (kind, plausible) = match direction {
             Direction::ToServer => {
                 let method = raw
                     .iter()
                     .take_while(|byte| byte.is_ascii_graphic())
                     .count();
                 let blank = raw.get(method).is_some_and(u8::is_ascii_whitespace);
-                (
-                    StartLine::Request,
-                    method > 0 && blank,
-                    "http.request_line_invalid",
-                )
+                (StartLine::Request, method > 0 && blank)
             }
-            Direction::ToClient => (
-                StartLine::Status,
-                starts_with_http(raw),
-                "http.response_line_invalid",
-            ),
+            Direction::ToClient => (StartLine::Status, starts_with_http(raw)),
         };
         if plausible {
             return Step::Head(Head::parse(raw, kind, offset), self.ts_ns, used);
         }
-        cx.anomaly(name);
+        cx.anomaly(invalid(direction));
         self.lost(used)
     }
 
@@ -222,6 +218,21 @@ fn begins_message(direction: Direction, data: &[u8]) -> bool {
     match direction {
         Direction::ToServer => probe_request(data) == Probe::Certain,
         Direction::ToClient => starts_with_http(data),
+    }
+}
+
+/// Whether these bytes can be the first of a message: what is none is not to be kept.
+fn can_begin_message(direction: Direction, data: &[u8]) -> bool {
+    match direction {
+        Direction::ToServer => data.first().is_some_and(u8::is_ascii_graphic),
+        Direction::ToClient => probe_response(data) != Probe::No,
+    }
+}
+
+fn invalid(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ToServer => "http.request_line_invalid",
+        Direction::ToClient => "http.response_line_invalid",
     }
 }
 

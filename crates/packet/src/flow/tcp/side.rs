@@ -17,7 +17,7 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// A packet of it was seen, or its peer told its sequence number.
+    /// A packet of it was seen.
     pub(super) const SEEN: u8 = 1;
     /// `base` is its initial sequence number, from its own SYN.
     pub(super) const ISN: u8 = 2;
@@ -27,8 +27,12 @@ impl Side {
     pub(super) const FIN: u8 = 8;
     /// It sent a second SYN with another number.
     pub(super) const OTHER_ISN: u8 = 16;
-    /// It sent two SYN/ACKs with different numbers.
+    /// It sent two SYN/ACKs with different numbers, or came in on the same way as the other side.
     pub(super) const CONFLICT: u8 = 32;
+    /// A packet of it came in from the network.
+    pub(super) const CAME_IN: u8 = 64;
+    /// A packet of it went out to the network.
+    pub(super) const WENT_OUT: u8 = 128;
 
     pub(super) fn is(&self, mark: u8) -> bool {
         self.marks & mark != 0
@@ -49,10 +53,14 @@ impl Side {
     }
 
     /// First sight of it midstream.
-    pub(super) fn take_up(&mut self, seq: u32) {
-        (self.base, self.next) = (seq, seq);
-        self.wscale = 14;
-        self.mark(Self::SEEN);
+    pub(super) fn taken_up(seq: u32) -> Self {
+        Self {
+            base: seq,
+            next: seq,
+            wscale: 14,
+            marks: Self::SEEN,
+            ..Self::default()
+        }
     }
 
     pub(super) fn send(&mut self, tcp: &Tcp<'_>) {

@@ -108,6 +108,19 @@ fn two_different_answers_to_one_syn_unprove() {
 }
 
 #[test]
+fn two_sides_that_both_come_in_from_the_network_prove_nothing() {
+    for (server, proven) in [(Way::In, false), (Way::Out, true), (Way::Unknown, true)] {
+        let mut line = Line::new();
+        line.tracker.note_way(Direction::ToServer, Way::In);
+        line.client(SYN, CLIENT, 0, 0);
+        line.tracker.note_way(Direction::ToClient, server);
+        line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
+        line.client(ACK, CLIENT + 1, SERVER + 1, 0);
+        assert_eq!(line.flow.client_proven, proven, "{server:?}");
+    }
+}
+
+#[test]
 fn a_syn_ack_must_answer_the_syn() {
     let mut line = Line::new();
     line.client(SYN, CLIENT, 0, 0);
@@ -205,6 +218,25 @@ fn a_stranger_does_not_pass_for_the_server() {
     let step = line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
     assert_eq!(step.outcome, Some(Outcome::Accepted));
     assert!(line.client(ACK, CLIENT + 1, SERVER + 1, 0).client_proven);
+}
+
+#[test]
+fn taken_up_at_the_answer() {
+    let mut line = Line::new();
+    line.flow.midstream = true;
+    let step = line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
+    assert_eq!(step.outcome, Some(Outcome::Accepted));
+    assert!(!line.flow.server_proven, "its SYN was not seen");
+    assert!(
+        line.server(ACK, SERVER + 1, 5000, 9).trouble.is_none(),
+        "one direction alone is fine"
+    );
+    line.client(ACK, 77, SERVER + 1, 0);
+    assert!(
+        !line.flow.client_proven,
+        "not where the server waits for it"
+    );
+    assert!(line.client(ACK, 5000, SERVER + 10, 0).client_proven);
 }
 
 #[test]

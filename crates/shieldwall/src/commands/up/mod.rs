@@ -69,7 +69,9 @@ async fn enrol(hub: &hub::Handle, folder: &Path, name: &str, role: &str) -> Resu
         .invite(name, role, Some(hub.url()))
         .await
         .map_err(|e| Failure::system(format!("invite {name}"), e))?;
-    let invitation = text.parse().map_err(|e| Failure::system("read our own invitation", e))?;
+    let invitation = text
+        .parse()
+        .map_err(|e| Failure::system("read our own invitation", e))?;
     shield::identity::enrol(&invitation, folder)
         .await
         .map_err(|e| Failure::system(format!("enrol {name}"), e))?;
@@ -78,13 +80,20 @@ async fn enrol(hub: &hub::Handle, folder: &Path, name: &str, role: &str) -> Resu
 
 /// The agency tells the exchange of a malicious URL, so that a shield can recognise it.
 async fn tell_known_url(places: &Places) -> Result<(), Failure> {
-    let peer = Peer { hub: None, identity: places.identity(AGENCY.0) };
+    let peer = Peer {
+        hub: None,
+        identity: places.identity(AGENCY.0),
+    };
     let hub = HubClient::new(&peer)?;
-    let shared = hub.share(share::url_indicator(AGENCY.0, KNOWN_URL)?).await?;
+    let shared = hub
+        .share(share::url_indicator(AGENCY.0, KNOWN_URL)?)
+        .await?;
     let refused = shared.outcomes.iter().find(|o| o.outcome == "refused");
     refused.map_or(Ok(()), |object| {
         let why = object.reason.clone().unwrap_or_default();
-        Err(Failure::System(anyhow::anyhow!("the hub refused our own indicator: {why}")))
+        Err(Failure::System(anyhow::anyhow!(
+            "the hub refused our own indicator: {why}"
+        )))
     })
 }
 
@@ -105,11 +114,19 @@ fn introduce(hub: &hub::Handle, places: &Places) {
         env!("CARGO_PKG_VERSION"),
         places.data.display()
     ));
-    say(format_args!("  hub      {} (TAXII 2.1 at /taxii2/, push; mutual TLS)", hub.url()));
-    say(format_args!("  alpha    its shield watches {seen}; shares signals as TLP:GREEN"));
+    say(format_args!(
+        "  hub      {} (TAXII 2.1 at /taxii2/, push; mutual TLS)",
+        hub.url()
+    ));
+    say(format_args!(
+        "  alpha    its shield watches {seen}; shares signals as TLP:GREEN"
+    ));
     say("  bravo    its shield hears of it through the hub and judges for itself (dry run)");
     if let (Some(link), Some(address)) = (hub.console_link(), hub.console_addr()) {
-        say(format_args!("  console  {}, good once: {link}", page(address)));
+        say(format_args!(
+            "  console  {}, good once: {link}",
+            page(address)
+        ));
     }
     say("\nTry beside it:");
     say(format_args!(

@@ -43,7 +43,10 @@ impl Places {
     pub(super) fn make(args: &Up) -> Result<Self, Failure> {
         let name = args.data.display();
         std::fs::create_dir_all(&args.data).map_err(|e| Failure::input(&name, e))?;
-        let data = args.data.canonicalize().map_err(|e| Failure::input(&name, e))?;
+        let data = args
+            .data
+            .canonicalize()
+            .map_err(|e| Failure::input(&name, e))?;
         let seen = match (&args.iface, &args.pcap) {
             (Some(interface), _) => Seen::Interface(interface.clone()),
             (None, Some(file)) => Seen::Pcap(absolute(file)?),
@@ -54,7 +57,12 @@ impl Places {
             None => (loopback(CONSOLE_PORT), loopback(TLS_PORT)),
             Some(console) => (console, next_port(console)?),
         };
-        Ok(Self { data, seen, console, tls })
+        Ok(Self {
+            data,
+            seen,
+            console,
+            tls,
+        })
     }
 
     /// The hub, with a console that shows the views of `partners`.
@@ -110,12 +118,20 @@ impl Places {
             "name = {}\ndata = {}\n[hub]\nurl = {}\nidentity = {}\n[enforce]\nmode = \"{mode}\"\n\
              [home]\nnetworks = [{}]\n",
             quoted(&format!("shield-{partner}")),
-            quoted(&self.data.join(format!("shield-{partner}")).display().to_string()),
+            quoted(
+                &self
+                    .data
+                    .join(format!("shield-{partner}"))
+                    .display()
+                    .to_string()
+            ),
             quoted(&format!("https://{}", self.tls)),
             quoted(&self.identity(partner).display().to_string()),
             home.join(", "),
         );
-        wrote.map_err(|e| Failure::system("write a configuration", e)).map(|()| text)
+        wrote
+            .map_err(|e| Failure::system("write a configuration", e))
+            .map(|()| text)
     }
 
     fn written(&self, partner: &str, text: &str) -> Result<PathBuf, Failure> {
@@ -135,7 +151,10 @@ fn replay(file: &Path, repeat: bool) -> String {
 
 /// Traffic to this host's own addresses is inbound.
 fn own_addresses() -> Vec<String> {
-    shield::protect::local_addresses().iter().map(ToString::to_string).collect()
+    shield::protect::local_addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// A TOML basic string.
@@ -144,12 +163,19 @@ fn quoted(text: &str) -> String {
 }
 
 fn absolute(file: &Path) -> Result<PathBuf, Failure> {
-    file.canonicalize().map_err(|e| Failure::input(file.display(), e))
+    file.canonicalize()
+        .map_err(|e| Failure::input(file.display(), e))
 }
 
 fn next_port(console: SocketAddr) -> Result<SocketAddr, Failure> {
-    let port = console.port().checked_add(1).filter(|_| console.port() != 0).ok_or_else(|| {
-        Failure::Input(anyhow::anyhow!("--listen {console}: the next port is needed for TLS too"))
-    })?;
+    let port = console
+        .port()
+        .checked_add(1)
+        .filter(|_| console.port() != 0)
+        .ok_or_else(|| {
+            Failure::Input(anyhow::anyhow!(
+                "--listen {console}: the next port is needed for TLS too"
+            ))
+        })?;
     Ok(SocketAddr::new(console.ip(), port))
 }

@@ -37,7 +37,10 @@ impl Story {
 
     fn verdicts(&mut self, state: &StateReport) {
         for verdict in &state.verdicts {
-            let key = format!("verdict {} {} {:?}", verdict.at, verdict.detector, verdict.object);
+            let key = format!(
+                "verdict {} {} {:?}",
+                verdict.at, verdict.detector, verdict.object
+            );
             if self.is_new(key) {
                 say(verdict_line(verdict));
             }
@@ -55,7 +58,10 @@ impl Story {
     fn refusals(&mut self, who: &str, state: &StateReport) {
         for refused in &state.refused {
             if self.is_new(format!("refused {who} {} {}", refused.object, refused.at)) {
-                say(format_args!("  {who}: not enforced, {}: {}", refused.selector, refused.why));
+                say(format_args!(
+                    "  {who}: not enforced, {}: {}",
+                    refused.selector, refused.why
+                ));
             }
         }
     }
@@ -66,17 +72,28 @@ impl Story {
 }
 
 fn verdict_line(verdict: &VerdictState) -> String {
-    let who = verdict.offender.map_or_else(|| "nobody named".to_owned(), |ip| ip.to_string());
+    let who = verdict
+        .offender
+        .map_or_else(|| "nobody named".to_owned(), |ip| ip.to_string());
     let why = verdict.reasons.first().cloned().unwrap_or_default();
-    format!("  alpha: {} by {who}: {why} ({})", verdict.detector, text(&verdict.evidence))
+    format!(
+        "  alpha: {} by {who}: {why} ({})",
+        verdict.detector,
+        text(&verdict.evidence)
+    )
 }
 
 fn lease_line(who: &str, lease: &LeaseState, verdicts: &[VerdictState]) -> String {
     let mut line = format!("  {who}: {} {}", text(&lease.action), lease.selector.term());
-    let verdict = verdicts.iter().rfind(|v| v.object.as_deref() == Some(lease.object.as_str()));
+    let verdict = verdicts
+        .iter()
+        .rfind(|v| v.object.as_deref() == Some(lease.object.as_str()));
     if let Some(verdict) = verdict {
         let took = lease.installed_at.since(verdict.at);
-        line.push_str(&format!(", {:.1} ms after alpha's verdict", took.as_secs_f64() * 1000.0));
+        line.push_str(&format!(
+            ", {:.1} ms after alpha's verdict",
+            took.as_secs_f64() * 1000.0
+        ));
     }
     if !lease.why.is_empty() {
         line.push_str(&format!(" ({})", lease.why));
@@ -86,5 +103,8 @@ fn lease_line(who: &str, lease: &LeaseState, verdicts: &[VerdictState]) -> Strin
 
 /// A kebab-case word of the wire formats.
 fn text(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
