@@ -1,14 +1,15 @@
 //! Indicators: what partners named, found in what an inspection point saw.
 //!
-//! **Whom it names.** A listed address is the offender itself, unless it is one of ours. A listed
-//! name, URL or fingerprint names nobody by itself: in a request *to* one of our services the
-//! client is the offender, in one *from* us the server is (our client is its victim). Who merely
-//! asks for a listed name in DNS is a victim, so DNS yields alerts without an offender.
+//! **Whom it names.** A listed address is the offender itself, unless it is one of ours. In a
+//! request *to* one of our services, who asks for a listed URL or shows a listed fingerprint is the
+//! offender. A listed name makes nobody one: who asks for it in DNS, or connects to it, is a victim,
+//! and the address that serves it may be one that others share (hosting, CDN).
 //!
-//! **Evidence.** A match in a TCP transaction is [`EvidenceClass::Exploit`] only when the side that
-//! is named proved its path: an HTTP request in a flow whose client never acknowledged our sequence
-//! number can be anyone's. An address of a proven flow is [`EvidenceClass::PathProven`].
-//! Everything else, all UDP among it, is [`EvidenceClass::Unproven`].
+//! **Evidence.** A request for a listed URL on a path that its client proved is
+//! [`EvidenceClass::Exploit`]: in a flow whose client never acknowledged our sequence number it can
+//! be anyone's. A listed address, name or fingerprint on a proven path is
+//! [`EvidenceClass::PathProven`]; a fingerprint is shared by many. Everything else, all UDP among
+//! it, is [`EvidenceClass::Unproven`].
 
 use std::net::IpAddr;
 
@@ -74,6 +75,8 @@ struct Said {
 #[derive(Debug)]
 struct Matches {
     offender: Option<IpAddr>,
+    /// Whether something matched that makes the offender one.
+    accuses: bool,
     evidence: EvidenceClass,
     first_packet_ns: u64,
     indicator: Option<u32>,
@@ -240,7 +243,7 @@ impl Detect for Indicators {
             Event::Transaction(flow, Transaction::Tls(hello)) => {
                 self.tls(flow, hello, context, out);
             }
-            Event::Attempt(..) | Event::Closed(_) | Event::FlowEnd(..) | Event::Anomaly(..) => {}
+            Event::Attempt(..) | Event::Closed(..) | Event::FlowEnd(..) | Event::Anomaly(..) => {}
         }
     }
 
@@ -264,6 +267,7 @@ impl Matches {
     fn new(offender: Option<IpAddr>, evidence: EvidenceClass, first_packet_ns: u64) -> Self {
         Self {
             offender,
+            accuses: true,
             evidence,
             first_packet_ns,
             indicator: None,
@@ -273,23 +277,20 @@ impl Matches {
         }
     }
 
-    /// Matches in a transaction name its client when it came to us, its server when it went out
-    /// from us, and nobody when it stayed inside, passed by, or home is not known.
+    /// Matches in a transaction can name its client when it came to us. What goes out names nobody:
+    /// a listed name or URL may be served from an address that others share (hosting, CDN), and our
+    /// own client is a victim.
     fn of_transaction(flow: &Flow, first_packet_ns: u64, context: &Context<'_>) -> Self {
         let (client, server) = (flow.tuple.src, flow.tuple.dst);
-        let both = flow.client_proven && flow.server_proven;
-        let (offender, proven) = match (context.is_home(client), context.is_home(server)) {
-            (Some(false), Some(true)) => (Some(client), flow.client_proven),
-            (Some(true), Some(false)) => (Some(server), both),
-            _ => (None, flow.client_proven),
-        };
-        let exploit = proven && flow.tuple.proto == Proto::Tcp;
-        let evidence = if exploit {
-            EvidenceClass::Exploit
-        } else {
-            EvidenceClass::Unproven
-        };
-        Self::new(offender, evidence, first_packet_ns)
+        let inbound =
+            context.is_home(client) == Some(false) && context.is_home(server) == Some(true);
+        let offender = inbound.then_some(client);
+        let proven = flow.client_proven && flow.tuple.proto == Proto::Tcp;
+        let accuses = false;
+        Self {
+            accuses,
+            ..Self::new(offender, proof(proven), first_packet_ns)
+        }
     }
 
     fn address(&mut self, buffer: &'static str, address: IpAddr, hit: Hit<'_>) {
@@ -314,10 +315,15 @@ impl Matches {
         } else {
             [host, target].concat()
         };
+        self.accuses = true;
+        if self.evidence == EvidenceClass::PathProven {
+            self.evidence = EvidenceClass::Exploit;
+        }
         self.push("http.url", 0, &url, "the URL is listed".to_owned(), hit);
     }
 
     fn whole(&mut self, buffer: &'static str, value: &[u8], hit: Hit<'_>) {
+        self.accuses = true;
         self.push(
             buffer,
             0,
@@ -345,13 +351,14 @@ impl Matches {
     }
 
     fn verdict(self, flow: &Flow, count: u32, now_ns: u64) -> Verdict {
-        let inbound = self.offender == Some(flow.tuple.src);
+        let offender = self.offender.filter(|_| self.accuses);
+        let inbound = offender == Some(flow.tuple.src);
         Verdict {
             at_ns: now_ns,
             first_packet_ns: self.first_packet_ns,
             evidence: self.evidence,
             confidence: self.confidence,
-            offender: self.offender.map(|address| address.to_canonical()),
+            offender: offender.map(|address| address.to_canonical()),
             victim: service(&flow.tuple).filter(|_| inbound),
             tuple: Some(flow.tuple),
             flow: Some(flow.id),

@@ -61,16 +61,29 @@ fn a_request_without_a_handshake_is_unproven() {
 }
 
 #[test]
-fn what_we_ask_for_names_the_server_and_no_victim_service() {
-    let verdicts = seen(&["[domain-name:value = 'victim.example']"], |wire| {
+fn a_listed_name_makes_nobody_an_offender_whoever_asks_for_it() {
+    for (client, server) in [("10.2.0.77:50000", "203.0.113.80:80"), (OUTSIDE, OURS)] {
+        let verdicts = seen(&["[domain-name:value = 'victim.example']"], |wire| {
+            wire.session(client, server, GET);
+        });
+        let [verdict] = &verdicts[..] else {
+            panic!("{verdicts:?}")
+        };
+        assert_eq!((verdict.offender, verdict.victim), (None, None));
+        assert_eq!(verdict.evidence, EvidenceClass::PathProven);
+    }
+}
+
+#[test]
+fn a_listed_url_served_from_a_shared_address_does_not_name_that_address() {
+    let url = "[url:value = 'http://www.victim.example/Shell.php?x=~']";
+    let verdicts = seen(&[url], |wire| {
         wire.session("10.2.0.77:50000", "203.0.113.80:80", GET);
     });
     let [verdict] = &verdicts[..] else {
         panic!("{verdicts:?}")
     };
-    assert_eq!(verdict.offender, Some(ip("203.0.113.80:80")));
-    assert_eq!(verdict.victim, None);
-    assert_eq!(verdict.evidence, EvidenceClass::Exploit);
+    assert_eq!((verdict.offender, verdict.victim), (None, None));
 }
 
 #[test]
@@ -164,7 +177,7 @@ fn a_tls_name_is_found_in_the_hello() {
         (verdict.reasons[0].buffer, verdict.reasons[0].offset),
         ("tls.sni", 3)
     );
-    assert_eq!(verdict.offender, Some(ip("203.0.113.80:443")));
+    assert_eq!(verdict.offender, None);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use detect::{Config, Detector, EvidenceClass, Index, Verdict};
 use packet::{
-    AppProto, Counts, Event, FiveTuple, Flow, FlowId, FlowState, Outcome, Proto, SynTraits,
+    AppProto, Counts, Direction, Event, FiveTuple, Flow, FlowId, FlowState, Outcome, Proto,
+    SynTraits,
 };
 
 const MS: u64 = 1_000_000;
@@ -73,6 +74,17 @@ fn a_health_check_that_says_nothing_is_one_contact() {
 }
 
 #[test]
+fn a_server_that_hangs_up_makes_no_scanner_of_its_clients() {
+    let mut net = Net::new();
+    for port in 1000..1100 {
+        let mut flow = net.syn(BYSTANDER, SERVER, port);
+        (flow.client_proven, flow.state) = (true, FlowState::Closed);
+        net.event(&Event::Closed(&flow, Direction::ToClient));
+    }
+    assert_eq!(net.verdicts, []);
+}
+
+#[test]
 fn proof_that_comes_later_upgrades_the_verdict() {
     let mut net = Net::new();
     net.syn_scan(ATTACKER, 20..26, &[]);
@@ -91,7 +103,7 @@ fn a_session_that_nobody_proved_counts_for_nothing() {
     for port in 1000..1100 {
         let mut flow = net.syn(ATTACKER, SERVER, port);
         flow.state = FlowState::Closed;
-        net.event(&Event::Closed(&flow));
+        net.event(&Event::Closed(&flow, Direction::ToServer));
     }
     assert_eq!(net.verdicts, []);
 }
@@ -238,7 +250,7 @@ impl Net {
         self.event(&Event::Proven(&flow));
         flow.to_server.payload_bytes = payload_bytes;
         flow.state = FlowState::Closed;
-        self.event(&Event::Closed(&flow));
+        self.event(&Event::Closed(&flow, Direction::ToServer));
     }
 
     fn refused(&mut self, client: [u8; 4], server: [u8; 4], port: u16) {
@@ -260,7 +272,7 @@ impl Net {
             };
             self.outcome(&flow, outcome);
             flow.state = FlowState::Closed;
-            self.event(&Event::Closed(&flow));
+            self.event(&Event::Closed(&flow, Direction::ToServer));
         }
     }
 

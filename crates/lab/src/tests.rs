@@ -205,7 +205,7 @@ fn probe_with_a_gap(lab: &Lab, attacker: Attacker, carrier: Carrier, port: u16) 
             .unwrap()
             .mono_ns
     };
-    let gap = Duration::from_nanos(at(Change::Clear) - at(Change::Blocked));
+    let gap = Duration::from_nanos(at(Change::Clear).saturating_sub(at(Change::Blocked)));
     assert!(
         gap >= Duration::from_millis(280) && gap <= lasted,
         "{gap:?} of {lasted:?}"

@@ -391,7 +391,7 @@ fn line(event: &Event<'_>) -> Option<String> {
             format!("attempt {outcome:?}")
         }
         Event::Proven(_) => "proven".to_owned(),
-        Event::Closed(_) => "closed".to_owned(),
+        Event::Closed(..) => "closed".to_owned(),
         Event::Transaction(_, transaction) => transaction_line(transaction),
         Event::FlowEnd(flow, reason) => format!("end {reason:?} {}", flow.app.name()),
         Event::Anomaly(_, anomaly) => format!("anomaly {}", anomaly.name()),

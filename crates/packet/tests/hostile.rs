@@ -126,7 +126,7 @@ fn check(frames: &[Vec<u8>]) {
         Event::FlowEnd(..) => open -= 1,
         Event::Attempt(..)
         | Event::Proven(_)
-        | Event::Closed(_)
+        | Event::Closed(..)
         | Event::Transaction(..)
         | Event::Anomaly(..) => {}
     };

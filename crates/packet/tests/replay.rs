@@ -128,7 +128,7 @@ impl Book {
             Event::Anomaly(None, _) => return,
             Event::Attempt(flow, _)
             | Event::Proven(flow)
-            | Event::Closed(flow)
+            | Event::Closed(flow, _)
             | Event::Transaction(flow, _)
             | Event::Anomaly(Some(flow), _) => (flow.id, self.open.contains(&flow.id)),
         };

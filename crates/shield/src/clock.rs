@@ -53,7 +53,10 @@ mod tests {
 
     #[test]
     fn both_ways_and_no_wrap() {
-        let now = Now { mono_ns: 5_000_000, wall: Timestamp::from_micros(1_000_000) };
+        let now = Now {
+            mono_ns: 5_000_000,
+            wall: Timestamp::from_micros(1_000_000),
+        };
         assert_eq!(now.mono_at(Timestamp::from_micros(1_000_007)), 5_007_000);
         assert_eq!(now.mono_at(Timestamp::from_micros(999_000)), 4_000_000);
         assert_eq!(now.mono_at(Timestamp::from_micros(i64::MIN)), 0);

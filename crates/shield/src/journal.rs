@@ -176,7 +176,11 @@ pub struct KeyText {
 impl From<&datapath::enforce::Key> for KeyText {
     fn from(key: &datapath::enforce::Key) -> Self {
         let source = key.source.to_string();
-        Self { source, proto: key.service.map(|s| s.proto), port: key.service.map(|s| s.port) }
+        Self {
+            source,
+            proto: key.service.map(|s| s.proto),
+            port: key.service.map(|s| s.port),
+        }
     }
 }
 
@@ -199,7 +203,13 @@ impl Journal {
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&entries))?;
-        Ok((Self { queue, lost: Arc::default() }, thread))
+        Ok((
+            Self {
+                queue,
+                lost: Arc::default(),
+            },
+            thread,
+        ))
     }
 
     /// Hands in what happened at `now`. Never waits.
@@ -207,7 +217,11 @@ impl Journal {
     /// # Failure bias
     /// Open: if the disk is slower than the events, entries are lost and counted; decisions go on.
     pub fn write(&self, now: Now, event: Event) {
-        let line = Line { at: now.wall, mono_ns: now.mono_ns, event };
+        let line = Line {
+            at: now.wall,
+            mono_ns: now.mono_ns,
+            event,
+        };
         if self.queue.try_send(line).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -241,7 +255,12 @@ impl Writer {
     fn open(path: PathBuf, bytes_max: u64) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
         let bytes = file.metadata()?.len();
-        Ok(Self { path, file: BufWriter::new(file), bytes, bytes_max })
+        Ok(Self {
+            path,
+            file: BufWriter::new(file),
+            bytes,
+            bytes_max,
+        })
     }
 
     fn run(&mut self, entries: &Receiver<Line>) {
@@ -294,7 +313,10 @@ mod tests {
     use super::*;
 
     fn now() -> Now {
-        Now { mono_ns: 7, wall: Timestamp::from_micros(1_000_000) }
+        Now {
+            mono_ns: 7,
+            wall: Timestamp::from_micros(1_000_000),
+        }
     }
 
     fn event(n: u64) -> Event {
@@ -328,7 +350,13 @@ mod tests {
         let mut writer = Writer::open(folder.path().join("journal.jsonl"), 300).unwrap();
         for n in 0..40 {
             let now = now();
-            writer.append(&Line { at: now.wall, mono_ns: now.mono_ns, event: event(n) }).unwrap();
+            writer
+                .append(&Line {
+                    at: now.wall,
+                    mono_ns: now.mono_ns,
+                    event: event(n),
+                })
+                .unwrap();
         }
         writer.file.flush().unwrap();
         let mut names: Vec<String> = std::fs::read_dir(folder.path())
@@ -347,7 +375,10 @@ mod tests {
     #[test]
     fn a_full_queue_loses_and_counts() {
         let (queue, _entries) = sync_channel(1);
-        let journal = Journal { queue, lost: Arc::default() };
+        let journal = Journal {
+            queue,
+            lost: Arc::default(),
+        };
         journal.write(now(), event(1));
         journal.write(now(), event(2));
         assert_eq!(journal.lost(), 1);

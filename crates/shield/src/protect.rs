@@ -45,7 +45,10 @@ pub fn find(config: &Config) -> Found {
             None => {}
         }
     }
-    Found { protected: Protected::new(networks), missing }
+    Found {
+        protected: Protected::new(networks),
+        missing,
+    }
 }
 
 /// This host's own addresses, as far as the kernel's tables can be read.
@@ -66,18 +69,41 @@ struct Source {
 
 /// `thread-self`, because a process may have threads in several network namespaces.
 const SOURCES: &[Source] = &[
-    Source { path: "/proc/thread-self/net/fib_trie", local: true, read: local_v4 },
-    Source { path: "/proc/thread-self/net/if_inet6", local: true, read: local_v6 },
-    Source { path: "/proc/thread-self/net/route", local: false, read: gateways_v4 },
-    Source { path: "/proc/thread-self/net/ipv6_route", local: false, read: gateways_v6 },
-    Source { path: "/etc/resolv.conf", local: false, read: resolvers },
+    Source {
+        path: "/proc/thread-self/net/fib_trie",
+        local: true,
+        read: local_v4,
+    },
+    Source {
+        path: "/proc/thread-self/net/if_inet6",
+        local: true,
+        read: local_v6,
+    },
+    Source {
+        path: "/proc/thread-self/net/route",
+        local: false,
+        read: gateways_v4,
+    },
+    Source {
+        path: "/proc/thread-self/net/ipv6_route",
+        local: false,
+        read: gateways_v6,
+    },
+    Source {
+        path: "/etc/resolv.conf",
+        local: false,
+        read: resolvers,
+    },
 ];
 
 fn hub_addresses(url: &str) -> std::io::Result<Vec<IpAddr>> {
     let url = reqwest::Url::parse(url).map_err(std::io::Error::other)?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let port = url.port_or_known_default().unwrap_or(443);
-    Ok((host, port).to_socket_addrs()?.map(|address| address.ip()).collect())
+    Ok((host, port)
+        .to_socket_addrs()?
+        .map(|address| address.ip())
+        .collect())
 }
 
 /// Local addresses in the kernel's routing trie: an address line, then `/32 host LOCAL`.
@@ -90,7 +116,9 @@ fn local_v4(text: &str) -> Vec<IpAddr> {
 
 /// First column of `if_inet6`: 32 hexadecimal digits.
 fn local_v6(text: &str) -> Vec<IpAddr> {
-    text.lines().filter_map(|line| v6_hex(line.split_whitespace().next()?)).collect()
+    text.lines()
+        .filter_map(|line| v6_hex(line.split_whitespace().next()?))
+        .collect()
 }
 
 /// Column `Gateway` of `route`: a 32-bit word in host order, in hexadecimal.
@@ -104,7 +132,9 @@ fn gateways_v4(text: &str) -> Vec<IpAddr> {
 
 /// Column 5 of `ipv6_route`: the next hop, in hexadecimal.
 fn gateways_v6(text: &str) -> Vec<IpAddr> {
-    let hops = text.lines().filter_map(|line| v6_hex(line.split_whitespace().nth(4)?));
+    let hops = text
+        .lines()
+        .filter_map(|line| v6_hex(line.split_whitespace().nth(4)?));
     hops.filter(|hop| !hop.is_unspecified()).collect()
 }
 
@@ -142,10 +172,15 @@ mod tests {
         assert_eq!(local_v6(inet6), ips(&["fe80::200:ff:fe00:1"]));
         let route = "Iface\tDestination\tGateway\tFlags\neth0\t00000000\t0100020A\t0003\neth0\t0000020A\t00000000\t0001\n";
         let first = u32::from_str_radix("0100020A", 16).unwrap().to_ne_bytes();
-        assert_eq!(gateways_v4(route), vec![IpAddr::from(Ipv4Addr::from(first))]);
+        assert_eq!(
+            gateways_v4(route),
+            vec![IpAddr::from(Ipv4Addr::from(first))]
+        );
         let zero = "0".repeat(32);
         let hop = "20010db8000000000000000000000001";
-        let route6 = format!("{zero} 00 {zero} 00 {hop} 400 1 0 3 eth0\n{zero} 00 {zero} 00 {zero} 400 1 0 3 lo\n");
+        let route6 = format!(
+            "{zero} 00 {zero} 00 {hop} 400 1 0 3 eth0\n{zero} 00 {zero} 00 {zero} 400 1 0 3 lo\n"
+        );
         assert_eq!(gateways_v6(&route6), ips(&["2001:db8::1"]));
     }
 
@@ -158,7 +193,10 @@ mod tests {
     #[test]
     fn hostile_text_yields_nothing() {
         for read in SOURCES.iter().map(|source| source.read) {
-            assert_eq!(read("\u{0}|-- /32 host LOCAL\nzz zz zz zz zz\n\n"), ips(&[]));
+            assert_eq!(
+                read("\u{0}|-- /32 host LOCAL\nzz zz zz zz zz\n\n"),
+                ips(&[])
+            );
         }
     }
 
@@ -167,8 +205,23 @@ mod tests {
         let text = "name = \"s\"\ndata = \"d\"\n[protect]\nnetworks = [\"10.2.0.0/24\", \"10.2.0.0/25\"]\n";
         let config = crate::config::parse(text, Path::new("s.toml")).unwrap();
         let found = find(&config);
-        assert!(found.protected.touched_by(&"10.2.0.9/32".parse().unwrap()).is_some());
-        assert!(found.protected.touched_by(&"127.0.0.1/32".parse().unwrap()).is_some());
-        assert!(found.protected.touched_by(&"192.0.2.9/32".parse().unwrap()).is_none());
+        assert!(
+            found
+                .protected
+                .touched_by(&"10.2.0.9/32".parse().unwrap())
+                .is_some()
+        );
+        assert!(
+            found
+                .protected
+                .touched_by(&"127.0.0.1/32".parse().unwrap())
+                .is_some()
+        );
+        assert!(
+            found
+                .protected
+                .touched_by(&"192.0.2.9/32".parse().unwrap())
+                .is_none()
+        );
     }
 }

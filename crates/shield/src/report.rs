@@ -62,18 +62,24 @@ pub fn mode_name(mode: &datapath::enforce::Mode) -> String {
 fn leases(guard: &Guard, now: Now) -> Vec<LeaseState> {
     let mut states: Vec<LeaseState> = {
         let memory = guard.memory();
-        memory.ended(now).map(|e| lease(&e.asker, &e.claim, &e.hits, now)).collect()
+        memory
+            .ended(now)
+            .map(|e| lease(&e.asker, &e.claim, &e.hits))
+            .collect()
     };
     let book = guard.book();
-    states.extend(book.claims().map(|(asker, claim, hits)| lease(asker, claim, hits, now)));
+    states.extend(
+        book.claims()
+            .map(|(asker, claim, hits)| lease(asker, claim, hits)),
+    );
     drop(book);
     states.sort_by_key(|state| std::cmp::Reverse(state.installed_at));
     states.truncate(LEASES_MAX);
     states
 }
 
-fn lease(asker: &Asker, claim: &Claim, hits: &Hits, now: Now) -> LeaseState {
-    let at = |ns: u64| now.wall_at(ns);
+fn lease(asker: &Asker, claim: &Claim, hits: &Hits) -> LeaseState {
+    let at = |ns: u64| claim.made.wall_at(ns);
     let once = |ns: u64| (ns != 0).then(|| at(ns));
     let frame_at: Option<Timestamp> = match claim.origin {
         Origin::Exchange => Some(at(claim.frame_ns)),
@@ -99,7 +105,11 @@ fn lease(asker: &Asker, claim: &Claim, hits: &Hits, now: Now) -> LeaseState {
 fn service(service: datapath::enforce::Service) -> Option<Service> {
     let protocol = Proto::from_number(service.proto)?;
     let port = Some(service.port).filter(|port| *port != 0 && protocol.has_ports());
-    Some(Service { address: None, protocol, port })
+    Some(Service {
+        address: None,
+        protocol,
+        port,
+    })
 }
 
 /// Every counter of the shield under one name each, at most [`COUNTERS_MAX`].

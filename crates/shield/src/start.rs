@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +29,8 @@ use crate::policy::Policy;
 use crate::protect;
 use crate::report::{self, About};
 use crate::sessions::Sessions;
-use crate::signals::Signals;
 use crate::signals::spool::Spool;
+use crate::signals::{Batch, Signals};
 use crate::sync::known::{self, Keeper, Loaded};
 use crate::sync::view::View;
 use crate::sync::{self, Status, SyncError};
@@ -67,7 +68,9 @@ pub enum ShieldError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// Enforcement cannot start.
-    #[error("enforcement cannot start: {0}; `mode = \"dry-run\"` under [enforce] starts without it")]
+    #[error(
+        "enforcement cannot start: {0}; `mode = \"dry-run\"` under [enforce] starts without it"
+    )]
     Enforce(#[from] EnforceError),
     /// Capture cannot start.
     #[error(transparent)]
@@ -85,38 +88,19 @@ pub enum ShieldError {
 /// [`ShieldError`]; nothing is left running then.
 pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldError> {
     let cancel_on_error = stop.clone().drop_guard();
-    let identity = config.hub.as_ref().map(|hub| Identity::load(&hub.identity)).transpose()?;
+    let hub = config.hub.as_ref();
+    let identity = hub.map(|hub| Identity::load(&hub.identity)).transpose()?;
     let disk = Disk::open(&config.data)?;
-    let found = protect::find(&config);
-    let enforcer = enforcer(&config)?;
-    let (forgive, forgiven) = sync_channel(FORGIVE_MAX);
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
-    let partner: Arc<str> =
-        identity.as_ref().map_or_else(|| config.name.as_str().into(), |id| Arc::clone(&id.partner));
-    let share = config.share.clone().filter(|_| identity.is_some());
-    let share = share.map(|share| Share { tlp: share.tlp, audience: share.audience });
-    let (signals, batches) = Signals::new(&partner, share);
-    let guard = Arc::new(Guard::new(guard::Parts {
-        partner,
-        policy: Policy {
-            settings: config.policy.clone(),
-            protected: found.protected.clone(),
-            home: config.home.clone(),
-        },
-        book: Book::new(enforcer),
-        standings: Arc::clone(&sessions) as Arc<dyn guard::Standings>,
-        journal: disk.journal.clone(),
-        keeper: disk.keeper.clone(),
-        signals,
-        forgive,
-    }));
-    guard.protect(found.protected)?;
+    let (guard, batches, forgiven) = guard(&config, identity.as_ref(), &sessions, &disk)?;
     let view = restore(&guard, disk.loaded);
-    tell_start(&guard, &found.missing);
     let index = Arc::new(ArcSwap::from_pointee(Index::default()));
     let running = inspect(&config, &guard, &sessions, &index, forgiven, &stop)?;
     let reporter = Reporter {
-        about: About { shield: config.name.clone(), iface: inspected(&config) },
+        about: About {
+            shield: config.name.clone(),
+            iface: inspected(&config),
+        },
         guard: Arc::clone(&guard),
         status: Arc::new(Status::default()),
         running: Arc::new(Mutex::new(running)),
@@ -125,7 +109,7 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         ticker(Arc::clone(&guard), stop.clone())?,
         protector(Arc::clone(&guard), config.clone(), stop.clone())?,
     ];
-    if let (Some(identity), Some(hub)) = (identity, &config.hub) {
+    if let (Some(identity), Some(hub)) = (identity, hub) {
         let reports = reporter.clone();
         let parts = sync::Parts {
             identity,
@@ -142,7 +126,49 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         threads.push(sync::spawn(parts, stop.clone())?);
     }
     cancel_on_error.disarm();
-    Ok(Handle { reporter, guard, stop, threads, writers: disk.writers })
+    Ok(Handle {
+        reporter,
+        guard,
+        stop,
+        threads,
+        writers: disk.writers,
+    })
+}
+
+/// The guard over its enforcer, with the ends where signals and pardons come out.
+fn guard(
+    config: &Config,
+    identity: Option<&Identity>,
+    sessions: &Arc<Sessions>,
+    disk: &Disk,
+) -> Result<(Arc<Guard>, Batches, Receiver<IpAddr>), ShieldError> {
+    let partner =
+        identity.map_or_else(|| config.name.as_str().into(), |id| Arc::clone(&id.partner));
+    let share = config.share.clone().filter(|_| identity.is_some());
+    let share = share.map(|share| Share {
+        tlp: share.tlp,
+        audience: share.audience,
+    });
+    let (signals, batches) = Signals::new(&partner, share);
+    let (forgive, forgiven) = sync_channel(FORGIVE_MAX);
+    let found = protect::find(config);
+    let guard = Arc::new(Guard::new(guard::Parts {
+        partner,
+        policy: Policy {
+            settings: config.policy.clone(),
+            protected: found.protected.clone(),
+            home: config.home.clone(),
+        },
+        book: Book::new(enforcer(config)?),
+        standings: Arc::clone(sessions) as Arc<dyn guard::Standings>,
+        journal: disk.journal.clone(),
+        keeper: disk.keeper.clone(),
+        signals,
+        forgive,
+    }));
+    guard.protect(found.protected)?;
+    tell_start(&guard, &found.missing);
+    Ok((guard, batches, forgiven))
 }
 
 impl Handle {
@@ -155,7 +181,10 @@ impl Handle {
     /// Whether the capture file has been read to its end. An interface has none.
     #[must_use]
     pub fn inspected_all(&self) -> bool {
-        self.reporter.running().as_ref().is_none_or(Running::finished)
+        self.reporter
+            .running()
+            .as_ref()
+            .is_none_or(Running::finished)
     }
 
     /// Whether the token that the shield was started with is cancelled.
@@ -173,11 +202,21 @@ impl Handle {
 
     /// Waits until the shield has been stopped by its token.
     pub fn join(self) {
-        let Self { reporter, guard, threads, writers, stop: _ } = self;
+        let Self {
+            reporter,
+            guard,
+            threads,
+            writers,
+            stop: _,
+        } = self;
         for thread in threads {
             joined(thread);
         }
-        let running = reporter.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = reporter
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(running) = running {
             running.join();
         }
@@ -188,6 +227,9 @@ impl Handle {
         writers.into_iter().for_each(joined);
     }
 }
+
+/// Where signals come out of the guard.
+type Batches = tokio::sync::mpsc::Receiver<Batch>;
 
 /// Files of the shield, and the threads that write them.
 struct Disk {
@@ -211,7 +253,13 @@ impl Disk {
         let spool = Spool::open(&spool).map_err(at(&spool))?;
         let (journal, journal_thread) = Journal::open(data).map_err(at(data))?;
         let (keeper, keeper_thread) = Keeper::open(&known).map_err(at(&known))?;
-        Ok(Self { journal, keeper, loaded, spool, writers: vec![journal_thread, keeper_thread] })
+        Ok(Self {
+            journal,
+            keeper,
+            loaded,
+            spool,
+            writers: vec![journal_thread, keeper_thread],
+        })
     }
 }
 
@@ -226,7 +274,10 @@ struct Reporter {
 
 impl Reporter {
     fn make(&self) -> StateReport {
-        let counters = self.running().as_ref().map_or_else(BTreeMap::new, Running::counters);
+        let counters = self
+            .running()
+            .as_ref()
+            .map_or_else(BTreeMap::new, Running::counters);
         report::make(&self.about, &self.guard, &self.status, counters)
     }
 
@@ -251,7 +302,14 @@ fn enforcer(config: &Config) -> Result<Box<dyn Enforcer>, ShieldError> {
         return Ok(dry("there is no interface to enforce on"));
     };
     let pin_dir = config.enforce.pin.clone();
-    match XdpEnforcer::attach(interface, &Options { mode, pin_dir, ..Options::default() }) {
+    match XdpEnforcer::attach(
+        interface,
+        &Options {
+            mode,
+            pin_dir,
+            ..Options::default()
+        },
+    ) {
         Ok(enforcer) => Ok(Box::new(enforcer)),
         Err(error) if config.enforce.mode == EnforceMode::Auto && is_environment(&error) => {
             tracing::warn!(%error, "NOT ENFORCING");
@@ -265,7 +323,9 @@ fn enforcer(config: &Config) -> Result<Box<dyn Enforcer>, ShieldError> {
 fn is_environment(error: &EnforceError) -> bool {
     matches!(
         error,
-        EnforceError::Privilege { .. } | EnforceError::Kernel { .. } | EnforceError::NotEthernet { .. }
+        EnforceError::Privilege { .. }
+            | EnforceError::Kernel { .. }
+            | EnforceError::NotEthernet { .. }
     )
 }
 
@@ -281,15 +341,20 @@ fn restore(guard: &Guard, loaded: Loaded) -> View {
     let mut view = loaded.view;
     sync::restore(&mut view, loaded.objects, guard);
     if loaded.damaged > 0 {
-        let what = format!("{} damaged lines in known.jsonl: the hub is asked again", loaded.damaged);
+        let what = format!(
+            "{} damaged lines in known.jsonl: the hub is asked again",
+            loaded.damaged
+        );
         guard.journal().write(Now::read(), Event::State { what });
     }
+    let what = format!("{} leases from before", guard.book().len());
+    guard.journal().write(Now::read(), Event::State { what });
     view
 }
 
 fn tell_start(guard: &Guard, missing: &[String]) {
     let mode = report::mode_name(&guard.book().mode());
-    let mut what = format!("started, {mode}, {} leases from before", guard.book().len());
+    let mut what = format!("started, {mode}");
     for missing in missing {
         tracing::warn!(missing, "not protected by itself");
         what.push_str("; not protected by itself: ");
@@ -303,17 +368,24 @@ fn inspect(
     guard: &Arc<Guard>,
     sessions: &Arc<Sessions>,
     index: &Arc<ArcSwap<Index>>,
-    forgive: Receiver<std::net::IpAddr>,
+    forgive: Receiver<IpAddr>,
     stop: &CancellationToken,
 ) -> Result<Option<Running>, ShieldError> {
-    let Some(capture) = &config.capture else { return Ok(None) };
+    let Some(capture) = &config.capture else {
+        return Ok(None);
+    };
     let links = pipeline::Links {
         index: Arc::clone(index),
         sink: Arc::clone(guard) as Arc<dyn guard::Sink>,
         forgive,
         stop: stop.clone(),
     };
-    Ok(Some(pipeline::spawn(capture, &config.home, Arc::clone(sessions), links)?))
+    Ok(Some(pipeline::spawn(
+        capture,
+        &config.home,
+        Arc::clone(sessions),
+        links,
+    )?))
 }
 
 fn inspected(config: &Config) -> String {
@@ -326,11 +398,13 @@ fn inspected(config: &Config) -> String {
 
 /// Does what time asks for.
 fn ticker(guard: Arc<Guard>, stop: CancellationToken) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("ticker".to_owned()).spawn(move || {
-        while !stop.is_cancelled() {
-            std::thread::sleep(guard.tick());
-        }
-    })
+    std::thread::Builder::new()
+        .name("ticker".to_owned())
+        .spawn(move || {
+            while !stop.is_cancelled() {
+                std::thread::sleep(guard.tick());
+            }
+        })
 }
 
 /// Looks for new addresses to protect now and then, on a thread of its own, since resolving the
@@ -340,22 +414,24 @@ fn protector(
     config: Config,
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("protect".to_owned()).spawn(move || {
-        let mut looked = Instant::now();
-        while !stop.is_cancelled() {
-            std::thread::sleep(STOP_PAUSE);
-            if looked.elapsed() < PROTECT_PAUSE {
-                continue;
+    std::thread::Builder::new()
+        .name("protect".to_owned())
+        .spawn(move || {
+            let mut looked = Instant::now();
+            while !stop.is_cancelled() {
+                std::thread::sleep(STOP_PAUSE);
+                if looked.elapsed() < PROTECT_PAUSE {
+                    continue;
+                }
+                looked = Instant::now();
+                let found = protect::find(&config);
+                if found.missing.is_empty()
+                    && let Err(error) = guard.protect(found.protected)
+                {
+                    tracing::error!(%error, "the enforcer does not take the protected networks");
+                }
             }
-            looked = Instant::now();
-            let found = protect::find(&config);
-            if found.missing.is_empty()
-                && let Err(error) = guard.protect(found.protected)
-            {
-                tracing::error!(%error, "the enforcer does not take the protected networks");
-            }
-        }
-    })
+        })
 }
 
 fn joined(thread: JoinHandle<()>) {

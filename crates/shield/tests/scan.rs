@@ -55,6 +55,29 @@ fn every_record_is_an_object_that_a_suricata_user_knows() {
     }
 }
 
+#[test]
+fn whatever_was_captured_becomes_valid_json() {
+    let name = "whatever_was_captured_becomes_valid_json";
+    let Some(shared) = testkit::shared_dir() else {
+        return testkit::skip(name, "no folder of shared captures (SHIELDWALL_SHARED)");
+    };
+    let mut records = 0;
+    for entry in std::fs::read_dir(shared.join("vectors/shield/pcaps")).unwrap() {
+        let capture = std::fs::read(entry.unwrap().path()).unwrap();
+        if capture.len() > CAPTURE_BYTES_MAX {
+            continue;
+        }
+        for line in scan(&capture, "").lines() {
+            serde_json::from_str::<Value>(line).unwrap();
+            records += 1;
+        }
+    }
+    assert!(records > 1_000, "{records} records");
+}
+
+/// Larger captures are left out: the test is to be fast in a build without optimisation.
+const CAPTURE_BYTES_MAX: usize = 100_000;
+
 fn scan(capture: &[u8], patterns: &str) -> String {
     let indicator = IndicatorConfig {
         quiet_ns: 0,
@@ -81,7 +104,8 @@ fn scan(capture: &[u8], patterns: &str) -> String {
     let log = Log::new(Box::new(sink.clone()), types, WhenFull::Wait).unwrap();
     let sessions = Arc::new(Sessions::new(1000));
     let mut pipeline = Pipeline::new(config, index(patterns), sessions).with_log(log);
-    pipeline::scan_file(capture, &mut pipeline, &mut |_| {}).unwrap();
+    // A damaged capture counts as far as it can be read.
+    let _damaged = pipeline::scan_file(capture, &mut pipeline, &mut |_| {}).is_err();
     pipeline.close().unwrap();
     let bytes = std::mem::take(&mut *sink.0.lock().unwrap());
     String::from_utf8(bytes).unwrap()

@@ -2,8 +2,8 @@
 //!
 //! Two walks ([`walk`]) judge every source. One takes all its attempts: a refused or unanswered SYN
 //! is a failure. The other takes only *proven* sessions, those whose handshake the client
-//! completed: one that ends without a byte of payload from the client is a failure, one with
-//! payload a success.
+//! completed: one that the client ends without having sent a byte of payload is a failure, one with
+//! payload a success. One that the server ended before the client spoke tells nothing.
 //!
 //! **Evidence.** Anyone can send a SYN in anyone's name, so failed attempts prove nothing about
 //! their sender, also while that address has honest sessions of its own. They make a verdict
@@ -28,7 +28,7 @@ use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use hashbrown::DefaultHashBuilder;
-use packet::{Event, Flow, Outcome};
+use packet::{Direction, Event, Flow, Outcome};
 use stix::lease::EvidenceClass;
 
 use crate::detector::{Context, Counter, Detect};
@@ -150,12 +150,15 @@ impl Scan {
     }
 
     /// A connection that the client's acknowledgement proved is over.
-    fn session(&mut self, flow: &Flow, now_ns: u64, out: &mut Vec<Verdict>) {
+    fn session(&mut self, flow: &Flow, by: Direction, now_ns: u64, out: &mut Vec<Verdict>) {
         if !flow.client_proven {
             return;
         }
         self.promote(flow.tuple.src.to_canonical());
         let empty = flow.to_server.payload_bytes == 0;
+        if empty && by == Direction::ToClient {
+            return;
+        }
         let (contact, steps) = (self.contact(flow), self.steps);
         let source = self.source(flow, now_ns);
         let first = source.sessions.step(contact, empty, &steps);
@@ -239,10 +242,12 @@ impl Detect for Scan {
             Event::Attempt(flow, outcome) if inbound(flow) => {
                 self.attempt(flow, *outcome, context.now_ns, out);
             }
-            Event::Closed(flow) if inbound(flow) => self.session(flow, context.now_ns, out),
+            Event::Closed(flow, by) if inbound(flow) => {
+                self.session(flow, *by, context.now_ns, out)
+            }
             Event::Attempt(..)
             | Event::Proven(_)
-            | Event::Closed(_)
+            | Event::Closed(..)
             | Event::FlowStart(_)
             | Event::Transaction(..)
             | Event::FlowEnd(..)

@@ -1,5 +1,6 @@
 //! The measurement of the time to shield: attack A, watch B, revoke, and again.
 
+mod leftover;
 mod round;
 mod summary;
 mod table;
@@ -115,6 +116,7 @@ pub(crate) fn report(options: &Options, out: &mut dyn Write) -> anyhow::Result<(
 fn run(options: &Options, plan: &Plan, out: &mut dyn Write) -> anyhow::Result<Measurement> {
     let lab = Lab::running(options)?;
     let links = links(&lab, plan, out)?;
+    leftover::lift(&lab, out)?;
     let before = up::tally(&lab)?;
     let mut rounds = Vec::new();
     for number in 1..=plan.rounds {

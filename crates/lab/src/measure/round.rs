@@ -189,7 +189,8 @@ fn restore(
     Ok(())
 }
 
-fn revoke(lab: &Lab, object: &str) -> anyhow::Result<()> {
+/// Has A take back what it shared.
+pub(crate) fn revoke(lab: &Lab, object: &str) -> anyhow::Result<()> {
     let identity = lab.identity(Partner::A.name()).display().to_string();
     let place = Place::Gateway(Partner::A);
     let mut command = lab.command(place, &["share", "--revoke", object]);

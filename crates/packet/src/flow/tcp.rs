@@ -289,6 +289,15 @@ impl Tracker {
         }
     }
 
+    /// Who began to close a connection that a segment of this direction has closed: the other side,
+    /// if it had sent its FIN before.
+    pub(crate) fn closed_by(&self, direction: Direction) -> Direction {
+        match self.sender(direction.reversed()).is(Side::FIN) {
+            true => direction.reversed(),
+            false => direction,
+        }
+    }
+
     fn has_conflict(&self) -> bool {
         self.client.is(Side::CONFLICT) || self.server.is(Side::CONFLICT)
     }

@@ -2,7 +2,7 @@
 
 use crate::applayer::{AppProto, Transaction};
 use crate::decode::Damage;
-use crate::flow::Flow;
+use crate::flow::{Direction, Flow};
 
 /// Everything that an inspection point yields, in the order in which it became known.
 #[derive(Debug, Clone, Copy)]
@@ -15,9 +15,10 @@ pub enum Event<'a> {
     /// flow; should a second, different SYN/ACK turn up later, `client_proven` of the flow falls
     /// back to false.
     Proven(&'a Flow),
-    /// TCP: the connection is over, both sides having sent FIN or one a valid RST. Once per flow;
+    /// TCP: the connection is over, both sides having sent FIN or one a valid RST; with the
+    /// direction of the FIN or RST that began it: `ToServer` when the client ended it. Once per flow;
     /// what comes late is still counted until [`Event::FlowEnd`].
-    Closed(&'a Flow),
+    Closed(&'a Flow, Direction),
     /// An application-layer transaction. HTTP comes twice, see its `phase`.
     Transaction(&'a Flow, &'a Transaction<'a>),
     /// Last event of a flow.

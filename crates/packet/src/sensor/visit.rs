@@ -97,7 +97,8 @@ impl Visit<'_, '_> {
             if !step.reset {
                 self.end_drained_session();
             }
-            (self.out)(Event::Closed(&self.entry.flow));
+            let by = self.entry.tcp.closed_by(direction);
+            (self.out)(Event::Closed(&self.entry.flow, by));
         }
         if step.is_valid() {
             Taken::Yes

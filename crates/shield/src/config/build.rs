@@ -22,7 +22,10 @@ pub(super) fn config(typed: typed::Typed, at: &Locator<'_>) -> Result<Config, Co
         data: typed.data,
         hub: typed.hub.map(|t| hub(t, at)).transpose()?,
         capture: typed.capture.map(|t| capture(t, at)).transpose()?,
-        enforce: Enforce { mode: typed.enforce.mode, pin: typed.enforce.pin },
+        enforce: Enforce {
+            mode: typed.enforce.mode,
+            pin: typed.enforce.pin,
+        },
         policy: settings(&typed.policy, at)?,
         protect: Protect {
             networks: networks(&typed.protect.networks, at)?,
@@ -43,9 +46,14 @@ fn hub(typed: typed::Hub, at: &Locator<'_>) -> Result<Hub, ConfigError> {
         return Err(refuse(format!("hub.url \"{text}\" is not https")));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(refuse(format!("hub.url \"{text}\" names more than a host and a port")));
+        return Err(refuse(format!(
+            "hub.url \"{text}\" names more than a host and a port"
+        )));
     }
-    Ok(Hub { url: text.trim_end_matches('/').to_owned(), identity: typed.identity })
+    Ok(Hub {
+        url: text.trim_end_matches('/').to_owned(),
+        identity: typed.identity,
+    })
 }
 
 fn capture(typed: Spanned<typed::Capture>, at: &Locator<'_>) -> Result<Capture, ConfigError> {
@@ -108,7 +116,13 @@ fn settings(typed: &typed::Policy, at: &Locator<'_>) -> Result<Settings, ConfigE
             at,
         )?,
         rate: Rate {
-            packets_per_s: number("rate_packets_per_s", &typed.rate_packets_per_s, 1, 1_000_000, at)?,
+            packets_per_s: number(
+                "rate_packets_per_s",
+                &typed.rate_packets_per_s,
+                1,
+                1_000_000,
+                at,
+            )?,
             burst: number("rate_burst", &typed.rate_burst, 1, 1_000_000, at)?,
         },
         private_from_exchange: typed.private_from_exchange,
@@ -124,7 +138,11 @@ fn number<T: TryFrom<i64>>(
     at: &Locator<'_>,
 ) -> Result<T, ConfigError> {
     let value = *typed.get_ref();
-    let legal = if (min..=max).contains(&value) { T::try_from(value).ok() } else { None };
+    let legal = if (min..=max).contains(&value) {
+        T::try_from(value).ok()
+    } else {
+        None
+    };
     legal.ok_or_else(|| {
         at.refuse(
             typed.span().start,
@@ -140,20 +158,27 @@ fn networks(typed: &[Spanned<String>], at: &Locator<'_>) -> Result<Vec<IpNet>, C
 
 fn network(typed: &Spanned<String>, at: &Locator<'_>) -> Result<IpNet, ConfigError> {
     let text = typed.get_ref();
-    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
-        at.refuse(
-            typed.span().start,
-            format!("\"{text}\" is no network"),
-            "write an address or a prefix, as \"10.2.0.0/24\"",
-        )
-    })?;
+    let net = text
+        .parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| {
+            at.refuse(
+                typed.span().start,
+                format!("\"{text}\" is no network"),
+                "write an address or a prefix, as \"10.2.0.0/24\"",
+            )
+        })?;
     if net == net.trunc() {
         return Ok(net);
     }
     Err(at.refuse(
         typed.span().start,
         format!("\"{text}\" has bits beyond its prefix"),
-        format!("write \"{}\" for the network or \"{}\" for the host", net.trunc(), net.addr()),
+        format!(
+            "write \"{}\" for the network or \"{}\" for the host",
+            net.trunc(),
+            net.addr()
+        ),
     ))
 }
 
@@ -166,8 +191,14 @@ fn share(typed: &typed::Share, at: &Locator<'_>) -> Result<Share, ConfigError> {
             "use TLP:CLEAR, TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT or TLP:RED",
         )
     })?;
-    let audience = typed.audience.iter().map(|n| name(n, at).map(String::into_boxed_str));
-    Ok(Share { tlp, audience: audience.collect::<Result<_, _>>()? })
+    let audience = typed
+        .audience
+        .iter()
+        .map(|n| name(n, at).map(String::into_boxed_str));
+    Ok(Share {
+        tlp,
+        audience: audience.collect::<Result<_, _>>()?,
+    })
 }
 
 fn name(typed: &Spanned<String>, at: &Locator<'_>) -> Result<String, ConfigError> {

@@ -137,8 +137,10 @@ pub struct Share {
 /// # Errors
 /// The file cannot be read, or something in it is refused: the operator's to mend.
 pub fn load(file: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+    let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+        file: file.to_owned(),
+        source,
+    })?;
     parse(&text, file)
 }
 
@@ -187,10 +189,21 @@ struct Locator<'a> {
 
 impl Locator<'_> {
     /// A refusal of what stands at byte `offset`.
-    fn refuse(&self, offset: usize, what: impl Into<String>, mend: impl Into<String>) -> ConfigError {
+    fn refuse(
+        &self,
+        offset: usize,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> ConfigError {
         let (line, column) = self.position(offset);
         let (what, mend) = (what.into(), mend.into());
-        ConfigError::Refused { file: self.file.to_owned(), line, column, what, mend }
+        ConfigError::Refused {
+            file: self.file.to_owned(),
+            line,
+            column,
+            what,
+            mend,
+        }
     }
 
     fn syntax(&self, error: &toml::de::Error) -> ConfigError {
@@ -209,7 +222,9 @@ impl Locator<'_> {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
         let line = before.matches('\n').count().saturating_add(1);
-        let column = before.get(line_start..).map_or(0, |line| line.chars().count());
+        let column = before
+            .get(line_start..)
+            .map_or(0, |line| line.chars().count());
         (line, column.saturating_add(1))
     }
 }

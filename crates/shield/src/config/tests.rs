@@ -78,7 +78,10 @@ fn errors_name_place_and_remedy() {
             "shield.toml:15:15: lease_max_s = 0 is out of range; use a number from 1 to 86400",
         ),
         (
-            with("[\"10.2.0.0/24\"]\nautomatic", "[\"10.2.0.9/24\"]\nautomatic"),
+            with(
+                "[\"10.2.0.0/24\"]\nautomatic",
+                "[\"10.2.0.9/24\"]\nautomatic",
+            ),
             "shield.toml:18:13: \"10.2.0.9/24\" has bits beyond its prefix; write \"10.2.0.0/24\" \
              for the network or \"10.2.0.9\" for the host",
         ),
@@ -93,7 +96,10 @@ fn errors_name_place_and_remedy() {
              \"https://host:port\"",
         ),
         (
-            with("interface = \"eth0\"", "interface = \"eth0\"\npcap = \"x.pcap\""),
+            with(
+                "interface = \"eth0\"",
+                "interface = \"eth0\"\npcap = \"x.pcap\"",
+            ),
             "shield.toml:7:1: capture names both an interface and a pcap; keep one of the two",
         ),
         (
@@ -113,6 +119,11 @@ fn errors_name_place_and_remedy() {
 
 #[test]
 fn a_missing_file_is_named() {
-    let error = load(Path::new("/nonexistent/shield.toml")).unwrap_err().to_string();
-    assert!(error.starts_with("/nonexistent/shield.toml: cannot be read: "), "{error}");
+    let error = load(Path::new("/nonexistent/shield.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("/nonexistent/shield.toml: cannot be read: "),
+        "{error}"
+    );
 }

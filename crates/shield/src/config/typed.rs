@@ -52,7 +52,10 @@ pub(super) struct Enforce {
 
 impl Default for Enforce {
     fn default() -> Self {
-        Self { mode: EnforceMode::Auto, pin: PathBuf::from("/sys/fs/bpf/shieldwall") }
+        Self {
+            mode: EnforceMode::Auto,
+            pin: PathBuf::from("/sys/fs/bpf/shieldwall"),
+        }
     }
 }
 
@@ -99,7 +102,10 @@ pub(super) struct Protect {
 
 impl Default for Protect {
     fn default() -> Self {
-        Self { networks: Vec::new(), automatic: true }
+        Self {
+            networks: Vec::new(),
+            automatic: true,
+        }
     }
 }
 

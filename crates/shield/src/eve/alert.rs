@@ -84,7 +84,7 @@ pub(super) fn write(object: &mut Object<'_>, verdict: &Verdict, event: Option<&E
             Event::FlowStart(flow)
             | Event::Attempt(flow, _)
             | Event::Proven(flow)
-            | Event::Closed(flow)
+            | Event::Closed(flow, _)
             | Event::FlowEnd(flow, _),
         ) => write_flow(object, flow),
         Some(Event::Anomaly(..)) | None => {}

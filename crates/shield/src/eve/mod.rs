@@ -127,7 +127,7 @@ impl Log {
             | Event::FlowStart(_)
             | Event::Attempt(..)
             | Event::Proven(_)
-            | Event::Closed(_) => {}
+            | Event::Closed(..) => {}
         }
     }
 

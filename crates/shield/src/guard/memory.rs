@@ -54,7 +54,10 @@ impl Memory {
     /// Counts one more.
     pub fn strike(&mut self, offender: IpAddr, now: Now) {
         let strikes = self.strikes(offender, now).saturating_add(1);
-        let fresh = Offender { strikes, last_ns: now.mono_ns };
+        let fresh = Offender {
+            strikes,
+            last_ns: now.mono_ns,
+        };
         if let Some(before) = self.offenders.insert(offender, fresh) {
             self.by_age.remove(&(before.last_ns, offender));
         }
@@ -116,7 +119,10 @@ impl Memory {
     /// Leases that ended within [`ENDED_AGE`].
     pub fn ended(&self, now: Now) -> impl Iterator<Item = &Ended> {
         let recent = move |at: &u64| age(*at, now) <= ENDED_AGE;
-        self.ended.iter().filter(move |(at, _)| recent(at)).map(|(_, ended)| ended)
+        self.ended
+            .iter()
+            .filter(move |(at, _)| recent(at))
+            .map(|(_, ended)| ended)
     }
 
     /// The latest refusals, oldest first.
@@ -171,7 +177,10 @@ mod tests {
     use super::*;
 
     fn now(s: u64) -> Now {
-        Now { mono_ns: s * 1_000_000_000, wall: Timestamp::EPOCH }
+        Now {
+            mono_ns: s * 1_000_000_000,
+            wall: Timestamp::EPOCH,
+        }
     }
 
     #[test]
@@ -192,7 +201,10 @@ mod tests {
         for n in 0..=u32::try_from(OFFENDERS_MAX).unwrap() {
             memory.strike(address(n), now(u64::from(n)));
         }
-        assert_eq!((memory.offenders.len(), memory.by_age.len()), (OFFENDERS_MAX, OFFENDERS_MAX));
+        assert_eq!(
+            (memory.offenders.len(), memory.by_age.len()),
+            (OFFENDERS_MAX, OFFENDERS_MAX)
+        );
         let end = now(u64::try_from(OFFENDERS_MAX).unwrap());
         assert_eq!(memory.offenders.get(&address(0)).map(|o| o.strikes), None);
         assert_eq!(memory.strikes(address(16_384), end), 1);

@@ -38,7 +38,10 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let (journal, journals) = Journal::open(folder.path()).unwrap();
         let (keeper, keepers) = Keeper::open(&folder.path().join("known.jsonl")).unwrap();
-        let share = Share { tlp: Tlp::Green, audience: Vec::new() };
+        let share = Share {
+            tlp: Tlp::Green,
+            audience: Vec::new(),
+        };
         let (signals, batches) = Signals::new("alpha", Some(share));
         let (forgive, forgiven) = sync_channel(1);
         let standing = Arc::new(Everybody::default());
@@ -52,13 +55,22 @@ impl Bench {
             signals,
             forgive,
         });
-        Self { guard, standing, forgiven, batches, threads: vec![journals, keepers], folder }
+        Self {
+            guard,
+            standing,
+            forgiven,
+            batches,
+            threads: vec![journals, keepers],
+            folder,
+        }
     }
 
     fn leases(&self) -> Vec<(String, Action, Origin)> {
         let book = self.guard.book();
         let claims = book.claims();
-        claims.map(|(_, claim, _)| (claim.key.to_string(), claim.action, claim.origin)).collect()
+        claims
+            .map(|(_, claim, _)| (claim.key.to_string(), claim.action, claim.origin))
+            .collect()
     }
 
     /// Seconds that the only lease lasts.
@@ -74,10 +86,18 @@ impl Bench {
     /// Ends the guard and reads what it wrote.
     fn written(self) -> (Vec<serde_json::Value>, known::Loaded) {
         drop(self.guard);
-        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
+        self.threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         let text = std::fs::read_to_string(self.folder.path().join("journal.jsonl")).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        (lines, known::load(&self.folder.path().join("known.jsonl")).unwrap())
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        (
+            lines,
+            known::load(&self.folder.path().join("known.jsonl")).unwrap(),
+        )
     }
 }
 
@@ -88,7 +108,10 @@ fn policy() -> Policy {
             confidence_min: 50,
             lease_max: Duration::from_secs(3_600),
             benign_sessions_max: 8,
-            rate: Rate { packets_per_s: 10, burst: 20 },
+            rate: Rate {
+                packets_per_s: 10,
+                burst: 20,
+            },
             private_from_exchange: false,
         },
         protected: Protected::new(["10.2.0.0/24".parse().unwrap()]),
@@ -155,21 +178,41 @@ fn object(n: u8, change: impl FnOnce(&mut serde_json::Value)) -> Object {
 fn give(bench: &Bench, source: &str, object: &Object) -> bool {
     let raw = &object.head().pattern.as_ref().unwrap().pattern;
     let pattern = stix::pattern::parse(raw).unwrap();
-    bench.guard.object(&source.into(), object, Some(&pattern), datapath::clock::mono_ns())
+    bench.guard.object(
+        &source.into(),
+        object,
+        Some(&pattern),
+        datapath::clock::mono_ns(),
+    )
 }
 
-const LIMIT: Action = Action::RateLimit { packets_per_s: 10, burst: 20 };
+const LIMIT: Action = Action::RateLimit {
+    packets_per_s: 10,
+    burst: 20,
+};
 
 #[test]
 fn an_own_verdict_is_enforced_shared_and_told_in_that_order() {
     let mut bench = Bench::new();
-    bench.guard.verdict(&verdict("192.0.2.9", EvidenceClass::PathProven));
-    assert_eq!(bench.leases(), [("192.0.2.9/32".to_owned(), Action::Drop, Origin::Local)]);
+    bench
+        .guard
+        .verdict(&verdict("192.0.2.9", EvidenceClass::PathProven));
+    assert_eq!(
+        bench.leases(),
+        [("192.0.2.9/32".to_owned(), Action::Drop, Origin::Local)]
+    );
     let batch = bench.batches.try_recv().unwrap();
     let shared = batch.objects[0].head().id.clone();
-    assert_eq!(bench.guard.book().claims().next().unwrap().0.object, shared, "one name for both");
+    assert_eq!(
+        bench.guard.book().claims().next().unwrap().0.object,
+        shared,
+        "one name for both"
+    );
     let (journal, known) = bench.written();
-    let events: Vec<_> = journal.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    let events: Vec<_> = journal
+        .iter()
+        .map(|line| line["event"].as_str().unwrap())
+        .collect();
     assert_eq!(events, ["lease", "verdict"]);
     assert_eq!(journal[1]["object"], shared.as_str());
     assert!(journal[1]["detect_us"].as_u64().unwrap() >= 5_000);
@@ -179,8 +222,12 @@ fn an_own_verdict_is_enforced_shared_and_told_in_that_order() {
 #[test]
 fn unproven_protected_and_hearsay_block_nobody() {
     let mut bench = Bench::new();
-    bench.guard.verdict(&verdict("192.0.2.9", EvidenceClass::Unproven));
-    bench.guard.verdict(&verdict("10.2.0.7", EvidenceClass::Exploit));
+    bench
+        .guard
+        .verdict(&verdict("192.0.2.9", EvidenceClass::Unproven));
+    bench
+        .guard
+        .verdict(&verdict("10.2.0.7", EvidenceClass::Exploit));
     let hearsay = Verdict {
         reasons: vec![reason(Some("bravo"))],
         ..verdict("192.0.2.10", EvidenceClass::PathProven)
@@ -191,7 +238,11 @@ fn unproven_protected_and_hearsay_block_nobody() {
         .flat_map(|batch| batch.objects)
         .map(|object| object.head().kind.to_string())
         .collect();
-    assert_eq!(kinds.iter().filter(|kind| *kind == "indicator").count(), 1, "the exploit: {kinds:?}");
+    assert_eq!(
+        kinds.iter().filter(|kind| *kind == "indicator").count(),
+        1,
+        "the exploit: {kinds:?}"
+    );
     let agreed = Verdict {
         reasons: vec![reason(Some("bravo")), reason(Some("charlie"))],
         ..verdict("192.0.2.10", EvidenceClass::PathProven)
@@ -212,15 +263,25 @@ fn what_rests_on_an_object_of_unknown_marking_does_not_leave() {
     };
     bench.guard.verdict(&listed);
     assert!(bench.batches.try_recv().is_err());
-    let asker = Asker { source: "bravo".into(), object: StixId::v5("indicator", "bravo") };
+    let asker = Asker {
+        source: "bravo".into(),
+        object: StixId::v5("indicator", "bravo"),
+    };
     bench.guard.set_markings([(asker, Tlp::Green)].into());
-    bench.guard.verdict(&Verdict { victim: Some(web()), ..listed });
+    bench.guard.verdict(&Verdict {
+        victim: Some(web()),
+        ..listed
+    });
     let batch = bench.batches.try_recv().unwrap();
     assert_eq!(batch.objects[0].head().tlp(), Some(Tlp::Green));
 }
 
 fn web() -> Service {
-    Service { address: Some("10.2.0.7".parse().unwrap()), protocol: Proto::Tcp, port: Some(80) }
+    Service {
+        address: Some("10.2.0.7".parse().unwrap()),
+        protocol: Proto::Tcp,
+        port: Some(80),
+    }
 }
 
 #[test]
@@ -239,14 +300,23 @@ fn repeated_offenders_stay_out_longer() {
 #[test]
 fn an_own_object_that_comes_back_is_not_installed_twice_and_a_siblings_is() {
     let mut bench = Bench::new();
-    bench.guard.verdict(&verdict("192.0.2.9", EvidenceClass::Exploit));
+    bench
+        .guard
+        .verdict(&verdict("192.0.2.9", EvidenceClass::Exploit));
     let own = bench.batches.try_recv().unwrap().objects[0].clone();
     assert!(!give(&bench, "alpha", &own), "not even detected with");
-    assert_eq!(bench.leases(), [("192.0.2.9/32".to_owned(), Action::Drop, Origin::Local)]);
+    assert_eq!(
+        bench.leases(),
+        [("192.0.2.9/32".to_owned(), Action::Drop, Origin::Local)]
+    );
     bench.end_all();
     give(&bench, "alpha", &own);
     let sibling = ("192.0.2.9/32".to_owned(), Action::Drop, Origin::Exchange);
-    assert_eq!(bench.leases(), [sibling], "of another shield of ours, as of anyone");
+    assert_eq!(
+        bench.leases(),
+        [sibling],
+        "of another shield of ours, as of anyone"
+    );
 }
 
 #[test]
@@ -265,7 +335,13 @@ fn several_sources_share_a_key_and_each_withdraws_for_itself() {
     bench.guard.withdraw(&asker("charlie"), None, 1);
     assert_eq!(bench.leases(), []);
     let (journal, _) = bench.written();
-    assert_eq!(journal.iter().filter(|line| line["event"] == "revoked").count(), 2);
+    assert_eq!(
+        journal
+            .iter()
+            .filter(|line| line["event"] == "revoked")
+            .count(),
+        2
+    );
 }
 
 #[test]
@@ -278,8 +354,15 @@ fn a_pardon_is_whole_even_when_the_lease_is_over() {
     bench.guard.verdict(&again);
     assert!(bench.batches.try_recv().is_err(), "told a moment ago");
     bench.end_all();
-    let asker = Asker { source: "alpha".into(), object: told.head().id.clone() };
-    bench.guard.withdraw(&asker, told.head().lease.as_ref().map(|lease| &lease.selector), 1);
+    let asker = Asker {
+        source: "alpha".into(),
+        object: told.head().id.clone(),
+    };
+    bench.guard.withdraw(
+        &asker,
+        told.head().lease.as_ref().map(|lease| &lease.selector),
+        1,
+    );
     assert_eq!(bench.forgiven.try_recv(), Ok("192.0.2.9".parse().unwrap()));
     bench.guard.verdict(&again);
     assert_eq!(bench.seconds(), 60, "as if for the first time");
@@ -299,7 +382,10 @@ fn a_version_that_asks_for_more_than_it_may_ends_what_it_had() {
     assert!(give(&bench, "bravo", &longer), "still detected with");
     assert_eq!(bench.leases(), []);
     let state = bench.guard.memory().refused().next().unwrap().clone();
-    assert_eq!((state.source.as_str(), state.selector.as_str()), ("bravo", "source:192.0.2.9/32"));
+    assert_eq!(
+        (state.source.as_str(), state.selector.as_str()),
+        ("bravo", "source:192.0.2.9/32")
+    );
 }
 
 #[test]
@@ -312,16 +398,31 @@ fn sources_with_benign_sessions_are_limited_with_those_exempt() {
         dst_port: 80,
         proto: packet::Proto::Tcp,
     };
-    *bench.standing.0.lock().unwrap() = Standing { recent: 1, open: vec![open] };
+    *bench.standing.0.lock().unwrap() = Standing {
+        recent: 1,
+        open: vec![open],
+    };
     give(&bench, "bravo", &object(9, |_| {}));
     assert_eq!(bench.leases()[0].1, LIMIT);
     assert_eq!(bench.exempt_now(open), 0, "exempt already");
-    let later = FiveTuple { src_port: 4_001, ..open };
-    *bench.standing.0.lock().unwrap() = Standing { recent: 2, open: vec![open, later] };
+    let later = FiveTuple {
+        src_port: 4_001,
+        ..open
+    };
+    *bench.standing.0.lock().unwrap() = Standing {
+        recent: 2,
+        open: vec![open, later],
+    };
     bench.guard.tick();
     assert_eq!(bench.exempt_now(later), 0, "so is the new one");
-    bench.guard.verdict(&verdict("192.0.2.10", EvidenceClass::Exploit));
-    assert_eq!(bench.leases()[1].1, LIMIT, "own verdicts spare bystanders too");
+    bench
+        .guard
+        .verdict(&verdict("192.0.2.10", EvidenceClass::Exploit));
+    assert_eq!(
+        bench.leases()[1].1,
+        LIMIT,
+        "own verdicts spare bystanders too"
+    );
 }
 
 impl Bench {
@@ -338,7 +439,10 @@ fn newly_protected_networks_are_freed_at_once() {
     let bench = Bench::new();
     give(&bench, "bravo", &object(9, |_| {}));
     give(&bench, "bravo", &object(10, |_| {}));
-    bench.guard.protect(Protected::new(["192.0.2.9/32".parse().unwrap()])).unwrap();
+    bench
+        .guard
+        .protect(Protected::new(["192.0.2.9/32".parse().unwrap()]))
+        .unwrap();
     assert_eq!(bench.leases().len(), 1);
     give(&bench, "charlie", &object(9, |_| {}));
     assert_eq!(bench.leases().len(), 1);
@@ -347,16 +451,27 @@ fn newly_protected_networks_are_freed_at_once() {
 #[test]
 fn own_leases_come_back_after_a_restart_unless_over_or_protected() {
     let bench = Bench::new();
-    bench.guard.verdict(&verdict("192.0.2.9", EvidenceClass::Exploit));
+    bench
+        .guard
+        .verdict(&verdict("192.0.2.9", EvidenceClass::Exploit));
     let (_, known) = bench.written();
     let lease = known.leases.values().next().unwrap();
     let bench = Bench::new();
     bench.guard.restore(lease);
-    assert_eq!(bench.leases(), [("192.0.2.9/32".to_owned(), Action::Drop, Origin::Local)]);
+    assert_eq!(
+        bench.leases(),
+        [("192.0.2.9/32".to_owned(), Action::Drop, Origin::Local)]
+    );
     let bench = Bench::new();
-    bench.guard.restore(&OwnLease { ends_at: Now::read().wall, ..lease.clone() });
+    bench.guard.restore(&OwnLease {
+        ends_at: Now::read().wall,
+        ..lease.clone()
+    });
     let inside = "10.2.0.7/32".parse().unwrap();
-    bench.guard.restore(&OwnLease { network: inside, ..lease.clone() });
+    bench.guard.restore(&OwnLease {
+        network: inside,
+        ..lease.clone()
+    });
     assert_eq!(bench.leases(), []);
 }
 
@@ -372,7 +487,11 @@ fn leases_end_by_themselves_and_are_told() {
     std::thread::sleep(Duration::from_millis(40));
     bench.guard.tick();
     assert_eq!(bench.leases(), []);
-    assert_eq!(bench.guard.memory().ended(Now::read()).count(), 1, "still reported for a while");
+    assert_eq!(
+        bench.guard.memory().ended(Now::read()).count(),
+        1,
+        "still reported for a while"
+    );
     let (journal, _) = bench.written();
     assert_eq!(journal.last().unwrap()["event"], "expired");
 }

@@ -34,16 +34,25 @@ pub async fn enrol(invitation: &Invitation, folder: &Path) -> Result<Identity, I
         return Err(IdentityError::Exists(folder.to_owned()));
     }
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let request = EnrolRequest { token: token_text(&invitation.token), csr_pem: csr(&key)? };
+    let request = EnrolRequest {
+        token: token_text(&invitation.token),
+        csr_pem: csr(&key)?,
+    };
     let pin = Arc::new(PinnedAuthority::new(invitation.ca_sha256, provider()));
     let url = format!("{}/exchange/v1/enrol", invitation.hub.trim_end_matches('/'));
     let answer = post(pinned_tls(Arc::clone(&pin))?, &url, &request).await?;
     check(&answer, &key, |ca| pin.is(ca))?;
     std::fs::create_dir_all(folder).map_err(at(folder))?;
     write(&folder.join(KEY_FILE), key.serialize_pem().as_bytes())?;
-    write(&folder.join(CERTIFICATE_FILE), answer.certificate_pem.as_bytes())?;
+    write(
+        &folder.join(CERTIFICATE_FILE),
+        answer.certificate_pem.as_bytes(),
+    )?;
     write(&folder.join(CA_FILE), answer.ca_pem.as_bytes())?;
-    write(&folder.join(PARTNER_FILE), &partner_file(&answer, &invitation.hub)?)?;
+    write(
+        &folder.join(PARTNER_FILE),
+        &partner_file(&answer, &invitation.hub)?,
+    )?;
     Identity::load(folder)
 }
 
@@ -55,13 +64,23 @@ pub async fn rotate(folder: &Path) -> Result<Identity, IdentityError> {
     let identity = Identity::load(folder)?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let url = format!("{}/exchange/v1/rotate", identity.hub.trim_end_matches('/'));
-    let request = RotateRequest { csr_pem: csr(&key)? };
+    let request = RotateRequest {
+        csr_pem: csr(&key)?,
+    };
     let answer = post(identity.client_config()?, &url, &request).await?;
     let ca = read(&folder.join(CA_FILE))?;
-    check(&answer, &key, |new| CertificateDer::from_pem_slice(&ca).is_ok_and(|old| old == *new))?;
+    check(&answer, &key, |new| {
+        CertificateDer::from_pem_slice(&ca).is_ok_and(|old| old == *new)
+    })?;
     let (key_path, cert_path) = (folder.join(KEY_FILE), folder.join(CERTIFICATE_FILE));
-    write(&cert_path.with_extension(NEW), answer.certificate_pem.as_bytes())?;
-    write(&key_path.with_extension(NEW), key.serialize_pem().as_bytes())?;
+    write(
+        &cert_path.with_extension(NEW),
+        answer.certificate_pem.as_bytes(),
+    )?;
+    write(
+        &key_path.with_extension(NEW),
+        key.serialize_pem().as_bytes(),
+    )?;
     rename(&key_path.with_extension(NEW), &key_path)?;
     rename(&cert_path.with_extension(NEW), &cert_path)?;
     Identity::load(folder)
@@ -99,13 +118,18 @@ async fn post<T: Serialize + Sync>(
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(hub)? {
         if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
-            return Err(IdentityError::Answer(format!("more than {ANSWER_BYTES_MAX} bytes")));
+            return Err(IdentityError::Answer(format!(
+                "more than {ANSWER_BYTES_MAX} bytes"
+            )));
         }
         body.extend_from_slice(&chunk);
     }
     if !status.is_success() {
         let why = String::from_utf8_lossy(&body).trim().to_owned();
-        return Err(IdentityError::Refused { status: status.as_u16(), why });
+        return Err(IdentityError::Refused {
+            status: status.as_u16(),
+            why,
+        });
     }
     serde_json::from_slice(&body).map_err(|error| IdentityError::Answer(error.to_string()))
 }
@@ -120,12 +144,18 @@ fn check(
     let ca = CertificateDer::from_pem_slice(answer.ca_pem.as_bytes())
         .map_err(|error| IdentityError::Answer(format!("an unreadable authority: {error}")))?;
     if !trusted(&ca) {
-        return Err(IdentityError::Answer("another authority than the trusted one".to_owned()));
+        return Err(IdentityError::Answer(
+            "another authority than the trusted one".to_owned(),
+        ));
     }
     PublicKey::from_text(&answer.hub_key)
         .map_err(|error| IdentityError::Answer(format!("an unreadable signing key: {error}")))?;
     let key = key.serialize_pem();
-    mutual_tls(answer.ca_pem.as_bytes(), answer.certificate_pem.as_bytes(), key.as_bytes())?;
+    mutual_tls(
+        answer.ca_pem.as_bytes(),
+        answer.certificate_pem.as_bytes(),
+        key.as_bytes(),
+    )?;
     Ok(())
 }
 

@@ -72,7 +72,9 @@ pub enum IdentityError {
     #[error("the certificate request could not be made: {0}")]
     Request(#[from] rcgen::Error),
     /// The hub could not be reached or is not the one that the invitation names.
-    #[error("the hub did not answer: {0}; check its address, and that it is the one that invited you")]
+    #[error(
+        "the hub did not answer: {0}; check its address, and that it is the one that invited you"
+    )]
     Hub(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The hub refused, in its own words.
     #[error("the hub refused ({status}): {why}")]
@@ -96,12 +98,20 @@ impl Identity {
         finish_rotation(folder)?;
         let path = folder.join(PARTNER_FILE);
         let text = read(&path)?;
-        let content = |what: String| IdentityError::Content { path: path.clone(), what };
+        let content = |what: String| IdentityError::Content {
+            path: path.clone(),
+            what,
+        };
         let file: PartnerFile =
             serde_json::from_slice(&text).map_err(|error| content(error.to_string()))?;
         let hub_key = PublicKey::from_text(&file.hub_key).map_err(|e| content(e.to_string()))?;
         let partner = file.partner.into();
-        Ok(Self { folder: folder.to_owned(), partner, hub: file.hub, hub_key })
+        Ok(Self {
+            folder: folder.to_owned(),
+            partner,
+            hub: file.hub,
+            hub_key,
+        })
     }
 
     /// Mutual TLS with this identity: the hub's authority is the only one that is trusted.
@@ -157,9 +167,16 @@ fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::OpenOptions::new();
-    let mut file =
-        options.create(true).write(true).truncate(true).mode(0o600).open(path).map_err(at(path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at(path))
+    let mut file = options
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(at(path))?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(at(path))
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), IdentityError> {
@@ -167,7 +184,10 @@ fn rename(from: &Path, to: &Path) -> Result<(), IdentityError> {
 }
 
 fn at(path: &Path) -> impl Fn(std::io::Error) -> IdentityError {
-    move |source| IdentityError::File { path: path.to_owned(), source }
+    move |source| IdentityError::File {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 const CERTIFICATE_FILE: &str = "cert.pem";

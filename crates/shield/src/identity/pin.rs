@@ -49,7 +49,9 @@ impl ServerCertVerifier for PinnedAuthority {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let pinned = intermediates.iter().find(|certificate| self.is(certificate));
+        let pinned = intermediates
+            .iter()
+            .find(|certificate| self.is(certificate));
         let root = pinned.ok_or(Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
         self.verifier(root)?.verify_server_cert(
             end_entity,
@@ -81,6 +83,8 @@ impl ServerCertVerifier for PinnedAuthority {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -32,16 +32,29 @@ pub struct FirstHit {
 impl Book {
     /// Asks the kernel for the newest leases that have no hit yet.
     pub fn first_hits(&mut self) -> Vec<FirstHit> {
-        let newest: Vec<Key> = self.unhit.values().rev().take(POLL_FAST_MAX).copied().collect();
+        let newest: Vec<Key> = self
+            .unhit
+            .values()
+            .rev()
+            .take(POLL_FAST_MAX)
+            .copied()
+            .collect();
         self.read_hits(&newest)
     }
 
     /// Asks the kernel for the next [`POLL_SLOW_MAX`] leases, whatever their hits.
     pub fn refresh_hits(&mut self) -> Vec<FirstHit> {
         let after = self.slow_cursor.map_or(Bound::Unbounded, Bound::Excluded);
-        let next = self.slots.range((after, Bound::Unbounded)).map(|(id, _)| *id);
+        let next = self
+            .slots
+            .range((after, Bound::Unbounded))
+            .map(|(id, _)| *id);
         let next: Vec<Key> = next.take(POLL_SLOW_MAX).collect();
-        self.slow_cursor = if next.len() < POLL_SLOW_MAX { None } else { next.last().copied() };
+        self.slow_cursor = if next.len() < POLL_SLOW_MAX {
+            None
+        } else {
+            next.last().copied()
+        };
         self.read_hits(&next)
     }
 
@@ -54,7 +67,9 @@ impl Book {
     fn read_hits(&mut self, ids: &[Key]) -> Vec<FirstHit> {
         let mut first = Vec::new();
         for id in ids {
-            let Some(slot) = self.slots.get_mut(id) else { continue };
+            let Some(slot) = self.slots.get_mut(id) else {
+                continue;
+            };
             let hits = match self.enforcer.hits(&slot.key) {
                 Ok(Some(hits)) => hits,
                 Ok(None) => continue,

@@ -10,20 +10,21 @@
 //! ends the key goes. The end that the kernel holds is never later than the claims that justify
 //! its action, so that nothing outlives its reason if this process dies.
 
+mod claim;
 mod hits;
 mod reassert;
+mod slot;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::sync::Arc;
 
 use datapath::enforce::{Action, EnforceError, Enforcer, Hits, Key, Lease, Mode};
 use ipnet::IpNet;
 use packet::FiveTuple;
-use stix::StixId;
 
+pub use claim::{Asker, Claim, Ended, Origin};
 pub use hits::{FirstHit, POLL_FAST, POLL_FAST_MAX, POLL_SLOW, POLL_SLOW_MAX};
 pub use reassert::Reasserted;
+use slot::{Slot, order};
 
 /// Most kernel keys at a time.
 pub const SLOTS_MAX: usize = 65_536;
@@ -31,65 +32,6 @@ pub const SLOTS_MAX: usize = 65_536;
 pub const CLAIMS_PER_SLOT_MAX: usize = 64;
 /// Most sessions exempt from one rate limit.
 pub const EXEMPT_PER_SLOT_MAX: usize = 1_024;
-
-/// Which assertion asks: an object's identifier is only unique within its source.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Asker {
-    /// The partner; this shield's own partner for own verdicts.
-    pub source: Arc<str>,
-    /// The object.
-    pub object: StixId,
-}
-
-/// Where a claim comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// An own verdict.
-    Local,
-    /// A partner, through the hub.
-    Exchange,
-}
-
-/// One object's claim on one key.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Claim {
-    /// Where it comes from.
-    pub origin: Origin,
-    /// Whom it is about.
-    pub key: Key,
-    /// What is to be done.
-    pub action: Action,
-    /// When it ends, `CLOCK_MONOTONIC` nanoseconds.
-    pub ends_ns: u64,
-    /// When its cause was read off the wire, `CLOCK_MONOTONIC` nanoseconds.
-    pub frame_ns: u64,
-    /// When the kernel had it, `CLOCK_MONOTONIC` nanoseconds; set by [`Book::claim`].
-    pub installed_ns: u64,
-    /// What weakened it, for people.
-    pub why: Box<str>,
-}
-
-impl Claim {
-    /// Whether it makes `other` unnecessary: the same key and action, and as long but for the
-    /// jitter of reading two clocks.
-    #[must_use]
-    pub fn lasts_as_long_as(&self, other: &Self) -> bool {
-        let same = self.key.canonical() == other.key.canonical() && self.action == other.action;
-        same && self.ends_ns.saturating_add(JITTER_NS) >= other.ends_ns
-    }
-}
-
-/// A claim that is over, with what its key had met.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ended {
-    /// Who had asked.
-    pub asker: Asker,
-    /// What.
-    pub claim: Claim,
-    /// What the key met until then, for all who asked for it.
-    pub hits: Hits,
-}
 
 /// The leases of this shield over one enforcer.
 pub struct Book {
@@ -181,7 +123,11 @@ impl Book {
             return Err(error.into());
         }
         let installed_ns = datapath::clock::mono_ns();
-        if let Some(claim) = self.slots.get_mut(&id).and_then(|slot| slot.claims.get_mut(asker)) {
+        if let Some(claim) = self
+            .slots
+            .get_mut(&id)
+            .and_then(|slot| slot.claims.get_mut(asker))
+        {
             claim.installed_ns = installed_ns;
         }
         if let Some(before_ns) = before_ns {
@@ -223,7 +169,9 @@ impl Book {
     /// Exempts open sessions of a rate-limited key for as long as its lease lives. Sessions that
     /// are exempt already cost nothing. Returns how many are new.
     pub fn exempt(&mut self, key: &Key, sessions: &[FiveTuple]) -> usize {
-        let Some(slot) = self.slots.get_mut(&key.canonical()) else { return 0 };
+        let Some(slot) = self.slots.get_mut(&key.canonical()) else {
+            return 0;
+        };
         let mut fresh = 0_usize;
         for session in sessions {
             if slot.exempt.contains_key(&order(session)) {
@@ -250,7 +198,11 @@ impl Book {
     #[must_use]
     pub fn rate_limited(&self) -> Vec<Key> {
         let limited = |slot: &&Slot| matches!(slot.kernel, Some((Action::RateLimit { .. }, _)));
-        self.slots.values().filter(limited).map(|slot| slot.key).collect()
+        self.slots
+            .values()
+            .filter(limited)
+            .map(|slot| slot.key)
+            .collect()
     }
 
     /// Whether any live claim is about this source, for any service.
@@ -268,7 +220,9 @@ impl Book {
     /// Every claim with its slot's hits, in the order of the keys.
     pub fn claims(&self) -> impl Iterator<Item = (&Asker, &Claim, &Hits)> {
         self.slots.values().flat_map(|slot| {
-            slot.claims.iter().map(move |(asker, claim)| (asker, claim, &slot.hits))
+            slot.claims
+                .iter()
+                .map(move |(asker, claim)| (asker, claim, &slot.hits))
         })
     }
 
@@ -313,8 +267,7 @@ impl Book {
         let error = match self.slots.get(id) {
             None if self.slots.len() >= SLOTS_MAX => BookError::Full(SLOTS_MAX),
             Some(slot)
-                if slot.claims.len() >= CLAIMS_PER_SLOT_MAX
-                    && !slot.claims.contains_key(asker) =>
+                if slot.claims.len() >= CLAIMS_PER_SLOT_MAX && !slot.claims.contains_key(asker) =>
             {
                 BookError::Crowded(CLAIMS_PER_SLOT_MAX)
             }
@@ -327,7 +280,9 @@ impl Book {
     /// Puts a slot back as it was before `asker`'s refused claim.
     fn undo(&mut self, id: &Key, asker: &Asker, earlier: Option<Claim>) {
         self.counters.enforcer_errors = self.counters.enforcer_errors.saturating_add(1);
-        let Some(slot) = self.slots.get_mut(id) else { return };
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
         match earlier {
             Some(earlier) => slot.claims.insert(asker.clone(), earlier),
             None => slot.claims.remove(asker),
@@ -347,28 +302,47 @@ impl Book {
             self.ends.remove(&(claim.ends_ns, asker.clone()));
         }
         let remains = !slot.claims.is_empty();
-        let result = if remains { self.enforce(id, now_ns) } else { self.remove(id) };
+        let result = if remains {
+            self.enforce(id, now_ns)
+        } else {
+            self.remove(id)
+        };
         self.note(result);
-        Some(Ended { asker: asker.clone(), claim, hits })
+        Some(Ended {
+            asker: asker.clone(),
+            claim,
+            hits,
+        })
     }
 
     /// Brings the kernel in line with a slot's claims.
     fn enforce(&mut self, id: &Key, now_ns: u64) -> Result<(), EnforceError> {
-        let Some(slot) = self.slots.get(id) else { return Ok(()) };
-        let Some(wanted) = slot.wanted(now_ns) else { return Ok(()) };
+        let Some(slot) = self.slots.get(id) else {
+            return Ok(());
+        };
+        let Some(wanted) = slot.wanted(now_ns) else {
+            return Ok(());
+        };
         if slot.kernel == Some(wanted) {
             return Ok(());
         }
         let reason = slot.reason.unwrap_or_else(|| self.free_reason());
         let (action, expires_ns) = wanted;
-        self.enforcer.install(&Lease { key: slot.key, action, expires_ns, reason })?;
+        self.enforcer.install(&Lease {
+            key: slot.key,
+            action,
+            expires_ns,
+            reason,
+        })?;
         self.installed(id, wanted, reason, now_ns);
         Ok(())
     }
 
     /// Notes that the kernel holds `wanted` for a slot.
     fn installed(&mut self, id: &Key, wanted: (Action, u64), reason: u32, now_ns: u64) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
         let lengthened = slot.kernel.is_some_and(|(_, ends_ns)| ends_ns < wanted.1);
         slot.kernel = Some(wanted);
         if slot.reason.replace(reason).is_none() {
@@ -388,13 +362,19 @@ impl Book {
 
     /// Removes a slot and its kernel key, and the exemptions that no other slot keeps.
     fn remove(&mut self, id: &Key) -> Result<(), EnforceError> {
-        let Some(slot) = self.slots.remove(id) else { return Ok(()) };
+        let Some(slot) = self.slots.remove(id) else {
+            return Ok(());
+        };
         self.unhit.remove(&slot.serial);
         if let Some(reason) = slot.reason {
             self.reasons.remove(&reason);
         }
         for (order, session) in &slot.exempt {
-            if !self.slots.values().any(|other| other.exempt.contains_key(order)) {
+            if !self
+                .slots
+                .values()
+                .any(|other| other.exempt.contains_key(order))
+            {
                 self.enforcer.unexempt(session);
             }
         }
@@ -403,9 +383,14 @@ impl Book {
 
     /// A reason number that no live lease has. Zero is nobody's.
     fn free_reason(&self) -> u32 {
-        let last = self.reasons.last_key_value().map_or(0, |(reason, _)| *reason);
+        let last = self
+            .reasons
+            .last_key_value()
+            .map_or(0, |(reason, _)| *reason);
         let free = |reason: &u32| !self.reasons.contains_key(reason);
-        last.checked_add(1).or_else(|| (1..=u32::MAX).find(free)).unwrap_or(u32::MAX)
+        last.checked_add(1)
+            .or_else(|| (1..=u32::MAX).find(free))
+            .unwrap_or(u32::MAX)
     }
 
     fn note(&mut self, result: Result<(), EnforceError>) {
@@ -417,67 +402,9 @@ impl Book {
 
 impl std::fmt::Debug for Book {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Book").field("slots", &self.slots.len()).finish_non_exhaustive()
-    }
-}
-
-/// One kernel key and those who ask for it.
-#[derive(Debug)]
-struct Slot {
-    key: Key,
-    claims: BTreeMap<Asker, Claim>,
-    /// What the kernel holds: action and end.
-    kernel: Option<(Action, u64)>,
-    reason: Option<u32>,
-    installed_ns: u64,
-    serial: u64,
-    hits: Hits,
-    exempt: BTreeMap<SessionOrder, FiveTuple>,
-}
-
-impl Slot {
-    fn new(key: Key) -> Self {
-        Self {
-            key,
-            claims: BTreeMap::new(),
-            kernel: None,
-            reason: None,
-            installed_ns: 0,
-            serial: u64::MAX,
-            hits: Hits::default(),
-            exempt: BTreeMap::new(),
-        }
-    }
-
-    /// The strongest action among the live claims, and the last end among those that ask for it.
-    fn wanted(&self, now_ns: u64) -> Option<(Action, u64)> {
-        let live = self.claims.values().filter(|claim| claim.ends_ns > now_ns);
-        let strongest = live.max_by_key(|claim| (strength(&claim.action), claim.ends_ns))?;
-        Some((strongest.action, strongest.ends_ns))
-    }
-
-    /// The end of the last claim.
-    fn ends_ns(&self) -> u64 {
-        self.claims.values().map(|claim| claim.ends_ns).max().unwrap_or(0)
-    }
-}
-
-/// Two ends that differ by no more than this are the same.
-const JITTER_NS: u64 = 1_000_000;
-
-/// A session in an order.
-type SessionOrder = (IpAddr, u16, IpAddr, u16, u8);
-
-fn order(session: &FiveTuple) -> SessionOrder {
-    let FiveTuple { src, src_port, dst, dst_port, proto } = *session;
-    (src, src_port, dst, dst_port, proto.number())
-}
-
-fn strength(action: &Action) -> u8 {
-    match action {
-        Action::Monitor => 0,
-        Action::RateLimit { .. } => 1,
-        Action::Drop => 2,
+        f.debug_struct("Book")
+            .field("slots", &self.slots.len())
+            .finish_non_exhaustive()
     }
 }
 

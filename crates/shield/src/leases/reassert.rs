@@ -41,7 +41,12 @@ impl Book {
                 done.removed = done.removed.saturating_add(1);
             }
         }
-        let wrong: Vec<Key> = self.slots.keys().filter(|id| !right.contains(id)).copied().collect();
+        let wrong: Vec<Key> = self
+            .slots
+            .keys()
+            .filter(|id| !right.contains(id))
+            .copied()
+            .collect();
         for id in &wrong {
             if let Some(slot) = self.slots.get_mut(id) {
                 slot.kernel = None;
@@ -61,7 +66,10 @@ impl Book {
 
     fn count(&mut self, done: Reasserted) {
         let widen = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        self.counters.reasserted = self.counters.reasserted.saturating_add(widen(done.installed));
+        self.counters.reasserted = self
+            .counters
+            .reasserted
+            .saturating_add(widen(done.installed));
         self.counters.orphans = self.counters.orphans.saturating_add(widen(done.removed));
     }
 }

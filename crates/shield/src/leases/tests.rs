@@ -7,7 +7,9 @@ use datapath::enforce::dry_run::DryRun;
 use datapath::enforce::{Counters as Kernel, Service};
 use proptest::prelude::*;
 
+use super::slot::{SessionOrder, strength};
 use super::*;
+use crate::clock::Now;
 
 const S: u64 = 1_000_000_000;
 
@@ -35,7 +37,10 @@ impl Fake {
 
     fn held(&self) -> BTreeMap<Key, (Action, u64)> {
         let leases = self.0.lock().unwrap().dry.leases().unwrap();
-        leases.into_iter().map(|(lease, _)| (lease.key, (lease.action, lease.expires_ns))).collect()
+        leases
+            .into_iter()
+            .map(|(lease, _)| (lease.key, (lease.action, lease.expires_ns)))
+            .collect()
     }
 
     fn hit(&self, key: &Key, hits: Hits) {
@@ -67,7 +72,11 @@ impl Enforcer for Fake {
         self.0.lock().unwrap().dry.protect(networks)
     }
     fn exempt(&mut self, session: &FiveTuple, until_ns: u64) -> Result<(), EnforceError> {
-        self.0.lock().unwrap().exempt.insert(order(session), until_ns);
+        self.0
+            .lock()
+            .unwrap()
+            .exempt
+            .insert(order(session), until_ns);
         Ok(())
     }
     fn unexempt(&mut self, session: &FiveTuple) {
@@ -87,19 +96,41 @@ fn book() -> (Book, Fake) {
 }
 
 fn asker(n: u8) -> Asker {
-    Asker { source: "alpha".into(), object: StixId::v5("indicator", &n.to_string()) }
+    Asker {
+        source: "alpha".into(),
+        object: StixId::v5("indicator", &n.to_string()),
+    }
 }
 
 fn key(n: u8) -> Key {
-    Key { source: format!("192.0.2.{n}/32").parse().unwrap(), service: None }
+    Key {
+        source: format!("192.0.2.{n}/32").parse().unwrap(),
+        service: None,
+    }
 }
 
 fn claim(key: Key, action: Action, ends_ns: u64) -> Claim {
     let why = "".into();
-    Claim { origin: Origin::Exchange, key, action, ends_ns, frame_ns: 1, installed_ns: 0, why }
+    let made = Now {
+        mono_ns: 0,
+        wall: stix::Timestamp::EPOCH,
+    };
+    Claim {
+        origin: Origin::Exchange,
+        key,
+        action,
+        made,
+        ends_ns,
+        frame_ns: 1,
+        installed_ns: 0,
+        why,
+    }
 }
 
-const LIMIT: Action = Action::RateLimit { packets_per_s: 10, burst: 20 };
+const LIMIT: Action = Action::RateLimit {
+    packets_per_s: 10,
+    burst: 20,
+};
 
 fn session(port: u16) -> FiveTuple {
     FiveTuple {
@@ -115,10 +146,22 @@ fn session(port: u16) -> FiveTuple {
 fn the_strongest_is_enforced_until_it_ends_then_the_next() {
     let (mut book, fake) = book();
     let t = mono_ns();
-    book.claim(&asker(1), claim(key(1), Action::Monitor, t + 90 * S), &[], t).unwrap();
-    book.claim(&asker(2), claim(key(1), Action::Drop, t + 30 * S), &[], t).unwrap();
-    book.claim(&asker(3), claim(key(1), LIMIT, t + 60 * S), &[], t).unwrap();
-    assert_eq!(fake.held()[&key(1)], (Action::Drop, t + 30 * S), "never longer than its claim");
+    book.claim(
+        &asker(1),
+        claim(key(1), Action::Monitor, t + 90 * S),
+        &[],
+        t,
+    )
+    .unwrap();
+    book.claim(&asker(2), claim(key(1), Action::Drop, t + 30 * S), &[], t)
+        .unwrap();
+    book.claim(&asker(3), claim(key(1), LIMIT, t + 60 * S), &[], t)
+        .unwrap();
+    assert_eq!(
+        fake.held()[&key(1)],
+        (Action::Drop, t + 30 * S),
+        "never longer than its claim"
+    );
     assert_eq!(book.expire(t + 30 * S).len(), 1);
     assert_eq!(fake.held()[&key(1)], (LIMIT, t + 60 * S));
     book.release(&asker(3), t + 31 * S).unwrap();
@@ -131,10 +174,15 @@ fn the_strongest_is_enforced_until_it_ends_then_the_next() {
 fn a_new_version_replaces_even_on_another_key() {
     let (mut book, fake) = book();
     let t = mono_ns();
-    book.claim(&asker(1), claim(key(1), Action::Drop, t + 30 * S), &[], t).unwrap();
-    book.claim(&asker(1), claim(key(2), Action::Drop, t + 60 * S), &[], t).unwrap();
+    book.claim(&asker(1), claim(key(1), Action::Drop, t + 30 * S), &[], t)
+        .unwrap();
+    book.claim(&asker(1), claim(key(2), Action::Drop, t + 60 * S), &[], t)
+        .unwrap();
     assert_eq!(fake.held().keys().copied().collect::<Vec<_>>(), [key(2)]);
-    assert!(book.expire(t + 40 * S).is_empty(), "the old end is forgotten");
+    assert!(
+        book.expire(t + 40 * S).is_empty(),
+        "the old end is forgotten"
+    );
     assert_eq!(book.expire(t + 60 * S).len(), 1);
     assert!(fake.held().is_empty());
 }
@@ -143,12 +191,21 @@ fn a_new_version_replaces_even_on_another_key() {
 fn a_refused_claim_leaves_the_book_as_it_was() {
     let (mut book, fake) = book();
     let t = mono_ns();
-    book.claim(&asker(1), claim(key(1), LIMIT, t + 30 * S), &[], t).unwrap();
+    book.claim(&asker(1), claim(key(1), LIMIT, t + 30 * S), &[], t)
+        .unwrap();
     fake.0.lock().unwrap().broken = true;
-    let error = book.claim(&asker(1), claim(key(1), Action::Drop, t + 60 * S), &[], t).unwrap_err();
+    let error = book
+        .claim(&asker(1), claim(key(1), Action::Drop, t + 60 * S), &[], t)
+        .unwrap_err();
     assert!(matches!(error, BookError::Enforcer(_)));
-    assert!(book.claim(&asker(2), claim(key(2), Action::Drop, t + 60 * S), &[], t).is_err());
-    assert_eq!((book.len(), book.claim_of(&asker(1)).unwrap().action), (1, LIMIT));
+    assert!(
+        book.claim(&asker(2), claim(key(2), Action::Drop, t + 60 * S), &[], t)
+            .is_err()
+    );
+    assert_eq!(
+        (book.len(), book.claim_of(&asker(1)).unwrap().action),
+        (1, LIMIT)
+    );
     assert_eq!(book.claim_of(&asker(2)), None);
     fake.0.lock().unwrap().broken = false;
     assert_eq!(book.expire(t + 30 * S).len(), 1);
@@ -159,25 +216,48 @@ fn a_refused_claim_leaves_the_book_as_it_was() {
 fn open_sessions_stay_exempt_as_long_as_the_lease_lives() {
     let (mut book, fake) = book();
     let t = mono_ns();
-    let until = |port| fake.0.lock().unwrap().exempt.get(&order(&session(port))).copied();
-    book.claim(&asker(1), claim(key(1), LIMIT, t + 30 * S), &[session(1)], t).unwrap();
+    let until = |port| {
+        fake.0
+            .lock()
+            .unwrap()
+            .exempt
+            .get(&order(&session(port)))
+            .copied()
+    };
+    book.claim(
+        &asker(1),
+        claim(key(1), LIMIT, t + 30 * S),
+        &[session(1)],
+        t,
+    )
+    .unwrap();
     assert_eq!(until(1), Some(t + 30 * S));
-    assert_eq!(book.exempt(&key(1), &[session(1), session(2)]), 1, "the new one only");
-    book.claim(&asker(2), claim(key(1), LIMIT, t + 60 * S), &[], t).unwrap();
+    assert_eq!(
+        book.exempt(&key(1), &[session(1), session(2)]),
+        1,
+        "the new one only"
+    );
+    book.claim(&asker(2), claim(key(1), LIMIT, t + 60 * S), &[], t)
+        .unwrap();
     assert_eq!((until(1), until(2)), (Some(t + 60 * S), Some(t + 60 * S)));
     assert_eq!(book.rate_limited(), [key(1)]);
     book.release(&asker(1), t);
     assert_eq!(until(1), Some(t + 60 * S));
     book.expire(t + 60 * S);
     assert_eq!((until(1), until(2)), (None, None));
-    assert_eq!(book.exempt(&key(1), &[session(3)]), 0, "nothing to be exempt from");
+    assert_eq!(
+        book.exempt(&key(1), &[session(3)]),
+        0,
+        "nothing to be exempt from"
+    );
 }
 
 #[test]
 fn a_crowd_of_sessions_is_bounded() {
     let (mut book, fake) = book();
     let t = mono_ns();
-    book.claim(&asker(1), claim(key(1), LIMIT, t + 30 * S), &[], t).unwrap();
+    book.claim(&asker(1), claim(key(1), LIMIT, t + 30 * S), &[], t)
+        .unwrap();
     let sessions: Vec<_> = (0..2_000).map(session).collect();
     assert_eq!(book.exempt(&key(1), &sessions), EXEMPT_PER_SLOT_MAX);
     assert_eq!(fake.0.lock().unwrap().exempt.len(), EXEMPT_PER_SLOT_MAX);
@@ -188,13 +268,26 @@ fn a_crowd_of_sessions_is_bounded() {
 fn first_hits_are_told_once_to_every_asker() {
     let (mut book, fake) = book();
     let t = mono_ns();
-    book.claim(&asker(1), claim(key(1), Action::Drop, t + 30 * S), &[], t).unwrap();
-    book.claim(&asker(2), claim(key(1), Action::Drop, t + 40 * S), &[], t).unwrap();
+    book.claim(&asker(1), claim(key(1), Action::Drop, t + 30 * S), &[], t)
+        .unwrap();
+    book.claim(&asker(2), claim(key(1), Action::Drop, t + 40 * S), &[], t)
+        .unwrap();
     assert!(book.first_hits().is_empty() && book.awaits_first_hit());
-    let hits = Hits { hits: 3, drops: 3, first_hit_ns: t + 1, first_drop_ns: t + 1 };
+    let hits = Hits {
+        hits: 3,
+        drops: 3,
+        first_hit_ns: t + 1,
+        first_drop_ns: t + 1,
+    };
     fake.hit(&key(1), hits);
     let first = book.first_hits();
-    assert_eq!(first.iter().map(|hit| hit.first_drop_ns).collect::<Vec<_>>(), [t + 1, t + 1]);
+    assert_eq!(
+        first
+            .iter()
+            .map(|hit| hit.first_drop_ns)
+            .collect::<Vec<_>>(),
+        [t + 1, t + 1]
+    );
     assert!(!book.awaits_first_hit());
     assert!(book.refresh_hits().is_empty() && book.first_hits().is_empty());
     fake.hit(&key(1), Hits { hits: 9, ..hits });
@@ -206,11 +299,24 @@ fn first_hits_are_told_once_to_every_asker() {
 fn a_rate_limits_first_drop_is_told_after_its_first_hit() {
     let (mut book, fake) = book();
     let t = mono_ns();
-    book.claim(&asker(1), claim(key(1), LIMIT, t + 30 * S), &[], t).unwrap();
-    let hits = Hits { hits: 1, drops: 0, first_hit_ns: t + 1, first_drop_ns: 0 };
+    book.claim(&asker(1), claim(key(1), LIMIT, t + 30 * S), &[], t)
+        .unwrap();
+    let hits = Hits {
+        hits: 1,
+        drops: 0,
+        first_hit_ns: t + 1,
+        first_drop_ns: 0,
+    };
     fake.hit(&key(1), hits);
     assert_eq!(book.first_hits()[0].first_drop_ns, 0);
-    fake.hit(&key(1), Hits { first_drop_ns: t + 2, drops: 1, ..hits });
+    fake.hit(
+        &key(1),
+        Hits {
+            first_drop_ns: t + 2,
+            drops: 1,
+            ..hits
+        },
+    );
     assert_eq!(book.refresh_hits()[0].first_drop_ns, t + 2);
 }
 
@@ -218,21 +324,43 @@ fn a_rate_limits_first_drop_is_told_after_its_first_hit() {
 fn the_kernel_is_brought_in_line() {
     let (mut book, fake) = book();
     let t = mono_ns();
-    book.claim(&asker(1), claim(key(1), Action::Drop, t + 30 * S), &[], t).unwrap();
-    book.claim(&asker(2), claim(key(2), Action::Drop, t + 30 * S), &[], t).unwrap();
-    book.claim(&asker(3), claim(key(3), Action::Drop, t + 30 * S), &[], t).unwrap();
+    book.claim(&asker(1), claim(key(1), Action::Drop, t + 30 * S), &[], t)
+        .unwrap();
+    book.claim(&asker(2), claim(key(2), Action::Drop, t + 30 * S), &[], t)
+        .unwrap();
+    book.claim(&asker(3), claim(key(3), Action::Drop, t + 30 * S), &[], t)
+        .unwrap();
     let right = fake.held();
     {
         let state = &mut fake.0.lock().unwrap().dry;
         state.remove(&key(1)).unwrap();
-        let other = Lease { key: key(2), action: LIMIT, expires_ns: t + 90 * S, reason: 7 };
+        let other = Lease {
+            key: key(2),
+            action: LIMIT,
+            expires_ns: t + 90 * S,
+            reason: 7,
+        };
         state.install(&other).unwrap();
-        state.install(&Lease { key: key(9), ..other }).unwrap();
+        state
+            .install(&Lease {
+                key: key(9),
+                ..other
+            })
+            .unwrap();
     }
-    assert_eq!(book.reassert(t).unwrap(), Reasserted { installed: 2, removed: 1 });
+    assert_eq!(
+        book.reassert(t).unwrap(),
+        Reasserted {
+            installed: 2,
+            removed: 1
+        }
+    );
     assert_eq!(fake.held(), right);
     assert_eq!(book.reassert(t).unwrap(), Reasserted::default());
-    assert_eq!((book.counters().reasserted, book.counters().orphans), (2, 1));
+    assert_eq!(
+        (book.counters().reasserted, book.counters().orphans),
+        (2, 1)
+    );
 }
 
 #[test]
@@ -241,21 +369,35 @@ fn askers_of_one_key_are_bounded() {
     let t = mono_ns();
     for n in 0..CLAIMS_PER_SLOT_MAX {
         let asker = asker(u8::try_from(n).unwrap());
-        book.claim(&asker, claim(key(1), Action::Drop, t + 30 * S), &[], t).unwrap();
+        book.claim(&asker, claim(key(1), Action::Drop, t + 30 * S), &[], t)
+            .unwrap();
     }
     let more = book.claim(&asker(200), claim(key(1), Action::Drop, t + 30 * S), &[], t);
     assert!(matches!(more, Err(BookError::Crowded(_))));
-    book.claim(&asker(3), claim(key(1), LIMIT, t + 30 * S), &[], t).unwrap();
+    book.claim(&asker(3), claim(key(1), LIMIT, t + 30 * S), &[], t)
+        .unwrap();
     assert_eq!(book.counters().full, 1);
 }
 
 /// What may happen to a book.
 #[derive(Clone, Debug)]
 enum Step {
-    Claim { asker: u8, key: u8, port: Option<u16>, action: Action, seconds: u64 },
-    Release { asker: u8 },
-    Pass { seconds: u64 },
-    Lose { key: u8 },
+    Claim {
+        asker: u8,
+        key: u8,
+        port: Option<u16>,
+        action: Action,
+        seconds: u64,
+    },
+    Release {
+        asker: u8,
+    },
+    Pass {
+        seconds: u64,
+    },
+    Lose {
+        key: u8,
+    },
     Reassert,
 }
 

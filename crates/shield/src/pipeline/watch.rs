@@ -65,7 +65,7 @@ impl Watch {
         match event {
             Event::Proven(flow) => self.proven(flow),
             Event::Transaction(flow, _) => self.open(flow, mono_ns),
-            Event::Closed(flow) | Event::FlowEnd(flow, _) => self.ended(flow, mono_ns),
+            Event::Closed(flow, _) | Event::FlowEnd(flow, _) => self.ended(flow, mono_ns),
             Event::FlowStart(_) | Event::Attempt(..) | Event::Anomaly(..) => {}
         }
     }

@@ -150,7 +150,12 @@ pub enum Decision {
 /// unprotected address without benign sessions dropped for [`FOREIGN_TTL_S_MAX`] seconds.
 #[must_use]
 pub fn decide(policy: &Policy, ask: &Ask<'_>, standing: &Standing, now: Timestamp) -> Decision {
-    let case = rules::Case { policy, ask, standing, now };
+    let case = rules::Case {
+        policy,
+        ask,
+        standing,
+        now,
+    };
     let mut draft = rules::Draft::default();
     for rule in RULES {
         match (rule.apply)(&case, &mut draft) {
@@ -164,11 +169,22 @@ pub fn decide(policy: &Policy, ask: &Ask<'_>, standing: &Standing, now: Timestam
 
 /// The draft as a decision. A draft that lacks a part refuses: no rule set it, so nobody checked.
 fn finish(draft: rules::Draft) -> Decision {
-    let (Some(source), Some(action), Some(until)) = (draft.source, draft.action, draft.until) else {
-        return Decision::Refuse { why: Why::Incomplete };
+    let (Some(source), Some(action), Some(until)) = (draft.source, draft.action, draft.until)
+    else {
+        return Decision::Refuse {
+            why: Why::Incomplete,
+        };
     };
-    let key = Key { source, service: draft.service };
-    Decision::Install { key, action, until, why: draft.weakened }
+    let key = Key {
+        source,
+        service: draft.service,
+    };
+    Decision::Install {
+        key,
+        action,
+        until,
+        why: draft.weakened,
+    }
 }
 
 fn index(ask: &Ask<'_>, why: Option<Why>) -> Decision {
@@ -244,7 +260,10 @@ impl fmt::Display for Why {
             Self::Private(net) => write!(f, "{net} is private: it means another host here"),
             Self::Unproven => write!(f, "evidence is unproven: anyone could have forged it"),
             Self::WordAlone => write!(f, "only one partner's indicator speaks against it"),
-            Self::Confidence { stated: Some(stated), min } => {
+            Self::Confidence {
+                stated: Some(stated),
+                min,
+            } => {
                 write!(f, "confidence {stated} is below {min}")
             }
             Self::Confidence { stated: None, min } => {
@@ -264,7 +283,10 @@ impl fmt::Display for Why {
 /// The service part of a kernel key: the kernel knows protocol and port (0: any) of the destination.
 fn kernel_service(request: &LeaseRequest) -> Option<Service> {
     let service = request.service?;
-    Some(Service { proto: service.protocol.number(), port: service.port.unwrap_or(0) })
+    Some(Service {
+        proto: service.protocol.number(),
+        port: service.port.unwrap_or(0),
+    })
 }
 
 /// Whether evidence of this class says that the peer really held the address.

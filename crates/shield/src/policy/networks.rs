@@ -14,8 +14,13 @@ impl Protected {
     /// From any list; duplicates and parts of others are merged away.
     #[must_use]
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
-        let networks: Vec<IpNet> = networks.into_iter().map(|net| canonical(net.trunc())).collect();
-        Self { networks: IpNet::aggregate(&networks) }
+        let networks: Vec<IpNet> = networks
+            .into_iter()
+            .map(|net| canonical(net.trunc()))
+            .collect();
+        Self {
+            networks: IpNet::aggregate(&networks),
+        }
     }
 
     /// The networks, merged.
@@ -28,7 +33,10 @@ impl Protected {
     #[must_use]
     pub fn touched_by(&self, net: &IpNet) -> Option<IpNet> {
         let net = canonical(*net);
-        self.networks.iter().copied().find(|protected| overlaps(protected, &net))
+        self.networks
+            .iter()
+            .copied()
+            .find(|protected| overlaps(protected, &net))
     }
 }
 
@@ -62,7 +70,9 @@ pub(super) fn private(net: &IpNet) -> Option<IpNet> {
 }
 
 fn touched(list: &[(IpAddr, u8)], net: &IpNet) -> Option<IpNet> {
-    let listed = list.iter().filter_map(|(addr, bits)| IpNet::new(*addr, *bits).ok());
+    let listed = list
+        .iter()
+        .filter_map(|(addr, bits)| IpNet::new(*addr, *bits).ok());
     listed.into_iter().find(|listed| overlaps(listed, net))
 }
 

@@ -52,23 +52,74 @@ pub(super) struct Draft {
 /// All rules, in the order in which they are asked. Refusals come first, so that a case that is
 /// refused for its address is refused whatever else it claims; weakenings come last.
 pub const RULES: &[Rule] = &[
-    Rule { name: "in-force", apply: in_force },
-    Rule { name: "width", apply: width },
-    Rule { name: "reserved", apply: reserved },
-    Rule { name: "stated-confidence", apply: stated_confidence },
-    Rule { name: "address", apply: address },
-    Rule { name: "protected", apply: protected },
-    Rule { name: "private", apply: private },
-    Rule { name: "within-pattern", apply: within_pattern },
-    Rule { name: "proven", apply: proven },
-    Rule { name: "word-alone", apply: word_alone },
-    Rule { name: "confidence", apply: confidence },
-    Rule { name: "fast-lane", apply: fast_lane },
-    Rule { name: "service", apply: service },
-    Rule { name: "length", apply: length },
-    Rule { name: "action", apply: action },
-    Rule { name: "shared-source", apply: shared_source },
-    Rule { name: "dry-run", apply: dry_run },
+    Rule {
+        name: "in-force",
+        apply: in_force,
+    },
+    Rule {
+        name: "width",
+        apply: width,
+    },
+    Rule {
+        name: "reserved",
+        apply: reserved,
+    },
+    Rule {
+        name: "stated-confidence",
+        apply: stated_confidence,
+    },
+    Rule {
+        name: "address",
+        apply: address,
+    },
+    Rule {
+        name: "protected",
+        apply: protected,
+    },
+    Rule {
+        name: "private",
+        apply: private,
+    },
+    Rule {
+        name: "within-pattern",
+        apply: within_pattern,
+    },
+    Rule {
+        name: "proven",
+        apply: proven,
+    },
+    Rule {
+        name: "word-alone",
+        apply: word_alone,
+    },
+    Rule {
+        name: "confidence",
+        apply: confidence,
+    },
+    Rule {
+        name: "fast-lane",
+        apply: fast_lane,
+    },
+    Rule {
+        name: "service",
+        apply: service,
+    },
+    Rule {
+        name: "length",
+        apply: length,
+    },
+    Rule {
+        name: "action",
+        apply: action,
+    },
+    Rule {
+        name: "shared-source",
+        apply: shared_source,
+    },
+    Rule {
+        name: "dry-run",
+        apply: dry_run,
+    },
 ];
 
 /// Only what its source still holds true is looked at.
@@ -76,7 +127,9 @@ pub const RULES: &[Rule] = &[
 /// # Failure bias
 /// Open: a clock that runs ahead loses leases, it never keeps dead ones.
 fn in_force(case: &Case<'_>, _: &mut Draft) -> Step {
-    let Some(head) = case.ask.head else { return Step::Next };
+    let Some(head) = case.ask.head else {
+        return Step::Next;
+    };
     let slack = i64::try_from(CLOCK_SKEW_MAX.as_micros()).unwrap_or(i64::MAX);
     let latest = Timestamp::from_micros(case.now.as_micros().saturating_add(slack));
     if head.revoked {
@@ -109,7 +162,9 @@ fn width(case: &Case<'_>, _: &mut Draft) -> Step {
 /// # Failure bias
 /// Open: traffic with such sources is the kernel's and the operator's filters' affair.
 fn reserved(case: &Case<'_>, _: &mut Draft) -> Step {
-    let found = named_networks(case.ask).map(canonical).find_map(|net| networks::reserved(&net));
+    let found = named_networks(case.ask)
+        .map(canonical)
+        .find_map(|net| networks::reserved(&net));
     found.map_or(Step::Next, |net| Step::Refuse(Why::Reserved(net)))
 }
 
@@ -120,9 +175,10 @@ fn reserved(case: &Case<'_>, _: &mut Draft) -> Step {
 fn stated_confidence(case: &Case<'_>, _: &mut Draft) -> Step {
     let min = case.policy.settings.confidence_min;
     match case.ask.confidence {
-        Some(stated) if stated < min => {
-            Step::Refuse(Why::Confidence { stated: Some(stated), min })
-        }
+        Some(stated) if stated < min => Step::Refuse(Why::Confidence {
+            stated: Some(stated),
+            min,
+        }),
         _ => Step::Next,
     }
 }
@@ -132,7 +188,9 @@ fn stated_confidence(case: &Case<'_>, _: &mut Draft) -> Step {
 /// # Failure bias
 /// Open: a domain, URL or hash is never translated into addresses, which others share.
 fn address(case: &Case<'_>, draft: &mut Draft) -> Step {
-    let Some(request) = case.ask.request else { return Step::Index(None) };
+    let Some(request) = case.ask.request else {
+        return Step::Index(None);
+    };
     match &request.selector {
         Selector::Source(net) => {
             draft.source = Some(canonical(net.trunc()));
@@ -153,7 +211,9 @@ fn address(case: &Case<'_>, draft: &mut Draft) -> Step {
 /// # Failure bias
 /// Open: an attacker inside a protected network is alerted on, never dropped.
 fn protected(case: &Case<'_>, draft: &mut Draft) -> Step {
-    let touched = draft.source.and_then(|net| case.policy.protected.touched_by(&net));
+    let touched = draft
+        .source
+        .and_then(|net| case.policy.protected.touched_by(&net));
     touched.map_or(Step::Next, |net| Step::Refuse(Why::Protected(net)))
 }
 
@@ -189,8 +249,15 @@ fn within_pattern(case: &Case<'_>, _: &mut Draft) -> Step {
 /// # Failure bias
 /// Open: a scan from forged addresses is alerted on only.
 fn proven(case: &Case<'_>, _: &mut Draft) -> Step {
-    let unproven = case.ask.request.is_none_or(|request| !super::is_proven(request.evidence));
-    if unproven { Step::Index(Some(Why::Unproven)) } else { Step::Next }
+    let unproven = case
+        .ask
+        .request
+        .is_none_or(|request| !super::is_proven(request.evidence));
+    if unproven {
+        Step::Index(Some(Why::Unproven))
+    } else {
+        Step::Next
+    }
 }
 
 /// Traffic that reached us and bears nothing but an address on one partner's list blocks nobody:
@@ -199,7 +266,9 @@ fn proven(case: &Case<'_>, _: &mut Draft) -> Step {
 /// # Failure bias
 /// Open: two independent partners, an attack transaction or a lease proper are needed.
 fn word_alone(case: &Case<'_>, _: &mut Draft) -> Step {
-    let Some(request) = case.ask.request else { return Step::Next };
+    let Some(request) = case.ask.request else {
+        return Step::Next;
+    };
     let bare = request.evidence == lease::EvidenceClass::PathProven;
     match case.ask.word {
         Word::OwnSight { partners } if bare && partners < INDEPENDENT_PARTNERS_MIN => {
@@ -245,7 +314,9 @@ fn fast_lane(case: &Case<'_>, _: &mut Draft) -> Step {
 /// # Failure bias
 /// Open: a lease for somebody else's service is detected with, not widened to ours.
 fn service(case: &Case<'_>, draft: &mut Draft) -> Step {
-    let Some(request) = case.ask.request else { return Step::Next };
+    let Some(request) = case.ask.request else {
+        return Step::Next;
+    };
     let elsewhere = request
         .service
         .and_then(|service| service.address)
@@ -263,13 +334,18 @@ fn service(case: &Case<'_>, draft: &mut Draft) -> Step {
 /// # Failure bias
 /// Open: leases end early rather than late.
 fn length(case: &Case<'_>, draft: &mut Draft) -> Step {
-    let Some(request) = case.ask.request else { return Step::Next };
+    let Some(request) = case.ask.request else {
+        return Step::Next;
+    };
     let asked_us = asked(request, case.ask);
     let longest_us = micros(longest(case));
     if asked_us > longest_us {
         draft.weakened.push(Why::Shortened);
     }
-    let end = case.now.as_micros().saturating_add(asked_us.min(longest_us));
+    let end = case
+        .now
+        .as_micros()
+        .saturating_add(asked_us.min(longest_us));
     let valid_until = case.ask.head.and_then(|head| head.valid_until);
     let until = valid_until.map_or(end, |until| end.min(until.as_micros()));
     draft.until = Some(Timestamp::from_micros(until));
@@ -282,7 +358,9 @@ fn length(case: &Case<'_>, draft: &mut Draft) -> Step {
 /// # Failure bias
 /// Open for what the kernel lacks and is milder, silent for what is harder.
 fn action(case: &Case<'_>, draft: &mut Draft) -> Step {
-    let Some(request) = case.ask.request else { return Step::Next };
+    let Some(request) = case.ask.request else {
+        return Step::Next;
+    };
     draft.action = Some(match request.action {
         lease::Action::Monitor | lease::Action::Tag => Action::Monitor,
         lease::Action::RateLimit => rate_limit(case.policy),
@@ -334,7 +412,9 @@ fn named_networks<'a>(ask: &Ask<'a>) -> impl Iterator<Item = IpNet> + use<'a> {
         | Selector::Ja4(_) => None,
     });
     let terms = ask.pattern.map_or(&[][..], |pattern| &pattern.terms);
-    selected.into_iter().chain(terms.iter().flat_map(term_networks))
+    selected
+        .into_iter()
+        .chain(terms.iter().flat_map(term_networks))
 }
 
 fn term_networks(term: &Term) -> impl Iterator<Item = IpNet> + use<> {
@@ -369,7 +449,10 @@ fn longest(case: &Case<'_>) -> Duration {
 
 fn rate_limit(policy: &Policy) -> Action {
     let rate = policy.settings.rate;
-    Action::RateLimit { packets_per_s: rate.packets_per_s, burst: rate.burst }
+    Action::RateLimit {
+        packets_per_s: rate.packets_per_s,
+        burst: rate.burst,
+    }
 }
 
 fn micros(duration: Duration) -> i64 {

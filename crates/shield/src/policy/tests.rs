@@ -20,7 +20,10 @@ fn policy() -> Policy {
             confidence_min: 50,
             lease_max: Duration::from_secs(3_600),
             benign_sessions_max: 8,
-            rate: Rate { packets_per_s: 10, burst: 20 },
+            rate: Rate {
+                packets_per_s: 10,
+                burst: 20,
+            },
             private_from_exchange: false,
         },
         protected: Protected::new(["10.2.0.0/24", "198.51.100.53/32"].map(net)),
@@ -45,12 +48,19 @@ fn request(source: &str) -> LeaseRequest {
 }
 
 fn standing(recent: u32) -> Standing {
-    Standing { recent, open: Vec::new() }
+    Standing {
+        recent,
+        open: Vec::new(),
+    }
 }
 
 /// An indicator whose pattern names `source` and which asks for nothing.
 fn head(source: &str, change: impl FnOnce(&mut Value)) -> Head {
-    let kind = if source.contains(':') { "ipv6-addr" } else { "ipv4-addr" };
+    let kind = if source.contains(':') {
+        "ipv6-addr"
+    } else {
+        "ipv4-addr"
+    };
     let mut value = json!({
         "type": "indicator",
         "spec_version": "2.1",
@@ -65,7 +75,10 @@ fn head(source: &str, change: impl FnOnce(&mut Value)) -> Head {
     });
     change(&mut value);
     let raw = serde_json::to_vec(&value).unwrap();
-    Object::parse(&raw, &stix::Limits::default()).unwrap().head().clone()
+    Object::parse(&raw, &stix::Limits::default())
+        .unwrap()
+        .head()
+        .clone()
 }
 
 /// What a partner's lease on `source` comes to, after changes to any part.
@@ -80,7 +93,17 @@ struct Foreign {
 impl Foreign {
     fn asks(source: &str) -> Self {
         let head = head(source, |_| {});
-        Self { policy: policy(), head, request: Some(request(source)), standing: standing(0) }
+        Self {
+            policy: policy(),
+            head,
+            request: Some(request(source)),
+            standing: standing(0),
+        }
+    }
+
+    /// The lease that is asked for.
+    fn ask(&mut self) -> &mut LeaseRequest {
+        self.request.as_mut().unwrap()
     }
 
     fn decide(&self) -> Decision {
@@ -98,7 +121,12 @@ impl Foreign {
     }
 }
 
-fn own(source: &str, change: impl FnOnce(&mut LeaseRequest), word: Word<'_>, strikes: u32) -> Decision {
+fn own(
+    source: &str,
+    change: impl FnOnce(&mut LeaseRequest),
+    word: Word<'_>,
+    strikes: u32,
+) -> Decision {
     let mut request = request(source);
     change(&mut request);
     let ask = Ask {
@@ -114,7 +142,12 @@ fn own(source: &str, change: impl FnOnce(&mut LeaseRequest), word: Word<'_>, str
 
 fn installed(decision: Decision) -> (Key, Action, u64, Vec<Why>) {
     match &decision {
-        Decision::Install { key, action, until, why } => (*key, *action, until.since(now()).as_secs(), why.clone()),
+        Decision::Install {
+            key,
+            action,
+            until,
+            why,
+        } => (*key, *action, until.since(now()).as_secs(), why.clone()),
         Decision::Index { .. } | Decision::Refuse { .. } => panic!("not installed: {decision:?}"),
     }
 }
@@ -122,83 +155,108 @@ fn installed(decision: Decision) -> (Key, Action, u64, Vec<Why>) {
 #[test]
 fn a_partners_short_proven_lease_is_installed_as_asked() {
     let (key, action, seconds, why) = installed(Foreign::asks("192.0.2.9/32").decide());
-    assert_eq!(key, Key { source: net("192.0.2.9/32"), service: None });
-    assert_eq!((action, seconds, why), (Action::Drop, 50, vec![]), "until its object's end");
+    assert_eq!(
+        key,
+        Key {
+            source: net("192.0.2.9/32"),
+            service: None
+        }
+    );
+    assert_eq!(
+        (action, seconds, why),
+        (Action::Drop, 50, vec![]),
+        "until its object's end"
+    );
 }
 
-#[test]
-fn refusals_and_what_is_only_detected_with() {
-    let limit = Decision::Index { why: Some(Why::SlowLane(fastlane::Why::TooLong)) };
-    let cases: Vec<(&str, Change, Decision)> = vec![
-        ("long", Box::new(|f| f.request.as_mut().unwrap().ttl_s = 61), limit),
-        (
-            "unproven",
-            Box::new(|f| f.request.as_mut().unwrap().evidence = EvidenceClass::Unproven),
-            Decision::Index { why: Some(Why::Unproven) },
-        ),
-        (
-            "no end",
-            Box::new(|f| f.head.valid_until = None),
-            Decision::Index { why: Some(Why::SlowLane(fastlane::Why::NoEnd)) },
-        ),
-        (
-            "over",
-            Box::new(|f| f.head.valid_until = Some(now())),
-            Decision::Refuse { why: Why::Expired },
-        ),
-        ("withdrawn", Box::new(|f| f.head.revoked = true), Decision::Refuse { why: Why::Revoked }),
-        (
-            "of tomorrow",
-            Box::new(|f| f.head.valid_from = Some(now().plus(Duration::from_secs(86_400)))),
-            Decision::Refuse { why: Why::NotYet },
-        ),
-        (
-            "unsure",
-            Box::new(|f| f.head.confidence = Some(49)),
-            Decision::Refuse { why: Why::Confidence { stated: Some(49), min: 50 } },
-        ),
-        (
-            "silent about confidence",
-            Box::new(|f| f.head.confidence = None),
-            Decision::Index { why: Some(Why::Confidence { stated: None, min: 50 }) },
-        ),
-        (
-            "beyond its pattern",
-            Box::new(|f| f.request = Some(request("192.0.2.10/32"))),
-            Decision::Index { why: Some(Why::BeyondPattern) },
-        ),
-        (
-            "a domain",
-            Box::new(|f| {
-                f.request.as_mut().unwrap().selector = Selector::Domain("evil.example".into());
-            }),
-            Decision::Index { why: Some(Why::NotAnAddress) },
-        ),
-        (
-            "a destination",
-            Box::new(|f| {
-                f.request.as_mut().unwrap().selector = Selector::Destination(net("192.0.2.9/32"));
-            }),
-            Decision::Index { why: Some(Why::NotAnAddress) },
-        ),
-        ("plain", Box::new(|f| f.request = None), Decision::Index { why: None }),
-        (
-            "their own service",
-            Box::new(|f| f.request.as_mut().unwrap().service = Some(service("203.0.113.5"))),
-            Decision::Index { why: Some(Why::ServiceElsewhere) },
-        ),
-    ];
+type Change = fn(&mut Foreign);
+
+/// What becomes of a good ask after each change.
+fn check(cases: &[(&str, Change, Decision)]) {
     for (name, change, expected) in cases {
         let mut foreign = Foreign::asks("192.0.2.9/32");
         change(&mut foreign);
-        assert_eq!(foreign.decide(), expected, "{name}");
+        assert_eq!(foreign.decide(), *expected, "{name}");
     }
 }
 
-type Change = Box<dyn Fn(&mut Foreign)>;
+#[test]
+fn what_is_refused() {
+    let refuse = |why| Decision::Refuse { why };
+    let tomorrow: Change = |f| f.head.valid_from = Some(now().plus(Duration::from_secs(86_400)));
+    let unsure = Why::Confidence {
+        stated: Some(49),
+        min: 50,
+    };
+    check(&[
+        (
+            "over",
+            |f| f.head.valid_until = Some(now()),
+            refuse(Why::Expired),
+        ),
+        ("withdrawn", |f| f.head.revoked = true, refuse(Why::Revoked)),
+        ("of tomorrow", tomorrow, refuse(Why::NotYet)),
+        ("unsure", |f| f.head.confidence = Some(49), refuse(unsure)),
+    ]);
+}
+
+#[test]
+fn what_is_only_detected_with() {
+    let index = |why| Decision::Index { why: Some(why) };
+    let silent = Why::Confidence {
+        stated: None,
+        min: 50,
+    };
+    check(&[
+        (
+            "long",
+            |f| f.ask().ttl_s = 61,
+            index(Why::SlowLane(fastlane::Why::TooLong)),
+        ),
+        (
+            "no end",
+            |f| f.head.valid_until = None,
+            index(Why::SlowLane(fastlane::Why::NoEnd)),
+        ),
+        (
+            "unproven",
+            |f| f.ask().evidence = EvidenceClass::Unproven,
+            index(Why::Unproven),
+        ),
+        ("silent", |f| f.head.confidence = None, index(silent)),
+        (
+            "beyond",
+            |f| f.request = Some(request("192.0.2.10/32")),
+            index(Why::BeyondPattern),
+        ),
+        (
+            "elsewhere",
+            |f| f.ask().service = Some(service("203.0.113.5")),
+            index(Why::ServiceElsewhere),
+        ),
+        ("plain", |f| f.request = None, Decision::Index { why: None }),
+    ]);
+}
+
+#[test]
+fn selectors_that_are_no_source_address_are_only_detected_with() {
+    let index = || Decision::Index {
+        why: Some(Why::NotAnAddress),
+    };
+    let domain: Change = |f| f.ask().selector = Selector::Domain("evil.example".into());
+    let towards: Change = |f| f.ask().selector = Selector::Destination(net("192.0.2.9/32"));
+    check(&[
+        ("a domain", domain, index()),
+        ("a destination", towards, index()),
+    ]);
+}
 
 fn service(address: &str) -> lease::Service {
-    lease::Service { address: Some(address.parse().unwrap()), protocol: Proto::Tcp, port: Some(80) }
+    lease::Service {
+        address: Some(address.parse().unwrap()),
+        protocol: Proto::Tcp,
+        port: Some(80),
+    }
 }
 
 #[test]
@@ -216,7 +274,11 @@ fn addresses_that_nobody_may_name() {
         ("fe80::1/128", Why::Reserved(net("fe80::/10"))),
     ];
     for (source, why) in cases {
-        assert_eq!(Foreign::asks(source).decide(), Decision::Refuse { why }, "{source}");
+        assert_eq!(
+            Foreign::asks(source).decide(),
+            Decision::Refuse { why },
+            "{source}"
+        );
     }
 }
 
@@ -226,33 +288,68 @@ fn mapped_addresses_do_not_slip_past() {
     assert_eq!(canonical(net("::ffff:0:0/96")), net("0.0.0.0/0"));
     assert_eq!(canonical(net("2001:db8::1/128")), net("2001:db8::1/128"));
     let mapped = own("::ffff:10.2.0.7/128", |_| {}, Word::Own, 0);
-    assert_eq!(mapped, Decision::Refuse { why: Why::Protected(net("10.2.0.0/24")) });
+    assert_eq!(
+        mapped,
+        Decision::Refuse {
+            why: Why::Protected(net("10.2.0.0/24"))
+        }
+    );
 }
 
 #[test]
 fn an_indicator_of_everybody_is_not_even_detected_with() {
     let mut foreign = Foreign::asks("192.0.0.0/7");
     foreign.request = None;
-    assert!(matches!(foreign.decide(), Decision::Refuse { why: Why::TooWide(_) }));
+    assert!(matches!(
+        foreign.decide(),
+        Decision::Refuse {
+            why: Why::TooWide(_)
+        }
+    ));
 }
 
 #[test]
 fn shared_sources_are_limited_and_crowds_only_watched() {
     let mut foreign = Foreign::asks("192.0.2.9/32");
-    let limit = Action::RateLimit { packets_per_s: 10, burst: 20 };
-    for (sessions, expected) in [(0, Action::Drop), (1, limit), (8, limit), (9, Action::Monitor)] {
+    let limit = Action::RateLimit {
+        packets_per_s: 10,
+        burst: 20,
+    };
+    for (sessions, expected) in [
+        (0, Action::Drop),
+        (1, limit),
+        (8, limit),
+        (9, Action::Monitor),
+    ] {
         foreign.standing = standing(sessions);
         assert_eq!(installed(foreign.decide()).1, expected, "{sessions}");
     }
-    foreign.standing = Standing { recent: 0, open: vec![session()] };
-    assert_eq!(installed(foreign.decide()).3, [Why::Shared(1)], "open sessions count");
+    foreign.standing = Standing {
+        recent: 0,
+        open: vec![session()],
+    };
+    assert_eq!(
+        installed(foreign.decide()).3,
+        [Why::Shared(1)],
+        "open sessions count"
+    );
     let ask = |word| {
         let request = request("192.0.2.9/32");
-        let ask =
-            Ask { word, head: None, request: Some(&request), pattern: None, confidence: Some(90), strikes: 0 };
+        let ask = Ask {
+            word,
+            head: None,
+            request: Some(&request),
+            pattern: None,
+            confidence: Some(90),
+            strikes: 0,
+        };
         decide(&policy(), &ask, &standing(9), now())
     };
-    assert_eq!(installed(ask(Word::Own)).1, Action::Monitor, "our own word is no exception");
+    assert_eq!(
+        installed(ask(Word::Own)).1,
+        Action::Monitor,
+        "our own word is no exception"
+    );
 }
 
 fn session() -> FiveTuple {
@@ -271,10 +368,29 @@ fn own_verdicts_block_attackers_longer_each_time_and_never_the_protected() {
     assert_eq!(installed(own("192.0.2.9/32", |_| {}, Word::Own, 3)).2, 480);
     let (_, _, seconds, why) = installed(own("192.0.2.9/32", |_| {}, Word::Own, 30));
     assert_eq!((seconds, why), (3_600, vec![Why::Shortened]));
-    assert_eq!(installed(own("10.9.9.9/32", |_| {}, Word::Own, 0)).1, Action::Drop, "private is fine");
-    let protected = own("10.2.0.7/32", |r| r.evidence = EvidenceClass::Token, Word::Own, 0);
-    assert_eq!(protected, Decision::Refuse { why: Why::Protected(net("10.2.0.0/24")) });
-    let forged = own("192.0.2.9/32", |r| r.evidence = EvidenceClass::Unproven, Word::Own, 0);
+    assert_eq!(
+        installed(own("10.9.9.9/32", |_| {}, Word::Own, 0)).1,
+        Action::Drop,
+        "private is fine"
+    );
+    let protected = own(
+        "10.2.0.7/32",
+        |r| r.evidence = EvidenceClass::Token,
+        Word::Own,
+        0,
+    );
+    assert_eq!(
+        protected,
+        Decision::Refuse {
+            why: Why::Protected(net("10.2.0.0/24"))
+        }
+    );
+    let forged = own(
+        "192.0.2.9/32",
+        |r| r.evidence = EvidenceClass::Unproven,
+        Word::Own,
+        0,
+    );
     assert_eq!(forged, Decision::Refuse { why: Why::Unproven });
 }
 
@@ -282,9 +398,23 @@ fn own_verdicts_block_attackers_longer_each_time_and_never_the_protected() {
 fn an_address_on_one_partners_list_needs_a_second_partner_or_an_exploit() {
     let sight = |partners| Word::OwnSight { partners };
     let bare = |word| own("192.0.2.9/32", |_| {}, word, 5);
-    assert_eq!(bare(sight(1)), Decision::Refuse { why: Why::WordAlone });
-    assert_eq!(installed(bare(sight(2))).2, 60, "and never longer, however often");
-    let exploit = own("192.0.2.9/32", |r| r.evidence = EvidenceClass::Exploit, sight(1), 5);
+    assert_eq!(
+        bare(sight(1)),
+        Decision::Refuse {
+            why: Why::WordAlone
+        }
+    );
+    assert_eq!(
+        installed(bare(sight(2))).2,
+        60,
+        "and never longer, however often"
+    );
+    let exploit = own(
+        "192.0.2.9/32",
+        |r| r.evidence = EvidenceClass::Exploit,
+        sight(1),
+        5,
+    );
     assert_eq!(installed(exploit).2, 60);
 }
 
@@ -294,7 +424,11 @@ fn a_lease_keeps_to_the_service_that_was_attacked() {
     foreign.request.as_mut().unwrap().service = Some(service("10.2.0.7"));
     let kernel = Service { proto: 6, port: 80 };
     assert_eq!(installed(foreign.decide()).0.service, Some(kernel));
-    let ping = lease::Service { address: None, protocol: Proto::Icmp, port: None };
+    let ping = lease::Service {
+        address: None,
+        protocol: Proto::Icmp,
+        port: None,
+    };
     foreign.request.as_mut().unwrap().service = Some(ping);
     let kernel = Service { proto: 1, port: 0 };
     assert_eq!(installed(foreign.decide()).0.service, Some(kernel));
@@ -302,7 +436,10 @@ fn a_lease_keeps_to_the_service_that_was_attacked() {
 
 #[test]
 fn actions_become_what_the_kernel_has() {
-    let limit = Action::RateLimit { packets_per_s: 10, burst: 20 };
+    let limit = Action::RateLimit {
+        packets_per_s: 10,
+        burst: 20,
+    };
     let cases = [
         (Wanted::Monitor, Action::Monitor),
         (Wanted::Tag, Action::Monitor),
@@ -315,7 +452,11 @@ fn actions_become_what_the_kernel_has() {
         foreign.request.as_mut().unwrap().action = wanted;
         assert_eq!(installed(foreign.decide()).1, expected);
         foreign.policy.settings.enforce = false;
-        assert_eq!(installed(foreign.decide()).1, Action::Monitor, "a dry run drops nothing");
+        assert_eq!(
+            installed(foreign.decide()).1,
+            Action::Monitor,
+            "a dry run drops nothing"
+        );
     }
 }
 
@@ -452,8 +593,7 @@ proptest! {
 
     #[test]
     fn protection_finds_every_overlap(list in prop::collection::vec(any_net(), 0..6), net in any_net()) {
-        let net = canonical(net);
-        let touched = list.iter().any(|listed| overlaps(&canonical(listed.trunc()), &net));
+        let touched = list.iter().any(|listed| overlaps(&canonical(listed.trunc()), &canonical(net)));
         prop_assert_eq!(Protected::new(list).touched_by(&net).is_some(), touched);
     }
 }

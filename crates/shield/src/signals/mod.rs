@@ -79,7 +79,9 @@ impl Signals {
 
     /// Sends what was held back and has become due.
     pub fn flush(&self, now: Now) {
-        let Some(share) = self.share.as_ref() else { return };
+        let Some(share) = self.share.as_ref() else {
+            return;
+        };
         let due = self.throttle().due(now);
         for signal in due {
             self.send(&signal, share, now);
@@ -128,21 +130,23 @@ impl Signals {
 }
 
 /// The signal of a verdict; none if it names nothing that can be shared. `derived_from` is the
-/// most restrictive marking among the partners' objects that the verdict rests on, and `foreign`
-/// whether nothing else speaks for it.
+/// most restrictive marking among the partners' objects that the verdict rests on, and `hearsay`
+/// whether it is no testimony of our own that we stand by: then it asks for nothing.
 #[must_use]
 pub fn signal_of(
     verdict: &Verdict,
     derived_from: Option<Tlp>,
-    foreign: bool,
+    hearsay: bool,
     now: Now,
 ) -> Option<Signal> {
-    let indicator = verdict.reasons.iter().find_map(|reason| reason.object.clone());
+    let indicator = verdict
+        .reasons
+        .iter()
+        .find_map(|reason| reason.object.clone());
     let selector = match verdict.offender {
         Some(address) => Selector::Source(IpNet::from(address)),
         None => verdict.reasons.iter().find_map(sighted)?,
     };
-    let hearsay = foreign && verdict.evidence <= EvidenceClass::PathProven;
     let evidence = match hearsay || verdict.offender.is_none() {
         true => EvidenceClass::Unproven,
         false => verdict.evidence,
@@ -157,7 +161,10 @@ pub fn signal_of(
         count: u64::from(verdict.count.max(1)),
         first_seen: seen(verdict.first_packet_ns).min(now.wall),
         last_seen: seen(verdict.at_ns).min(now.wall),
-        service: verdict.victim.map(|victim| Service { address: None, ..victim }),
+        service: verdict.victim.map(|victim| Service {
+            address: None,
+            ..victim
+        }),
         action: Action::Drop,
         ttl_s: SIGNAL_TTL_S,
     })

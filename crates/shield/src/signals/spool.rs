@@ -6,9 +6,11 @@
 //! never not at all.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -17,7 +19,9 @@ use stix::{Object, StixId};
 /// Most signals that wait; beyond, the oldest go and are counted.
 pub const PENDING_MAX: usize = 16_384;
 /// Size beyond which the file is written anew with what is pending, in bytes.
-pub const FILE_BYTES_MAX: u64 = 32 << 20;
+pub const FILE_BYTES_MAX: usize = 32 << 20;
+/// Most writes that wait for the disk.
+pub const QUEUE_MAX: usize = 16_384;
 
 /// One signal: the objects of one verdict.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,74 +40,93 @@ impl Item {
         struct Named {
             id: StixId,
         }
-        let named = self.objects.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok());
+        let named = self
+            .objects
+            .iter()
+            .filter_map(|raw| serde_json::from_str(raw.get()).ok());
         named.map(|named: Named| named.id).collect()
     }
 }
 
-/// The spool.
+/// The spool. Its files are written by a thread of its own, in order, so that a slow disk delays
+/// neither the signals nor the frames that the same thread reads.
 #[derive(Debug)]
 pub struct Spool {
-    folder: PathBuf,
-    file: File,
-    bytes: u64,
+    bytes: usize,
     next: u64,
     pending: BTreeMap<u64, Item>,
     dropped: u64,
+    unwritten: u64,
+    jobs: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Spool {
     /// Opens the spool in `folder`, making it where it is missing. A last line that was cut off as
-    /// it was written is dropped: its verdict had not been sent.
+    /// it was written is dropped: its verdict had hardly been sent.
     ///
     /// # Errors
-    /// The folder or its files cannot be used.
+    /// The folder or its files cannot be used, or the thread not be started.
     pub fn open(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let acknowledged = read_number(&folder.join(ACKNOWLEDGED))?;
         let (pending, last) = read_items(&folder.join(SIGNALS), acknowledged)?;
         let next = last.max(acknowledged).saturating_add(1);
-        let file = OpenOptions::new().create(true).append(true).open(folder.join(SIGNALS))?;
-        let folder = folder.to_owned();
-        let mut spool = Self { folder, file, bytes: 0, next, pending, dropped: 0 };
-        spool.rewrite()?;
-        Ok(spool)
+        let text = lines(pending.values());
+        let bytes = text.len();
+        let mut writer = Writer::open(folder, &text)?;
+        let (jobs, queue) = sync_channel(QUEUE_MAX);
+        let writer = std::thread::Builder::new()
+            .name("spool".to_owned())
+            .spawn(move || writer.run(&queue))?;
+        let (jobs, writer) = (Some(jobs), Some(writer));
+        Ok(Self {
+            bytes,
+            next,
+            pending,
+            dropped: 0,
+            unwritten: 0,
+            jobs,
+            writer,
+        })
     }
 
     /// Appends a signal; it may be sent when this returns.
-    ///
-    /// # Errors
-    /// The disk refuses. The signal is pending all the same, in memory only.
-    pub fn append(&mut self, objects: &[Object]) -> io::Result<Item> {
+    pub fn append(&mut self, objects: &[Object]) -> Item {
         let raw = |object: &Object| {
             let text = std::str::from_utf8(object.raw()).ok()?;
             RawValue::from_string(text.to_owned()).ok()
         };
-        let item = Item { seq: self.next, objects: objects.iter().filter_map(raw).collect() };
+        let item = Item {
+            seq: self.next,
+            objects: objects.iter().filter_map(raw).collect(),
+        };
         self.next = self.next.saturating_add(1);
         self.pending.insert(item.seq, item.clone());
         while self.pending.len() > PENDING_MAX {
             self.pending.pop_first();
             self.dropped = self.dropped.saturating_add(1);
         }
-        self.write(&item)?;
-        Ok(item)
+        let line = lines(std::iter::once(&item));
+        self.bytes = self.bytes.saturating_add(line.len());
+        if self.bytes > FILE_BYTES_MAX {
+            self.rewrite();
+        } else {
+            self.hand(Job::Append(line));
+        }
+        item
     }
 
     /// The hub has it, or will never take it.
-    ///
-    /// # Errors
-    /// The disk refuses; after a restart the signal may be sent once more.
-    pub fn settle(&mut self, seq: u64) -> io::Result<()> {
+    pub fn settle(&mut self, seq: u64) {
         if self.pending.remove(&seq).is_none() {
-            return Ok(());
+            return;
         }
         let low = self.pending.keys().next().copied().unwrap_or(self.next);
-        write_number(&self.folder.join(ACKNOWLEDGED), low.saturating_sub(1))?;
+        self.hand(Job::Acknowledge(low.saturating_sub(1)));
         if self.pending.is_empty() && self.bytes > IDLE_BYTES_MAX {
-            self.rewrite()?;
+            self.rewrite();
         }
-        Ok(())
     }
 
     /// What waits, in order.
@@ -129,30 +152,106 @@ impl Spool {
         self.dropped
     }
 
-    fn write(&mut self, item: &Item) -> io::Result<()> {
-        let mut line = serde_json::to_vec(item)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.bytes = self.bytes.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
-        if self.bytes > FILE_BYTES_MAX { self.rewrite() } else { Ok(()) }
+    /// Writes that a disk slower than [`QUEUE_MAX`] signals has cost: those are in memory only.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        self.unwritten
     }
 
-    /// Writes the file anew with what is pending.
-    fn rewrite(&mut self) -> io::Result<()> {
-        let beside = self.folder.join("signals.new");
-        let mut file = File::create(&beside)?;
-        let mut text = Vec::new();
-        for item in self.pending.values() {
-            serde_json::to_writer(&mut text, item)?;
+    /// Has the file written anew with what is pending.
+    fn rewrite(&mut self) {
+        let text = lines(self.pending.values());
+        self.bytes = text.len();
+        self.hand(Job::Rewrite(text));
+    }
+
+    fn hand(&mut self, job: Job) {
+        if self
+            .jobs
+            .as_ref()
+            .is_none_or(|jobs| jobs.try_send(job).is_err())
+        {
+            self.unwritten = self.unwritten.saturating_add(1);
+        }
+    }
+}
+
+impl Drop for Spool {
+    /// Waits until everything is written.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
+            tracing::error!("the spool's thread ended in a panic");
+        }
+    }
+}
+
+/// What the thread is to do.
+#[derive(Debug)]
+enum Job {
+    Append(Vec<u8>),
+    Acknowledge(u64),
+    Rewrite(Vec<u8>),
+}
+
+struct Writer {
+    folder: PathBuf,
+    file: File,
+}
+
+impl Writer {
+    /// Starts with a file of these lines.
+    fn open(folder: &Path, text: &[u8]) -> io::Result<Self> {
+        let file = replace(&folder.join(SIGNALS), text)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            file,
+        })
+    }
+
+    fn run(&mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            if let Err(error) = self.take(job) {
+                let folder = self.folder.display();
+                tracing::error!(%folder, %error, "spool not written; it is kept in memory");
+            }
+        }
+    }
+
+    fn take(&mut self, job: Job) -> io::Result<()> {
+        match job {
+            Job::Append(line) => self.file.write_all(&line),
+            Job::Acknowledge(number) => replace(
+                &self.folder.join(ACKNOWLEDGED),
+                number.to_string().as_bytes(),
+            )
+            .map(drop),
+            Job::Rewrite(text) => {
+                self.file = replace(&self.folder.join(SIGNALS), &text)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Writes a file beside and renames it, so that a crash leaves the old one or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    std::fs::rename(&beside, path)?;
+    Ok(file)
+}
+
+fn lines<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for item in items {
+        // Writing to memory fails for no item that was read from JSON.
+        if serde_json::to_writer(&mut text, item).is_ok() {
             text.push(b'\n');
         }
-        file.write_all(&text)?;
-        file.sync_data()?;
-        std::fs::rename(&beside, self.folder.join(SIGNALS))?;
-        self.file = file;
-        self.bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        Ok(())
     }
+    text
 }
 
 /// The items above `acknowledged`, and the highest number seen.
@@ -165,7 +264,9 @@ fn read_items(path: &Path, acknowledged: u64) -> io::Result<(BTreeMap<u64, Item>
         Err(error) => return Err(error),
     };
     for line in BufReader::new(file).split(b'\n') {
-        let Ok(item) = serde_json::from_slice::<Item>(&line?) else { continue };
+        let Ok(item) = serde_json::from_slice::<Item>(&line?) else {
+            continue;
+        };
         last = last.max(item.seq);
         if item.seq > acknowledged && items.len() < PENDING_MAX {
             items.insert(item.seq, item);
@@ -182,17 +283,10 @@ fn read_number(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// Written beside and renamed, so that a crash leaves the old number or the new one.
-fn write_number(path: &Path, number: u64) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    std::fs::write(&beside, number.to_string())?;
-    std::fs::rename(&beside, path)
-}
-
 const SIGNALS: &str = "signals.jsonl";
 const ACKNOWLEDGED: &str = "acknowledged";
 /// A file with nothing pending is emptied beyond this size, in bytes.
-const IDLE_BYTES_MAX: u64 = 1 << 20;
+const IDLE_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -214,36 +308,44 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut spool = Spool::open(folder.path()).unwrap();
         for n in 1..=5 {
-            spool.append(&[object(n)]).unwrap();
+            spool.append(&[object(n)]);
         }
-        spool.settle(1).unwrap();
-        spool.settle(3).unwrap();
+        spool.settle(1);
+        spool.settle(3);
         drop(spool);
         let mut spool = Spool::open(folder.path()).unwrap();
-        assert_eq!(seqs(&spool), [2, 3, 4, 5], "3 may go twice, since 2 is still pending");
+        assert_eq!(
+            seqs(&spool),
+            [2, 3, 4, 5],
+            "3 may go twice, since 2 is still pending"
+        );
         let first = spool.pending().next().unwrap();
         assert_eq!(first.objects[0].get().as_bytes(), object(2).raw());
         assert_eq!(first.ids(), [object(2).head().id.clone()]);
-        (2..=5).for_each(|seq| spool.settle(seq).unwrap());
+        (2..=5).for_each(|seq| spool.settle(seq));
         drop(spool);
         let mut spool = Spool::open(folder.path()).unwrap();
         assert!(spool.is_empty());
-        assert_eq!(spool.append(&[object(6)]).unwrap().seq, 6, "numbers are never used again");
+        assert_eq!(
+            spool.append(&[object(6)]).seq,
+            6,
+            "numbers are never used again"
+        );
     }
 
     #[test]
     fn a_torn_last_line_is_dropped_and_the_next_one_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let mut spool = Spool::open(folder.path()).unwrap();
-        spool.append(&[object(1)]).unwrap();
-        spool.append(&[object(2)]).unwrap();
+        spool.append(&[object(1)]);
+        spool.append(&[object(2)]);
         drop(spool);
         let path = folder.path().join(SIGNALS);
         let text = std::fs::read(&path).unwrap();
         std::fs::write(&path, &text[..text.len() - 40]).unwrap();
         let mut spool = Spool::open(folder.path()).unwrap();
         assert_eq!(seqs(&spool), [1]);
-        spool.append(&[object(3)]).unwrap();
+        spool.append(&[object(3)]);
         drop(spool);
         assert_eq!(seqs(&Spool::open(folder.path()).unwrap()), [1, 2]);
     }
@@ -253,7 +355,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut spool = Spool::open(folder.path()).unwrap();
         for _ in 0..PENDING_MAX + 3 {
-            spool.append(&[]).unwrap();
+            spool.append(&[]);
         }
         assert_eq!((spool.len(), spool.dropped()), (PENDING_MAX, 3));
         assert_eq!(seqs(&spool)[0], 4);

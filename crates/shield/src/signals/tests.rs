@@ -6,7 +6,10 @@ use super::*;
 
 fn now(s: u64) -> Now {
     let us = 1_700_000_000_000_000 + i64::try_from(s).unwrap() * 1_000_000;
-    Now { mono_ns: 100_000_000_000 + s * 1_000_000_000, wall: Timestamp::from_micros(us) }
+    Now {
+        mono_ns: 100_000_000_000 + s * 1_000_000_000,
+        wall: Timestamp::from_micros(us),
+    }
 }
 
 fn verdict(offender: &str, evidence: EvidenceClass) -> Verdict {
@@ -26,11 +29,18 @@ fn verdict(offender: &str, evidence: EvidenceClass) -> Verdict {
 }
 
 fn share() -> Option<Share> {
-    Some(Share { tlp: Tlp::Green, audience: Vec::new() })
+    Some(Share {
+        tlp: Tlp::Green,
+        audience: Vec::new(),
+    })
 }
 
 fn kinds(batch: &Batch) -> Vec<&str> {
-    batch.objects.iter().map(|object| &*object.head().kind).collect()
+    batch
+        .objects
+        .iter()
+        .map(|object| &*object.head().kind)
+        .collect()
 }
 
 fn offer(signals: &Signals, verdict: &Verdict, now: Now) -> Option<StixId> {
@@ -40,7 +50,14 @@ fn offer(signals: &Signals, verdict: &Verdict, now: Now) -> Option<StixId> {
 #[test]
 fn without_share_nothing_leaves() {
     let (signals, mut queue) = Signals::new("alpha", None);
-    assert_eq!(offer(&signals, &verdict("192.0.2.9", EvidenceClass::Token), now(0)), None);
+    assert_eq!(
+        offer(
+            &signals,
+            &verdict("192.0.2.9", EvidenceClass::Token),
+            now(0)
+        ),
+        None
+    );
     signals.flush(now(600));
     assert!(queue.try_recv().is_err());
 }
@@ -48,11 +65,21 @@ fn without_share_nothing_leaves() {
 #[test]
 fn proven_leaves_as_an_indicator_unproven_as_a_sighting_only() {
     let (signals, mut queue) = Signals::new("alpha", share());
-    let id = offer(&signals, &verdict("192.0.2.9", EvidenceClass::PathProven), now(0)).unwrap();
+    let id = offer(
+        &signals,
+        &verdict("192.0.2.9", EvidenceClass::PathProven),
+        now(0),
+    )
+    .unwrap();
     let batch = queue.try_recv().unwrap();
     assert_eq!(kinds(&batch), ["indicator", "sighting"]);
     assert_eq!(id, batch.objects[0].head().id);
-    offer(&signals, &verdict("192.0.2.8", EvidenceClass::Unproven), now(0)).unwrap();
+    offer(
+        &signals,
+        &verdict("192.0.2.8", EvidenceClass::Unproven),
+        now(0),
+    )
+    .unwrap();
     assert!(!kinds(&queue.try_recv().unwrap()).contains(&"indicator"));
 }
 
@@ -74,15 +101,23 @@ fn what_rests_on_others_alone_leaves_as_a_sighting_of_theirs() {
     let batch = queue.try_recv().unwrap();
     assert_eq!(kinds(&batch), ["sighting"]);
     assert_eq!(batch.objects[0].head().sighting_of.as_ref(), Some(&theirs));
-    assert_eq!(batch.objects[0].head().tlp(), Some(Tlp::Amber), "no milder than its origin");
+    assert_eq!(
+        batch.objects[0].head().tlp(),
+        Some(Tlp::Amber),
+        "no milder than its origin"
+    );
     let red = signal_of(&verdict, Some(Tlp::Red), true, now(100)).unwrap();
     assert_eq!(signals.offer(red, now(100)), None);
     assert_eq!(signals.withheld(), 1);
     verdict.evidence = EvidenceClass::Exploit;
-    let exploit = signal_of(&verdict, Some(Tlp::Green), true, now(200)).unwrap();
+    let exploit = signal_of(&verdict, Some(Tlp::Green), false, now(200)).unwrap();
     signals.offer(exploit, now(200)).unwrap();
     let batch = queue.try_recv().unwrap();
-    assert_eq!(kinds(&batch), ["indicator", "sighting"], "who sent it is our own testimony");
+    assert_eq!(
+        kinds(&batch),
+        ["indicator", "sighting"],
+        "who sent it is our own testimony"
+    );
     assert_eq!(batch.objects[1].head().sighting_of.as_ref(), Some(&theirs));
 }
 
@@ -94,7 +129,10 @@ fn again_only_after_a_while_or_on_better_evidence_and_nothing_is_forgotten() {
     assert!(offer(&signals, &unproven, now(10)).is_none());
     assert!(offer(&signals, &unproven, now(59)).is_none());
     let proven = verdict("192.0.2.9", EvidenceClass::PathProven);
-    assert!(offer(&signals, &proven, now(59)).is_some(), "better evidence leaves at once");
+    assert!(
+        offer(&signals, &proven, now(59)).is_some(),
+        "better evidence leaves at once"
+    );
     let sighting = |batch: &Batch| batch.objects.last().unwrap().head().clone();
     assert_eq!(sighting(&queue.try_recv().unwrap()).count, Some(5));
     assert_eq!(sighting(&queue.try_recv().unwrap()).count, Some(15));
@@ -132,5 +170,12 @@ fn forged_sources_cannot_make_us_flood_the_hub() {
         sent += 1;
     }
     assert_eq!(sent, UNPROVEN_PER_MINUTE_MAX);
-    assert!(offer(&signals, &verdict("192.0.2.9", EvidenceClass::Exploit), now(1)).is_some());
+    assert!(
+        offer(
+            &signals,
+            &verdict("192.0.2.9", EvidenceClass::Exploit),
+            now(1)
+        )
+        .is_some()
+    );
 }

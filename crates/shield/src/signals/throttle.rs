@@ -46,10 +46,16 @@ struct Minute {
 impl Throttle {
     /// The signal as it leaves now, with what was held back before; none if it is held back.
     pub(super) fn offer(&mut self, signal: Signal, now: Now) -> Option<Signal> {
-        let thing = (signal.selector.clone(), signal.service, signal.indicator.clone());
+        let thing = (
+            signal.selector.clone(),
+            signal.service,
+            signal.indicator.clone(),
+        );
         self.hear(&thing, signal.first_seen, now.mono_ns);
         let told = self.things.get_mut(&thing)?;
-        let better = told.evidence.is_none_or(|evidence| signal.evidence > evidence);
+        let better = told
+            .evidence
+            .is_none_or(|evidence| signal.evidence > evidence);
         let signal = merge(told.held.take(), signal, told.first_seen);
         self.waiting.remove(&(told.due_ns, thing.clone()));
         let unproven = signal.evidence == EvidenceClass::Unproven;
@@ -60,7 +66,11 @@ impl Throttle {
             told.told_ns = now.mono_ns;
             return Some(signal);
         }
-        told.due_ns = if due { now.mono_ns.saturating_add(pause_ns(unproven)) } else { again_ns };
+        told.due_ns = if due {
+            now.mono_ns.saturating_add(pause_ns(unproven))
+        } else {
+            again_ns
+        };
         told.held = Some(signal);
         self.waiting.insert((told.due_ns, thing));
         self.held = self.held.saturating_add(1);
@@ -74,7 +84,10 @@ impl Throttle {
             && *due_ns <= now.mono_ns
             && let Some((_, thing)) = self.waiting.pop_first()
         {
-            let held = self.things.get_mut(&thing).and_then(|told| told.held.take());
+            let held = self
+                .things
+                .get_mut(&thing)
+                .and_then(|told| told.held.take());
             due.extend(held.and_then(|signal| self.offer(signal, now)));
         }
         due
@@ -83,7 +96,10 @@ impl Throttle {
     /// The next signal about `selector` leaves at once, and what is held back does not leave.
     pub(super) fn forget(&mut self, selector: &Selector) {
         let first = (selector.clone(), None, None);
-        let about = self.things.range_mut(first..).take_while(|(thing, _)| thing.0 == *selector);
+        let about = self
+            .things
+            .range_mut(first..)
+            .take_while(|(thing, _)| thing.0 == *selector);
         for (thing, told) in about {
             self.waiting.remove(&(told.due_ns, thing.clone()));
             told.held = None;
@@ -106,14 +122,17 @@ impl Throttle {
                 if self.things.len() >= THINGS_MAX {
                     self.forget_one();
                 }
-                self.things.insert(thing.clone(), Told::new(first_seen, now_ns));
+                self.things
+                    .insert(thing.clone(), Told::new(first_seen, now_ns));
             }
         }
         self.heard.insert((now_ns, thing.clone()));
     }
 
     fn forget_one(&mut self) {
-        let Some((_, thing)) = self.heard.pop_first() else { return };
+        let Some((_, thing)) = self.heard.pop_first() else {
+            return;
+        };
         if let Some(told) = self.things.remove(&thing) {
             self.waiting.remove(&(told.due_ns, thing));
         }
@@ -122,14 +141,24 @@ impl Throttle {
 
 impl Told {
     fn new(first_seen: Timestamp, heard_ns: u64) -> Self {
-        Self { first_seen, evidence: None, told_ns: 0, heard_ns, due_ns: 0, held: None }
+        Self {
+            first_seen,
+            evidence: None,
+            told_ns: 0,
+            heard_ns,
+            due_ns: 0,
+            held: None,
+        }
     }
 }
 
 impl Minute {
     fn take(&mut self, now_ns: u64) -> bool {
         if now_ns.saturating_sub(self.began_ns) >= MINUTE_NS {
-            *self = Self { began_ns: now_ns, count: 0 };
+            *self = Self {
+                began_ns: now_ns,
+                count: 0,
+            };
         }
         let free = self.count < UNPROVEN_PER_MINUTE_MAX;
         self.count = self.count.saturating_add(u32::from(free));
@@ -140,11 +169,19 @@ impl Minute {
 /// One signal for both, about the thing first seen at `first_seen`.
 fn merge(held: Option<Signal>, signal: Signal, first_seen: Timestamp) -> Signal {
     let before = held.map_or(0, |held| held.count);
-    Signal { count: signal.count.saturating_add(before), first_seen, ..signal }
+    Signal {
+        count: signal.count.saturating_add(before),
+        first_seen,
+        ..signal
+    }
 }
 
 fn pause_ns(unproven: bool) -> u64 {
-    let pause = if unproven { AGAIN_AFTER_UNPROVEN } else { AGAIN_AFTER };
+    let pause = if unproven {
+        AGAIN_AFTER_UNPROVEN
+    } else {
+        AGAIN_AFTER
+    };
     u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -166,7 +203,10 @@ mod tests {
         let things = u32::try_from(THINGS_MAX).unwrap() + 10;
         for n in 0..things {
             let at = Timestamp::from_micros(i64::from(n));
-            let now = Now { mono_ns: u64::from(n), wall: at };
+            let now = Now {
+                mono_ns: u64::from(n),
+                wall: at,
+            };
             throttle.offer(signal(n, at), now);
         }
         assert_eq!(throttle.things.len(), THINGS_MAX);
@@ -177,7 +217,9 @@ mod tests {
     }
 
     fn selector(n: u32) -> Selector {
-        Selector::Source(IpNet::from(std::net::IpAddr::from(Ipv4Addr::from(0xc633_0000 + n))))
+        Selector::Source(IpNet::from(std::net::IpAddr::from(Ipv4Addr::from(
+            0xc633_0000 + n,
+        ))))
     }
 
     fn signal(n: u32, at: Timestamp) -> Signal {

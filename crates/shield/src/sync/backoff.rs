@@ -17,7 +17,8 @@ pub(super) struct Backoff {
 impl Backoff {
     /// The wait before the next attempt. `random` is any number, uniform over its range.
     pub(super) fn next(&mut self, random: u32) -> Duration {
-        let doubled = WAIT_FIRST.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        let doubled =
+            WAIT_FIRST.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1).min(FAILURES_MAX);
         let bound_us = u64::try_from(doubled.min(WAIT_MAX).as_micros()).unwrap_or(u64::MAX);
         let part = bound_us.saturating_mul(u64::from(random) >> HALF_BITS) >> HALF_BITS;

@@ -24,7 +24,13 @@ pub(super) struct Indexer {
 impl Indexer {
     pub(super) fn new(index: Arc<ArcSwap<Index>>) -> Self {
         let now = Instant::now();
-        Self { index, dirty: true, building: Arc::default(), built: now, pruned: now }
+        Self {
+            index,
+            dirty: true,
+            building: Arc::default(),
+            built: now,
+            pruned: now,
+        }
     }
 
     /// The view changed.
@@ -41,13 +47,24 @@ impl Indexer {
     }
 
     /// Starts a build of what the views hold.
-    pub(super) fn start<'a>(&mut self, views: impl Iterator<Item = &'a View>, status: &Arc<Status>) {
+    pub(super) fn start<'a>(
+        &mut self,
+        views: impl Iterator<Item = &'a View>,
+        status: &Arc<Status>,
+    ) {
         let parts: Vec<Part> = views
             .flat_map(View::known)
             .filter_map(|(_, asker, known)| {
                 let (pattern, confidence) = known.index.clone()?;
-                let key = SourceKey { source: Arc::clone(&asker.source), id: asker.object.clone() };
-                Some(Part { key, confidence, pattern })
+                let key = SourceKey {
+                    source: Arc::clone(&asker.source),
+                    id: asker.object.clone(),
+                };
+                Some(Part {
+                    key,
+                    confidence,
+                    pattern,
+                })
             })
             .collect();
         self.dirty = false;

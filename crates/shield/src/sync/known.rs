@@ -162,9 +162,16 @@ impl Loaded {
                 self.objects.clear();
             }
             Record::Entry { lane, entry } => self.take_entry(lane, entry),
-            Record::Cursor { cursor, community, addressed } => {
+            Record::Cursor {
+                cursor,
+                community,
+                addressed,
+            } => {
                 self.view.cursor = cursor;
-                self.view.set_position(Position { community, addressed });
+                self.view.set_position(Position {
+                    community,
+                    addressed,
+                });
             }
             Record::Lease(lease) => {
                 self.leases.insert(lease.object.clone(), *lease);
@@ -243,13 +250,23 @@ struct Writer {
 
 impl Writer {
     fn open(path: PathBuf) -> io::Result<Self> {
-        let mut file =
-            OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(&path)?;
         let whole = whole_lines(&mut file)?;
         file.set_len(whole)?;
         file.seek(io::SeekFrom::End(0))?;
         let bloated = Arc::new(AtomicBool::new(true));
-        Ok(Self { path, file: BufWriter::new(file), lines: 0, lines_base: 0, bloated })
+        Ok(Self {
+            path,
+            file: BufWriter::new(file),
+            lines: 0,
+            lines_base: 0,
+            bloated,
+        })
     }
 
     fn run(&mut self, jobs: &Receiver<Job>) {
@@ -313,7 +330,9 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
         }
         let len = bytes.len();
         if let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') {
-            end = at.saturating_add(u64::try_from(last).unwrap_or(u64::MAX)).saturating_add(1);
+            end = at
+                .saturating_add(u64::try_from(last).unwrap_or(u64::MAX))
+                .saturating_add(1);
         }
         at = at.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
         reader.consume(len);
@@ -325,7 +344,11 @@ mod tests {
     use super::*;
 
     fn record(n: u64) -> Record {
-        Record::Cursor { cursor: Some(format!("c{n}")), community: n, addressed: 0 }
+        Record::Cursor {
+            cursor: Some(format!("c{n}")),
+            community: n,
+            addressed: 0,
+        }
     }
 
     fn lease(name: &str, us: i64) -> OwnLease {
@@ -351,20 +374,33 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known.jsonl");
         written(&path, |keeper| {
-            keeper.append(Record::View { community: "default".into(), epoch: 3 });
+            keeper.append(Record::View {
+                community: "default".into(),
+                epoch: 3,
+            });
             keeper.append(record(1));
             keeper.append(Record::Lease(Box::new(lease("a", 5))));
             keeper.append(Record::Lease(Box::new(lease("a", 9))));
         });
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(b"{\"cursor\":{\"cursor\":\"c9\",\"commu").unwrap();
+        file.write_all(b"{\"cursor\":{\"cursor\":\"c9\",\"commu")
+            .unwrap();
         let loaded = load(&path).unwrap();
-        assert_eq!((loaded.view.community.as_str(), loaded.view.epoch), ("default", 3));
+        assert_eq!(
+            (loaded.view.community.as_str(), loaded.view.epoch),
+            ("default", 3)
+        );
         assert_eq!(loaded.view.cursor.as_deref(), Some("c1"));
-        assert_eq!(loaded.leases.values().cloned().collect::<Vec<_>>(), [lease("a", 9)]);
+        assert_eq!(
+            loaded.leases.values().cloned().collect::<Vec<_>>(),
+            [lease("a", 9)]
+        );
         written(&path, |keeper| keeper.append(record(2)));
         let loaded = load(&path).unwrap();
-        assert_eq!((loaded.damaged, loaded.view.cursor.as_deref()), (0, Some("c2")));
+        assert_eq!(
+            (loaded.damaged, loaded.view.cursor.as_deref()),
+            (0, Some("c2"))
+        );
     }
 
     #[test]
@@ -375,10 +411,19 @@ mod tests {
             keeper.append(Record::Lease(Box::new(lease("a", 5))));
             keeper.append(record(1));
         });
-        let text = std::fs::read_to_string(&path).unwrap().replace("\"c1\"", "c1\"");
+        let text = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace("\"c1\"", "c1\"");
         std::fs::write(&path, text).unwrap();
         let loaded = load(&path).unwrap();
-        assert_eq!((loaded.damaged, loaded.view.cursor.clone(), loaded.leases.len()), (1, None, 1));
+        assert_eq!(
+            (
+                loaded.damaged,
+                loaded.view.cursor.clone(),
+                loaded.leases.len()
+            ),
+            (1, None, 1)
+        );
     }
 
     #[test]

@@ -41,7 +41,13 @@ impl Link {
         let certificate = identity.folder.join("cert.pem");
         let client = ArcSwap::from_pointee(client(&identity)?);
         let certified = ArcSwap::from_pointee(modified(&certificate));
-        Ok(Self { identity, url: url.to_owned(), client, certificate, certified })
+        Ok(Self {
+            identity,
+            url: url.to_owned(),
+            client,
+            certificate,
+            certified,
+        })
     }
 
     /// Who we are.
@@ -116,7 +122,9 @@ fn client(identity: &Identity) -> Result<Client, IdentityError> {
 }
 
 fn modified(path: &std::path::Path) -> Option<SystemTime> {
-    std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+    std::fs::metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .ok()
 }
 
 /// What the hub may send ahead of our reading, in bytes: a catch-up is not slowed by round trips.

@@ -18,6 +18,7 @@ mod post;
 mod renew;
 pub mod sse;
 mod status;
+mod take;
 pub mod view;
 
 use std::io;
@@ -38,10 +39,11 @@ use crate::identity::{Identity, IdentityError};
 use crate::leases::Asker;
 use crate::signals::Batch;
 use crate::signals::spool::Spool;
-use follow::{CONFIDENCE_UNSTATED, Follower, pattern_of};
+use follow::Follower;
 use known::Keeper;
 use link::{ANSWER_WAIT_MAX, Link};
 use post::Poster;
+use take::{CONFIDENCE_UNSTATED, pattern_of};
 use view::View;
 
 pub use status::{Counters, Status};
@@ -72,7 +74,9 @@ pub(crate) struct Parts {
 /// Starts the thread that follows, sends and reports until `stop`.
 pub(crate) fn spawn(parts: Parts, stop: CancellationToken) -> Result<JoinHandle<()>, SyncError> {
     let link = Arc::new(Link::new(parts.identity, &parts.url)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (guard, status) = (Arc::clone(&parts.guard), parts.status);
     let poster = Poster {
         link: Arc::clone(&link),
@@ -89,28 +93,29 @@ pub(crate) fn spawn(parts: Parts, stop: CancellationToken) -> Result<JoinHandle<
         parts.index,
     );
     let (batches, report) = (parts.batches, parts.report);
-    let thread = std::thread::Builder::new().name("sync".to_owned()).spawn(move || {
-        runtime.block_on(async move {
-            tokio::join!(
-                follower.run(stop.clone()),
-                poster.run(batches, stop.clone()),
-                reports(&link, &guard, &*report, &stop),
-                renew::run(&link, guard.journal(), &stop),
-            );
-        });
-    })?;
+    let thread = std::thread::Builder::new()
+        .name("sync".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                tokio::join!(
+                    follower.run(stop.clone()),
+                    poster.run(batches, stop.clone()),
+                    reports(&link, &guard, &*report, &stop),
+                    renew::run(&link, guard.journal(), &stop),
+                );
+            });
+        })?;
     Ok(thread)
 }
 
 /// Judges what an earlier run had been told, so that it is enforced before the hub is there.
-pub(crate) fn restore(
-    view: &mut View,
-    objects: Vec<(Lane, Arc<Entry>, Object)>,
-    guard: &Guard,
-) {
+pub(crate) fn restore(view: &mut View, objects: Vec<(Lane, Arc<Entry>, Object)>, guard: &Guard) {
     let now_ns = datapath::clock::mono_ns();
     for (lane, entry, object) in objects {
-        let asker = Asker { source: entry.source.as_str().into(), object: object.head().id.clone() };
+        let asker = Asker {
+            source: entry.source.as_str().into(),
+            object: object.head().id.clone(),
+        };
         let pattern = pattern_of(&object);
         if entry.stale || !view.holds(&asker) {
             continue;
@@ -162,7 +167,9 @@ async fn reports(
                 tracing::debug!(%error, "state report not delivered");
             },
         }
-        let pause = busy.saturating_mul(REPORT_SHARE).clamp(REPORT_PAUSE_MIN, REPORT_PAUSE);
+        let pause = busy
+            .saturating_mul(REPORT_SHARE)
+            .clamp(REPORT_PAUSE_MIN, REPORT_PAUSE);
         tokio::time::sleep(pause).await;
     }
 }

@@ -71,11 +71,16 @@ struct Retry {
 impl Poster {
     pub(crate) async fn run(mut self, mut batches: Receiver<Batch>, stop: CancellationToken) {
         let waiting = self.spool.pending().map(|item| item.seq).collect();
-        let mut retry = Retry { waiting, at: Instant::now(), backoff: Backoff::default() };
+        let mut retry = Retry {
+            waiting,
+            at: Instant::now(),
+            backoff: Backoff::default(),
+        };
         let mut flights = Flights::new();
         let status = Arc::clone(&self.status);
         loop {
-            self.status.update(|state| state.spooled = widen(self.spool.len()));
+            self.status
+                .update(|state| state.spooled = widen(self.spool.len()));
             let room = flights.len() < IN_FLIGHT_MAX;
             let due = room && !retry.waiting.is_empty();
             tokio::select! {
@@ -94,29 +99,36 @@ impl Poster {
 
     /// A new signal: spooled, then on its way, unless others wait that were before it.
     fn take(&mut self, batch: &Batch, retry: &mut Retry, flights: &mut Flights) {
-        let ids: Vec<StixId> = batch.objects.iter().map(|object| object.head().id.clone()).collect();
-        let item = match self.spool.append(&batch.objects) {
-            Ok(item) => item,
-            Err(error) => {
-                tracing::error!(%error, "signal not spooled");
-                let Some(item) = self.spool.pending().last().cloned() else { return };
-                item
-            }
-        };
+        let ids: Vec<StixId> = batch
+            .objects
+            .iter()
+            .map(|object| object.head().id.clone())
+            .collect();
+        let item = self.spool.append(&batch.objects);
         let seq = item.seq;
         if retry.waiting.is_empty() && flights.len() < IN_FLIGHT_MAX {
             self.launch(vec![item], flights);
         } else {
             retry.waiting.insert(seq);
         }
-        self.journal.write(batch.at, Event::Signal { objects: ids, spooled: seq });
+        self.journal.write(
+            batch.at,
+            Event::Signal {
+                objects: ids,
+                spooled: seq,
+            },
+        );
     }
 
     /// The first of what waits, in order, in one request.
     fn catch_up(&self, retry: &mut Retry, flights: &mut Flights) {
         let first: Vec<u64> = retry.waiting.iter().take(CATCH_UP_MAX).copied().collect();
-        let items: Vec<Item> =
-            self.spool.pending().filter(|item| first.contains(&item.seq)).cloned().collect();
+        let items: Vec<Item> = self
+            .spool
+            .pending()
+            .filter(|item| first.contains(&item.seq))
+            .cloned()
+            .collect();
         for seq in &first {
             retry.waiting.remove(seq);
         }
@@ -147,11 +159,18 @@ impl Poster {
             Outcome::Later(why) => {
                 tracing::debug!(why, "signals not delivered yet");
                 retry.waiting.extend(seqs);
-                retry.at = Instant::now().checked_add(retry.backoff.next(random())).unwrap_or(retry.at);
-                self.status.count(|c| c.failures = c.failures.saturating_add(1));
+                retry.at = Instant::now()
+                    .checked_add(retry.backoff.next(random()))
+                    .unwrap_or(retry.at);
+                self.status
+                    .count(|c| c.failures = c.failures.saturating_add(1));
             }
             Outcome::Never(why) => {
-                let all: Vec<_> = self.ids(seqs).iter().map(|id| (id.to_string(), why.clone())).collect();
+                let all: Vec<_> = self
+                    .ids(seqs)
+                    .iter()
+                    .map(|id| (id.to_string(), why.clone()))
+                    .collect();
                 self.settle(seqs, &all);
             }
         }
@@ -163,16 +182,20 @@ impl Poster {
         let is_refused = |id: &StixId| refused.iter().any(|(refused, _)| *refused == *id.as_str());
         let (bad, good): (Vec<_>, Vec<_>) = self.ids(seqs).into_iter().partition(is_refused);
         for seq in seqs {
-            if let Err(error) = self.spool.settle(*seq) {
-                tracing::error!(%error, "acknowledgement not kept; the signal may be sent again");
-            }
+            self.spool.settle(*seq);
         }
         if !good.is_empty() {
-            self.journal.write(now, Event::Acknowledged { objects: good });
+            self.journal
+                .write(now, Event::Acknowledged { objects: good });
         }
         if !bad.is_empty() {
-            let why = refused.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; ");
-            self.journal.write(now, Event::Rejected { objects: bad, why });
+            let why = refused
+                .iter()
+                .map(|(_, why)| why.as_str())
+                .collect::<Vec<_>>()
+                .join("; ");
+            self.journal
+                .write(now, Event::Rejected { objects: bad, why });
         }
     }
 
@@ -184,12 +207,13 @@ impl Poster {
     /// At the end: what is queued goes to the spool, what is on its way gets a moment.
     async fn drain(&mut self, mut batches: Receiver<Batch>, mut flights: Flights) {
         while let Ok(batch) = batches.try_recv() {
-            if let Err(error) = self.spool.append(&batch.objects) {
-                tracing::error!(%error, "signal not spooled");
-            }
+            self.spool.append(&batch.objects);
         }
-        let mut retry =
-            Retry { waiting: BTreeSet::new(), at: Instant::now(), backoff: Backoff::default() };
+        let mut retry = Retry {
+            waiting: BTreeSet::new(),
+            at: Instant::now(),
+            backoff: Backoff::default(),
+        };
         let landing = async {
             while let Some(landed) = flights.join_next().await {
                 if let Ok((seqs, outcome)) = landed {
@@ -214,17 +238,27 @@ async fn post(request: reqwest::RequestBuilder) -> Outcome {
         (200..=299, Ok(answer)) => taken(&answer),
         (_, Err(error)) => Outcome::Later(error),
         // The request itself is at fault: it would be refused for ever.
-        (400 | 413 | 415 | 422, Ok(answer)) => {
-            Outcome::Never(String::from_utf8_lossy(&answer).chars().take(WHY_CHARS_MAX).collect())
-        }
+        (400 | 413 | 415 | 422, Ok(answer)) => Outcome::Never(
+            String::from_utf8_lossy(&answer)
+                .chars()
+                .take(WHY_CHARS_MAX)
+                .collect(),
+        ),
         (status, Ok(_)) => Outcome::Later(format!("status {status}")),
     }
 }
 
 fn taken(answer: &[u8]) -> Outcome {
-    let outcomes = serde_json::from_slice::<Report>(answer).map_or_else(|_| Vec::new(), |r| r.outcomes);
-    let refused = outcomes.into_iter().filter(|o| !matches!(&*o.outcome, "accepted" | "duplicate"));
-    Outcome::Taken(refused.map(|o| (o.id, o.reason.unwrap_or(o.outcome))).collect())
+    let outcomes =
+        serde_json::from_slice::<Report>(answer).map_or_else(|_| Vec::new(), |r| r.outcomes);
+    let refused = outcomes
+        .into_iter()
+        .filter(|o| !matches!(&*o.outcome, "accepted" | "duplicate"));
+    Outcome::Taken(
+        refused
+            .map(|o| (o.id, o.reason.unwrap_or(o.outcome)))
+            .collect(),
+    )
 }
 
 /// A TAXII envelope (TAXII 2.1 section 3.7) of the objects, byte for byte.

@@ -53,7 +53,10 @@ mod tests {
         let ago = |age: Duration| now.checked_sub(age);
         assert!(is_old(ago(RENEW_AGE), now));
         assert!(!is_old(ago(RENEW_AGE / 2), now));
-        assert!(!is_old(now.checked_add(RENEW_AGE), now), "written in the future: clocks moved");
+        assert!(
+            !is_old(now.checked_add(RENEW_AGE), now),
+            "written in the future: clocks moved"
+        );
         assert!(!is_old(None, now));
     }
 }

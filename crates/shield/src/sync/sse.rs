@@ -51,11 +51,7 @@ impl Parser {
     ///
     /// # Errors
     /// A bound is exceeded; the stream is of no use from here.
-    pub fn push(
-        &mut self,
-        mut bytes: &[u8],
-        each: &mut dyn FnMut(Event),
-    ) -> Result<(), SseError> {
+    pub fn push(&mut self, mut bytes: &[u8], each: &mut dyn FnMut(Event)) -> Result<(), SseError> {
         while let Some(at) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let (head, rest) = bytes.split_at(at);
             let (end, rest) = rest.split_first().unwrap_or((&b'\n', &[]));
@@ -96,12 +92,19 @@ impl Parser {
 
     fn take_line(&mut self, line: &[u8], each: &mut dyn FnMut(Event)) -> Result<(), SseError> {
         let first = !std::mem::replace(&mut self.started, true);
-        let line = if first { line.strip_prefix(BOM).unwrap_or(line) } else { line };
+        let line = if first {
+            line.strip_prefix(BOM).unwrap_or(line)
+        } else {
+            line
+        };
         if line.is_empty() {
             self.dispatch(each);
             return Ok(());
         }
-        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
         let value = value.strip_prefix(b":").unwrap_or(value);
         self.field(name, value.strip_prefix(b" ").unwrap_or(value))
@@ -128,7 +131,11 @@ impl Parser {
         let name = std::mem::take(&mut self.event.name);
         let data = std::mem::take(&mut self.event.data);
         if std::mem::replace(&mut self.has_data, false) {
-            each(Event { name, data, id: self.event.id.clone() });
+            each(Event {
+                name,
+                data,
+                id: self.event.id.clone(),
+            });
         }
     }
 }
@@ -162,11 +169,15 @@ mod tests {
     }
 
     fn event(name: &str, data: &str, id: Option<&str>) -> Event {
-        Event { name: name.into(), data: data.into(), id: id.map(Into::into) }
+        Event {
+            name: name.into(),
+            data: data.into(),
+            id: id.map(Into::into),
+        }
     }
 
     const STREAM: &[u8] = b"\xef\xbb\xbf: hello\r\n\r\nevent: frame\nid: c1\ndata: {\"a\":1}\n\n\
-        data:x\ndata\ndata:  y\n\nevent: lost\n\nid\rdata: z\r\r:\n\nretry: 5\nodd: 1\ndata: tail\n\ndata: never ends";
+        data:x\ndata\ndata:  y\n\nevent: lost\n\nid\rdata: z\r\r:\n\ndata: p\rdata: q\n\nretry: 5\nodd: 1\ndata: tail\n\ndata: never ends";
 
     #[test]
     fn the_standards_cases() {
@@ -174,6 +185,7 @@ mod tests {
             event("frame", "{\"a\":1}", Some("c1")),
             event("", "x\n\n y", Some("c1")),
             event("", "z", Some("")),
+            event("", "p\nq", Some("")),
             event("", "tail", Some("")),
         ];
         assert_eq!(read(&[STREAM]).unwrap(), expected);
@@ -195,10 +207,15 @@ mod tests {
         let endless = vec![b'x'; EVENT_BYTES_MAX + 17];
         assert_eq!(read(&[&endless]), Err(SseError::EventTooLarge));
         let half = vec![b'x'; EVENT_BYTES_MAX / 2];
-        let parts: [&[u8]; 7] = [b"data:", &half, b"\ndata:", &half, b"\ndata:", &half, b"\n\n"];
+        let parts: [&[u8]; 7] = [
+            b"data:", &half, b"\ndata:", &half, b"\ndata:", &half, b"\n\n",
+        ];
         assert_eq!(read(&parts), Err(SseError::EventTooLarge));
         let name = vec![b'n'; FIELD_BYTES_MAX + 1];
-        assert_eq!(read(&[b"event:", &name, b"\n"]), Err(SseError::FieldTooLong));
+        assert_eq!(
+            read(&[b"event:", &name, b"\n"]),
+            Err(SseError::FieldTooLong)
+        );
         assert_eq!(read(&[b"id: \xff\n"]), Err(SseError::NotText));
     }
 

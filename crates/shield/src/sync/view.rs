@@ -97,14 +97,21 @@ impl View {
     /// An empty view of a community and an epoch.
     #[must_use]
     pub fn new(community: &str, epoch: u64) -> Self {
-        Self { community: community.to_owned(), epoch, ..Self::default() }
+        Self {
+            community: community.to_owned(),
+            epoch,
+            ..Self::default()
+        }
     }
 
     /// Both positions.
     #[must_use]
     pub fn position(&self) -> Position {
         let [community, addressed] = &self.lanes;
-        Position { community: community.position, addressed: addressed.position }
+        Position {
+            community: community.position,
+            addressed: addressed.position,
+        }
     }
 
     /// Sets both positions: for a view read back from disk.
@@ -137,7 +144,10 @@ impl View {
         if entry.stale || object.head().kind.as_ref() != "indicator" {
             return;
         }
-        let asker = Asker { source: entry.source.as_str().into(), object: object.head().id.clone() };
+        let asker = Asker {
+            source: entry.source.as_str().into(),
+            object: object.head().id.clone(),
+        };
         match entry.event {
             EventKind::Accept | EventKind::Widen if !object.head().revoked => {
                 if lane.known.len() >= KNOWN_MAX && !lane.known.contains_key(&asker) {
@@ -147,7 +157,15 @@ impl View {
                 let entry = Arc::new(entry);
                 let valid_until = object.head().valid_until;
                 let marking = marking(object);
-                lane.known.insert(asker, Known { entry, valid_until, marking, index: None });
+                lane.known.insert(
+                    asker,
+                    Known {
+                        entry,
+                        valid_until,
+                        marking,
+                        index: None,
+                    },
+                );
             }
             EventKind::Accept
             | EventKind::Widen
@@ -174,13 +192,20 @@ impl View {
     /// Compares the hub's digest with our live sets.
     pub fn compare(&mut self, digest: &Digest) -> Agreement {
         let mut older = false;
-        let lanes = [(Lane::Community, &digest.community), (Lane::Addressed, &digest.addressed)];
+        let lanes = [
+            (Lane::Community, &digest.community),
+            (Lane::Addressed, &digest.addressed),
+        ];
         for (lane, theirs) in lanes {
             let Some(theirs) = theirs else { continue };
             let view = self.lane_mut(lane);
             let have = view.position;
             if theirs.position > have {
-                return Agreement::Behind { lane, have, theirs: theirs.position };
+                return Agreement::Behind {
+                    lane,
+                    have,
+                    theirs: theirs.position,
+                };
             }
             if theirs.position < have {
                 older = true;
@@ -188,10 +213,18 @@ impl View {
             }
             let ours = view.active.lane_digest(digest.at, have);
             if ours != *theirs {
-                return Agreement::Different { lane, ours, theirs: theirs.clone() };
+                return Agreement::Different {
+                    lane,
+                    ours,
+                    theirs: theirs.clone(),
+                };
             }
         }
-        if older { Agreement::Older } else { Agreement::Same }
+        if older {
+            Agreement::Older
+        } else {
+            Agreement::Same
+        }
     }
 
     /// Whether either lane holds this assertion.
@@ -203,14 +236,25 @@ impl View {
     /// Everything that is held, with its lane.
     pub fn known(&self) -> impl Iterator<Item = (Lane, &Asker, &Known)> {
         let [community, addressed] = &self.lanes;
-        let first = community.known.iter().map(|(asker, known)| (Lane::Community, asker, known));
-        first.chain(addressed.known.iter().map(|(asker, known)| (Lane::Addressed, asker, known)))
+        let first = community
+            .known
+            .iter()
+            .map(|(asker, known)| (Lane::Community, asker, known));
+        first.chain(
+            addressed
+                .known
+                .iter()
+                .map(|(asker, known)| (Lane::Addressed, asker, known)),
+        )
     }
 
     /// How many are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.known.len()).fold(0, usize::saturating_add)
+        self.lanes
+            .iter()
+            .map(|lane| lane.known.len())
+            .fold(0, usize::saturating_add)
     }
 
     /// Whether nothing is held.

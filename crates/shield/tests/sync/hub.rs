@@ -9,13 +9,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rcgen::{BasicConstraints, CertificateParams, CertificateSigningRequestParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, IsCa, Issuer, KeyPair,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use taxii::enrol::{EnrolRequest, EnrolResponse, Invitation, RotateRequest};
-use taxii::push::{EVENT_DIGEST, EVENT_FRAME, EVENT_HELLO, EVENT_TRIMMED, Hello, PublicKey, Trimmed};
+use taxii::push::{
+    EVENT_DIGEST, EVENT_FRAME, EVENT_HELLO, EVENT_TRIMMED, Hello, PublicKey, Trimmed,
+};
 
 use crate::objects::{Log, Sent, base64, pair};
 
@@ -75,10 +79,17 @@ impl FakeHub {
                 hub.open.lock().unwrap().push(stream.try_clone().unwrap());
                 let connection = ServerConnection::new(Arc::clone(&tls)).unwrap();
                 let (hub, ca, pushed) = (Arc::clone(&hub), Arc::clone(&ca), pushed.clone());
-                std::thread::spawn(move || serve(StreamOwned::new(connection, stream), &hub, &ca, &pushed));
+                std::thread::spawn(move || {
+                    serve(StreamOwned::new(connection, stream), &hub, &ca, &pushed)
+                });
             }
         });
-        Self { address, authority, shared, pushes }
+        Self {
+            address,
+            authority,
+            shared,
+            pushes,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -88,24 +99,33 @@ impl FakeHub {
     pub(crate) fn invitation(&self) -> Invitation {
         let mut ca_sha256 = [0; 32];
         ca_sha256.copy_from_slice(digest(&SHA256, &self.authority.certificate).as_ref());
-        Invitation { hub: self.url(), token: [5; 32], ca_sha256 }
+        Invitation {
+            hub: self.url(),
+            token: [5; 32],
+            ca_sha256,
+        }
     }
 
     /// What `partner enrol` would have written.
     pub(crate) fn write_identity(&self, folder: &Path) {
         std::fs::create_dir_all(folder).unwrap();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::default().signed_by(&key, &self.authority.issuer).unwrap();
+        let certificate = CertificateParams::default()
+            .signed_by(&key, &self.authority.issuer)
+            .unwrap();
         std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
         std::fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
         std::fs::write(folder.join("ca.pem"), self.authority.pem()).unwrap();
         let hub_key = PublicKey::of(&pair()).unwrap().to_text();
-        let partner = serde_json::json!({"partner": "alpha", "hub": self.url(), "hub_key": hub_key});
+        let partner =
+            serde_json::json!({"partner": "alpha", "hub": self.url(), "hub_key": hub_key});
         std::fs::write(folder.join("partner.json"), partner.to_string()).unwrap();
     }
 
     pub(crate) fn next_push(&self) -> Push {
-        self.pushes.recv_timeout(crate::PATIENCE).expect("the shield opens a stream")
+        self.pushes
+            .recv_timeout(crate::PATIENCE)
+            .expect("the shield opens a stream")
     }
 
     /// As if it were down: open connections break, new ones are closed at once.
@@ -149,19 +169,36 @@ impl Push {
     }
 
     pub(crate) fn hello_of_other_community(&self, log: &Log) {
-        self.event(EVENT_HELLO, &Hello { community: "elsewhere".into(), ..log.hello() });
+        self.event(
+            EVENT_HELLO,
+            &Hello {
+                community: "elsewhere".into(),
+                ..log.hello()
+            },
+        );
     }
 
     pub(crate) fn frame(&self, sent: Sent) {
-        self.raw(&format!("id: {}\nevent: {EVENT_FRAME}\ndata: {}\n\n", sent.cursor, sent.data));
+        self.raw(&format!(
+            "id: {}\nevent: {EVENT_FRAME}\ndata: {}\n\n",
+            sent.cursor, sent.data
+        ));
     }
 
     pub(crate) fn digests(&self, log: &mut Log) {
-        log.digests().iter().for_each(|digest| self.event(EVENT_DIGEST, digest));
+        log.digests()
+            .iter()
+            .for_each(|digest| self.event(EVENT_DIGEST, digest));
     }
 
     pub(crate) fn trimmed(&self) {
-        self.event(EVENT_TRIMMED, &Trimmed { why: "test".into(), epoch: 1 });
+        self.event(
+            EVENT_TRIMMED,
+            &Trimmed {
+                why: "test".into(),
+                epoch: 1,
+            },
+        );
     }
 
     /// Breaks the connection after what was sent has left.
@@ -187,7 +224,10 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap().der().clone();
         let issuer = Issuer::from_ca_cert_der(&certificate, key).unwrap();
-        Self { certificate, issuer }
+        Self {
+            certificate,
+            issuer,
+        }
     }
 
     fn pem(&self) -> String {
@@ -202,16 +242,20 @@ impl Authority {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
-        let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
-            .allow_unauthenticated()
-            .build()
-            .unwrap();
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+                .allow_unauthenticated()
+                .build()
+                .unwrap();
         let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_client_cert_verifier(clients)
-            .with_single_cert(vec![certificate.der().clone(), self.certificate.clone()], key)
+            .with_single_cert(
+                vec![certificate.der().clone(), self.certificate.clone()],
+                key,
+            )
             .unwrap();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config
@@ -250,7 +294,11 @@ fn serve(tls: Tls, hub: &Shared, ca: &Authority, pushed: &Sender<Push>) {
             "POST /exchange/v1/objects" => {
                 hub.posts.lock().unwrap().push(request.body);
                 let status = hub.post_status.load(Ordering::SeqCst);
-                answer(&mut reader, status, b"{\"accepted\":0,\"refused\":0,\"outcomes\":[]}");
+                answer(
+                    &mut reader,
+                    status,
+                    b"{\"accepted\":0,\"refused\":0,\"outcomes\":[]}",
+                );
             }
             "POST /exchange/v1/state" => {
                 hub.states.lock().unwrap().push(request.body);
@@ -272,7 +320,14 @@ fn push(mut tls: Tls, last_event_id: Option<String>, pushed: &Sender<Push>) {
     if tls.write_all(head).and_then(|()| tls.flush()).is_err() {
         return;
     }
-    if pushed.send(Push { last_event_id, out, stream }).is_err() {
+    if pushed
+        .send(Push {
+            last_event_id,
+            out,
+            stream,
+        })
+        .is_err()
+    {
         return;
     }
     while let Ok(event) = events.recv() {
@@ -296,7 +351,9 @@ fn read_request(reader: &mut BufReader<Tls>) -> Option<Request> {
     loop {
         line.clear();
         reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().unwrap(),
             "last-event-id" => last_event_id = Some(value.to_owned()),
@@ -305,11 +362,21 @@ fn read_request(reader: &mut BufReader<Tls>) -> Option<Request> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { route, last_event_id, body })
+    Some(Request {
+        route,
+        last_event_id,
+        body,
+    })
 }
 
 fn answer(reader: &mut BufReader<Tls>, status: u16, body: &[u8]) {
-    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     let tls = reader.get_mut();
-    let _gone = tls.write_all(head.as_bytes()).and_then(|()| tls.write_all(body)).and_then(|()| tls.flush());
+    let _gone = tls
+        .write_all(head.as_bytes())
+        .and_then(|()| tls.write_all(body))
+        .and_then(|()| tls.flush());
 }

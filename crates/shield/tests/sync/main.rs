@@ -34,7 +34,11 @@ impl Shield {
         let folder = tempfile::tempdir().unwrap();
         let hub = FakeHub::start();
         hub.write_identity(&folder.path().join("identity"));
-        Self { folder, hub, handle: None }
+        Self {
+            folder,
+            hub,
+            handle: None,
+        }
     }
 
     fn started() -> Self {
@@ -93,12 +97,18 @@ impl Shield {
     /// The lines of the journal with this event.
     fn journal(&self, event: &str) -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(self.data().join("journal.jsonl")).unwrap_or_default();
-        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-        lines.filter(|line: &serde_json::Value| line["event"] == event).collect()
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        lines
+            .filter(|line: &serde_json::Value| line["event"] == event)
+            .collect()
     }
 
     fn await_leases(&self, expected: &[&str]) {
-        until(&format!("leases {expected:?}"), || self.leases() == expected);
+        until(&format!("leases {expected:?}"), || {
+            self.leases() == expected
+        });
     }
 }
 
@@ -145,7 +155,10 @@ fn a_frame_becomes_leases_and_a_withdrawal_ends_them() {
     assert!(refused[0]["why"].as_str().unwrap().contains("protected"));
     assert_eq!(shield.journal("frame").len(), 2);
     let lease = &shield.journal("lease")[0];
-    assert_eq!((&lease["origin"], &lease["source"]), (&"exchange".into(), &"bravo".into()));
+    assert_eq!(
+        (&lease["origin"], &lease["source"]),
+        (&"exchange".into(), &"bravo".into())
+    );
     let ns = lease["installed_ns"].as_u64().unwrap() - lease["frame_ns"].as_u64().unwrap();
     println!("frame read to lease in the (dry) kernel: {} us", ns / 1_000);
     assert!(ns < 100_000_000);
@@ -187,17 +200,33 @@ fn gaps_are_noticed_and_closed_first_from_the_cursor_then_from_nothing() {
     let _left_out = log.community(vec![entry("bravo", &indicator(11))]);
     push.frame(log.community(vec![entry("bravo", &indicator(12))]));
     let push = shield.hub.next_push();
-    assert_eq!(push.last_event_id, Some(cursor), "asks again from what it has");
+    assert_eq!(
+        push.last_event_id,
+        Some(cursor),
+        "asks again from what it has"
+    );
     let gap = &shield.journal("gap")[0];
-    assert_eq!((&gap["lane"], &gap["have"], &gap["from"]), (&"community".into(), &2.into(), &3.into()));
-    assert_eq!(shield.leases(), [TEN, NINE], "what is in force stays, what did not fit is not taken");
+    assert_eq!(
+        (&gap["lane"], &gap["have"], &gap["from"]),
+        (&"community".into(), &2.into(), &3.into())
+    );
+    assert_eq!(
+        shield.leases(),
+        [TEN, NINE],
+        "what is in force stays, what did not fit is not taken"
+    );
     push.hello(&log);
     push.frame(log.last_frame());
     let push = shield.hub.next_push();
-    assert_eq!(push.last_event_id, None, "and from nothing when that does not help");
+    assert_eq!(
+        push.last_event_id, None,
+        "and from nothing when that does not help"
+    );
     assert_eq!(shield.leases(), [TEN, NINE]);
     push.hello(&log);
-    log.all_frames().into_iter().for_each(|frame| push.frame(frame));
+    log.all_frames()
+        .into_iter()
+        .for_each(|frame| push.frame(frame));
     shield.await_leases(&[TEN, "source:192.0.2.11/32", "source:192.0.2.12/32", NINE]);
     push.digests(&mut log);
     until("completeness", || shield.complete());
@@ -228,13 +257,23 @@ fn a_digest_that_differs_starts_over_and_drops_what_the_hub_no_longer_has() {
     push.digests(&mut log);
     until("completeness", || shield.complete());
     let mut other = Log::new();
-    other.community(vec![entry("bravo", &indicator(9)), entry("bravo", &indicator(12))]);
+    other.community(vec![
+        entry("bravo", &indicator(9)),
+        entry("bravo", &indicator(12)),
+    ]);
     push.digests(&mut other);
     let push = shield.hub.next_push();
     assert_eq!(push.last_event_id, None);
-    assert_eq!(shield.leases(), [TEN, NINE], "until the fresh view is whole");
+    assert_eq!(
+        shield.leases(),
+        [TEN, NINE],
+        "until the fresh view is whole"
+    );
     push.hello(&other);
-    other.all_frames().into_iter().for_each(|frame| push.frame(frame));
+    other
+        .all_frames()
+        .into_iter()
+        .for_each(|frame| push.frame(frame));
     shield.await_leases(&[TEN, "source:192.0.2.12/32", NINE]);
     push.digests(&mut other);
     shield.await_leases(&["source:192.0.2.12/32", NINE]);
@@ -256,8 +295,14 @@ fn a_trimmed_cursor_starts_over() {
     push.frame(log.all_frames()[0].clone());
     push.cut();
     let push = shield.hub.next_push();
-    assert_eq!(push.last_event_id, Some("cursor-1-0".to_owned()), "the fresh view goes on");
+    assert_eq!(
+        push.last_event_id,
+        Some("cursor-1-0".to_owned()),
+        "the fresh view goes on"
+    );
 }
+
+type Lie = Box<dyn Fn(&Push, &mut Log)>;
 
 #[test]
 fn lies_are_not_believed() {
@@ -265,9 +310,14 @@ fn lies_are_not_believed() {
     let mut log = Log::new();
     let mut push = two_leases(&shield, &mut log);
     let mut other = Log::new();
-    other.community(vec![entry("bravo", &indicator(66)), entry("bravo", &indicator(67))]);
-    let lies: Vec<Box<dyn Fn(&Push, &mut Log)>> = vec![
-        Box::new(|push, log| push.frame(log.forged_signature(vec![entry("bravo", &indicator(66))]))),
+    other.community(vec![
+        entry("bravo", &indicator(66)),
+        entry("bravo", &indicator(67)),
+    ]);
+    let lies: Vec<Lie> = vec![
+        Box::new(|push, log| {
+            push.frame(log.forged_signature(vec![entry("bravo", &indicator(66))]))
+        }),
         Box::new(|push, log| push.frame(log.other_key(vec![entry("bravo", &indicator(66))]))),
         Box::new(|push, log| push.frame(log.other_community(vec![entry("bravo", &indicator(66))]))),
         Box::new(|push, log| push.frame(log.other_epoch(vec![entry("bravo", &indicator(66))]))),
@@ -279,12 +329,20 @@ fn lies_are_not_believed() {
     for (n, lie) in lies.iter().enumerate() {
         lie(&push, &mut log);
         push = shield.hub.next_push();
-        assert_eq!(push.last_event_id, Some(log.cursor()), "lie {n} moves nothing");
-        until("the count", || shield.counter("sync.lies") == u64::try_from(n).unwrap() + 1);
+        assert_eq!(
+            push.last_event_id,
+            Some(log.cursor()),
+            "lie {n} moves nothing"
+        );
+        until("the count", || {
+            shield.counter("sync.lies") == u64::try_from(n).unwrap() + 1
+        });
         if n + 1 < lies.len() - 2 {
             push.hello(&log);
             push.digests(&mut log);
-            until("completeness, and with it the shortest wait", || shield.complete());
+            until("completeness, and with it the shortest wait", || {
+                shield.complete()
+            });
         }
     }
     assert_eq!(shield.leases(), [TEN, NINE]);
@@ -310,13 +368,20 @@ fn without_the_hub_the_last_known_set_is_enforced() {
     let mut shield = Shield::started();
     let mut log = Log::new();
     let push = two_leases(&shield, &mut log);
-    push.frame(log.community(vec![entry("bravo", &plain("[domain-name:value = 'evil.example']"))]));
+    push.frame(log.community(vec![entry(
+        "bravo",
+        &plain("[domain-name:value = 'evil.example']"),
+    )]));
     until("the index", || shield.counter("sync.indexed") == 3);
     shield.stop();
     drop(push);
     shield.hub.refuse_all();
     shield.start();
-    assert_eq!(shield.leases(), [TEN, NINE], "when run() returns, before any connection");
+    assert_eq!(
+        shield.leases(),
+        [TEN, NINE],
+        "when run() returns, before any connection"
+    );
     until("the index", || shield.counter("sync.indexed") == 3);
     shield.hub.accept_all();
     let push = shield.hub.next_push();
@@ -332,24 +397,40 @@ fn signals_go_in_order_and_again_until_the_hub_has_them() {
     let spool = shield.data().join("spool");
     let mut open = shield::signals::spool::Spool::open(&spool).unwrap();
     for n in 1..=3 {
-        open.append(&[objects::parsed(&indicator(n))]).unwrap();
+        open.append(&[objects::parsed(&indicator(n))]);
     }
     drop(open);
     shield.hub.answer_posts_with(503);
     shield.start();
     until("a refused post", || !shield.hub.posts().is_empty());
     shield.hub.answer_posts_with(200);
-    until("acknowledgements", || shield.journal("acknowledged").len() == 1);
+    until("acknowledgements", || {
+        shield.journal("acknowledged").len() == 1
+    });
     let last = shield.hub.posts().pop().unwrap();
     let sent: serde_json::Value = serde_json::from_slice(&last).unwrap();
-    let ids: Vec<_> = sent["objects"].as_array().unwrap().iter().map(|o| o["id"].clone()).collect();
-    let expected: Vec<_> = (1..=3).map(|n| objects::id(n).as_str().to_owned()).collect();
+    let ids: Vec<_> = sent["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| o["id"].clone())
+        .collect();
+    let expected: Vec<_> = (1..=3)
+        .map(|n| objects::id(n).as_str().to_owned())
+        .collect();
     assert_eq!(ids, expected);
     let first = objects::parsed(&indicator(1));
     let text = String::from_utf8(last).unwrap();
-    assert!(text.contains(std::str::from_utf8(first.raw()).unwrap()), "byte for byte");
+    assert!(
+        text.contains(std::str::from_utf8(first.raw()).unwrap()),
+        "byte for byte"
+    );
     shield.stop();
-    assert!(shield::signals::spool::Spool::open(&spool).unwrap().is_empty());
+    assert!(
+        shield::signals::spool::Spool::open(&spool)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -359,7 +440,9 @@ fn state_reports_arrive() {
         let states = shield.hub.states();
         states.last().is_some_and(|state| {
             let report: taxii::state::StateReport = serde_json::from_slice(state).unwrap();
-            report.within_bounds() && report.shield == "shield-b" && report.mode.starts_with("dry-run")
+            report.within_bounds()
+                && report.shield == "shield-b"
+                && report.mode.starts_with("dry-run")
         })
     });
 }
@@ -369,25 +452,40 @@ fn a_shield_without_identity_or_with_a_foreign_one_says_so() {
     let shield = Shield::new();
     std::fs::remove_file(shield.folder.path().join("identity/key.pem")).unwrap();
     let error = shield.try_start().unwrap_err().to_string();
-    assert!(error.contains("key.pem") && error.contains("partner enrol"), "{error}");
+    assert!(
+        error.contains("key.pem") && error.contains("partner enrol"),
+        "{error}"
+    );
 }
 
 #[test]
 fn enrolment_pins_the_hub_before_the_secret_is_said() {
     let hub = FakeHub::start();
     let folder = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let enrol = |invitation, name: &str| {
-        runtime.block_on(shield::identity::enrol(&invitation, &folder.path().join(name)))
+        runtime.block_on(shield::identity::enrol(
+            &invitation,
+            &folder.path().join(name),
+        ))
     };
-    let wrong = taxii::enrol::Invitation { ca_sha256: [0; 32], ..hub.invitation() };
+    let wrong = taxii::enrol::Invitation {
+        ca_sha256: [0; 32],
+        ..hub.invitation()
+    };
     assert!(enrol(wrong, "wrong").is_err());
     assert!(hub.enrolments().is_empty(), "nothing was said to it");
     assert!(!folder.path().join("wrong").exists());
     let identity = enrol(hub.invitation(), "right").unwrap();
     assert_eq!(&*identity.partner, "alpha");
     let request: taxii::enrol::EnrolRequest = serde_json::from_slice(&hub.enrolments()[0]).unwrap();
-    assert_eq!(request.token, taxii::enrol::token_text(&hub.invitation().token));
+    assert_eq!(
+        request.token,
+        taxii::enrol::token_text(&hub.invitation().token)
+    );
     assert!(request.csr_pem.contains("CERTIFICATE REQUEST"));
     identity.client_config().unwrap();
     let mode = std::os::unix::fs::MetadataExt::mode(
@@ -397,8 +495,14 @@ fn enrolment_pins_the_hub_before_the_secret_is_said() {
     let again = enrol(hub.invitation(), "right").unwrap_err().to_string();
     assert!(again.contains("holds an identity already"), "{again}");
     let key = std::fs::read(folder.path().join("right/key.pem")).unwrap();
-    runtime.block_on(shield::identity::rotate(&folder.path().join("right"))).unwrap();
-    assert_ne!(std::fs::read(folder.path().join("right/key.pem")).unwrap(), key, "a new key each time");
+    runtime
+        .block_on(shield::identity::rotate(&folder.path().join("right")))
+        .unwrap();
+    assert_ne!(
+        std::fs::read(folder.path().join("right/key.pem")).unwrap(),
+        key,
+        "a new key each time"
+    );
     assert!(!folder.path().join("right/key.new").exists());
 }
 

@@ -22,7 +22,11 @@ pub(crate) fn id(n: u8) -> StixId {
 /// An indicator that asks to drop an address for a minute: 192.0.2.n, or, for 53, one that the
 /// shield protects.
 pub(crate) fn indicator(n: u8) -> String {
-    let address = if n == 53 { "203.0.113.53".to_owned() } else { format!("192.0.2.{n}") };
+    let address = if n == 53 {
+        "203.0.113.53".to_owned()
+    } else {
+        format!("192.0.2.{n}")
+    };
     let mut value = base(&id(n), &format!("[ipv4-addr:value = '{address}']"));
     let until = moment().plus(std::time::Duration::from_secs(60));
     value["valid_until"] = json!(until.to_string());
@@ -51,7 +55,13 @@ pub(crate) fn revoked(object: &str) -> String {
 pub(crate) fn sighting(n: u8) -> String {
     let mut value: serde_json::Value = serde_json::from_str(&indicator(n)).unwrap();
     let map = value.as_object_mut().unwrap();
-    for key in ["pattern", "pattern_type", "valid_from", "valid_until", "confidence"] {
+    for key in [
+        "pattern",
+        "pattern_type",
+        "valid_from",
+        "valid_until",
+        "confidence",
+    ] {
         map.remove(key);
     }
     map.insert("type".into(), json!("sighting"));
@@ -99,7 +109,10 @@ pub(crate) struct Sent {
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { lanes: Default::default(), frames: Vec::new() }
+        Self {
+            lanes: Default::default(),
+            frames: Vec::new(),
+        }
     }
 
     pub(crate) fn community(&mut self, items: Vec<Item>) -> Sent {
@@ -146,8 +159,16 @@ impl Log {
             Some(lane.1.lane_digest(at, lane.0))
         };
         [
-            Digest { at, community: of(community), addressed: None },
-            Digest { at, community: None, addressed: of(addressed) },
+            Digest {
+                at,
+                community: of(community),
+                addressed: None,
+            },
+            Digest {
+                at,
+                community: None,
+                addressed: of(addressed),
+            },
         ]
     }
 
@@ -161,15 +182,24 @@ impl Log {
 
     pub(crate) fn other_key(&self, items: Vec<Item>) -> Sent {
         let other = Ed25519KeyPair::from_seed_unchecked(&[8; 32]).unwrap();
-        self.sent(&sign(&self.next(Lane::Community, items, "default", 1), &other))
+        self.sent(&sign(
+            &self.next(Lane::Community, items, "default", 1),
+            &other,
+        ))
     }
 
     pub(crate) fn other_community(&self, items: Vec<Item>) -> Sent {
-        self.sent(&sign(&self.next(Lane::Community, items, "elsewhere", 1), &pair()))
+        self.sent(&sign(
+            &self.next(Lane::Community, items, "elsewhere", 1),
+            &pair(),
+        ))
     }
 
     pub(crate) fn other_epoch(&self, items: Vec<Item>) -> Sent {
-        self.sent(&sign(&self.next(Lane::Community, items, "default", 2), &pair()))
+        self.sent(&sign(
+            &self.next(Lane::Community, items, "default", 2),
+            &pair(),
+        ))
     }
 
     fn append(&mut self, lane: Lane, items: Vec<Item>, stale: bool) -> Sent {
@@ -187,20 +217,33 @@ impl Log {
 
     fn next(&self, lane: Lane, items: Vec<Item>, community: &str, epoch: u64) -> Frame {
         let from = self.position(lane);
-        let entries = items.into_iter().enumerate().map(|(n, (event, source, object))| Entry {
-            event,
-            source: source.into(),
-            date_added: moment().plus(std::time::Duration::from_micros(from + n as u64)),
-            stale: false,
-            object: serde_json::value::RawValue::from_string(object).unwrap(),
-        });
+        let entries = items
+            .into_iter()
+            .enumerate()
+            .map(|(n, (event, source, object))| Entry {
+                event,
+                source: source.into(),
+                date_added: moment().plus(std::time::Duration::from_micros(from + n as u64)),
+                stale: false,
+                object: serde_json::value::RawValue::from_string(object).unwrap(),
+            });
         let entries: Vec<Entry> = entries.collect();
         let to = from + entries.len() as u64;
-        Frame { community: community.into(), epoch, lane, from, to, entries }
+        Frame {
+            community: community.into(),
+            epoch,
+            lane,
+            from,
+            to,
+            entries,
+        }
     }
 
     fn sent(&self, signed: &Signed) -> Sent {
-        Sent { data: serde_json::to_string(signed).unwrap(), cursor: self.cursor() }
+        Sent {
+            data: serde_json::to_string(signed).unwrap(),
+            cursor: self.cursor(),
+        }
     }
 }
 

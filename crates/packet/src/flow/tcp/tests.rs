@@ -108,6 +108,36 @@ fn two_different_answers_to_one_syn_unprove() {
 }
 
 #[test]
+fn who_ended_a_connection_is_who_sent_the_first_fin_or_the_reset() {
+    const FIN: u8 = 1;
+    const RST: u8 = 4;
+    let both = |first: Direction| {
+        let mut line = Line::answered();
+        line.client(ACK, CLIENT + 1, SERVER + 1, 0);
+        match first {
+            Direction::ToServer => {
+                line.client(FIN | ACK, CLIENT + 1, SERVER + 1, 0);
+                line.server(FIN | ACK, SERVER + 1, CLIENT.wrapping_add(2), 0);
+                line.tracker.closed_by(Direction::ToClient)
+            }
+            Direction::ToClient => {
+                line.server(FIN | ACK, SERVER + 1, CLIENT + 1, 0);
+                line.client(FIN | ACK, CLIENT + 1, SERVER + 2, 0);
+                line.tracker.closed_by(Direction::ToServer)
+            }
+        }
+    };
+    for first in [Direction::ToServer, Direction::ToClient] {
+        assert_eq!(both(first), first);
+    }
+    let mut line = Line::answered();
+    line.client(ACK, CLIENT + 1, SERVER + 1, 0);
+    line.client(RST, CLIENT + 1, 0, 0);
+    assert_eq!(line.flow.state, FlowState::Closed);
+    assert_eq!(line.tracker.closed_by(Direction::ToServer), Direction::ToServer);
+}
+
+#[test]
 fn two_sides_that_both_come_in_from_the_network_prove_nothing() {
     for (server, proven) in [(Way::In, false), (Way::Out, true), (Way::Unknown, true)] {
         let mut line = Line::new();
