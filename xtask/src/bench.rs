@@ -59,12 +59,13 @@ fn flat(measurement: &Value) -> Value {
 }
 
 /// Our key, with its unit, and where the lab's measurement has it.
-const FIGURES: [(&str, &str); 13] = [
+const FIGURES: [(&str, &str); 14] = [
     ("time_to_shield_p50_ms", "/summary/time_to_shield_ms/p50"),
     ("time_to_shield_p99_ms", "/summary/time_to_shield_ms/p99"),
     ("time_to_shield_max_ms", "/summary/time_to_shield_ms/max"),
     ("t_share_p50_ms", "/summary/t_share_ms/p50"),
     ("t_enforce_p50_ms", "/summary/t_enforce_ms/p50"),
+    ("t_hit_p50_ms", "/summary/t_hit_ms/p50"),
     ("t_detect_p50_ms", "/summary/t_detect_ms/p50"),
     ("t_lift_p50_ms", "/summary/t_lift_ms/p50"),
     ("probe_min_packets_per_s", "/summary/probe_per_s_min"),

@@ -7,10 +7,12 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::{cargo, install};
+use crate::{cargo, install, sh};
 
 pub(crate) fn run(long: bool) -> anyhow::Result<ExitCode> {
     install::for_tests();
+    // Some tests drive the binary as a process, and cargo builds it for its own crate's tests only.
+    sh(cargo().args(["build", "--package", "shieldwall", "--release", "--locked"]))?;
     let mut command = cargo();
     command.args([
         "test",

@@ -146,7 +146,7 @@ fn scan(lab: &Lab, attacker: Attacker, method: &str) -> anyhow::Result<Command> 
     let mut command = lab
         .topology
         .space(Place::Attacker(attacker))
-        .command("nmap");
+        .stranger("nmap");
     command.args([
         method,
         "-n",
@@ -179,7 +179,7 @@ fn request(lab: &Lab, attacker: Attacker) -> anyhow::Result<Command> {
     let mut command = lab
         .topology
         .space(Place::Attacker(attacker))
-        .command("curl");
+        .stranger("curl");
     command.args(["--silent", "--output", "/dev/null", "--max-time", "5"]);
     command.args([
         "--noproxy",
@@ -198,7 +198,7 @@ fn forge(lab: &Lab, name: IpAddr) -> anyhow::Result<Command> {
     let mut command = lab
         .topology
         .space(Place::Attacker(attacker))
-        .command("hping3");
+        .stranger("hping3");
     command.args(["--syn", "--spoof", &name.to_string(), "--destport", "++20"]);
     command.args(["--interval", "u2000", "--count", "200", "--quiet", &target]);
     Ok(command)

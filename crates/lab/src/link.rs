@@ -134,7 +134,7 @@ fn netem(lab: &Lab, impairment: &Impairment) -> anyhow::Result<()> {
 }
 
 fn join_by_process(lab: &Lab, impairment: &Impairment) -> anyhow::Result<()> {
-    let mut command = lab.node(Place::Hub, "impair");
+    let mut command = lab.command(Place::Hub, &["lab", "node", "impair"]);
     for partner in Partner::ALL {
         // Names that no other device has while both ends are still in the hub's namespace.
         command.args(["--link", &format!("{0}={0}-g", partner.hub_device())]);

@@ -78,6 +78,14 @@ impl Space {
         command
     }
 
+    /// A command that stands for another machine: attackers, servers and bystanders yield the
+    /// processor to the hub and the shields, whose machines they would not share.
+    pub(crate) fn stranger(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = self.command("nice");
+        command.args(["-n", "10"]).arg(program);
+        command
+    }
+
     /// Runs a program in it to its end, and returns what it printed.
     pub(crate) fn exec(&self, program: &str, arguments: &[&str]) -> anyhow::Result<String> {
         run(self.command(program).args(arguments), TOOL_S_MAX)?.text()
@@ -131,12 +139,14 @@ pub(crate) fn veth(a: &Space, a_device: &str, b: &Space, b_device: &str) -> anyh
     b.ip(&format!("link set {b_device} up"))
 }
 
-/// Loose reverse paths let spoofed packets travel, as on much of the internet; without duplicate
+/// Loose reverse paths let spoofed packets travel, as on much of the internet, also through a router
+/// whose own address they carry; without duplicate
 /// address detection IPv6 addresses work at once.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("ipv4/ip_forward", "1"),
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv4/conf/all/accept_local", "1"),
     ("ipv6/conf/all/forwarding", "1"),
     ("ipv6/conf/default/accept_dad", "0"),
     ("ipv6/conf/default/accept_ra", "0"),

@@ -108,7 +108,9 @@ impl Lab {
 
     /// A role inside a place.
     pub(crate) fn node(&self, place: Place, role: &str) -> Command {
-        self.command(place, &["lab", "node", role])
+        let mut command = self.topology.space(place).stranger(&self.binary);
+        command.args(["lab", "node", role]);
+        command
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) const SINK_PORT: u16 = 9999;
 pub(crate) const WEB_PORT: u16 = 80;
 /// How often a bystander opens a session anew. Rare, since each counts as recent and benign for ten
 /// minutes, and shields only monitor an address with more than a few of them.
-const NEW_EVERY_MS: u32 = 60_000;
+const NEW_EVERY_MS: u32 = 40_000;
 
 pub(crate) fn up(options: &Options, out: &mut dyn Write) -> anyhow::Result<()> {
     let lab = Lab::new(options);

@@ -1,5 +1,5 @@
-//! Between what comes in and the kernel: every object and every verdict is judged by [`policy`],
-//! carried out by the [`leases`] book, and told to the journal afterwards.
+//! Between what comes in and the kernel: every object and every verdict is judged by [`crate::policy`],
+//! carried out by the [`crate::leases`] book, and told to the journal afterwards.
 //!
 //! ```text
 //! sync ── object, withdraw ──┐                       ┌─> leases::Book ──> datapath::enforce
@@ -162,6 +162,14 @@ impl Guard {
         &self.partner
     }
 
+    /// Has the last known set written anew when it has grown: own leases are all there is to keep
+    /// where there is no hub.
+    pub fn keep_small(&self) {
+        if self.keeper.wants_rewrite() {
+            self.keeper.rewrite(self.own_leases());
+        }
+    }
+
     /// Own leases in force, for the disk.
     #[must_use]
     pub fn own_leases(&self) -> Vec<Record> {
@@ -257,7 +265,6 @@ impl Guard {
             lease::Action::Reject | lease::Action::Drop => Action::Drop,
         }
     }
-
 }
 
 impl std::fmt::Debug for Guard {

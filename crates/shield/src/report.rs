@@ -48,6 +48,20 @@ pub fn make(
     }
 }
 
+/// The report of a shield that shares nothing: that it is there, and whether it is in step.
+/// Whom it saw, blocked or spared stays at home.
+#[must_use]
+pub fn withheld(report: StateReport) -> StateReport {
+    StateReport {
+        iface: String::new(),
+        leases: Vec::new(),
+        refused: Vec::new(),
+        counters: BTreeMap::new(),
+        verdicts: Vec::new(),
+        ..report
+    }
+}
+
 /// The mode in one word, as reports have it, with the reason for a dry run.
 #[must_use]
 pub fn mode_name(mode: &datapath::enforce::Mode) -> String {

@@ -106,11 +106,11 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         running: Arc::new(Mutex::new(running)),
     };
     let mut threads = vec![
-        ticker(Arc::clone(&guard), stop.clone())?,
+        ticker(Arc::clone(&guard), hub.is_none(), stop.clone())?,
         protector(Arc::clone(&guard), config.clone(), stop.clone())?,
     ];
     if let (Some(identity), Some(hub)) = (identity, hub) {
-        let reports = reporter.clone();
+        let (reports, shares) = (reporter.clone(), config.share.is_some());
         let parts = sync::Parts {
             identity,
             url: hub.url.clone(),
@@ -121,7 +121,11 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
             index,
             batches,
             spool: disk.spool,
-            report: Box::new(move || reports.make()),
+            shares,
+            report: Box::new(move || match (reports.make(), shares) {
+                (report, true) => report,
+                (report, false) => report::withheld(report),
+            }),
         };
         threads.push(sync::spawn(parts, stop.clone())?);
     }
@@ -396,13 +400,16 @@ fn inspected(config: &Config) -> String {
     }
 }
 
-/// Does what time asks for.
-fn ticker(guard: Arc<Guard>, stop: CancellationToken) -> io::Result<JoinHandle<()>> {
+/// Does what time asks for. A shield that works `alone` has no sync thread to keep its file small.
+fn ticker(guard: Arc<Guard>, alone: bool, stop: CancellationToken) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name("ticker".to_owned())
         .spawn(move || {
             while !stop.is_cancelled() {
                 std::thread::sleep(guard.tick());
+                if alone {
+                    guard.keep_small();
+                }
             }
         })
 }

@@ -15,6 +15,8 @@ pub struct Summary {
     pub time_to_shield_ms: Spread,
     /// A's verdict to the frame at B.
     pub t_share_ms: Spread,
+    /// Frame to the first packet that the lease matched at B.
+    pub t_hit_ms: Spread,
     /// Frame to first drop at B.
     pub t_enforce_ms: Spread,
     /// First packet of the completing action to A's verdict.
@@ -55,6 +57,7 @@ impl Summary {
             failed: all.len().saturating_sub(good.len()),
             time_to_shield_ms: spread(|round| round.shield_ms),
             t_share_ms: spread(|round| round.share_ms),
+            t_hit_ms: spread(|round| round.hit_ms),
             t_enforce_ms: spread(|round| round.enforce_ms),
             t_detect_ms: spread(|round| round.detect_ms),
             t_lift_ms: spread(|round| round.lift_ms),

@@ -80,9 +80,6 @@ fn row(
         return Ok(());
     }
     let summary = Summary::of(rounds.iter().copied());
-    let hits = rounds.iter().filter(|round| round.failure.is_none());
-    let mut hits: Vec<_> = hits.filter_map(|round| round.hit_ms).collect();
-    hits.sort_by(f64::total_cmp);
     let mut actions: Vec<_> = rounds
         .iter()
         .filter_map(|round| round.action.as_deref())
@@ -101,7 +98,7 @@ fn row(
         format!("{}/{}/{}", any(p50), any(p99), any(max)),
         any(summary.t_share_ms.p50),
         any(summary.t_enforce_ms.p50),
-        number(hits.get(hits.len() / 2).copied()),
+        any(summary.t_hit_ms.p50),
         any(summary.t_detect_ms.p50),
         actions.join(", ")
     )?;

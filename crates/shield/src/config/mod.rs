@@ -1,4 +1,4 @@
-//! `shield.toml`: what the operator typed ([`typed`]), then built values ([`Config`]).
+//! `shield.toml`: what the operator typed (`typed`), then built values ([`Config`]).
 //!
 //! Parsing makes no system call and resolves nothing; what it accepts is only known to be well
 //! formed. Every error names file, line and column and says what would mend it, and a key that

@@ -34,11 +34,7 @@ impl Guard {
             self.reassert(now);
         }
         let fast = self.book().awaits_first_hit();
-        if fast {
-            POLL_FAST
-        } else {
-            POLL_SLOW
-        }
+        if fast { POLL_FAST } else { POLL_SLOW }
     }
 
     /// Replaces whom nobody's word blocks, here and in the enforcer, and lifts what is installed
@@ -46,10 +42,7 @@ impl Guard {
     ///
     /// # Errors
     /// The enforcer refuses; policy protects them all the same.
-    pub fn protect(
-        &self,
-        protected: policy::Protected,
-    ) -> Result<(), EnforceError> {
+    pub fn protect(&self, protected: policy::Protected) -> Result<(), EnforceError> {
         let mut policy = Policy::clone(&self.policy.load());
         policy.protected = protected;
         let networks = policy.protected.networks().to_vec();

@@ -116,7 +116,7 @@ impl Memory {
         push(&mut self.ended, (now.mono_ns, ended), ENDED_MAX);
     }
 
-    /// Leases that ended within [`ENDED_AGE`].
+    /// Leases that ended within `ENDED_AGE`.
     pub fn ended(&self, now: Now) -> impl Iterator<Item = &Ended> {
         let recent = move |at: &u64| age(*at, now) <= ENDED_AGE;
         self.ended

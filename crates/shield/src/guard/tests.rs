@@ -7,6 +7,7 @@ use detect::Reason;
 use packet::FiveTuple;
 use serde_json::json;
 use sharing::scrub::Share;
+use stix::Object;
 use stix::lease::{EvidenceClass, Proto, Service};
 
 use super::*;

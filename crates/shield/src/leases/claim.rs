@@ -42,7 +42,7 @@ pub struct Claim {
     pub ends_ns: u64,
     /// When its cause was read off the wire, `CLOCK_MONOTONIC` nanoseconds.
     pub frame_ns: u64,
-    /// When the kernel had it, `CLOCK_MONOTONIC` nanoseconds; set by [`Book::claim`].
+    /// When the kernel had it, `CLOCK_MONOTONIC` nanoseconds; set by [`crate::leases::Book::claim`].
     pub installed_ns: u64,
     /// What weakened it, for people.
     pub why: Box<str>,

@@ -6,6 +6,7 @@ use datapath::clock::mono_ns;
 use datapath::enforce::dry_run::DryRun;
 use datapath::enforce::{Counters as Kernel, Service};
 use proptest::prelude::*;
+use stix::StixId;
 
 use super::slot::{SessionOrder, strength};
 use super::*;

@@ -67,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) index: Arc<ArcSwap<Index>>,
     pub(crate) batches: Receiver<Batch>,
     pub(crate) spool: Spool,
+    /// Whether `[share]` is there.
+    pub(crate) shares: bool,
     /// Makes a state report.
     pub(crate) report: Box<dyn Fn() -> StateReport + Send>,
 }
@@ -83,6 +85,7 @@ pub(crate) fn spawn(parts: Parts, stop: CancellationToken) -> Result<JoinHandle<
         status: Arc::clone(&status),
         journal: guard.journal().clone(),
         spool: parts.spool,
+        shares: parts.shares,
     };
     let follower = Follower::new(
         Arc::clone(&link),

@@ -30,6 +30,8 @@ pub(crate) struct Poster {
     pub(crate) status: Arc<Status>,
     pub(crate) journal: Journal,
     pub(crate) spool: Spool,
+    /// Whether anything may leave: what an earlier configuration spooled stays where it is if not.
+    pub(crate) shares: bool,
 }
 
 /// What the hub made of one request.
@@ -70,7 +72,8 @@ struct Retry {
 
 impl Poster {
     pub(crate) async fn run(mut self, mut batches: Receiver<Batch>, stop: CancellationToken) {
-        let waiting = self.spool.pending().map(|item| item.seq).collect();
+        let pending = self.spool.pending().filter(|_| self.shares);
+        let waiting = pending.map(|item| item.seq).collect();
         let mut retry = Retry {
             waiting,
             at: Instant::now(),

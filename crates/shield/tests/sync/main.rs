@@ -27,6 +27,7 @@ struct Shield {
     folder: tempfile::TempDir,
     hub: FakeHub,
     handle: Option<Handle>,
+    shares: bool,
 }
 
 impl Shield {
@@ -38,6 +39,7 @@ impl Shield {
             folder,
             hub,
             handle: None,
+            shares: true,
         }
     }
 
@@ -61,9 +63,14 @@ impl Shield {
 
     fn config(&self) -> Config {
         let folder = self.folder.path().display();
+        let share = if self.shares {
+            "[share]\ntlp = \"TLP:GREEN\"\n"
+        } else {
+            ""
+        };
         let text = format!(
             "name = \"shield-b\"\ndata = \"{folder}/data\"\n[hub]\nurl = \"{}\"\nidentity = \"{folder}/identity\"\n\
-             [enforce]\nmode = \"dry-run\"\n[protect]\nnetworks = [\"203.0.113.53/32\"]\n[share]\ntlp = \"TLP:GREEN\"\n",
+             [enforce]\nmode = \"dry-run\"\n[protect]\nnetworks = [\"203.0.113.53/32\"]\n{share}",
             self.hub.url()
         );
         shield::config::parse(&text, Path::new("shield.toml")).unwrap()
@@ -431,6 +438,32 @@ fn signals_go_in_order_and_again_until_the_hub_has_them() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[test]
+fn without_share_nothing_leaves_but_that_we_are_there() {
+    let mut shield = Shield::new();
+    shield.shares = false;
+    let spool = shield.data().join("spool");
+    let mut open = shield::signals::spool::Spool::open(&spool).unwrap();
+    open.append(&[objects::parsed(&indicator(1))]);
+    drop(open);
+    shield.start();
+    let mut log = Log::new();
+    let push = two_leases(&shield, &mut log);
+    let before = shield.hub.states().len();
+    until("two more reports", || {
+        shield.hub.states().len() > before + 1
+    });
+    let text = String::from_utf8(shield.hub.states().pop().unwrap()).unwrap();
+    assert!(!text.contains("192.0.2."), "{text}");
+    let report: taxii::state::StateReport = serde_json::from_str(&text).unwrap();
+    assert!(report.sync.connected && report.counters.is_empty() && report.leases.is_empty());
+    assert!(
+        shield.hub.posts().is_empty(),
+        "what an earlier configuration spooled stays"
+    );
+    drop(push);
 }
 
 #[test]
