@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use reqwest::{Client, Response, header};
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{Map, Value};
 use shield::identity::Identity;
 
 use crate::{cli::Peer, outcome::Failure};
@@ -91,24 +91,19 @@ impl HubClient {
     }
 
     /// The newest version of one of our own objects, as the hub has it.
-    pub(crate) async fn own_object(&self, id: &str) -> Result<Value, Failure> {
+    pub(crate) async fn own_object(&self, id: &str) -> Result<Map<String, Value>, Failure> {
+        let unreadable = |e| Failure::system("read the hub's answer", e);
         let collections = self.get("/taxii2/api/collections/").await?;
-        let collections: Value = serde_json::from_slice(&collections)
-            .map_err(|e| Failure::system("read the hub's collections", e))?;
+        let collections: Collections = serde_json::from_slice(&collections).map_err(unreadable)?;
         let author = sharing::scrub::author_id(&self.identity.partner);
-        for collection in collections["collections"].as_array().into_iter().flatten() {
-            let Some(collection) = collection["id"].as_str() else {
-                continue;
-            };
+        for Collection { id: collection } in collections.collections {
             let path = format!("/taxii2/api/collections/{collection}/objects/{id}/");
-            let envelope: Envelope = serde_json::from_slice(&self.get(&path).await?)
-                .map_err(|e| Failure::system("read the object", e))?;
-            let objects = envelope
-                .objects
-                .iter()
-                .filter_map(|o| serde_json::from_str(o.get()).ok());
-            let ours = |object: &Value| object["created_by_ref"] == author.as_str();
-            if let Some(object) = objects.into_iter().find(ours) {
+            let envelope = self.get(&path).await?;
+            let envelope: Envelope = serde_json::from_slice(&envelope).map_err(unreadable)?;
+            let ours = |object: &Map<String, Value>| {
+                object.get("created_by_ref").and_then(Value::as_str) == Some(author.as_str())
+            };
+            if let Some(object) = envelope.objects.into_iter().find(ours) {
                 return Ok(object);
             }
         }
@@ -171,9 +166,20 @@ impl HubClient {
 }
 
 #[derive(Deserialize)]
+struct Collections {
+    #[serde(default)]
+    collections: Vec<Collection>,
+}
+
+#[derive(Deserialize)]
+struct Collection {
+    id: String,
+}
+
+#[derive(Deserialize)]
 struct Envelope {
     #[serde(default)]
-    objects: Vec<Box<RawValue>>,
+    objects: Vec<Map<String, Value>>,
 }
 
 fn load(folder: &Path) -> Result<Identity, Failure> {

@@ -148,7 +148,12 @@ mod tests {
 
     #[test]
     fn an_empty_folder_of_cases_is_an_error() {
-        let error = cases(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/crash").as_path()).unwrap_err();
+        let error = cases(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("src/crash")
+                .as_path(),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("holds no case"));
     }
 

@@ -74,12 +74,11 @@ async fn revoked(hub: &HubClient, id: &str) -> Result<Vec<u8>, Failure> {
         .parse()
         .map_err(|e| Failure::input(format!("--revoke {id}"), e))?;
     let mut object = hub.own_object(id.as_str()).await?;
-    let before = object["modified"]
-        .as_str()
-        .and_then(|text| Timestamp::parse(text).ok());
+    let before = object.get("modified").and_then(Value::as_str);
+    let before = before.and_then(|text| Timestamp::parse(text).ok());
     let now = now().max(before.map_or(Timestamp::EPOCH, |before| before.plus(MICROSECOND)));
-    object["revoked"] = Value::Bool(true);
-    object["modified"] = Value::String(now.to_string());
+    object.insert("revoked".to_owned(), Value::Bool(true));
+    object.insert("modified".to_owned(), Value::String(now.to_string()));
     serde_json::to_vec(&object).map_err(|e| Failure::system("write the object", e))
 }
 

@@ -134,7 +134,10 @@ fn who_ended_a_connection_is_who_sent_the_first_fin_or_the_reset() {
     line.client(ACK, CLIENT + 1, SERVER + 1, 0);
     line.client(RST, CLIENT + 1, 0, 0);
     assert_eq!(line.flow.state, FlowState::Closed);
-    assert_eq!(line.tracker.closed_by(Direction::ToServer), Direction::ToServer);
+    assert_eq!(
+        line.tracker.closed_by(Direction::ToServer),
+        Direction::ToServer
+    );
 }
 
 #[test]

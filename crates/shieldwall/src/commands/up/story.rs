@@ -49,7 +49,7 @@ impl Story {
 
     fn leases(&mut self, who: &str, state: &StateReport, verdicts: &[VerdictState]) {
         for lease in &state.leases {
-            if self.is_new(format!("lease {who} {} {}", lease.object, lease.ends_at)) {
+            if self.is_new(format!("lease {who} {}", lease.object)) {
                 say(lease_line(who, lease, verdicts));
             }
         }
@@ -85,6 +85,9 @@ fn verdict_line(verdict: &VerdictState) -> String {
 
 fn lease_line(who: &str, lease: &LeaseState, verdicts: &[VerdictState]) -> String {
     let mut line = format!("  {who}: {} {}", text(&lease.action), lease.selector.term());
+    if let Some(port) = lease.service.as_ref().and_then(|service| service.port) {
+        line.push_str(&format!(" at port {port}"));
+    }
     let verdict = verdicts
         .iter()
         .rfind(|v| v.object.as_deref() == Some(lease.object.as_str()));
