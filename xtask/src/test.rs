@@ -12,7 +12,9 @@ use crate::{cargo, install, sh};
 pub(crate) fn run(long: bool) -> anyhow::Result<ExitCode> {
     install::for_tests();
     // Some tests drive the binary as a process, and cargo builds it for its own crate's tests only.
-    sh(cargo().args(["build", "--package", "shieldwall", "--release", "--locked"]))?;
+    // All targets at once: with another selection of crates, features would differ and the
+    // dependencies be built twice.
+    sh(cargo().args(["build", "--workspace", "--all-targets", "--release", "--locked"]))?;
     let mut command = cargo();
     command.args([
         "test",

@@ -5,12 +5,19 @@ use std::net::IpAddr;
 use packet::applayer::dns::{Kind, Message, RData, Record};
 
 /// Calls `each` with every name of a DNS message that can be listed, and its buffer. An answer
-/// repeats the question, which was looked up when it was asked.
-pub(crate) fn dns_names(message: &Message, mut each: impl FnMut(&'static str, &[u8])) {
-    if message.kind == Kind::Query {
+/// repeats the question, which was looked up when it was asked, unless it is `unasked`: nothing was
+/// seen of who asks.
+pub(crate) fn dns_names(
+    message: &Message,
+    unasked: bool,
+    mut each: impl FnMut(&'static str, &[u8]),
+) {
+    if message.kind == Kind::Query || unasked {
         for question in &message.questions {
             each("dns.query", question.name.bytes());
         }
+    }
+    if message.kind == Kind::Query {
         return;
     }
     let asked = message

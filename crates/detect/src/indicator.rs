@@ -14,7 +14,7 @@
 use std::net::IpAddr;
 
 use packet::applayer::{dns, http1, tls};
-use packet::{Event, Flow, Proto, Transaction};
+use packet::{AnomalyKind, Event, FiveTuple, Flow, FlowId, Proto, Transaction};
 use stix::lease::EvidenceClass;
 
 use crate::detector::{Context, Counter, Detect};
@@ -59,8 +59,8 @@ pub(crate) struct Indicators {
 /// What a verdict is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Subject {
-    /// Place of the first indicator in the index.
-    indicator: u32,
+    /// Stands for all that matched: a listed URL is news even when its host was named just before.
+    indicators: u64,
     address: IpAddr,
     evidence: EvidenceClass,
 }
@@ -79,7 +79,7 @@ struct Matches {
     accuses: bool,
     evidence: EvidenceClass,
     first_packet_ns: u64,
-    indicator: Option<u32>,
+    indicators: Option<u64>,
     confidence: u8,
     reasons: Vec<Reason>,
     left_out: u64,
@@ -111,6 +111,17 @@ impl Indicators {
         self.conclude(target, flow, context, out);
     }
 
+    /// Looks both ends of a fragment up, which is in no flow: anyone can have sent it.
+    fn fragment(&mut self, tuple: &FiveTuple, context: &Context<'_>, out: &mut Vec<Verdict>) {
+        for (buffer, address) in [("ip.src", tuple.src), ("ip.dst", tuple.dst)] {
+            let named = (context.is_home(address) != Some(true)).then_some(address);
+            let mut matches = Matches::new(named, EvidenceClass::Unproven, context.now_ns);
+            let index = context.index;
+            index.address(address, |hit| matches.address(buffer, address, hit));
+            self.conclude_for(matches, (tuple, None), context, out);
+        }
+    }
+
     fn dns(
         &mut self,
         flow: &Flow,
@@ -121,7 +132,8 @@ impl Indicators {
         let evidence = proof(flow.tuple.proto == Proto::Tcp && flow.client_proven);
         let mut matches = Matches::new(None, evidence, message.first_ts_ns);
         let (index, scratch) = (context.index, &mut self.scratch);
-        dns_names(message, |buffer, name| {
+        let unasked = flow.to_server.packets == 0;
+        dns_names(message, unasked, |buffer, name| {
             index.domain(name, scratch, |hit| matches.domain(buffer, name, hit));
         });
         for address in dns_addresses(message) {
@@ -189,13 +201,23 @@ impl Indicators {
         context: &Context<'_>,
         out: &mut Vec<Verdict>,
     ) {
-        let Some(indicator) = matches.indicator else {
+        self.conclude_for(matches, (&flow.tuple, Some(flow.id)), context, out);
+    }
+
+    fn conclude_for(
+        &mut self,
+        matches: Matches,
+        of: (&FiveTuple, Option<FlowId>),
+        context: &Context<'_>,
+        out: &mut Vec<Verdict>,
+    ) {
+        let Some(indicators) = matches.indicators else {
             return;
         };
         self.reasons_max_hit = self.reasons_max_hit.saturating_add(matches.left_out);
-        let address = matches.offender.unwrap_or(flow.tuple.src);
+        let address = matches.offender.unwrap_or(of.0.src);
         let subject = Subject {
-            indicator,
+            indicators,
             address,
             evidence: matches.evidence,
         };
@@ -204,7 +226,7 @@ impl Indicators {
             return;
         };
         self.verdicts = self.verdicts.saturating_add(1);
-        out.push(matches.verdict(flow, count, context.now_ns));
+        out.push(matches.verdict(of, count, context.now_ns));
     }
 
     /// How many matches a verdict now stands for; none when it was given a moment ago.
@@ -243,6 +265,11 @@ impl Detect for Indicators {
             Event::Transaction(flow, Transaction::Tls(hello)) => {
                 self.tls(flow, hello, context, out);
             }
+            Event::Anomaly(None, anomaly) if anomaly.kind == AnomalyKind::Fragment => {
+                if let Some(tuple) = &anomaly.tuple {
+                    self.fragment(tuple, context, out);
+                }
+            }
             Event::Attempt(..) | Event::Closed(..) | Event::FlowEnd(..) | Event::Anomaly(..) => {}
         }
     }
@@ -270,7 +297,7 @@ impl Matches {
             accuses: true,
             evidence,
             first_packet_ns,
-            indicator: None,
+            indicators: None,
             confidence: 0,
             reasons: Vec::new(),
             left_out: 0,
@@ -334,7 +361,7 @@ impl Matches {
     }
 
     fn push(&mut self, buffer: &'static str, at: usize, bytes: &[u8], what: String, hit: Hit<'_>) {
-        self.indicator.get_or_insert(hit.owner_at);
+        self.indicators = Some(mixed(self.indicators, hit.owner_at));
         self.confidence = self.confidence.max(hit.owner.confidence);
         if self.reasons.len() >= REASONS_MAX {
             self.left_out = self.left_out.saturating_add(1);
@@ -346,26 +373,50 @@ impl Matches {
             buffer,
             offset: u32::try_from(at).unwrap_or(u32::MAX),
             matched: capped(bytes),
+            exact: is_exact(buffer, bytes, &hit),
             what: what.into_boxed_str(),
         });
     }
 
-    fn verdict(self, flow: &Flow, count: u32, now_ns: u64) -> Verdict {
+    fn verdict(
+        self,
+        (tuple, flow): (&FiveTuple, Option<FlowId>),
+        count: u32,
+        now_ns: u64,
+    ) -> Verdict {
         let offender = self.offender.filter(|_| self.accuses);
-        let inbound = offender == Some(flow.tuple.src);
+        let inbound = offender == Some(tuple.src);
         Verdict {
             at_ns: now_ns,
             first_packet_ns: self.first_packet_ns,
             evidence: self.evidence,
             confidence: self.confidence,
             offender: offender.map(|address| address.to_canonical()),
-            victim: service(&flow.tuple).filter(|_| inbound),
-            tuple: Some(flow.tuple),
-            flow: Some(flow.id),
+            victim: service(tuple).filter(|_| inbound && flow.is_some()),
+            tuple: Some(*tuple),
+            flow,
             detector: NAME,
             reasons: self.reasons,
             count,
         }
+    }
+}
+
+/// One number for a list of indicators, in the order in which they matched (FNV-1a over 32-bit
+/// words).
+fn mixed(before: Option<u64>, indicator: u32) -> u64 {
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let before = before.unwrap_or(0xcbf2_9ce4_8422_2325);
+    (before ^ u64::from(indicator)).wrapping_mul(PRIME)
+}
+
+/// Whether the listed value is the matched one and nothing wider. `Hit::start` is the length of the
+/// listed prefix for addresses, and where the listed name starts for names.
+fn is_exact(buffer: &str, matched: &[u8], hit: &Hit<'_>) -> bool {
+    match buffer {
+        "ip.src" | "ip.dst" => hit.start == matched.len().saturating_mul(8),
+        "ja3.hash" | "ja4.hash" => false,
+        _ => hit.start == 0,
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Reason {
     pub offset: u32,
     /// The matched bytes, at most [`MATCHED_MAX`] of them.
     pub matched: Box<[u8]>,
+    /// Whether exactly this value is listed, rather than a range or a class that it belongs to:
+    /// a prefix, a parent domain, a fingerprint that many share.
+    pub exact: bool,
     /// In words.
     pub what: Box<str>,
 }
@@ -66,6 +69,7 @@ impl Reason {
             buffer,
             offset: 0,
             matched: capped(matched),
+            exact: true,
             what: what.into_boxed_str(),
         }
     }

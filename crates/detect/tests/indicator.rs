@@ -195,6 +195,48 @@ fn repetitions_are_quiet_for_a_while_and_counted() {
 }
 
 #[test]
+fn a_listed_url_is_news_though_its_host_was_just_named() {
+    let patterns = [
+        "[domain-name:value = 'victim.example']",
+        "[url:value = 'http://www.victim.example/b']",
+    ];
+    let verdicts = seen(&patterns, |wire| {
+        for (port, path) in (1024..).zip(["a", "b", "a", "b"]) {
+            let get = format!("GET /{path} HTTP/1.1\r\nHost: www.victim.example\r\n\r\n");
+            wire.unproven_request(&format!("203.0.113.9:{port}"), OURS, get.as_bytes());
+        }
+    });
+    let buffers: Vec<Vec<_>> = verdicts
+        .iter()
+        .map(|verdict| verdict.reasons.iter().map(|reason| reason.buffer).collect())
+        .collect();
+    assert_eq!(buffers, [vec!["http.host"], vec!["http.host", "http.url"]]);
+}
+
+#[test]
+fn fragments_are_looked_up_by_their_addresses() {
+    let verdicts = seen(&["[ipv4-addr:value = '203.0.113.9']"], |wire| {
+        wire.unproven_request(OUTSIDE, OURS, GET);
+        let (ts_ns, mut data) = wire
+            .frames
+            .iter()
+            .last()
+            .map(|(ts_ns, data)| (ts_ns, data.to_vec()))
+            .unwrap();
+        data[14 + 6] = 0x20;
+        wire.frames = Frames::default();
+        wire.frames.push(ts_ns, data);
+    });
+    let [verdict] = &verdicts[..] else {
+        panic!("{verdicts:?}")
+    };
+    assert_eq!(verdict.evidence, EvidenceClass::Unproven);
+    assert_eq!(verdict.offender, Some(ip(OUTSIDE)));
+    assert_eq!((verdict.flow, verdict.victim), (None, None));
+    assert_eq!(verdict.reasons[0].buffer, "ip.src");
+}
+
+#[test]
 fn a_new_index_counts_from_the_next_event() {
     let mut wire = Wire::new();
     wire.session(OUTSIDE, OURS, GET);

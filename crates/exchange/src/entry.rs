@@ -63,7 +63,8 @@ pub struct Submission {
     pub source: Arc<str>,
     /// The object.
     pub object: Object,
-    /// Who may see it.
+    /// Who may see it. A revoked version goes instead to the lanes that hold an earlier version
+    /// from its source, and to its source, if the log has the object from it already.
     pub reach: Reach,
 }
 

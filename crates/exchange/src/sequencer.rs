@@ -197,8 +197,14 @@ impl<S: Log> Sequencer<S> {
     }
 
     fn publish(&mut self, lane: LaneEntries) {
-        if let Some(live) = self.live.get_mut(&lane.partner) {
-            live.apply(&lane.entries);
+        let follows = self
+            .live
+            .get_mut(&lane.partner)
+            .is_none_or(|live| live.apply(&lane.entries));
+        if !follows {
+            tracing::warn!("the log holds entries that were never acknowledged; live set anew");
+            // The next digest begins it from the store.
+            self.live.remove(&lane.partner);
         }
         self.lanes.publish(lane);
     }
@@ -322,13 +328,21 @@ enum LiveState {
 }
 
 impl Live {
-    fn apply(&mut self, entries: &[Entry]) {
+    /// Takes the next entries of the lane. False, and nothing is taken, when some are missing
+    /// between: a commit that reported an error may be durable all the same.
+    #[must_use]
+    fn apply(&mut self, entries: &[Entry]) -> bool {
+        let next = self.position.saturating_add(1);
+        if entries.first().is_some_and(|entry| entry.position != next) {
+            return false;
+        }
         self.position = entries.last().map_or(self.position, |entry| entry.position);
         match &mut self.state {
             LiveState::Building { waiting, .. } => waiting.extend_from_slice(entries),
             LiveState::Ready(set) => entries.iter().for_each(|entry| set.apply(entry)),
             LiveState::Failed => {}
         }
+        true
     }
 
     /// Takes a set that is done being built into use.

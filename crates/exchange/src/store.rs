@@ -50,7 +50,8 @@ pub struct Counts {
 pub trait Log: Send + Sync + 'static {
     /// Writes a batch in one transaction; durable when it returns. `date_added` starts at `now`,
     /// or just after the last one in the lane. Community entries of a batch come before addressed
-    /// ones. One caller at a time: the sequencer.
+    /// ones. A revoked version reaches those who hold an earlier one, see [`Submission::reach`]. One
+    /// caller at a time: the sequencer.
     fn append(
         &self,
         batch: &[Submission],
@@ -66,7 +67,8 @@ pub trait Log: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
 
-    /// A page of a view: both lanes merged in the order in which they were written.
+    /// A page of a view: both lanes merged in the order in which they were written. A revocation
+    /// that stands in both lanes is shown once.
     fn page(
         &self,
         audience: &Audience,

@@ -228,10 +228,11 @@ fn changed(shown: &Fragments, fresh: &Fragments) -> String {
     text
 }
 
-/// One SSE event; each line of the data is a field of its own (HTML standard, 9.2.6).
+/// One SSE event; each line of the data is a field of its own. Lines end at a line feed and at a
+/// carriage return (HTML standard, 9.2.6), and what partners write may hold either.
 fn event(text: &mut String, name: &str, data: &str) {
     text.push_str(&format!("event: {name}\n"));
-    for line in data.lines() {
+    for line in data.split(['\n', '\r']) {
         text.push_str(&format!("data: {line}\n"));
     }
     text.push('\n');
@@ -294,6 +295,17 @@ mod tests {
             text.contains("event: signals\ndata: a\ndata: b\n\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_carriage_return_in_the_data_begins_no_event() {
+        let mut text = String::new();
+        event(&mut text, "signals", "x\r\revent: leases\rdata: none\r\n</td>");
+        assert!(!text.contains('\r'), "{text:?}");
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("event: signals"));
+        assert_eq!(lines.next_back(), Some(""));
+        assert!(lines.all(|line| line.starts_with("data: ")), "{text:?}");
     }
 
     #[test]

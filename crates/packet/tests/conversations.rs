@@ -221,6 +221,17 @@ fn dns_over_udp_and_tcp_on_any_port() {
     assert_eq!(log[1..3], expected, "{log:?}");
     assert_eq!(log.last().unwrap(), "end Shutdown dns");
 
+    let builder = PacketBuilder::ethernet2([2; 6], [4; 6])
+        .ipv4([192, 0, 2, 2], [192, 0, 2, 1], 64)
+        .udp(5000, 5353);
+    let mut odd = Vec::new();
+    builder.write(&mut odd, b"what is this").unwrap();
+    let log = run(&[odd, udp[1].clone()], Config::default());
+    assert!(
+        log.iter().any(|line| line == expected[1]),
+        "one odd datagram hides the next: {log:?}"
+    );
+
     let framed = |data: &[u8]| [&u16::try_from(data.len()).unwrap().to_be_bytes(), data].concat();
     let mut wire = Wire::new();
     let mut frames = wire.handshake();
@@ -330,8 +341,30 @@ fn fragments_and_truncated_packets_start_no_flow() {
     let mut wire = Wire::new();
     let mut fragment = wire.data(true, b"payload");
     fragment[14 + 6] = 0x20;
-    let log = run(&[fragment], Config::default());
+    let log = run(std::slice::from_ref(&fragment), Config::default());
     assert_eq!(log, ["anomaly decoder.fragment_not_reassembled"]);
+    let mut ends = None;
+    let frame = Frame {
+        ts_ns: 1,
+        link: LinkType::Ethernet,
+        data: &fragment,
+        wire_len: u32::try_from(fragment.len()).unwrap(),
+        way: packet::Way::Unknown,
+    };
+    Sensor::new(Config::default()).packet(&frame, &mut |event| {
+        if let Event::Anomaly(None, anomaly) = event {
+            ends = anomaly.tuple.map(|tuple| (tuple.src, tuple.dst));
+        }
+    });
+    let address = |at: usize| {
+        let octets: [u8; 4] = fragment[at..at + 4].try_into().unwrap();
+        std::net::IpAddr::from(octets)
+    };
+    assert_eq!(
+        ends,
+        Some((address(14 + 12), address(14 + 16))),
+        "a fragment's ends are told"
+    );
 
     let whole = wire.data(true, b"payload that is cut off");
     let cut = whole[..whole.len() - 10].to_vec();

@@ -234,6 +234,11 @@ impl Guard {
         }
     }
 
+    /// Tells that an indicator cannot be detected with, and why.
+    pub fn undetectable(&self, asker: &Asker, why: String) {
+        self.refuse(asker, "its pattern".to_owned(), why, Now::read());
+    }
+
     fn refuse(&self, asker: &Asker, selector: String, why: String, now: Now) {
         self.memory().refuse(asker, &selector, &why, now);
         let (object, source) = (asker.object.clone(), Arc::clone(&asker.source));

@@ -22,7 +22,7 @@ pub struct Found {
     pub missing: Vec<String>,
 }
 
-/// The configured networks and, unless switched off, those found on this host. Reads files under
+/// The configured networks, home, and, unless switched off, those found on this host. Reads files under
 /// `/proc` and `/etc` and resolves the hub's name: for the start and for slow refreshes only.
 ///
 /// # Failure bias
@@ -31,6 +31,7 @@ pub struct Found {
 #[must_use]
 pub fn find(config: &Config) -> Found {
     let mut networks = config.protect.networks.clone();
+    networks.extend(&config.home);
     let mut missing = Vec::new();
     if config.protect.automatic {
         for source in SOURCES {

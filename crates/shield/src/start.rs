@@ -330,6 +330,7 @@ fn is_environment(error: &EnforceError) -> bool {
         EnforceError::Privilege { .. }
             | EnforceError::Kernel { .. }
             | EnforceError::NotEthernet { .. }
+            | EnforceError::Pin { .. }
     )
 }
 

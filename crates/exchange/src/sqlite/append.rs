@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use sharing::Reach;
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 use stix::{Object, Timestamp};
 
 use super::bulk::Chunks;
 use super::ends::Ends;
 use super::plan::Plan;
+use super::spread::{Spread, Versions, holders, spreads};
 use super::{LogWriter, SqliteStore};
 use crate::{Appended, StoreError, Submission};
 
@@ -31,16 +31,16 @@ impl SqliteStore {
             None => Ends::load(&mut transaction).await?,
         };
         let verdicts = judge(batch, &known(&mut transaction, batch).await?);
+        let spreads = spreads(&mut transaction, batch, &verdicts).await?;
         let mut plan = Plan::new(ends, now);
-        for (index, submission) in in_lane_order(batch, &verdicts) {
-            let newer = match verdicts.get(index) {
-                Some(Verdict::New { outdated: true }) => {
-                    newer_versions(&mut transaction, submission).await?
+        for item in in_lane_order(batch, &verdicts, &spreads) {
+            let newer = match item.verdict {
+                Verdict::New { outdated: true, .. } => {
+                    holders(&mut transaction, item.submission, Versions::Newer).await?
                 }
-                _ => Newer::default(),
+                _ => Spread::default(),
             };
-            plan.add(&mut transaction, index, submission, &newer)
-                .await?;
+            plan.add(&mut transaction, &item, &newer).await?;
         }
         plan.salt_and_commit_to_payloads(batch)?;
         plan.insert(&mut transaction, batch).await?;
@@ -113,7 +113,9 @@ WHERE EXISTS (SELECT 1 FROM heads h WHERE h.id = k.id AND h.source = k.source)";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     New {
-        /// The store has a newer version of the same object.
+        /// The store has another version of the same object from its source.
+        known: bool,
+        /// The store has a newer one.
         outdated: bool,
     },
     Duplicate,
@@ -149,6 +151,7 @@ fn judge(batch: &[Submission], known: &[Known]) -> Vec<Verdict> {
         } else {
             fresh.insert(identity, object.raw());
             Verdict::New {
+                known: known.latest.is_some(),
                 outdated: known.latest > Some(object.version().as_micros()),
             }
         };
@@ -168,47 +171,36 @@ pub(super) fn commit_to(salt: &[u8], object: &Object) -> [u8; 32] {
     commitment
 }
 
+/// A submission of a batch with what was decided about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item<'a> {
+    /// Its place in the batch.
+    pub(super) index: usize,
+    pub(super) submission: &'a Submission,
+    pub(super) verdict: &'a Verdict,
+    pub(super) spread: &'a Spread,
+}
+
 /// What is new, community first: addressed entries are dated after the community's, which must
 /// not depend on them.
 fn in_lane_order<'a>(
     batch: &'a [Submission],
     verdicts: &'a [Verdict],
-) -> impl Iterator<Item = (usize, &'a Submission)> {
-    let new = |community: bool| {
-        let judged = batch.iter().zip(verdicts).enumerate();
-        judged.filter_map(move |(index, (submission, verdict))| {
-            let fits = matches!(submission.reach, Reach::Community) == community;
-            (fits && matches!(verdict, Verdict::New { .. })).then_some((index, submission))
+    spreads: &'a [Spread],
+) -> impl Iterator<Item = Item<'a>> {
+    let items = || {
+        let decided = batch.iter().zip(verdicts).zip(spreads).enumerate();
+        decided.map(|(index, ((submission, verdict), spread))| Item {
+            index,
+            submission,
+            verdict,
+            spread,
+        })
+    };
+    let new = move |community: bool| {
+        items().filter(move |item| {
+            item.spread.community == community && matches!(item.verdict, Verdict::New { .. })
         })
     };
     new(true).chain(new(false))
-}
-
-/// The lanes in which a newer version of an object stands already.
-#[derive(Debug, Default)]
-pub(super) struct Newer {
-    pub(super) community: bool,
-    pub(super) partners: Vec<String>,
-}
-
-async fn newer_versions(
-    connection: &mut SqliteConnection,
-    submission: &Submission,
-) -> Result<Newer, StoreError> {
-    let rows = sqlx::query(
-        "SELECT DISTINCT e.community IS NOT NULL, a.partner
-         FROM heads h JOIN events e ON e.head = h.n LEFT JOIN addressed a ON a.seq = e.seq
-         WHERE h.id = ?1 AND h.source = ?2 AND h.modified > ?3",
-    )
-    .bind(submission.object.head().id.as_str())
-    .bind(submission.source.as_ref())
-    .bind(submission.object.version().as_micros())
-    .fetch_all(connection)
-    .await?;
-    let mut newer = Newer::default();
-    for row in rows {
-        newer.community |= row.try_get::<bool, _>(0)?;
-        newer.partners.extend(row.try_get::<Option<String>, _>(1)?);
-    }
-    Ok(newer)
 }

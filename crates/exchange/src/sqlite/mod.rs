@@ -11,6 +11,7 @@ mod plan;
 mod read;
 mod registry;
 mod schema;
+mod spread;
 mod sql;
 
 use std::fs::{File, OpenOptions};

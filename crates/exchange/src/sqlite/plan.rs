@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sharing::Reach;
 use sqlx::SqliteConnection;
 use stix::{Object, StixId, Timestamp};
 
-use super::append::{Newer, Verdict, commit_to};
+use super::append::{Item, Verdict, commit_to};
 use super::ends::{Ends, LaneEnd, just_after};
 use super::read::event_code;
+use super::spread::Spread;
 use super::{LogWriter, bulk};
 use crate::{Appended, Entry, EventKind, Lane, LaneEntries, Outcome, StoreError, Submission};
 
@@ -77,12 +77,12 @@ impl Plan {
         }
     }
 
+    /// Adds one event, in each lane of its spread; `newer` are those that hold a newer version.
     pub(super) async fn add(
         &mut self,
         connection: &mut SqliteConnection,
-        index: usize,
-        submission: &Submission,
-        newer: &Newer,
+        item: &Item<'_>,
+        newer: &Spread,
     ) -> Result<(), StoreError> {
         self.ends.head = self.ends.head.saturating_add(1);
         self.ends.seq = self.ends.seq.saturating_add(1);
@@ -90,51 +90,56 @@ impl Plan {
         let (salt, commitment) = ([0; SALT_LENGTH], [0; 32]);
         self.heads.push(HeadRow {
             n: head,
-            index,
+            index: item.index,
             salt,
             commitment,
         });
-        let kind = kind_of(&submission.object);
         let mut event = EventRow {
             seq,
             head,
-            kind,
+            kind: kind_of(&item.submission.object),
             community: None,
             date_added: None,
             stale: false,
         };
-        match &submission.reach {
-            Reach::Community => {
-                let end = self.ends.community.advance(self.now);
-                event.community = Some(end.position);
-                event.date_added = Some(end.date.as_micros());
-                event.stale = self.enter(None, submission, end, newer.community);
-                self.dates.insert(index, end.date);
-            }
-            Reach::Addressed(partners) => {
-                for partner in partners {
-                    let earliest = self.now.max(just_after(self.ends.community.date));
-                    let end = self
-                        .ends
-                        .addressed(connection, partner)
-                        .await?
-                        .advance(earliest);
-                    let known = newer.partners.iter().any(|name| **name == **partner);
-                    let stale = self.enter(Some(partner), submission, end, known);
-                    self.addressed.push(AddressedRow {
-                        partner: Arc::clone(partner),
-                        position: end.position,
-                        seq,
-                        date_added: end.date.as_micros(),
-                        stale,
-                    });
-                    if *partner == submission.source {
-                        self.dates.insert(index, end.date);
-                    }
-                }
-            }
+        if item.spread.community {
+            let end = self.ends.community.advance(self.now);
+            event.community = Some(end.position);
+            event.date_added = Some(end.date.as_micros());
+            event.stale = self.enter(None, item.submission, end, newer.community);
+            self.dates.insert(item.index, end.date);
         }
         self.events.push(event);
+        for partner in &item.spread.partners {
+            self.address(connection, partner, item, seq, newer).await?;
+        }
+        Ok(())
+    }
+
+    async fn address(
+        &mut self,
+        connection: &mut SqliteConnection,
+        partner: &Arc<str>,
+        item: &Item<'_>,
+        seq: i64,
+        newer: &Spread,
+    ) -> Result<(), StoreError> {
+        let earliest = self.now.max(just_after(self.ends.community.date));
+        let end = self.ends.addressed(connection, partner).await?;
+        let end = end.advance(earliest);
+        let known = newer.partners.contains(partner);
+        let stale = self.enter(Some(partner), item.submission, end, known);
+        self.addressed.push(AddressedRow {
+            partner: Arc::clone(partner),
+            position: end.position,
+            seq,
+            date_added: end.date.as_micros(),
+            stale,
+        });
+        if *partner == item.submission.source {
+            // Its source sees an event of both lanes first in the community's.
+            self.dates.entry(item.index).or_insert(end.date);
+        }
         Ok(())
     }
 

@@ -108,7 +108,8 @@ macro_rules! other_version {
 }
 
 /// A page over a window of candidates `w`: payloads only of what the filters admit. `CASE` keeps
-/// SQLite from looking up what is not asked for.
+/// SQLite from looking up what is not asked for. An event of both lanes, a revocation, is shown
+/// where it stands in the community's.
 macro_rules! page_of {
     ($window:expr) => {
         concat!(
@@ -136,7 +137,8 @@ pub(super) const PAGE: &str = page_of!(
                       ORDER BY community LIMIT ?4) \
      UNION ALL SELECT * FROM (SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, e.head \
                       FROM addressed a JOIN events e ON e.seq = a.seq \
-                      WHERE a.partner = ?3 AND a.position > ?2 ORDER BY a.position LIMIT ?4)) \
+                      WHERE a.partner = ?3 AND a.position > ?2 AND e.community IS NULL \
+                      ORDER BY a.position LIMIT ?4)) \
      ORDER BY seq LIMIT ?4"
 );
 pub(super) const PAGE_OF_IDS: &str = page_of!(
@@ -147,6 +149,6 @@ pub(super) const PAGE_OF_IDS: &str = page_of!(
                       FROM heads i CROSS JOIN events e ON e.head = i.n \
                       CROSS JOIN addressed a ON a.seq = e.seq \
                       WHERE i.id IN (SELECT value FROM json_each(?10)) AND a.partner = ?3 \
-                      AND a.position > ?2) \
+                      AND a.position > ?2 AND e.community IS NULL) \
      ORDER BY seq LIMIT ?4"
 );

@@ -11,6 +11,8 @@ use std::time::Duration;
 use stix::Timestamp;
 use taxii::state::{LeaseState, StateReport, VerdictState};
 
+/// How the mode of a shield that enforces nothing begins in its reports.
+const DRY_RUN: &str = "dry-run";
 /// Signals that are kept; the oldest go first.
 const SIGNALS_MAX: usize = 1_000;
 /// Rows of one table; the rest is counted.
@@ -85,14 +87,14 @@ impl Content {
         let leases = self
             .reports
             .iter()
-            .flat_map(|(shield, report)| report.leases.iter().map(move |lease| (shield, lease)));
-        for (shield, lease) in leases {
+            .flat_map(|(shield, report)| report.leases.iter().map(move |l| (shield, report, l)));
+        for (shield, report, lease) in leases {
             let seen = self
                 .verdicts
                 .get(&lease.object)
                 .filter(|seen| seen.shield != *shield);
             if let Some(seen) = seen
-                && let Some(round) = round(&seen.verdict, lease)
+                && let Some(round) = round(&seen.verdict, report, lease)
             {
                 let at = seen.verdict.at.as_micros();
                 self.rounds
@@ -214,9 +216,12 @@ impl Content {
 }
 
 /// Time to shield of one lease: `None` until a packet was dropped by it, and for a lease that is
-/// older than the verdict (the object's version before).
-fn round(verdict: &VerdictState, lease: &LeaseState) -> Option<Round> {
-    let (frame_at, drop_at) = (lease.frame_at?, lease.first_drop_at?);
+/// older than the verdict (the object's version before). A dry run drops nothing: there it ends when
+/// the lease is ready.
+fn round(verdict: &VerdictState, report: &StateReport, lease: &LeaseState) -> Option<Round> {
+    let dry_run = report.mode.starts_with(DRY_RUN);
+    let ready_at = Some(lease.installed_at).filter(|_| dry_run);
+    let (frame_at, drop_at) = (lease.frame_at?, lease.first_drop_at.or(ready_at)?);
     let micros = |from: Timestamp, to: Timestamp| {
         u64::try_from(to.as_micros().saturating_sub(from.as_micros())).ok()
     };
@@ -224,6 +229,7 @@ fn round(verdict: &VerdictState, lease: &LeaseState) -> Option<Round> {
         detect_us: verdict.detect_us,
         share_us: micros(verdict.at, frame_at)?,
         enforce_us: micros(frame_at, drop_at)?,
+        dry_run,
     })
 }
 

@@ -85,7 +85,11 @@ impl LeaseRow {
             .fold(0, u64::saturating_add);
         Some(Self {
             selector: shortened(&matched(&lease.selector, lease.service.as_ref())),
-            why: shortened(&lease.why),
+            why: if lease.why.is_empty() {
+                "as asked".to_owned()
+            } else {
+                shortened(&lease.why)
+            },
             source: lease.source.clone(),
             action: action(lease.action),
             shields: few(&names),

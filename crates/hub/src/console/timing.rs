@@ -20,6 +20,8 @@ pub(crate) struct Round {
     pub(crate) share_us: u64,
     /// Frame read here to the attacker's first packet dropped here.
     pub(crate) enforce_us: u64,
+    /// Nothing was dropped: the round ends with the lease being ready.
+    pub(crate) dry_run: bool,
 }
 
 impl Round {
@@ -68,6 +70,7 @@ impl Rounds {
 #[template(path = "timing.html")]
 struct Panel {
     rounds: usize,
+    dry_run: bool,
     total: Figures,
     parts: [Part; 3],
     chart: Chart,
@@ -122,6 +125,7 @@ impl Panel {
         };
         Self {
             rounds: all.len(),
+            dry_run: all.iter().any(|round| round.dry_run),
             total: Figures::of(&all, Round::total_us),
             parts: [
                 part("share", "share", "verdict there to frame read here", |r| {
@@ -257,6 +261,7 @@ mod tests {
             detect_us: 40,
             share_us,
             enforce_us,
+            dry_run: false,
         }
     }
 

@@ -152,7 +152,10 @@ impl First {
             }
         }
         let more = unsure && self.bytes.len() < PROBE_BYTES_MAX && proto == Proto::Tcp;
-        if !more {
+        if proto == Proto::Udp && is_dns_port(cx.flow.tuple.dst_port) {
+            // one odd datagram in front hides none of the messages behind it
+            self.bytes = Vec::new();
+        } else if !more {
             self.give_up(0);
         }
         None
@@ -164,6 +167,11 @@ impl First {
         self.bytes = Vec::new();
         self.foreign = true;
     }
+}
+
+/// DNS, multicast DNS (RFC 6762), LLMNR (RFC 4795).
+fn is_dns_port(port: u16) -> bool {
+    matches!(port, 53 | 5353 | 5355)
 }
 
 fn at(direction: Direction) -> usize {

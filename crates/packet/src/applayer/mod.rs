@@ -183,6 +183,7 @@ impl Context<'_, '_> {
             &Anomaly {
                 ts_ns: self.ts_ns,
                 kind,
+                tuple: None,
             },
         ));
     }

@@ -7,6 +7,9 @@ use crate::frame::LinkType;
 /// Most VLAN tags read; a frame with more is not inspected.
 pub const VLANS_MAX: usize = 3;
 
+/// Most MPLS labels read; a frame with more is not inspected.
+pub const MPLS_LABELS_MAX: usize = 8;
+
 /// The Ethernet header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ether {
@@ -90,10 +93,23 @@ fn ethernet<'a>(
         dst: *dst,
         ethertype,
     });
-    by_ethertype(ethertype, rest.get(2..).unwrap_or_default(), decoded)
+    let rest = rest.get(2..).unwrap_or_default();
+    match snap(ethertype, rest) {
+        Some((kind, rest)) => by_ethertype(kind, rest, decoded),
+        None => by_ethertype(ethertype, rest, decoded),
+    }
 }
 
-/// Strips 802.1Q, 802.1ad and the older 0x9100 tags, then chooses by EtherType.
+/// The EtherType behind an IEEE 802.3 length and an LLC/SNAP header (RFC 1042).
+fn snap(length: u16, rest: &[u8]) -> Option<(u16, &[u8])> {
+    let is_length = length < 0x0600;
+    let rest = rest.strip_prefix(&[0xaa, 0xaa, 0x03, 0, 0, 0])?;
+    let kind = be16(rest, 0).filter(|_| is_length)?;
+    Some((kind, rest.get(2..)?))
+}
+
+/// Strips 802.1Q, 802.1ad and the older 0x9100 tags, then chooses by EtherType: IP, or what carries
+/// it (PPPoE sessions, MPLS).
 fn by_ethertype<'a>(
     first: u16,
     data: &'a [u8],
@@ -109,11 +125,39 @@ fn by_ethertype<'a>(
     if let Some(ether) = &mut decoded.ether {
         ether.ethertype = ethertype;
     }
-    Ok(match ethertype {
-        0x0800 => Some((Version::V4, rest)),
-        0x86dd => Some((Version::V6, rest)),
+    match ethertype {
+        0x0800 => Ok(Some((Version::V4, rest))),
+        0x86dd => Ok(Some((Version::V6, rest))),
+        0x8847 | 0x8848 => mpls(rest),
+        0x8864 => pppoe(rest),
+        _ => Ok(None),
+    }
+}
+
+/// A PPPoE session packet (RFC 2516 section 4): six bytes, then PPP with its two-byte protocol
+/// number; `None` for PPP's own control protocols.
+fn pppoe(data: &[u8]) -> Result<Option<(Version, &[u8])>, Damage> {
+    let protocol = be16(data, 6).ok_or(Damage::PppoeTooSmall)?;
+    let rest = data.get(8..).unwrap_or_default();
+    Ok(match protocol {
+        0x0021 => Some((Version::V4, rest)),
+        0x0057 => Some((Version::V6, rest)),
         _ => None,
     })
+}
+
+/// MPLS (RFC 3032): labels up to the bottom of the stack. They do not say what follows, so the
+/// first four bits must, as routers do it too; `None` when that is no IP version (pseudowires).
+fn mpls(data: &[u8]) -> Result<Option<(Version, &[u8])>, Damage> {
+    let mut rest = data;
+    for _ in 0..MPLS_LABELS_MAX {
+        let label = be32(rest, 0).ok_or(Damage::MplsTooSmall)?;
+        rest = rest.get(4..).unwrap_or_default();
+        if label & 0x0000_0100 != 0 {
+            return Ok(raw(rest).ok());
+        }
+    }
+    Err(Damage::MplsTooManyLabels)
 }
 
 /// The address family is 2 for IPv4 everywhere; for IPv6 it is 10, 24, 28 or 30 by operating

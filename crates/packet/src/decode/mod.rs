@@ -13,7 +13,7 @@ mod transport;
 pub use checksum::checksums_valid;
 pub use damage::{DAMAGES_MAX, Damage, Damages};
 pub use ip::{EXT_HEADERS_MAX, Fragment, Ip};
-pub use link::{Ether, VLANS_MAX, Vlans};
+pub use link::{Ether, MPLS_LABELS_MAX, VLANS_MAX, Vlans};
 pub use transport::{Icmp, TCP_OPTIONS_MAX, Tcp, TcpFlags, TcpOptions, Transport, Udp};
 
 use crate::frame::LinkType;

@@ -25,6 +25,21 @@ fn damages_have_names() {
             ethernet([0x81, 0x00], &[0, 1, 0x81, 0].repeat(4)),
             Damage::VlanTooManyLayers,
         ),
+        (
+            eth,
+            ethernet([0x88, 0x64], &[0x11, 0, 0, 1, 0, 6, 0]),
+            Damage::PppoeTooSmall,
+        ),
+        (
+            eth,
+            ethernet([0x88, 0x47], &[0, 1, 0]),
+            Damage::MplsTooSmall,
+        ),
+        (
+            eth,
+            ethernet([0x88, 0x48], &[0; 4].repeat(9)),
+            Damage::MplsTooManyLabels,
+        ),
         (eth, ethernet([8, 0], &[0x45; 19]), Damage::Ipv4TooSmall),
         (eth, ethernet([8, 0], &[0x65; 20]), Damage::Ipv4WrongVersion),
         (
@@ -173,6 +188,41 @@ fn loopback_in_both_byte_orders() {
     }
     let data = [&[0, 0, 0, 30][..], &v6(59, &[])].concat();
     assert!(decode(LinkType::Loop, &data).ip.is_some());
+}
+
+#[test]
+fn ip_is_found_in_pppoe_mpls_and_snap() {
+    let frame = |ethertype: [u8; 2], head: &[u8], packet: &[u8]| {
+        [&[2; 12][..], &ethertype, head, packet].concat()
+    };
+    let (pppoe, mpls, length) = ([0x88, 0x64], [0x88, 0x47], [0x00, 0x40]);
+    let label = [0x00, 0x01, 0x00, 0x40];
+    let bottom = [0x00, 0x02, 0x01, 0x40];
+    let stack = [label, bottom].concat();
+    let (v4, v6) = (udp_v4(), v6(17, &[0, 53, 0, 54, 0, 8, 0, 0]));
+    for (ethertype, head, packet) in [
+        (pppoe, &[0x11, 0, 0, 1, 0, 40, 0x00, 0x21][..], &v4),
+        (pppoe, &[0x11, 0, 0, 1, 0, 50, 0x00, 0x57], &v6),
+        (length, &[0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0], &v4),
+        (mpls, &stack, &v4),
+        (mpls, &bottom, &v6),
+    ] {
+        let data = frame(ethertype, head, packet);
+        let decoded = decode(LinkType::Ethernet, &data);
+        assert!(decoded.damages.is_empty(), "{:?}", decoded.damages);
+        assert!(
+            matches!(decoded.transport, Transport::Udp(_)),
+            "{ethertype:x?} {head:x?}"
+        );
+    }
+    for (ethertype, head) in [
+        (pppoe, &[0x11, 0, 0, 1, 0, 6, 0xc0, 0x21][..]),
+        (mpls, &[0x00, 0x02, 0x01, 0x40, 0, 0, 0, 0]),
+    ] {
+        let data = frame(ethertype, head, &[]);
+        let decoded = decode(LinkType::Ethernet, &data);
+        assert!(decoded.ip.is_none() && decoded.damages.is_empty());
+    }
 }
 
 #[test]

@@ -341,7 +341,8 @@ fn judge_ack(receiver: &Side, tcp: &Tcp<'_>) -> Step {
             ..Step::default()
         };
     }
-    let accepted = !receiver.is(Side::ISN);
+    // of two different SYN/ACKs nobody knows which one the client took: what it sends is looked at
+    let accepted = !receiver.is(Side::ISN) || receiver.is(Side::CONFLICT);
     Step {
         accepted,
         ..Step::trouble(StreamTrouble::AckOfUnsentData)

@@ -18,9 +18,11 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read<R: Read>(buffer: &mut Buffer<R>) -> Result<Option<Self>, PcapError> {
-        let Some(bytes) = buffer.peek(FILE_HEADER)? else {
+        let magic = buffer.peek(4)?.and_then(<[u8]>::first_chunk::<4>).copied();
+        if magic.is_none_or(|magic| !MAGICS.contains(&u32::from_be_bytes(magic))) {
             return Ok(None);
-        };
+        }
+        let bytes = buffer.peek(FILE_HEADER)?.ok_or(PcapError::NoHeader)?;
         let Ok((_, header)) = parse_pcap_header(bytes) else {
             return Ok(None);
         };
@@ -93,5 +95,7 @@ impl Header {
     }
 }
 
+/// Microseconds and nanoseconds, in either byte order.
+const MAGICS: [u32; 4] = [0xa1b2_c3d4, 0xd4c3_b2a1, 0xa1b2_3c4d, 0x4d3c_b2a1];
 const FILE_HEADER: usize = 24;
 const RECORD_HEADER: usize = 16;

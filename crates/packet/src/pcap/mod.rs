@@ -25,8 +25,16 @@ pub const INTERFACES_MAX: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum PcapError {
     /// The file could not be read: not the file's fault.
-    #[error("cannot read the capture: {0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
+    /// The file ends within its first four bytes.
+    #[error(
+        "an empty file, not a pcap or pcapng file: nothing was captured, or it was not written out"
+    )]
+    Empty,
+    /// The file ends within its header.
+    #[error("a pcap file that ends within its header: copy or capture it anew")]
+    NoHeader,
     /// The file is something else.
     #[error(
         "not a pcap or pcapng file: starts with {0:#010x}; unpack it first if it is compressed"
@@ -59,11 +67,13 @@ impl<R: Read> Reader<R> {
     /// Reads the file's header.
     ///
     /// # Errors
-    /// [`PcapError::NotACapture`] when the file is neither pcap nor pcapng; [`PcapError::Io`].
+    /// [`PcapError::NotACapture`] when the file is neither pcap nor pcapng, [`PcapError::Empty`] and
+    /// [`PcapError::NoHeader`] when it is too short to tell; [`PcapError::Io`].
     pub fn new(source: R) -> Result<Self, PcapError> {
         let mut buffer = Buffer::new(source);
         let magic = buffer.peek(4)?.and_then(<[u8]>::first_chunk::<4>);
-        let magic = magic.map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        let magic = magic.map(|bytes| u32::from_be_bytes(*bytes));
+        let magic = magic.ok_or(PcapError::Empty)?;
         let format = if magic == ng::MAGIC {
             Format::Ng(ng::Section::default())
         } else {

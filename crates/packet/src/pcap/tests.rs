@@ -102,10 +102,16 @@ fn other_files_are_refused_by_name() {
         matches!(error, PcapError::NotACapture(0x1f8b_0800)),
         "{error}"
     );
-    assert!(matches!(
-        Reader::new(&b""[..]).unwrap_err(),
-        PcapError::NotACapture(0)
-    ));
+    for len in 0..4 {
+        let error = Reader::new(&b"\xd4\xc3\xb2"[..len.min(3)]).unwrap_err();
+        assert!(matches!(error, PcapError::Empty), "{error}");
+    }
+    let mut header = Vec::new();
+    write_header(&mut header, LinkType::Ethernet).unwrap();
+    for len in 4..header.len() {
+        let error = Reader::new(&header[..len]).unwrap_err();
+        assert!(matches!(error, PcapError::NoHeader), "{len}: {error}");
+    }
 }
 
 #[test]

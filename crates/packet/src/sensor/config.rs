@@ -23,6 +23,9 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Key of the flow table's hash: give random numbers, senders choose addresses and ports.
     pub seed: [u64; 2],
+    /// Flows are numbered from the one after this, so that logs of several sensors can be told
+    /// apart.
+    pub flow_ids_after: u64,
     /// Drop packets with a wrong checksum. Off where the network card fills checksums in after the
     /// capture.
     pub verify_checksums: bool,
@@ -39,6 +42,7 @@ impl Default for Config {
             pending_max: 64,
             timeouts: Timeouts::default(),
             seed: [0x5368_6965_6c64_7761, 0x6c6c_2070_6163_6b65],
+            flow_ids_after: 0,
             verify_checksums: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::applayer::{AppProto, Transaction};
 use crate::decode::Damage;
-use crate::flow::{Direction, Flow};
+use crate::flow::{Direction, FiveTuple, Flow};
 
 /// Everything that an inspection point yields, in the order in which it became known.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +62,9 @@ pub struct Anomaly {
     pub ts_ns: u64,
     /// What.
     pub kind: AnomalyKind,
+    /// The ends of a packet that belongs to no flow, where its IP header could be read; ports are 0
+    /// where they could not.
+    pub tuple: Option<FiveTuple>,
 }
 
 /// What was wrong, by layer.
@@ -89,17 +92,19 @@ impl Anomaly {
         }
     }
 
-    pub(crate) fn decode(damage: Damage, ts_ns: u64) -> Self {
+    pub(crate) fn decode(damage: Damage, tuple: Option<FiveTuple>, ts_ns: u64) -> Self {
         Self {
             ts_ns,
             kind: AnomalyKind::Decode(damage),
+            tuple,
         }
     }
 
-    pub(crate) fn fragment(ts_ns: u64) -> Self {
+    pub(crate) fn fragment(tuple: Option<FiveTuple>, ts_ns: u64) -> Self {
         Self {
             ts_ns,
             kind: AnomalyKind::Fragment,
+            tuple,
         }
     }
 
@@ -107,6 +112,7 @@ impl Anomaly {
         Self {
             ts_ns,
             kind: AnomalyKind::Stream(trouble),
+            tuple: None,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::flow::key::Key;
 use crate::flow::table::Table;
 use crate::flow::{FiveTuple, Flow};
 use crate::frame::Frame;
+use track::tuple_of;
 
 /// Where events go.
 pub type Sink<'a> = dyn FnMut(Event<'_>) + 'a;
@@ -107,8 +108,9 @@ impl Sensor {
             return;
         }
         self.counters.damaged = self.counters.damaged.saturating_add(1);
+        let tuple = ends(decoded);
         for damage in decoded.damages.iter() {
-            out(Event::Anomaly(None, &Anomaly::decode(damage, ts_ns)));
+            out(Event::Anomaly(None, &Anomaly::decode(damage, tuple, ts_ns)));
         }
     }
 
@@ -127,7 +129,8 @@ impl Sensor {
         };
         if ip.fragment.is_some() {
             counters.fragments = counters.fragments.saturating_add(1);
-            out(Event::Anomaly(None, &Anomaly::fragment(frame.ts_ns)));
+            let fragment = Anomaly::fragment(ends(decoded), frame.ts_ns);
+            out(Event::Anomaly(None, &fragment));
             return false;
         }
         if ip.is_truncated() && !frame.is_snapped() {
@@ -139,6 +142,11 @@ impl Sensor {
         }
         !matches!(decoded.transport, Transport::Absent)
     }
+}
+
+fn ends(decoded: &Decoded<'_>) -> Option<FiveTuple> {
+    let ip = decoded.ip.as_ref()?;
+    Some(tuple_of(ip, &decoded.transport))
 }
 
 /// Idle flows ended with one packet at most: the cost of a packet stays bounded.

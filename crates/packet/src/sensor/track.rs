@@ -95,7 +95,11 @@ impl Sensor {
         let start = Start::of(&tuple, decoded)?;
         self.flows_started = self.flows_started.saturating_add(1);
         Some(Flow {
-            id: FlowId(self.flows_started),
+            id: FlowId(
+                self.config
+                    .flow_ids_after
+                    .saturating_add(self.flows_started),
+            ),
             tuple: if start.by_server {
                 tuple.reversed()
             } else {
@@ -177,7 +181,7 @@ fn syn_traits(ip: &Ip<'_>, tcp: &Tcp<'_>) -> SynTraits {
 }
 
 /// The tuple as the packet has it: its sender first.
-fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
+pub(super) fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
     let (src_port, dst_port) = transport.ports();
     let proto = Proto::from_number(ip.protocol);
     FiveTuple {

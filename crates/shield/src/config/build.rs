@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use stix::Tlp;
 use toml::Spanned;
 
 use super::{Capture, Config, ConfigError, Enforce, Hub, Locator, Pace, Protect, Share, typed};
@@ -191,14 +192,31 @@ fn share(typed: &typed::Share, at: &Locator<'_>) -> Result<Share, ConfigError> {
             "use TLP:CLEAR, TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT or TLP:RED",
         )
     })?;
-    let audience = typed
-        .audience
-        .iter()
-        .map(|n| name(n, at).map(String::into_boxed_str));
+    if tlp == Tlp::Red {
+        return Err(at.refuse(
+            typed.tlp.span().start,
+            "TLP:RED is for named people and never leaves by machine",
+            "use TLP:AMBER+STRICT with an audience, or remove [share]",
+        ));
+    }
+    let audience = typed.audience.iter().map(|name| partner(name, at));
     Ok(Share {
         tlp,
         audience: audience.collect::<Result<_, _>>()?,
     })
+}
+
+/// A partner's name, as hubs give them.
+fn partner(typed: &Spanned<String>, at: &Locator<'_>) -> Result<Box<str>, ConfigError> {
+    let name = typed.get_ref();
+    if stix::lease::is_partner_name(name) {
+        return Ok(name.as_str().into());
+    }
+    Err(at.refuse(
+        typed.span().start,
+        format!("\"{name}\" is no partner's name"),
+        "use the name that the hub lists: lower-case letters, digits, '-', '_' and '.'",
+    ))
 }
 
 fn name(typed: &Spanned<String>, at: &Locator<'_>) -> Result<String, ConfigError> {

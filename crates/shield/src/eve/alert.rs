@@ -11,7 +11,7 @@ use packet::{Event, Flow};
 
 use super::flow::{write_app_proto, write_counts};
 use super::json::Object;
-use super::{address, time, transaction, write_flow_head};
+use super::{address, time, transaction, write_ends, write_flow_head};
 
 /// Detector, buffer of the first reason (empty: any), number, name, category as in Suricata's
 /// classification file. The first row that fits counts.
@@ -68,10 +68,19 @@ const SIGNATURES: &[(&str, &str, u32, &str, &str)] = &[
     ("", "", 9_000_000, "SHIELDWALL verdict", "Misc activity"),
 ];
 
-pub(super) fn write(object: &mut Object<'_>, verdict: &Verdict, event: Option<&Event<'_>>) {
+/// `tx_id` is the number of the transaction that `event` is about, if it is about one.
+pub(super) fn write(
+    object: &mut Object<'_>,
+    verdict: &Verdict,
+    event: Option<&Event<'_>>,
+    tx_id: Option<u32>,
+) {
     match &verdict.tuple {
         Some(tuple) => write_flow_head(object, "alert", verdict.flow, tuple, true),
         None => object.text("event_type", "alert"),
+    }
+    if let Some(tx_id) = tx_id {
+        object.number("tx_id", tx_id);
     }
     object.object("alert", |object| write_alert(object, verdict));
     object.object("shieldwall", |object| write_verdict(object, verdict));
@@ -94,7 +103,10 @@ pub(super) fn write(object: &mut Object<'_>, verdict: &Verdict, event: Option<&E
 fn write_flow(object: &mut Object<'_>, flow: &Flow) {
     write_app_proto(object, flow.app);
     object.text("direction", "to_server");
-    object.object("flow", |object| write_counts(object, flow));
+    object.object("flow", |object| {
+        write_counts(object, flow);
+        write_ends(object, &flow.tuple);
+    });
     object.text("pkt_src", "wire/pcap");
 }
 

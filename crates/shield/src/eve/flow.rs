@@ -32,7 +32,10 @@ pub(super) fn write_anomaly(object: &mut Object<'_>, flow: Option<&Flow>, anomal
             write_flow_head(object, "anomaly", Some(flow.id), &flow.tuple, true);
             write_vlan(object, flow);
         }
-        None => object.text("event_type", "anomaly"),
+        None => match &anomaly.tuple {
+            Some(tuple) => write_flow_head(object, "anomaly", None, tuple, true),
+            None => object.text("event_type", "anomaly"),
+        },
     }
     object.text("pkt_src", "wire/pcap");
     object.object("anomaly", |object| {

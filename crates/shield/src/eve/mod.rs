@@ -138,7 +138,10 @@ impl Log {
             self.alerted.insert(flow, ());
         }
         if self.types.alert {
-            self.record(verdict.at_ns, |object| alert::write(object, verdict, event));
+            let tx_id = event.and_then(|event| self.transaction_of(event));
+            self.record(verdict.at_ns, |object| {
+                alert::write(object, verdict, event, tx_id);
+            });
         }
     }
 
@@ -180,6 +183,14 @@ impl Log {
         self.output.line(&self.line);
     }
 
+    /// The number that the transaction of an event, not yet logged, will have.
+    fn transaction_of(&self, event: &Event<'_>) -> Option<u32> {
+        let Event::Transaction(flow, _) = event else {
+            return None;
+        };
+        Some(self.transactions.get(&flow.id).copied().unwrap_or(0))
+    }
+
     /// The number of a transaction within its flow, counted when it is complete.
     fn transaction_id(&mut self, flow: &Flow, transaction: &packet::Transaction<'_>) -> u32 {
         if self.transactions.len() >= FLOWS_MAX && !self.transactions.contains_key(&flow.id) {
@@ -207,8 +218,14 @@ fn write_flow_head(
     }
     object.text("event_type", event_type);
     let tuple = if forward { *tuple } else { tuple.reversed() };
-    object.text("src_ip", &address(tuple.src));
+    write_ends(object, &tuple);
+    object.text("proto", &proto_name(tuple.proto));
+    object.number("ip_v", if tuple.src.is_ipv4() { 4u8 } else { 6 });
+}
+
+fn write_ends(object: &mut Object<'_>, tuple: &FiveTuple) {
     let has_ports = matches!(tuple.proto, Proto::Tcp | Proto::Udp);
+    object.text("src_ip", &address(tuple.src));
     if has_ports {
         object.number("src_port", tuple.src_port);
     }
@@ -216,8 +233,6 @@ fn write_flow_head(
     if has_ports {
         object.number("dest_port", tuple.dst_port);
     }
-    object.text("proto", &proto_name(tuple.proto));
-    object.number("ip_v", if tuple.src.is_ipv4() { 4u8 } else { 6 });
 }
 
 /// Addresses as Suricata writes them: IPv6 in full.
@@ -237,9 +252,32 @@ fn proto_name(proto: Proto) -> String {
         Proto::Udp => "UDP".to_owned(),
         Proto::Icmp => "ICMP".to_owned(),
         Proto::Icmp6 => "IPv6-ICMP".to_owned(),
-        Proto::Other(number) => number.to_string(),
+        Proto::Other(number) => {
+            let name = PROTO_NAMES.iter().find(|(known, _)| *known == number);
+            name.map_or_else(|| format!("{number:03}"), |(_, name)| (*name).to_owned())
+        }
     }
 }
+
+/// IANA's keywords of the protocols that are met; others are written by number, three digits.
+const PROTO_NAMES: &[(u8, &str)] = &[
+    (0, "HOPOPT"),
+    (2, "IGMP"),
+    (4, "IPv4"),
+    (41, "IPv6"),
+    (46, "RSVP"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (59, "IPv6-NoNxt"),
+    (88, "EIGRP"),
+    (89, "OSPFIGP"),
+    (103, "PIM"),
+    (112, "VRRP"),
+    (115, "L2TP"),
+    (132, "SCTP"),
+    (136, "UDPLite"),
+];
 
 /// Counters by part, `part.counter` becoming `{"part": {"counter": ..}}`.
 fn write_stats(

@@ -56,6 +56,7 @@ fn matched_bytes_are_text_or_hex() {
         buffer: "ip.src",
         offset: 3,
         matched: matched.into(),
+        exact: true,
         what: "it is listed".into(),
     };
     let address = Ipv4Addr::new(192, 0, 2, 1);
@@ -108,6 +109,41 @@ fn only_the_types_asked_for_are_written() {
         replay(&session(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), log);
     });
     assert_eq!(none, Vec::<Value>::new());
+}
+
+#[test]
+fn damage_outside_of_flows_names_its_ends() {
+    let mut frames = session(b"");
+    let (ts_ns, data) = frames
+        .iter()
+        .next()
+        .map(|(ts_ns, data)| (ts_ns, data.to_vec()))
+        .unwrap();
+    let mut fragment = data;
+    fragment[14 + 6] = 0x20;
+    frames = Frames::default();
+    frames.push(ts_ns, fragment);
+    let records = records(&frames);
+    let [anomaly] = &records[..] else {
+        panic!("{records:?}")
+    };
+    assert_eq!(
+        anomaly["anomaly"]["event"],
+        "decoder.fragment_not_reassembled"
+    );
+    let ends = (&anomaly["src_ip"], &anomaly["dest_ip"], &anomaly["proto"]);
+    assert_eq!(
+        ends,
+        (&"203.0.113.9".into(), &"10.2.0.10".into(), &"TCP".into())
+    );
+    assert!(anomaly.get("flow_id").is_none());
+}
+
+#[test]
+fn protocols_have_their_names() {
+    for (number, name) in [(2, "IGMP"), (47, "GRE"), (132, "SCTP"), (99, "099")] {
+        assert_eq!(proto_name(Proto::Other(number)), name);
+    }
 }
 
 fn records(frames: &Frames) -> Vec<Value> {

@@ -135,10 +135,12 @@ fn dns(object: &mut Object<'_>, message: &Message) {
     if is_answer {
         object.text("rcode", &rcode_name(message.rcode()));
     }
-    object.objects("queries", &message.questions, |object, question| {
-        object.bytes("rrname", question.name.bytes());
-        object.text("rrtype", &rrtype_name(question.qtype));
-    });
+    if !message.questions.is_empty() {
+        object.objects("queries", &message.questions, |object, question| {
+            object.bytes("rrname", question.name.bytes());
+            object.text("rrtype", &rrtype_name(question.qtype));
+        });
+    }
     if !is_answer {
         return;
     }

@@ -72,8 +72,8 @@ impl Guard {
         }
     }
 
-    /// A partner withdrew an object, or we may not see it any longer: its lease goes at once, and
-    /// what this shield itself held against the address is forgotten. `selector` is what the
+    /// A partner withdrew an object, or we may not see it any longer: its lease goes at once. When
+    /// it is our own object, what this shield itself held against the address is forgotten too. `selector` is what the
     /// object asked for, if it is known.
     pub fn withdraw(&self, asker: &Asker, selector: Option<&Selector>, frame_ns: u64) {
         let ended = self.book().release(asker, datapath::clock::mono_ns());
@@ -82,7 +82,10 @@ impl Guard {
             Some(Selector::Source(source)) => Some(*source),
             Some(_) | None => None,
         };
-        if let Some(source) = ended.as_ref().map(|ended| ended.claim.key.source).or(asked) {
+        // Only our own word takes back what we hold against an address: else whoever shared its
+        // name could clear an attacker with every shield.
+        let address = ended.as_ref().map(|ended| ended.claim.key.source).or(asked);
+        if let Some(source) = address.filter(|_| *asker.source == *self.partner) {
             self.pardon(source);
         }
         let Some(ended) = ended else { return };

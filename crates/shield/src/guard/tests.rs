@@ -144,6 +144,7 @@ fn reason(source: Option<&str>) -> Reason {
         buffer: "ip.src",
         offset: 0,
         matched: [].into(),
+        exact: true,
         what: "listed".into(),
     }
 }
@@ -239,10 +240,9 @@ fn unproven_protected_and_hearsay_block_nobody() {
         .flat_map(|batch| batch.objects)
         .map(|object| object.head().kind.to_string())
         .collect();
-    assert_eq!(
-        kinds.iter().filter(|kind| *kind == "indicator").count(),
-        1,
-        "the exploit: {kinds:?}"
+    assert!(
+        !kinds.iter().any(|kind| kind == "indicator"),
+        "nobody is asked to block whom we would not: {kinds:?}"
     );
     let agreed = Verdict {
         reasons: vec![reason(Some("bravo")), reason(Some("charlie"))],
@@ -331,7 +331,10 @@ fn several_sources_share_a_key_and_each_withdraws_for_itself() {
     };
     bench.guard.withdraw(&asker("bravo"), None, 1);
     assert_eq!(bench.leases().len(), 1);
-    assert_eq!(bench.forgiven.try_recv(), Ok("192.0.2.9".parse().unwrap()));
+    assert!(
+        bench.forgiven.try_recv().is_err(),
+        "a partner clears nobody with us"
+    );
     bench.guard.withdraw(&asker("delta"), None, 1);
     bench.guard.withdraw(&asker("charlie"), None, 1);
     assert_eq!(bench.leases(), []);

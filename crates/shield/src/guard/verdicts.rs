@@ -14,7 +14,7 @@ use super::{Guard, Install, OWN_TTL_S, Sink};
 use crate::clock::Now;
 use crate::journal::Event;
 use crate::leases::{Asker, Origin};
-use crate::policy::{self, Ask, Decision, Why, Word};
+use crate::policy::{self, Ask, Decision, Naming, Why, Word};
 use crate::signals;
 
 impl Sink for Guard {
@@ -29,8 +29,14 @@ impl Sink for Guard {
         }
         let derived_from = self.derived_from(verdict);
         let hearsay = word.is_foreign() && verdict.evidence <= EvidenceClass::PathProven;
-        let signal = signals::signal_of(verdict, derived_from, hearsay || !credible, now);
-        let object = signal.and_then(|signal| self.signals.offer(signal, now));
+        let naming = verdict.offender.map_or(Naming::Free, |offender| {
+            policy::naming(&self.policy.load(), &IpNet::from(offender))
+        });
+        let hearsay = hearsay || !credible || naming == Naming::Sighting;
+        let signal = signals::signal_of(verdict, derived_from, hearsay, now);
+        let object = signal
+            .filter(|_| naming != Naming::Withheld)
+            .and_then(|signal| self.signals.offer(signal, now));
         let detect_us = detect_us(verdict);
         let reasons: Vec<String> = verdict
             .reasons
@@ -73,13 +79,17 @@ impl Guard {
     }
 
     /// Whether the partners whose word a verdict rests on have not had too many convicted of late.
-    /// A listed address convicts nobody but itself, and is not counted.
+    /// A listed single address convicts nobody but itself, and is not counted.
     fn is_credible(&self, verdict: &Verdict, now: Now) -> bool {
         let Some(offender) = verdict.offender else {
             return true;
         };
         let foreign = foreign(verdict, &self.partner);
-        if foreign.is_empty() || verdict.evidence <= EvidenceClass::PathProven {
+        let addresses = verdict
+            .reasons
+            .iter()
+            .all(|r| r.exact && r.buffer.starts_with("ip."));
+        if foreign.is_empty() || addresses {
             return true;
         }
         let admitted = self

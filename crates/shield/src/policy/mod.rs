@@ -167,6 +167,34 @@ pub fn decide(policy: &Policy, ask: &Ask<'_>, standing: &Standing, now: Timestam
     finish(draft)
 }
 
+/// What may be said to others of an address that this shield's own detection names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// It may be told, and others be asked to act.
+    Free,
+    /// It may be told; nobody is asked to block whom we ourselves protect.
+    Sighting,
+    /// It is nobody else's business: a host of ours, or an address that means another host there.
+    Withheld,
+}
+
+/// What may be said of `source` to others.
+///
+/// # Failure bias
+/// Closed: what is in doubt does not leave.
+#[must_use]
+pub fn naming(policy: &Policy, source: &IpNet) -> Naming {
+    let source = canonical(*source);
+    let home = policy.home.iter().any(|net| overlaps(net, &source));
+    if home || networks::private(&source).is_some() || networks::reserved(&source).is_some() {
+        return Naming::Withheld;
+    }
+    match policy.protected.touched_by(&source) {
+        Some(_) => Naming::Sighting,
+        None => Naming::Free,
+    }
+}
+
 /// The draft as a decision. A draft that lacks a part refuses: no rule set it, so nobody checked.
 fn finish(draft: rules::Draft) -> Decision {
     let (Some(source), Some(action), Some(until)) = (draft.source, draft.action, draft.until)
@@ -229,6 +257,8 @@ pub enum Why {
         /// What is needed.
         min: u8,
     },
+    /// A partner asks only to watch: that is detection's work.
+    Mild,
     /// One partner's word is not enough for what is asked.
     SlowLane(fastlane::Why),
     /// It names a service of somebody else.
@@ -251,6 +281,7 @@ impl fmt::Display for Why {
             Self::Revoked => write!(f, "revoked by its source"),
             Self::Expired => write!(f, "no longer valid"),
             Self::NotYet => write!(f, "not valid yet"),
+            Self::Mild => write!(f, "a partner asks only to watch: detected with, no lease"),
             Self::Nothing => write!(f, "neither a lease nor a pattern to detect with"),
             Self::NotAnAddress => write!(f, "selector is no source address"),
             Self::BeyondPattern => write!(f, "selector goes beyond the indicator's pattern"),

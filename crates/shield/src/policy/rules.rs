@@ -137,7 +137,8 @@ fn in_force(case: &Case<'_>, _: &mut Draft) -> Step {
     } else if head.valid_until.is_some_and(|until| until <= case.now) {
         Step::Refuse(Why::Expired)
     } else if head.valid_from.is_some_and(|from| from > latest) {
-        Step::Refuse(Why::NotYet)
+        // No lease yet; to detect with it early is no harm, and to forget it would be.
+        Step::Index(Some(Why::NotYet))
     } else {
         Step::Next
     }
@@ -353,7 +354,9 @@ fn length(case: &Case<'_>, draft: &mut Draft) -> Step {
 }
 
 /// Translates the action into one that the kernel has. `tag` has nobody to read the tag yet and
-/// becomes a monitor; `reject` becomes a drop, since an answer to a forged source is an attack.
+/// becomes a monitor; `reject` becomes a drop, since an answer to a forged source is an attack. A
+/// partner's wish to only watch is no lease here: the kernel obeys the narrowest lease, and it would
+/// let an attacker through that a wider one stops.
 ///
 /// # Failure bias
 /// Open for what the kernel lacks and is milder, silent for what is harder.
@@ -361,6 +364,10 @@ fn action(case: &Case<'_>, draft: &mut Draft) -> Step {
     let Some(request) = case.ask.request else {
         return Step::Next;
     };
+    let mild = matches!(request.action, lease::Action::Monitor | lease::Action::Tag);
+    if mild && case.ask.word.is_foreign() {
+        return Step::Index(Some(Why::Mild));
+    }
     draft.action = Some(match request.action {
         lease::Action::Monitor | lease::Action::Tag => Action::Monitor,
         lease::Action::RateLimit => rate_limit(case.policy),

@@ -195,7 +195,13 @@ fn what_is_refused() {
             refuse(Why::Expired),
         ),
         ("withdrawn", |f| f.head.revoked = true, refuse(Why::Revoked)),
-        ("of tomorrow", tomorrow, refuse(Why::NotYet)),
+        (
+            "of tomorrow",
+            tomorrow,
+            Decision::Index {
+                why: Some(Why::NotYet),
+            },
+        ),
         ("unsure", |f| f.head.confidence = Some(49), refuse(unsure)),
     ]);
 }
@@ -441,8 +447,6 @@ fn actions_become_what_the_kernel_has() {
         burst: 20,
     };
     let cases = [
-        (Wanted::Monitor, Action::Monitor),
-        (Wanted::Tag, Action::Monitor),
         (Wanted::RateLimit, limit),
         (Wanted::Reject, Action::Drop),
         (Wanted::Drop, Action::Drop),
@@ -457,6 +461,16 @@ fn actions_become_what_the_kernel_has() {
             Action::Monitor,
             "a dry run drops nothing"
         );
+    }
+}
+
+#[test]
+fn a_partners_wish_to_watch_is_no_lease_that_could_shadow_a_drop() {
+    for wanted in [Wanted::Monitor, Wanted::Tag] {
+        let mut foreign = Foreign::asks("192.0.2.9/32");
+        foreign.request.as_mut().unwrap().action = wanted;
+        let why = Some(Why::Mild);
+        assert_eq!(foreign.decide(), Decision::Index { why });
     }
 }
 
@@ -595,5 +609,28 @@ proptest! {
     fn protection_finds_every_overlap(list in prop::collection::vec(any_net(), 0..6), net in any_net()) {
         let touched = list.iter().any(|listed| overlaps(&canonical(listed.trunc()), &canonical(net)));
         prop_assert_eq!(Protected::new(list).touched_by(&net).is_some(), touched);
+    }
+}
+
+#[test]
+fn nobody_is_asked_to_block_whom_we_protect_and_hosts_of_ours_are_not_named() {
+    let policy = Policy {
+        settings: policy().settings,
+        protected: Protected::new(["198.51.100.53/32".parse().unwrap()]),
+        home: vec!["203.0.113.0/24".parse().unwrap()],
+    };
+    for (source, expected) in [
+        ("192.0.2.9/32", Naming::Free),
+        ("198.51.100.53/32", Naming::Sighting),
+        ("203.0.113.7/32", Naming::Withheld),
+        ("10.1.2.3/32", Naming::Withheld),
+        ("fe80::1/128", Naming::Withheld),
+        ("::ffff:203.0.113.7/128", Naming::Withheld),
+    ] {
+        assert_eq!(
+            naming(&policy, &source.parse().unwrap()),
+            expected,
+            "{source}"
+        );
     }
 }

@@ -94,6 +94,7 @@ fn what_rests_on_others_alone_leaves_as_a_sighting_of_theirs() {
         buffer: "http.url",
         offset: 0,
         matched: (*b"http://x.example/a").into(),
+        exact: true,
         what: "".into(),
     });
     let signal = signal_of(&verdict, Some(Tlp::Amber), true, now(0)).unwrap();

@@ -268,18 +268,18 @@ impl Follower {
     }
 
     fn chores(&mut self) {
-        let now = Now::read();
         let target = self.fresh.as_ref().map_or(&self.view, |fresh| fresh);
         if self.indexer.due(target.len()) {
             let (old, fresh) = (&self.view, self.fresh.as_ref());
             let views = std::iter::once(old).chain(fresh);
-            self.guard.set_markings(markings(views.clone()));
+            let own = Arc::clone(&self.link.identity().partner);
+            self.guard.set_markings(markings(views.clone(), &own));
             self.indexer.start(views, &self.status);
         }
         if self.indexer.prune_due() {
-            let mut pruned = self.view.prune(now.wall);
+            let mut pruned = self.view.prune();
             if let Some(fresh) = &mut self.fresh {
-                pruned |= fresh.prune(now.wall);
+                pruned |= fresh.prune();
             }
             if pruned {
                 self.indexer.dirty();
@@ -325,12 +325,18 @@ impl Follower {
 }
 
 /// The marking of each indicator that is detected with; unknown markings are the most restrictive.
-fn markings<'a>(views: impl Iterator<Item = &'a View>) -> BTreeMap<Asker, Tlp> {
+/// What another partner addressed to us is for us: nothing that rests on it is told to others, who
+/// would learn of it.
+fn markings<'a>(views: impl Iterator<Item = &'a View>, own: &str) -> BTreeMap<Asker, Tlp> {
     let indexed = views
         .flat_map(View::known)
         .filter(|(_, _, known)| known.index.is_some());
     indexed
-        .map(|(_, asker, known)| (asker.clone(), known.marking))
+        .map(|(lane, asker, known)| {
+            let for_us = lane == Lane::Addressed && *asker.source != *own;
+            let marking = if for_us { Tlp::Red } else { known.marking };
+            (asker.clone(), marking)
+        })
         .collect()
 }
 

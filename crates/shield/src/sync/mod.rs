@@ -119,7 +119,7 @@ pub(crate) fn restore(view: &mut View, objects: Vec<(Lane, Arc<Entry>, Object)>,
             source: entry.source.as_str().into(),
             object: object.head().id.clone(),
         };
-        let pattern = pattern_of(&object);
+        let pattern = pattern_of(&object).and_then(Result::ok).map(Arc::new);
         if entry.stale || !view.holds(&asker) {
             continue;
         }

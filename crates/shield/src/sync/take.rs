@@ -149,7 +149,7 @@ impl Follower {
         };
         let gained = matches!(entry.event, EventKind::Accept | EventKind::Widen) && !head.revoked;
         let pattern = if gained && !entry.stale {
-            pattern_of(object)
+            self.pattern(&asker, object)
         } else {
             None
         };
@@ -221,15 +221,26 @@ impl Follower {
             .journal()
             .write(Now::read(), Event::State { what });
     }
+
+    /// What to detect with; a pattern that we cannot is refused by name.
+    fn pattern(&self, asker: &Asker, object: &Object) -> Option<Arc<Pattern>> {
+        match pattern_of(object)? {
+            Ok(pattern) => Some(Arc::new(pattern)),
+            Err(why) => {
+                self.guard.undetectable(asker, why);
+                None
+            }
+        }
+    }
 }
 
-/// The pattern of an indicator, if it is one that can be detected with.
-pub(super) fn pattern_of(object: &Object) -> Option<Arc<Pattern>> {
+/// The pattern of an indicator, or why it cannot be detected with.
+pub(super) fn pattern_of(object: &Object) -> Option<Result<Pattern, String>> {
     let raw = object.head().pattern.as_ref()?;
-    let stix = *raw.pattern_type == *"stix";
-    stix.then(|| stix::pattern::parse(&raw.pattern).ok())
-        .flatten()
-        .map(Arc::new)
+    Some(match &*raw.pattern_type {
+        "stix" => stix::pattern::parse(&raw.pattern).map_err(|error| error.to_string()),
+        other => Err(format!("pattern type \"{other}\" is not supported")),
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(data: &[u8]) -> Result<T, Lost> {

@@ -25,6 +25,8 @@ pub struct View {
     /// The cursor after the last frame, as the hub gave it.
     pub cursor: Option<String>,
     lanes: [LaneView; 2],
+    /// The hub's clock, by its newest digest.
+    hub_now: Option<Timestamp>,
     /// Indicators left out because of [`KNOWN_MAX`].
     pub full: u64,
 }
@@ -191,6 +193,7 @@ impl View {
 
     /// Compares the hub's digest with our live sets.
     pub fn compare(&mut self, digest: &Digest) -> Agreement {
+        self.hub_now = self.hub_now.max(Some(digest.at));
         let mut older = false;
         let lanes = [
             (Lane::Community, &digest.community),
@@ -263,8 +266,13 @@ impl View {
         self.len() == 0
     }
 
-    /// Forgets what has expired; returns whether any of it was detected with.
-    pub fn prune(&mut self, now: Timestamp) -> bool {
+    /// Forgets what has expired by the hub's clock, as its digests do; returns whether any of it was
+    /// detected with. A clock of our own that runs ahead must not make us forget what the hub still
+    /// counts.
+    pub fn prune(&mut self) -> bool {
+        let Some(now) = self.hub_now else {
+            return false;
+        };
         let mut indexed = false;
         for lane in &mut self.lanes {
             lane.known.retain(|_, known| {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shield::sync::sse::{Event, Parser};
-use taxii::push::{self, Frame};
+use taxii::push::{self, Frame, Hello};
 
 use crate::{
     cli::Watch,
@@ -45,6 +45,21 @@ fn show(hub: &HubClient, event: &Event, json: bool) -> Result<Option<Outcome>, F
             let frame = push::verify(&event.data, &hub.identity.hub_key)
                 .map_err(|e| Failure::system("believe a frame", e))?;
             show_frame(&frame, event.id.as_deref(), json);
+            Ok(None)
+        }
+        push::EVENT_HELLO => {
+            let hello: Hello = serde_json::from_slice(&event.data)
+                .map_err(|e| Failure::system("read the hub's greeting", e))?;
+            if json {
+                say(
+                    json!({"cursor": hello.cursor, "event": "hello", "community": hello.community}),
+                );
+            } else {
+                complain(format_args!(
+                    "following {}; cursor {}",
+                    hello.community, hello.cursor
+                ));
+            }
             Ok(None)
         }
         push::EVENT_TRIMMED => {

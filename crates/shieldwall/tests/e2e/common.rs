@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -165,6 +166,12 @@ impl ShieldFolder {
     }
 }
 
+/// One at a time: these tests start many processes, and some say how long things may take.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Waits until `done` gives something.
 pub(crate) fn wait_for<T>(what: &str, at_most: Duration, mut done: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
@@ -175,6 +182,15 @@ pub(crate) fn wait_for<T>(what: &str, at_most: Duration, mut done: impl FnMut() 
         assert!(start.elapsed() < at_most, "{what}: not within {at_most:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A port of which the next one is free too.
+pub(crate) fn free_port_pair() -> u16 {
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let mut ports = std::iter::repeat_with(free_port);
+    ports
+        .find(|port| port.checked_add(1).is_some_and(free))
+        .unwrap()
 }
 
 fn free_port() -> u16 {

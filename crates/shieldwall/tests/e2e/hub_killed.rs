@@ -21,6 +21,7 @@ const SERVING_MAX: Duration = Duration::from_secs(2);
 
 #[test]
 fn a_killed_hub_loses_nothing_that_it_acknowledged() {
+    let _turn = crate::common::alone();
     let folder = tempfile::tempdir().unwrap();
     let hub = HubFolder::new(folder.path());
     let mut process = hub.start();

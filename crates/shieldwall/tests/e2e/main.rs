@@ -9,4 +9,7 @@
 
 mod common;
 mod hub_killed;
+mod lab;
+mod partners;
 mod refusals;
+mod up;

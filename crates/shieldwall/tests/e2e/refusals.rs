@@ -23,6 +23,7 @@ const REFUSED: &[(&str, &str)] = &[
 
 #[test]
 fn nothing_protected_or_wide_is_enforced_on_a_partners_word() {
+    let _turn = crate::common::alone();
     let folder = tempfile::tempdir().unwrap();
     let hub = HubFolder::new(folder.path());
     let _hub = hub.start();

@@ -43,11 +43,14 @@ fn looks_like_dns(data: &[u8]) -> bool {
     if data.len() < HEADER || !header_makes_sense(data) {
         return false;
     }
-    Message::parse(data, 0).is_some_and(|message| {
-        message
-            .questions
-            .first()
-            .is_some_and(|question| question.qclass & 0x7fff <= CLASS_MAX)
+    Message::parse(data, 0).is_some_and(|message| match message.questions.first() {
+        Some(question) => question.qclass & 0x7fff <= CLASS_MAX,
+        // multicast DNS answers repeat no question (RFC 6762 section 6)
+        None => {
+            let answer = message.answers.first();
+            let is_sound = answer.is_some_and(|answer| answer.class & 0x7fff <= CLASS_MAX);
+            message.kind == Kind::Answer && !message.truncated && is_sound
+        }
     })
 }
 
@@ -56,7 +59,7 @@ fn header_makes_sense(data: &[u8]) -> bool {
     let fits = |at: usize, fits: fn(u16) -> bool| be16(data, at).is_none_or(fits);
     fits(2, |flags| {
         (flags >> 11) & 0x0f <= OPCODE_MAX && flags & 0x0040 == 0
-    }) && fits(4, |questions| (1..=QUESTIONS_LIKELY).contains(&questions))
+    }) && fits(4, |questions| questions <= QUESTIONS_LIKELY)
         && fits(6, |answers| answers <= ANSWERS_LIKELY)
         && fits(8, |authorities| authorities <= ANSWERS_LIKELY)
         && fits(10, |additionals| additionals <= ANSWERS_LIKELY)
@@ -210,7 +213,8 @@ fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns
 const HEADER: usize = 12;
 /// Operation codes in use: query, inverse query, status, notify, update, stateful operations.
 const OPCODE_MAX: u16 = 6;
-const QUESTIONS_LIKELY: u16 = 16;
+/// Multicast DNS asks for many services at once.
+const QUESTIONS_LIKELY: u16 = 64;
 const ANSWERS_LIKELY: u16 = 256;
 /// Class "any"; the top bit is a flag in multicast DNS.
 const CLASS_MAX: u16 = 255;

@@ -108,6 +108,16 @@ fn two_different_answers_to_one_syn_unprove() {
 }
 
 #[test]
+fn a_forged_answer_in_front_of_the_true_one_does_not_hide_what_the_client_sends() {
+    let mut line = Line::new();
+    line.client(SYN, CLIENT, 0, 0);
+    line.server(SYN | ACK, SERVER.wrapping_add(1 << 30), CLIENT + 1, 0);
+    line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
+    let step = line.client(ACK, CLIENT + 1, SERVER + 1, 9);
+    assert!(step.accepted && !step.client_proven);
+}
+
+#[test]
 fn who_ended_a_connection_is_who_sent_the_first_fin_or_the_reset() {
     const FIN: u8 = 1;
     const RST: u8 = 4;

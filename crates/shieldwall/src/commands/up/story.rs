@@ -9,6 +9,8 @@ use crate::text::say;
 
 /// Pause between looks at the shields.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A lease that comes later than this after a verdict is not its doing.
+const LOOP_MAX: Duration = Duration::from_secs(2);
 /// Most lines told of one kind; the console goes on.
 const TOLD_MAX: usize = 40;
 
@@ -91,8 +93,9 @@ fn lease_line(who: &str, lease: &LeaseState, verdicts: &[VerdictState]) -> Strin
     let verdict = verdicts
         .iter()
         .rfind(|v| v.object.as_deref() == Some(lease.object.as_str()));
-    if let Some(verdict) = verdict {
-        let took = lease.installed_at.since(verdict.at);
+    // A lease that is renewed much later has no verdict of its own beside it.
+    let took = verdict.map(|verdict| lease.installed_at.since(verdict.at));
+    if let Some(took) = took.filter(|took| *took < LOOP_MAX) {
         line.push_str(&format!(
             ", {:.1} ms after alpha's verdict",
             took.as_secs_f64() * 1000.0

@@ -4,6 +4,23 @@ use super::super::{RData, RECORDS_MAX};
 use super::*;
 
 #[test]
+fn multicast_answers_without_a_question_and_many_questions_are_known() {
+    let record = b"\x01a\x05local\x00\x00\x01\x80\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
+    let head = |flags: u8, questions: u8, answers: u8| {
+        vec![0, 0, flags, 0, 0, questions, 0, answers, 0, 0, 0, 0]
+    };
+    let udp = |data: &[u8]| probe(Proto::Udp, Direction::ToServer, data);
+    let answer = [head(0x84, 0, 1), record.to_vec()].concat();
+    assert_eq!(udp(&answer), Probe::Certain);
+    assert_eq!(udp(&answer[..answer.len() - 1]), Probe::No, "cut");
+    assert_eq!(udp(&[head(0, 0, 1), record.to_vec()].concat()), Probe::No);
+    assert_eq!(udp(&head(0x84, 0, 0)), Probe::No, "nothing in it");
+    let question = b"\x01a\x05local\x00\x00\x0c\x00\x01";
+    let many = [head(0, 17, 0), question.repeat(17)].concat();
+    assert_eq!(udp(&many), Probe::Certain);
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a flat table")]
 fn records_of_many_types() {
     let name = b"\xc0\x0c";
