@@ -389,3 +389,53 @@ fn failed(error: &dyn std::fmt::Display) -> LiveState {
     tracing::error!(%error, "live set not built; no digests for a lane until it is followed anew");
     LiveState::Failed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(u64);
+
+    impl LiveSet for Count {
+        fn apply(&mut self, _: &Entry) {
+            self.0 += 1;
+        }
+
+        fn digest(&mut self, _: Timestamp) -> (u64, [u8; 32]) {
+            (self.0, [0; 32])
+        }
+    }
+
+    fn entry(position: u64) -> Entry {
+        Entry {
+            event: crate::EventKind::Accept,
+            lane: Lane::Community,
+            position,
+            source: "alpha".into(),
+            date_added: Timestamp::EPOCH,
+            stale: false,
+            id: stix::StixId::v5("indicator", "one"),
+            version: Timestamp::EPOCH,
+            valid_until: None,
+            spec_version: None,
+            raw: bytes::Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn a_live_set_takes_only_what_follows_it() {
+        let mut live = Live {
+            position: 3,
+            state: LiveState::Ready(Box::new(Count::default())),
+        };
+        assert!(live.apply(&[entry(4), entry(5)]));
+        assert!(
+            !live.apply(&[entry(7)]),
+            "6 was committed without our knowing"
+        );
+        assert!(!live.apply(&[entry(5)]), "known already");
+        let digest = live.digest(false, Timestamp::EPOCH).unwrap();
+        assert_eq!((digest.position, digest.active), (5, 2));
+    }
+}

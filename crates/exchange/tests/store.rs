@@ -75,6 +75,14 @@ mod sqlite {
             a_revoked_partner_has_no_good_credential,
             the_first_value_of_a_key_stays,
         }
+        revoke::{
+            a_narrower_revocation_reaches_all_who_hold_a_version,
+            a_wider_revocation_stays_with_those_who_hold_a_version,
+            a_revocation_of_the_unknown_goes_by_its_own_reach,
+            a_late_revocation_does_not_reach_those_who_hold_only_newer_versions,
+            a_revocation_in_the_batch_of_its_object_reaches_the_same_lanes,
+            pages_show_a_revocation_of_both_lanes_once_and_in_order,
+        }
     }
 }
 

@@ -202,6 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn home_is_protected() {
+        let text = "name = \"s\"\ndata = \"d\"\n[home]\nnetworks = [\"198.51.100.0/24\"]\n";
+        let config = crate::config::parse(text, Path::new("s.toml")).unwrap();
+        let ours = "198.51.100.7/32".parse().unwrap();
+        assert!(find(&config).protected.touched_by(&ours).is_some());
+    }
+
+    #[test]
     fn this_hosts_loopback_is_found_and_merged_with_what_is_configured() {
         let text = "name = \"s\"\ndata = \"d\"\n[protect]\nnetworks = [\"10.2.0.0/24\", \"10.2.0.0/25\"]\n";
         let config = crate::config::parse(text, Path::new("s.toml")).unwrap();

@@ -177,7 +177,7 @@ pub(crate) struct Watch {
     /// Where and as whom.
     #[command(flatten)]
     pub(crate) peer: Peer,
-    /// Resume behind this cursor (printed with each frame); from now on when not given.
+    /// Resume behind this cursor (printed with each frame); everything from the start when not given.
     #[arg(long, value_name = "CURSOR")]
     pub(crate) from: Option<String>,
 }

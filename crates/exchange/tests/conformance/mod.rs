@@ -2,6 +2,7 @@
 
 pub(crate) mod log;
 pub(crate) mod registry;
+pub(crate) mod revoke;
 
 use exchange::Store;
 

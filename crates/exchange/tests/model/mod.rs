@@ -1,6 +1,6 @@
 //! Random histories against a store and against a simple model of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use exchange::{EventKind, Filter, Lane, Log as _, Outcome, Position, Submission, VersionMatch};
@@ -103,7 +103,8 @@ struct Kept {
     version: i64,
     raw: Vec<u8>,
     revoked: bool,
-    reach: Reach,
+    community: bool,
+    names: BTreeSet<Arc<str>>,
 }
 
 impl Model {
@@ -118,7 +119,11 @@ impl Model {
                 version: handed.version,
                 raw: submission.object.raw().to_vec(),
                 revoked: handed.revoked,
-                reach: submission.reach,
+                community: submission.reach == Reach::Community,
+                names: match submission.reach {
+                    Reach::Community => BTreeSet::new(),
+                    Reach::Addressed(names) => names.into_iter().collect(),
+                },
             };
             let same = self
                 .kept
@@ -134,13 +139,39 @@ impl Model {
                 new.push(kept);
             }
         }
+        // Older versions first: whom they reach decides whom a revocation reaches.
+        let mut order: Vec<usize> = (0..new.len()).collect();
+        order.sort_by_key(|index| new[*index].version);
+        for index in order {
+            if new[index].revoked {
+                self.reroute(&mut new, index);
+            }
+        }
         // Community entries of a batch come before addressed ones.
-        let (community, others): (Vec<_>, Vec<_>) = new
-            .into_iter()
-            .partition(|kept| kept.reach == Reach::Community);
+        let (community, others): (Vec<_>, Vec<_>) =
+            new.into_iter().partition(|kept| kept.community);
         self.kept.extend(community);
         self.kept.extend(others);
         outcomes
+    }
+
+    /// Sends a revocation where earlier versions went, if anything of the object was there before.
+    fn reroute(&self, new: &mut [Kept], index: usize) {
+        let revoke = new[index].clone();
+        let same = |kept: &&Kept| (&kept.source, kept.n) == (&revoke.source, revoke.n);
+        let older = |kept: &&Kept| kept.version < revoke.version;
+        let earlier = self.kept.iter().chain(&*new).filter(same).filter(older);
+        let earlier: Vec<Kept> = earlier.cloned().collect();
+        if earlier.is_empty() && !self.kept.iter().any(|kept| same(&kept)) {
+            return;
+        }
+        let community = earlier.iter().any(|kept| kept.community);
+        let mut names: BTreeSet<_> = earlier.into_iter().flat_map(|kept| kept.names).collect();
+        if !community {
+            names.insert(revoke.source);
+        }
+        new[index].community = community;
+        new[index].names = names;
     }
 
     /// The view of a partner: each entry with its position in its lane.
@@ -148,16 +179,13 @@ impl Model {
         let (mut community, mut own) = (0, 0);
         let mut view = Vec::new();
         for kept in &self.kept {
-            match &kept.reach {
-                Reach::Community => {
-                    community += 1;
-                    view.push((Lane::Community, community, kept));
-                }
-                Reach::Addressed(names) if names.iter().any(|name| **name == *reader) => {
-                    own += 1;
-                    view.push((Lane::Addressed, own, kept));
-                }
-                Reach::Addressed(_) => {}
+            if kept.community {
+                community += 1;
+                view.push((Lane::Community, community, kept));
+            }
+            if kept.names.contains(reader) {
+                own += 1;
+                view.push((Lane::Addressed, own, kept));
             }
         }
         view
@@ -175,6 +203,7 @@ impl Model {
         }
         view.into_iter()
             .filter(|(lane, position, _)| *position > from.lane(*lane))
+            .filter(|(lane, _, kept)| *lane == Lane::Community || !kept.community)
             .filter(|(_, _, kept)| {
                 let (first, last) = range[&(&*kept.source, kept.n)];
                 match versions {

@@ -499,3 +499,39 @@ fn leases_end_by_themselves_and_are_told() {
     let (journal, _) = bench.written();
     assert_eq!(journal.last().unwrap()["event"], "expired");
 }
+
+#[test]
+fn what_many_share_convicts_few_even_when_two_partners_agree() {
+    let bench = Bench::new();
+    for n in 0..200 {
+        let listed = |who| Reason {
+            buffer: "ja4.hash",
+            exact: false,
+            ..reason(Some(who))
+        };
+        let agreed = Verdict {
+            reasons: vec![listed("bravo"), listed("charlie")],
+            detector: "indicator@1",
+            ..verdict(&format!("192.0.2.{n}"), EvidenceClass::PathProven)
+        };
+        bench.guard.verdict(&agreed);
+    }
+    assert!(bench.leases().len() <= 16, "{}", bench.leases().len());
+}
+
+#[test]
+fn a_partners_withdrawal_of_what_was_never_enforced_forgives_nobody() {
+    let bench = Bench::new();
+    bench
+        .guard
+        .verdict(&verdict("192.0.2.9", EvidenceClass::PathProven));
+    let doubtful = object(9, |value| value["confidence"] = json!(1));
+    give(&bench, "mallory", &doubtful);
+    let asker = Asker {
+        source: "mallory".into(),
+        object: doubtful.head().id.clone(),
+    };
+    let selector = doubtful.head().lease.as_ref().map(|lease| &lease.selector);
+    bench.guard.withdraw(&asker, selector, 1);
+    assert!(bench.forgiven.try_recv().is_err());
+}

@@ -169,12 +169,14 @@ impl View {
                     },
                 );
             }
-            EventKind::Accept
-            | EventKind::Widen
-            | EventKind::Narrow
-            | EventKind::Revoke
-            | EventKind::Erase => {
+            EventKind::Narrow => {
                 lane.known.remove(&asker);
+            }
+            EventKind::Accept | EventKind::Widen | EventKind::Revoke | EventKind::Erase => {
+                // Whichever lane brings it: what its source took back holds in neither.
+                for lane in &mut self.lanes {
+                    lane.known.remove(&asker);
+                }
             }
         }
     }

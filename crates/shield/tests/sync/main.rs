@@ -553,3 +553,16 @@ fn lanes_count_on_their_own() {
     assert_eq!(shield.journal("gap").len(), 0);
     assert_eq!(log.position(Lane::Addressed), 2);
 }
+
+#[test]
+fn a_revocation_in_the_other_lane_lifts_too() {
+    let shield = Shield::started();
+    let mut log = Log::new();
+    let push = shield.hub.next_push();
+    push.hello(&log);
+    push.frame(log.community(vec![entry("bravo", &indicator(9))]));
+    shield.await_leases(&[NINE]);
+    let revoked = revoked(&indicator(9));
+    push.frame(log.addressed(vec![(EventKind::Revoke, "bravo", revoked)]));
+    until("the lease is lifted", || shield.leases().is_empty());
+}

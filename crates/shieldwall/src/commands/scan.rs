@@ -287,7 +287,6 @@ impl Summary {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use serde_json::Value;
     use testkit::capture::{Frames, Segment, flag};
