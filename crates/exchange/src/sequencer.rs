@@ -399,7 +399,7 @@ mod tests {
 
     impl LiveSet for Count {
         fn apply(&mut self, _: &Entry) {
-            self.0 += 1;
+            self.0 = self.0.saturating_add(1);
         }
 
         fn digest(&mut self, _: Timestamp) -> (u64, [u8; 32]) {

@@ -300,7 +300,11 @@ mod tests {
     #[test]
     fn a_carriage_return_in_the_data_begins_no_event() {
         let mut text = String::new();
-        event(&mut text, "signals", "x\r\revent: leases\rdata: none\r\n</td>");
+        event(
+            &mut text,
+            "signals",
+            "x\r\revent: leases\rdata: none\r\n</td>",
+        );
         assert!(!text.contains('\r'), "{text:?}");
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("event: signals"));

@@ -204,7 +204,7 @@ impl Guard {
             let mut book = self.book();
             if book
                 .claim_of(asker)
-                .is_some_and(|held| held.lasts_as_long_as(&claim))
+                .is_some_and(|held| held.makes_unnecessary(&claim))
             {
                 return false;
             }

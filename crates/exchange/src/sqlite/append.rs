@@ -38,7 +38,7 @@ impl SqliteStore {
                 Verdict::New { outdated: true, .. } => {
                     holders(&mut transaction, item.submission, Versions::Newer).await?
                 }
-                _ => Spread::default(),
+                Verdict::New { .. } | Verdict::Duplicate | Verdict::Conflict => Spread::default(),
             };
             plan.add(&mut transaction, &item, &newer).await?;
         }

@@ -16,16 +16,14 @@ fn revoked(n: u32, version: i64) -> stix::Object {
 }
 
 /// Each event of a lane: what happened and to which version, in microseconds.
-async fn lane(store: &impl Log, name: &str, lane: Lane) -> Vec<(EventKind, i64)> {
+async fn lane(store: &impl Log, name: &str, lane: Lane) -> Vec<(EventKind, u128)> {
     let entries = store.lane(&partner(name), lane, 0, 1000).await.unwrap();
     let positions = entries.iter().map(|entry| entry.position);
     assert!(positions.eq(1..=entries.len() as u64), "{name} {lane:?}");
     assert!(entries.is_sorted_by(|a, b| a.date_added < b.date_added));
     let event = |entry: &exchange::Entry| (entry.event, entry.version.since(at(0)));
     let events = entries.iter().map(event);
-    events
-        .map(|(kind, us)| (kind, us.as_micros() as i64))
-        .collect()
+    events.map(|(kind, us)| (kind, us.as_micros())).collect()
 }
 
 async fn lengths(store: &impl Log, kind: Lane) -> [usize; 4] {
@@ -55,7 +53,10 @@ pub(crate) async fn a_narrower_revocation_reaches_all_who_hold_a_version(backend
     store.append(&first, at(0)).await.unwrap();
     let store = backend.restart(store).await;
     let revoke = addressed("alpha", &[], revoked(1, 3));
-    let appended = store.append(&[revoke.clone()], at(10)).await.unwrap();
+    let appended = store
+        .append(std::slice::from_ref(&revoke), at(10))
+        .await
+        .unwrap();
     let mut reached: Vec<_> = appended
         .lanes
         .iter()
@@ -174,11 +175,11 @@ pub(crate) async fn pages_show_a_revocation_of_both_lanes_once_and_in_order(back
             to_all("alpha", version(n, 1)),
             addressed("alpha", &["bravo"], version(n, 2)),
         ];
-        store.append(&batch, at(0)).await.unwrap();
+        store.append(&batch, at(10 * i64::from(n))).await.unwrap();
     }
     let end = store.head(&partner("bravo")).await.unwrap();
     let revokes: Vec<_> = (1..=5).map(|n| to_all("alpha", revoked(n, 3))).collect();
-    store.append(&revokes, at(0)).await.unwrap();
+    store.append(&revokes, at(100)).await.unwrap();
     let all = page(&store, "bravo", vec![VersionMatch::All]).await.entries;
     assert_eq!(all.len(), 15);
     assert!(all.is_sorted_by(|a, b| a.date_added < b.date_added));

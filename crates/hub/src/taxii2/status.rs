@@ -11,41 +11,110 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stix::{StixId, Timestamp};
 use taxii::message::{Progress, Status, StatusDetail};
 
-/// Statuses that are kept to be asked for again; the oldest go first.
-const STATUSES_MAX: usize = 1_000;
+/// Statuses that are kept of one partner to be asked for again; its oldest go first.
+const STATUSES_OF_PARTNER_MAX: usize = 1_000;
 
-/// Statuses of the latest requests, each visible to its sender alone.
+/// Bytes of the details kept of one partner's statuses; its oldest go first.
+const BYTES_OF_PARTNER_MAX: usize = 1 << 20;
+
+/// Successes, and failures, whose details are kept; the counts are of all. The answer to the
+/// request itself lists every one.
+const DETAILS_MAX: usize = 100;
+
+/// Longest text kept in a detail, in characters.
+const TEXT_CHARS_MAX: usize = 512;
+
+/// Statuses of the latest requests, each visible to its sender alone. No partner takes room that
+/// another needs; how many partners there are is the operator's choice.
 #[derive(Debug, Default)]
-pub(crate) struct Statuses(Mutex<Kept>);
+pub(crate) struct Statuses(Mutex<BTreeMap<Arc<str>, Kept>>);
 
+/// What is kept of one partner, oldest first.
 #[derive(Debug, Default)]
 struct Kept {
-    statuses: BTreeMap<Key, Arc<Status>>,
-    order: VecDeque<Key>,
+    statuses: VecDeque<(usize, Arc<Status>)>,
+    bytes: usize,
 }
 
-type Key = (Arc<str>, String);
-
 impl Statuses {
-    fn keep(&self, partner: &Arc<str>, status: Arc<Status>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (Arc::clone(partner), status.id.clone());
-        if kept.statuses.insert(key.clone(), status).is_none() {
-            kept.order.push_back(key);
-        }
-        if kept.order.len() > STATUSES_MAX
-            && let Some(oldest) = kept.order.pop_front()
-        {
-            kept.statuses.remove(&oldest);
-        }
+    fn keep(&self, partner: &Arc<str>, status: Status) {
+        let mut partners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        partners
+            .entry(Arc::clone(partner))
+            .or_default()
+            .keep(abridged(status));
     }
 
     fn of(&self, partner: &Arc<str>, id: &str) -> Option<Arc<Status>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.statuses
-            .get(&(Arc::clone(partner), id.to_owned()))
-            .cloned()
+        let partners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statuses = partners.get(partner)?.statuses.iter();
+        let found = statuses.find(|(_, status)| status.id == id);
+        found.map(|(_, status)| Arc::clone(status))
     }
+}
+
+impl Kept {
+    fn keep(&mut self, status: Status) {
+        if let Some(at) = self.statuses.iter().position(|(_, s)| s.id == status.id)
+            && let Some((bytes, _)) = self.statuses.remove(at)
+        {
+            self.bytes = self.bytes.saturating_sub(bytes);
+        }
+        let bytes = size(&status);
+        self.statuses.push_back((bytes, Arc::new(status)));
+        self.bytes = self.bytes.saturating_add(bytes);
+        while self.statuses.len() > STATUSES_OF_PARTNER_MAX || self.bytes > BYTES_OF_PARTNER_MAX {
+            let Some((bytes, _)) = self.statuses.pop_front() else {
+                break;
+            };
+            self.bytes = self.bytes.saturating_sub(bytes);
+        }
+    }
+}
+
+/// What a status takes up, roughly.
+fn size(status: &Status) -> usize {
+    let details = status.successes.iter().chain(&status.failures);
+    let text = |detail: &StatusDetail| {
+        let message = detail.message.as_deref().unwrap_or_default();
+        [detail.id.len(), detail.version.len(), message.len()]
+            .into_iter()
+            .fold(size_of::<StatusDetail>(), usize::saturating_add)
+    };
+    details
+        .map(text)
+        .fold(size_of::<Status>(), usize::saturating_add)
+}
+
+/// A status with the details of the first successes and failures; the last one says how many more
+/// there were.
+fn abridged(mut status: Status) -> Status {
+    status.successes = first(&status.successes, "accepted");
+    status.failures = first(&status.failures, "refused");
+    status
+}
+
+fn first(details: &[StatusDetail], became: &str) -> Vec<StatusDetail> {
+    let rest = details.len().saturating_sub(DETAILS_MAX);
+    let short = |text: &String| text.chars().take(TEXT_CHARS_MAX).collect::<String>();
+    // Collected anew, since what is cut off must not stay allocated.
+    let mut kept: Vec<StatusDetail> = details
+        .iter()
+        .take(DETAILS_MAX)
+        .map(|detail| StatusDetail {
+            id: short(&detail.id),
+            version: short(&detail.version),
+            message: detail.message.as_ref().map(short),
+        })
+        .collect();
+    if rest > 0
+        && let Some(last) = kept.last_mut()
+    {
+        let message = last.message.get_or_insert_default();
+        message.push_str(if message.is_empty() { "" } else { "; " });
+        message.push_str(&format!("{rest} more were {became}, not listed here"));
+    }
+    kept
 }
 
 /// `GET status/{id}/`.
@@ -73,9 +142,10 @@ pub(super) async fn post(
     is_envelope(&headers)?;
     let received = clock::now();
     let outcomes = hub.ingest(&caller, &body.bytes).await?;
-    let status = Arc::new(status(&caller.partner, &body.bytes, received, outcomes));
-    hub.statuses.keep(&caller.partner, Arc::clone(&status));
-    Ok(taxii_json(StatusCode::ACCEPTED, status.as_ref()))
+    let status = status(&caller.partner, &body.bytes, received, outcomes);
+    let answer = taxii_json(StatusCode::ACCEPTED, &status);
+    hub.statuses.keep(&caller.partner, status);
+    Ok(answer)
 }
 
 fn status(partner: &str, body: &[u8], received: Timestamp, outcomes: Vec<ObjectOutcome>) -> Status {
@@ -156,23 +226,81 @@ mod tests {
         assert_ne!(status.id, status_id("q", b"body"));
     }
 
+    fn empty(partner: &str, n: usize) -> Status {
+        status(partner, n.to_string().as_bytes(), Timestamp::EPOCH, vec![])
+    }
+
+    fn partners() -> (Arc<str>, Arc<str>) {
+        ("a".into(), "b".into())
+    }
+
     #[test]
     fn statuses_are_bounded_and_private() {
         let statuses = Statuses::default();
-        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
-        for n in 0..=STATUSES_MAX {
-            let body = n.to_string();
-            statuses.keep(
-                &a,
-                Arc::new(status("a", body.as_bytes(), Timestamp::EPOCH, vec![])),
-            );
+        let (a, b) = partners();
+        for n in 0..=STATUSES_OF_PARTNER_MAX {
+            statuses.keep(&a, empty("a", n));
         }
         assert!(
             statuses.of(&a, &status_id("a", b"0")).is_none(),
             "the oldest went"
         );
-        let last = status_id("a", STATUSES_MAX.to_string().as_bytes());
+        let last = empty("a", STATUSES_OF_PARTNER_MAX).id;
         assert!(statuses.of(&a, &last).is_some());
         assert!(statuses.of(&b, &last).is_none());
+    }
+
+    #[test]
+    fn one_partner_does_not_push_out_what_another_needs() {
+        let statuses = Statuses::default();
+        let (a, b) = partners();
+        statuses.keep(&a, empty("a", 0));
+        for n in 0..=STATUSES_OF_PARTNER_MAX {
+            statuses.keep(&b, empty("b", n));
+        }
+        assert!(statuses.of(&a, &empty("a", 0).id).is_some());
+    }
+
+    #[test]
+    fn a_small_request_with_many_failures_keeps_few_bytes() {
+        let refused = outcome(
+            "",
+            Verdict::Refused,
+            Some("$.type: missing; give the object one"),
+        );
+        let status = status("a", b"many", Timestamp::EPOCH, vec![refused; 10_000]);
+        let kept = abridged(status.clone());
+        assert_eq!(
+            (kept.failure_count, kept.failures.len()),
+            (10_000, DETAILS_MAX)
+        );
+        let last = kept
+            .failures
+            .last()
+            .and_then(|detail| detail.message.as_deref());
+        assert!(last.is_some_and(|text| text.ends_with("9900 more were refused, not listed here")));
+        assert!(size(&kept) < 20_000, "{} bytes", size(&kept));
+        assert!(kept.failures.capacity() < 2 * DETAILS_MAX);
+    }
+
+    #[test]
+    fn bytes_of_a_partner_are_bounded_and_a_retry_takes_none() {
+        let long = "x".repeat(1 << 16);
+        let failures = vec![outcome(&long, Verdict::Refused, Some(&long)); DETAILS_MAX];
+        let mut kept = Kept::default();
+        for n in 0..100_u8 {
+            for _ in 0..2 {
+                kept.keep(abridged(status(
+                    "a",
+                    &[n],
+                    Timestamp::EPOCH,
+                    failures.clone(),
+                )));
+            }
+            assert!(kept.bytes <= BYTES_OF_PARTNER_MAX);
+        }
+        let sum: usize = kept.statuses.iter().map(|(bytes, _)| bytes).sum();
+        assert_eq!(kept.bytes, sum);
+        assert!((2..100).contains(&kept.statuses.len()));
     }
 }

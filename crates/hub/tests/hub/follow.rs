@@ -262,6 +262,41 @@ async fn everything_acknowledged_is_there_after_a_restart() {
     );
 }
 
+#[tokio::test]
+async fn a_revocation_without_its_marking_reaches_whoever_got_the_object() {
+    let world = World::start().await;
+    let (a, b) = (
+        world.partner("agency-a").await,
+        world.partner("agency-b").await,
+    );
+    let c = world.partner("agency-c").await;
+    let mut events = b.follow(None).await;
+    let open = indicator("one", "192.0.2.9", Tlp::Green, &[]);
+    let named = indicator("two", "192.0.2.10", Tlp::Amber, &["agency-b"]);
+    a.share(&[open.clone()]).await;
+    assert_eq!(frame(&b, &mut events).await.to, 1);
+    a.share(&[named.clone()]).await;
+    assert_eq!(frame(&b, &mut events).await.lane, Lane::Addressed);
+    // Without a marking the default would keep it at its source, marked green it would go to all.
+    let mut gone = withdrawn(&open);
+    gone.as_object_mut().unwrap().remove("object_marking_refs");
+    a.share(&[gone.clone()]).await;
+    let news = frame(&b, &mut events).await;
+    assert_eq!((news.lane, news.from, news.to), (Lane::Community, 1, 2));
+    let mut wide = withdrawn(&named);
+    wide["object_marking_refs"] = open["object_marking_refs"].clone();
+    wide["extensions"][stix::lease::EXTENSION_ID]["audience"] = json!([]);
+    a.share(&[wide.clone()]).await;
+    let news = frame(&b, &mut events).await;
+    assert_eq!((news.lane, news.from, news.to), (Lane::Addressed, 1, 2));
+    let view = async |partner: &Partner| -> Value {
+        let page = partner.get("/taxii2/api/collections/all/objects/").await;
+        page.json::<Value>().await.unwrap()["objects"].take()
+    };
+    assert_eq!(view(&b).await, json!([gone, wide]));
+    assert_eq!(view(&c).await, json!([gone]));
+}
+
 fn withdrawn(object: &Value) -> Value {
     let mut next = object.clone();
     next["modified"] = json!("2026-01-02T00:00:00.000Z");

@@ -103,7 +103,8 @@ impl Guard {
         self.changed.notify_one();
     }
 
-    /// Takes back a lease of an own verdict that an earlier run of this shield had installed.
+    /// Takes back a lease of an own verdict that an earlier run of this shield had installed, for
+    /// no longer than the longest lease from now: the wall clock may have gone back since.
     pub fn restore(&self, lease: &OwnLease) {
         let now = Now::read();
         let source = policy::canonical(lease.network);
@@ -116,6 +117,7 @@ impl Guard {
             .map(|(proto, port)| datapath::enforce::Service { proto, port });
         let key = Key { source, service };
         let action = self.kernel_action(lease.action);
+        let last = now.wall.plus(self.policy.load().settings.lease_max);
         let asker = Asker {
             source: Arc::clone(&self.partner),
             object: lease.object.clone(),
@@ -124,7 +126,7 @@ impl Guard {
         let install = Install {
             key,
             action,
-            until: lease.ends_at,
+            until: lease.ends_at.min(last),
             why: &why,
             frame_ns: now.mono_ns,
         };

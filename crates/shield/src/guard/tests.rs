@@ -535,3 +535,29 @@ fn a_partners_withdrawal_of_what_was_never_enforced_forgives_nobody() {
     bench.guard.withdraw(&asker, selector, 1);
     assert!(bench.forgiven.try_recv().is_err());
 }
+
+#[test]
+fn a_restored_lease_is_no_longer_than_the_longest() {
+    let bench = Bench::new();
+    let lease = OwnLease {
+        object: StixId::v5("indicator", "own"),
+        network: "192.0.2.9/32".parse().unwrap(),
+        service: None,
+        action: lease::Action::Drop,
+        ends_at: Now::read().wall.plus(Duration::from_secs(20 * 3_600)),
+        why: "".into(),
+    };
+    bench.guard.restore(&lease);
+    assert_eq!(bench.seconds(), 3_600);
+}
+
+#[test]
+fn a_newer_version_may_end_a_lease_earlier() {
+    let bench = Bench::new();
+    give(&bench, "bravo", &object(9, |_| {}));
+    let shorter = object(9, |value| {
+        value["valid_until"] = json!(Now::read().wall.plus(Duration::from_secs(10)).to_string());
+    });
+    give(&bench, "bravo", &shorter);
+    assert!(bench.seconds() <= 11, "{} s", bench.seconds());
+}

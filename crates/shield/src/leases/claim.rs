@@ -49,12 +49,16 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Whether it makes `other` unnecessary: the same key and action, and as long but for the
-    /// jitter of reading two clocks.
+    /// Whether it makes the same asker's `newer` claim unnecessary: the same key and action, until
+    /// the same time but for the jitter of reading two clocks. An own claim need only last as long:
+    /// another verdict about the same offender never shortens what an earlier one began, while a
+    /// partner's newer version says what is so now.
     #[must_use]
-    pub fn lasts_as_long_as(&self, other: &Self) -> bool {
-        let same = self.key.canonical() == other.key.canonical() && self.action == other.action;
-        same && self.ends_ns.saturating_add(JITTER_NS) >= other.ends_ns
+    pub fn makes_unnecessary(&self, newer: &Self) -> bool {
+        let same = self.key.canonical() == newer.key.canonical() && self.action == newer.action;
+        let own = self.origin == Origin::Local && newer.origin == Origin::Local;
+        let agrees = self.ends_ns.abs_diff(newer.ends_ns) <= JITTER_NS;
+        same && (agrees || (own && self.ends_ns >= newer.ends_ns))
     }
 }
 

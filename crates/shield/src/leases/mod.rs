@@ -11,27 +11,34 @@
 //! its action, so that nothing outlives its reason if this process dies.
 
 mod claim;
+mod exempt;
 mod hits;
 mod reassert;
+mod room;
 mod slot;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use datapath::enforce::{Action, EnforceError, Enforcer, Hits, Key, Lease, Mode};
 use ipnet::IpNet;
 use packet::FiveTuple;
 
 pub use claim::{Asker, Claim, Ended, Origin};
+pub use exempt::EXEMPT_PER_SLOT_MAX;
 pub use hits::{FirstHit, POLL_FAST, POLL_FAST_MAX, POLL_SLOW, POLL_SLOW_MAX};
 pub use reassert::Reasserted;
-use slot::{Slot, order};
+pub use room::{
+    BookError, CLAIMS_PER_SLOT_MAX, CLAIMS_PER_SOURCE_AND_SLOT_MAX, CLAIMS_PER_SOURCE_MAX,
+    SLOTS_LOCAL, SLOTS_MAX,
+};
+use slot::{SessionOrder, Slot};
 
-/// Most kernel keys at a time.
-pub const SLOTS_MAX: usize = 65_536;
-/// Most objects that may ask for one key.
-pub const CLAIMS_PER_SLOT_MAX: usize = 64;
-/// Most sessions exempt from one rate limit.
-pub const EXEMPT_PER_SLOT_MAX: usize = 1_024;
+/// Most claims that one call ends: the book is locked meanwhile, and verdicts wait. The kernel
+/// ends leases by itself, so that what waits for the next call is not enforced any longer.
+pub const EXPIRED_MAX: usize = 64;
+/// Ending claims stops once as many exempt sessions have been seen to.
+pub const UNEXEMPTED_MAX: usize = 256;
 
 /// The leases of this shield over one enforcer.
 pub struct Book {
@@ -39,6 +46,10 @@ pub struct Book {
     slots: BTreeMap<Key, Slot>,
     askers: BTreeMap<Asker, Key>,
     ends: BTreeSet<(u64, Asker)>,
+    /// How many claims each source has through the exchange.
+    foreign: BTreeMap<Arc<str>, usize>,
+    /// How many slots keep each session exempt.
+    exempted: BTreeMap<SessionOrder, usize>,
     reasons: BTreeMap<u32, Key>,
     unhit: BTreeMap<u64, Key>,
     serial: u64,
@@ -49,7 +60,7 @@ pub struct Book {
 /// What the book counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Claims refused because [`SLOTS_MAX`] or [`CLAIMS_PER_SLOT_MAX`] was reached.
+    /// Claims refused because a bound was reached; the [`BookError`] tells which one.
     pub full: u64,
     /// Calls that the enforcer refused.
     pub enforcer_errors: u64,
@@ -61,20 +72,6 @@ pub struct Counters {
     pub exempt_full: u64,
 }
 
-/// Why a claim was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum BookError {
-    /// The book is full.
-    #[error("the book of leases is full ({0} keys); it empties as leases end")]
-    Full(usize),
-    /// Too many objects ask for this key; it is enforced on the word of the others.
-    #[error("{0} objects ask for this key already")]
-    Crowded(usize),
-    /// The enforcer refused.
-    #[error("the enforcer refused: {0}")]
-    Enforcer(#[from] EnforceError),
-}
-
 impl Book {
     /// An empty book.
     #[must_use]
@@ -84,6 +81,8 @@ impl Book {
             slots: BTreeMap::new(),
             askers: BTreeMap::new(),
             ends: BTreeSet::new(),
+            foreign: BTreeMap::new(),
+            exempted: BTreeMap::new(),
             reasons: BTreeMap::new(),
             unhit: BTreeMap::new(),
             serial: 0,
@@ -109,8 +108,8 @@ impl Book {
         now_ns: u64,
     ) -> Result<u64, BookError> {
         let id = claim.key.canonical();
-        self.check_room(&id, asker)?;
-        let ends_ns = claim.ends_ns;
+        self.check_room(asker, &claim)?;
+        let (ends_ns, origin) = (claim.ends_ns, claim.origin);
         let before_ns = self.claim_of(asker).map(|claim| claim.ends_ns);
         let slot = self.slots.entry(id).or_insert_with(|| Slot::new(id));
         let limited = matches!(claim.action, Action::RateLimit { .. });
@@ -123,12 +122,14 @@ impl Book {
             return Err(error.into());
         }
         let installed_ns = datapath::clock::mono_ns();
-        if let Some(claim) = self
-            .slots
-            .get_mut(&id)
-            .and_then(|slot| slot.claims.get_mut(asker))
+        if let Some(slot) = self.slots.get_mut(&id)
+            && let Some(claim) = slot.claims.get_mut(asker)
         {
             claim.installed_ns = installed_ns;
+        }
+        self.count_in(asker, origin);
+        if let Some(earlier) = earlier {
+            self.count_out(asker, earlier.origin);
         }
         if let Some(before_ns) = before_ns {
             self.ends.remove(&(before_ns, asker.clone()));
@@ -154,55 +155,20 @@ impl Book {
         self.leave(&id, asker, now_ns)
     }
 
-    /// Drops the claims that have ended.
+    /// Drops claims that have ended, the earliest first, up to [`EXPIRED_MAX`] in one call.
     pub fn expire(&mut self, now_ns: u64) -> Vec<Ended> {
         let mut ended = Vec::new();
-        while let Some((ends_ns, _)) = self.ends.first()
+        let mut sessions = 0_usize;
+        while ended.len() < EXPIRED_MAX
+            && sessions < UNEXEMPTED_MAX
+            && let Some((ends_ns, _)) = self.ends.first()
             && *ends_ns <= now_ns
             && let Some((_, asker)) = self.ends.pop_first()
         {
+            sessions = sessions.saturating_add(self.exempt_with(&asker));
             ended.extend(self.release(&asker, now_ns));
         }
         ended
-    }
-
-    /// Exempts open sessions of a rate-limited key for as long as its lease lives. Sessions that
-    /// are exempt already cost nothing. Returns how many are new.
-    pub fn exempt(&mut self, key: &Key, sessions: &[FiveTuple]) -> usize {
-        let Some(slot) = self.slots.get_mut(&key.canonical()) else {
-            return 0;
-        };
-        let mut fresh = 0_usize;
-        for session in sessions {
-            if slot.exempt.contains_key(&order(session)) {
-                continue;
-            }
-            if slot.exempt.len() >= EXEMPT_PER_SLOT_MAX {
-                self.counters.exempt_full = self.counters.exempt_full.saturating_add(1);
-                break;
-            }
-            match self.enforcer.exempt(session, slot.ends_ns()) {
-                Ok(()) => {
-                    slot.exempt.insert(order(session), *session);
-                    fresh = fresh.saturating_add(1);
-                }
-                Err(_) => {
-                    self.counters.enforcer_errors = self.counters.enforcer_errors.saturating_add(1);
-                }
-            }
-        }
-        fresh
-    }
-
-    /// Keys under a rate limit now, whose sources may have new sessions to exempt.
-    #[must_use]
-    pub fn rate_limited(&self) -> Vec<Key> {
-        let limited = |slot: &&Slot| matches!(slot.kernel, Some((Action::RateLimit { .. }, _)));
-        self.slots
-            .values()
-            .filter(limited)
-            .map(|slot| slot.key)
-            .collect()
     }
 
     /// Whether any live claim is about this source, for any service.
@@ -263,18 +229,10 @@ impl Book {
         self.enforcer.counters()
     }
 
-    fn check_room(&mut self, id: &Key, asker: &Asker) -> Result<(), BookError> {
-        let error = match self.slots.get(id) {
-            None if self.slots.len() >= SLOTS_MAX => BookError::Full(SLOTS_MAX),
-            Some(slot)
-                if slot.claims.len() >= CLAIMS_PER_SLOT_MAX && !slot.claims.contains_key(asker) =>
-            {
-                BookError::Crowded(CLAIMS_PER_SLOT_MAX)
-            }
-            None | Some(_) => return Ok(()),
-        };
-        self.counters.full = self.counters.full.saturating_add(1);
-        Err(error)
+    /// How many sessions are exempt from what `asker` asks for.
+    fn exempt_with(&self, asker: &Asker) -> usize {
+        let slot = self.askers.get(asker).and_then(|id| self.slots.get(id));
+        slot.map_or(0, |slot| slot.exempt.len())
     }
 
     /// Puts a slot back as it was before `asker`'s refused claim.
@@ -287,8 +245,10 @@ impl Book {
             Some(earlier) => slot.claims.insert(asker.clone(), earlier),
             None => slot.claims.remove(asker),
         };
-        if slot.claims.is_empty() {
-            self.slots.remove(id);
+        if slot.claims.is_empty()
+            && let Some(slot) = self.slots.remove(id)
+        {
+            self.unexempt(&slot);
         }
     }
 
@@ -302,8 +262,9 @@ impl Book {
             self.ends.remove(&(claim.ends_ns, asker.clone()));
         }
         let remains = !slot.claims.is_empty();
+        self.count_out(asker, claim.origin);
         let result = if remains {
-            self.enforce(id, now_ns)
+            self.weaken(id, now_ns)
         } else {
             self.remove(id)
         };
@@ -313,6 +274,18 @@ impl Book {
             claim,
             hits,
         })
+    }
+
+    /// Enforces what remains of a slot. Should that fail, the kernel may hold what nobody asks for
+    /// any longer, so that the next comparison has to put it right.
+    fn weaken(&mut self, id: &Key, now_ns: u64) -> Result<(), EnforceError> {
+        let result = self.enforce(id, now_ns);
+        if result.is_err()
+            && let Some(slot) = self.slots.get_mut(id)
+        {
+            slot.kernel = None;
+        }
+        result
     }
 
     /// Brings the kernel in line with a slot's claims.
@@ -355,9 +328,7 @@ impl Book {
         if !lengthened || slot.exempt.is_empty() {
             return;
         }
-        let sessions = std::mem::take(&mut slot.exempt);
-        let sessions: Vec<FiveTuple> = sessions.into_values().collect();
-        self.exempt(id, &sessions);
+        self.exempt_longer(id);
     }
 
     /// Removes a slot and its kernel key, and the exemptions that no other slot keeps.
@@ -369,15 +340,7 @@ impl Book {
         if let Some(reason) = slot.reason {
             self.reasons.remove(&reason);
         }
-        for (order, session) in &slot.exempt {
-            if !self
-                .slots
-                .values()
-                .any(|other| other.exempt.contains_key(order))
-            {
-                self.enforcer.unexempt(session);
-            }
-        }
+        self.unexempt(&slot);
         self.enforcer.remove(&slot.key).map(|_| ())
     }
 
