@@ -39,7 +39,32 @@ impl Failure {
     /// Writes the failure to standard error, causes included.
     pub(crate) fn print(&self) {
         let (Self::Input(error) | Self::System(error)) = self;
-        crate::text::complain(format_args!("error: {error:#}"));
+        crate::text::complain(format_args!("error: {}", chain(error)));
+    }
+}
+
+/// The error and its causes. Many of ours name their cause already: it is said once.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.contains(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
+}
+
+impl From<shield::ShieldError> for Failure {
+    fn from(error: shield::ShieldError) -> Self {
+        use shield::ShieldError as E;
+        match error {
+            E::Thread(_) | E::Sync(_) => Self::System(error.into()),
+            E::Data { .. } | E::Identity(_) | E::Enforce(_) | E::Pipeline(_) => Self::bad(error),
+        }
     }
 }
 

@@ -269,7 +269,7 @@ mod tests {
             Some("$.type: missing; give the object one"),
         );
         let status = status("a", b"many", Timestamp::EPOCH, vec![refused; 10_000]);
-        let kept = abridged(status.clone());
+        let kept = abridged(status);
         assert_eq!(
             (kept.failure_count, kept.failures.len()),
             (10_000, DETAILS_MAX)

@@ -273,9 +273,9 @@ async fn a_revocation_without_its_marking_reaches_whoever_got_the_object() {
     let mut events = b.follow(None).await;
     let open = indicator("one", "192.0.2.9", Tlp::Green, &[]);
     let named = indicator("two", "192.0.2.10", Tlp::Amber, &["agency-b"]);
-    a.share(&[open.clone()]).await;
+    a.share(std::slice::from_ref(&open)).await;
     assert_eq!(frame(&b, &mut events).await.to, 1);
-    a.share(&[named.clone()]).await;
+    a.share(std::slice::from_ref(&named)).await;
     assert_eq!(frame(&b, &mut events).await.lane, Lane::Addressed);
     // Without a marking the default would keep it at its source, marked green it would go to all.
     let mut gone = withdrawn(&open);

@@ -168,7 +168,11 @@ fn work(capture: &config::Capture, mut turn: Turn) -> Result<Work, PipelineError
             shift,
             repeat,
         } => {
-            open(file)?;
+            // A file that is no capture is told at the start, not when it is read.
+            Reader::new(open(file)?).map_err(|source| PipelineError::Pcap {
+                path: file.clone(),
+                source,
+            })?;
             let replay = Replay {
                 file: file.clone(),
                 pace: *pace,

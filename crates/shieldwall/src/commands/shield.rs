@@ -38,8 +38,7 @@ fn start(file: &Path, json: bool) -> Result<Outcome, Failure> {
     let config = shield::config::load(file).map_err(Failure::bad)?;
     let name = config.name.clone();
     let stopping = CancellationToken::new();
-    let handle = shield::run(config, stopping)
-        .map_err(|e| Failure::system(format!("start the shield {name}"), e))?;
+    let handle = shield::run(config, stopping)?;
     let state = handle.state();
     if json {
         say(json!({"shield": name, "mode": state.mode, "inspects": state.iface}));

@@ -99,8 +99,7 @@ async fn tell_known_url(places: &Places) -> Result<(), Failure> {
 
 fn start(file: &Path, stopping: CancellationToken) -> Result<shield::Handle, Failure> {
     let config = shield::config::load(file).map_err(Failure::bad)?;
-    let name = config.name.clone();
-    shield::run(config, stopping).map_err(|e| Failure::system(format!("start shield {name}"), e))
+    Ok(shield::run(config, stopping)?)
 }
 
 fn introduce(hub: &hub::Handle, places: &Places) {
