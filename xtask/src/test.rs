@@ -14,7 +14,13 @@ pub(crate) fn run(long: bool) -> anyhow::Result<ExitCode> {
     // Some tests drive the binary as a process, and cargo builds it for its own crate's tests only.
     // All targets at once: with another selection of crates, features would differ and the
     // dependencies be built twice.
-    sh(cargo().args(["build", "--workspace", "--all-targets", "--release", "--locked"]))?;
+    sh(cargo().args([
+        "build",
+        "--workspace",
+        "--all-targets",
+        "--release",
+        "--locked",
+    ]))?;
     let mut command = cargo();
     command.args([
         "test",
