@@ -104,11 +104,27 @@ fn scan(capture: &[u8], patterns: &str) -> String {
     let log = Log::new(Box::new(sink.clone()), types, WhenFull::Wait).unwrap();
     let sessions = Arc::new(Sessions::new(1000));
     let mut pipeline = Pipeline::new(config, index(patterns), sessions).with_log(log);
-    // A damaged capture counts as far as it can be read.
-    let _damaged = pipeline::scan_file(capture, &mut pipeline, &mut |_| {}).is_err();
+    replay(capture, &mut pipeline);
     pipeline.close().unwrap();
     let bytes = std::mem::take(&mut *sink.0.lock().unwrap());
     String::from_utf8(bytes).unwrap()
+}
+
+/// Every frame, and time passing between them. A damaged capture counts as far as it can be read.
+fn replay(capture: &[u8], pipeline: &mut Pipeline) {
+    const TICK_NS: u64 = 100_000_000;
+    let (mut last_ns, mut ticked_ns) = (0_u64, 0);
+    if let Ok(mut reader) = packet::pcap::Reader::new(capture) {
+        while let Ok(Some(frame)) = reader.next() {
+            last_ns = frame.ts_ns;
+            pipeline.packet(&frame, last_ns, &mut |_| {});
+            if last_ns.saturating_sub(ticked_ns) >= TICK_NS {
+                ticked_ns = last_ns;
+                pipeline.tick(last_ns, last_ns, &mut |_| {});
+            }
+        }
+    }
+    pipeline.finish(last_ns, last_ns, &mut |_| {});
 }
 
 fn index(patterns: &str) -> Arc<Index> {

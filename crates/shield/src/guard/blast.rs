@@ -1,7 +1,7 @@
 //! How far one partner's word reaches through our own eyes.
 //!
-//! A partner's indicator of a URL, a name or a fingerprint makes an offender of everybody who is
-//! seen to use it here. Somebody who lists our own front page, by mistake or on purpose, would have
+//! A partner's indicator of a URL, a fingerprint or a prefix makes an offender of everybody who is
+//! seen to use it, or to come from it, here. Somebody who lists our own front page, by mistake or on purpose, would have
 //! us block our visitors, and ask others to. So each partner's word convicts a few sources in a
 //! while; beyond that the indicator is taken for wrong, and what it matches is only sighted.
 

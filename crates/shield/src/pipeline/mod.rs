@@ -22,7 +22,7 @@ use crate::eve;
 use crate::sessions::Sessions;
 use watch::Watch;
 
-pub use run::{Links, PipelineError, Running, scan_file, spawn};
+pub use run::{Links, PipelineError, Running, spawn};
 
 /// Configuration of the parts.
 #[derive(Clone, Debug, Default)]

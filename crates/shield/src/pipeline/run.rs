@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use datapath::capture::{AfPacket, Capture, CaptureError, Options, Stats};
 use datapath::clock::{mono_ns, realtime_ns};
-use detect::{Index, Verdict};
+use detect::Index;
 use ipnet::IpNet;
 use packet::Frame;
 use packet::pcap::{PcapError, Reader};
@@ -227,29 +227,6 @@ fn run_file(mut replay: Replay, repeat: bool, turn: &mut Turn) {
         }
     }
     turn.finish(last_ns);
-}
-
-/// Runs a whole capture through a pipeline as fast as it can be read, packet times as they are.
-///
-/// # Errors
-/// When the file is no capture or is damaged; what was read before counts.
-pub fn scan_file(
-    file: impl Read,
-    pipeline: &mut Pipeline,
-    on_verdict: &mut dyn FnMut(&Verdict),
-) -> Result<(), PcapError> {
-    let mut reader = Reader::new(file)?;
-    let (mut last_ns, mut ticked_ns) = (0, 0);
-    while let Some(frame) = reader.next()? {
-        last_ns = frame.ts_ns;
-        pipeline.packet(&frame, mono_ns(), on_verdict);
-        if last_ns.saturating_sub(ticked_ns) >= TICK_NS {
-            ticked_ns = last_ns;
-            pipeline.tick(last_ns, mono_ns(), on_verdict);
-        }
-    }
-    pipeline.finish(last_ns, mono_ns(), on_verdict);
-    Ok(())
 }
 
 /// A pipeline and what it is to look at between packets.

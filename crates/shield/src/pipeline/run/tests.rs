@@ -7,6 +7,8 @@ use std::time::Instant;
 use packet::{LinkType, Way};
 use testkit::capture::{Frames, Segment, flag};
 
+use detect::Verdict;
+
 use super::*;
 
 const MS: u64 = 1_000_000;
