@@ -9,7 +9,8 @@ use std::{
 use crate::sh;
 
 /// A file or program that shows a Debian package is there.
-const PACKAGES: [(&str, &str); 15] = [
+const PACKAGES: [(&str, &str); 16] = [
+    ("bpftool", "bpftool"),
     ("chromium", "chromium"),
     ("clang", "clang"),
     ("curl", "curl"),
