@@ -122,6 +122,24 @@ impl Indicators {
         }
     }
 
+    fn transaction(
+        &mut self,
+        flow: &Flow,
+        transaction: &dyn Transaction,
+        context: &Context<'_>,
+        out: &mut Vec<Verdict>,
+    ) {
+        if let Some(message) = transaction.downcast_ref::<dns::Message>() {
+            self.dns(flow, message, context, out);
+        } else if let Some(request) = transaction.downcast_ref::<http1::Transaction>() {
+            if request.phase == http1::Phase::Request {
+                self.http(flow, request, context, out);
+            }
+        } else if let Some(hello) = transaction.downcast_ref::<tls::Hello>() {
+            self.tls(flow, hello, context, out);
+        }
+    }
+
     fn dns(
         &mut self,
         flow: &Flow,
@@ -254,23 +272,20 @@ impl Detect for Indicators {
         }
         match event {
             Event::FlowStart(flow) | Event::Proven(flow) => self.ends(flow, context, out),
-            Event::Transaction(flow, Transaction::Dns(message)) => {
-                self.dns(flow, message, context, out);
-            }
-            Event::Transaction(flow, Transaction::Http(request)) => {
-                if request.phase == http1::Phase::Request {
-                    self.http(flow, request, context, out);
-                }
-            }
-            Event::Transaction(flow, Transaction::Tls(hello)) => {
-                self.tls(flow, hello, context, out);
+            Event::Transaction(flow, transaction) => {
+                self.transaction(flow, *transaction, context, out);
             }
             Event::Anomaly(None, anomaly) if anomaly.kind == AnomalyKind::Fragment => {
                 if let Some(tuple) = &anomaly.tuple {
                     self.fragment(tuple, context, out);
                 }
             }
-            Event::Attempt(..) | Event::Closed(..) | Event::FlowEnd(..) | Event::Anomaly(..) => {}
+            Event::Attempt(..)
+            | Event::Closed(..)
+            | Event::File(..)
+            | Event::FileData(..)
+            | Event::FlowEnd(..)
+            | Event::Anomaly(..) => {}
         }
     }
 

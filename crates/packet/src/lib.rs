@@ -20,9 +20,10 @@
 //!                |
 //!             stream              TCP bytes in order, holes declared (UDP passes by)
 //!                |
-//!            applayer             detection on any port, then dns | http1 | socks | tls
+//!            applayer             detection on any port, then one parser: dns, http1, tls, ...
 //!                |
-//!        Event::Transaction  ...  idle, closed or pushed out of the table -> Event::FlowEnd
+//!        Event::Transaction, Event::File ... -> eve
+//!                             idle, closed or pushed out of the table -> Event::FlowEnd
 //! ```
 //!
 //! Every box is a module. The sensor does no I/O and reads no clock: frames carry their time. All
@@ -54,10 +55,14 @@
 pub mod applayer;
 mod bytes;
 pub mod decode;
+pub mod eve;
+mod file;
 mod flow;
 mod frame;
+pub mod json;
 pub mod pcap;
 mod sensor;
+pub mod settings;
 mod stream;
 
 pub use applayer::dns;
@@ -65,6 +70,7 @@ pub use applayer::http1;
 pub use applayer::tls;
 pub use applayer::{AppProto, Field, Transaction};
 pub use decode::Vlans;
+pub use file::{Digests, File, FileChunk, FileInfo, FileState};
 pub use flow::{Counts, Direction, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};
 pub use frame::{Frame, LinkType, Way};
 pub use sensor::{

@@ -11,6 +11,8 @@
 #[path = "common/wire.rs"]
 mod wire;
 
+use packet::json::Object;
+use packet::settings::Setting;
 use packet::{Config, Event, Sensor, Transaction};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -179,20 +181,11 @@ fn run(pieces: &[Pieces; 2], lens: [usize; 2]) -> Found {
     found
 }
 
-/// All of a transaction but its times.
-fn describe(transaction: &Transaction<'_>) -> String {
-    match transaction {
-        Transaction::Http(http) => {
-            let lens = (http.status, http.request_len, http.response_len);
-            let offset = http.request().map(packet::http1::Head::stream_offset);
-            format!("{:?} {} {lens:?} {offset:?}", http.phase, http.url())
-        }
-        Transaction::Dns(message) => {
-            format!(
-                "{:?} {:?} {:?}",
-                message.kind, message.questions, message.answers
-            )
-        }
-        Transaction::Tls(hello) => format!("{:?} {} {}", hello.sni(), hello.ja3(), hello.ja4()),
-    }
+/// All of a transaction but its times: the record that is written of it.
+fn describe(transaction: &dyn Transaction) -> String {
+    let mut record = String::new();
+    Object::write(&mut record, |object| {
+        transaction.log(object, Setting::NOTHING)
+    });
+    record
 }

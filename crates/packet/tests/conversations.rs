@@ -425,29 +425,34 @@ fn line(event: &Event<'_>) -> Option<String> {
         }
         Event::Proven(_) => "proven".to_owned(),
         Event::Closed(..) => "closed".to_owned(),
-        Event::Transaction(_, transaction) => transaction_line(transaction),
+        Event::Transaction(_, transaction) => transaction_line(*transaction),
+        Event::FileData(..) => return None,
+        Event::File(_, _, file) => format!("file {} {}", file.size, file.state.name()),
         Event::FlowEnd(flow, reason) => format!("end {reason:?} {}", flow.app.name()),
         Event::Anomaly(_, anomaly) => format!("anomaly {}", anomaly.name()),
     })
 }
 
-fn transaction_line(transaction: &Transaction<'_>) -> String {
-    match transaction {
-        Transaction::Http(http) => {
-            let method = String::from_utf8_lossy(http.method());
-            match http.phase {
-                Phase::Request => format!("request {method} {}", http.url()),
-                Phase::Complete => {
-                    let status = http
-                        .status
-                        .map_or("-".to_owned(), |status| status.to_string());
-                    let (sent, got) = (http.request_len, http.response_len);
-                    format!("complete {method} {} {status} {sent}/{got}", http.url())
-                }
+fn transaction_line(transaction: &dyn Transaction) -> String {
+    if let Some(http) = transaction.downcast_ref::<packet::http1::Transaction>() {
+        let method = String::from_utf8_lossy(http.method());
+        return match http.phase {
+            Phase::Request => format!("request {method} {}", http.url()),
+            Phase::Complete => {
+                let status = http
+                    .status
+                    .map_or("-".to_owned(), |status| status.to_string());
+                let (sent, got) = (http.request_len, http.response_len);
+                format!("complete {method} {} {status} {sent}/{got}", http.url())
             }
-        }
-        Transaction::Dns(message) => dns_line(message),
-        Transaction::Tls(hello) => format!("{} {}", AppProto::Tls.name(), hello.ja4()),
+        };
+    }
+    if let Some(hello) = transaction.downcast_ref::<packet::tls::Hello>() {
+        return format!("{} {}", AppProto::Tls.name(), hello.ja4());
+    }
+    match transaction.downcast_ref() {
+        Some(message) => dns_line(message),
+        None => transaction.app().name().to_owned(),
     }
 }
 

@@ -127,6 +127,8 @@ fn check(frames: &[Vec<u8>]) {
         Event::Attempt(..)
         | Event::Proven(_)
         | Event::Closed(..)
+        | Event::File(..)
+        | Event::FileData(..)
         | Event::Transaction(..)
         | Event::Anomaly(..) => {}
     };

@@ -12,7 +12,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{replay, shared};
-use packet::{Config, Event, Transaction};
+use packet::{Config, Event};
 
 #[test]
 fn ja4_values_are_the_published_ones() {
@@ -30,7 +30,9 @@ fn ja4_values_are_the_published_ones() {
             Config::default(),
             usize::MAX,
             &mut |event| {
-                if let Event::Transaction(_, Transaction::Tls(hello)) = event {
+                if let Event::Transaction(_, transaction) = event
+                    && let Some(hello) = transaction.downcast_ref::<packet::tls::Hello>()
+                {
                     found.push(hello.ja4().to_owned());
                 }
             },

@@ -129,6 +129,8 @@ impl Book {
             Event::Attempt(flow, _)
             | Event::Proven(flow)
             | Event::Closed(flow, _)
+            | Event::File(flow, ..)
+            | Event::FileData(flow, ..)
             | Event::Transaction(flow, _)
             | Event::Anomaly(Some(flow), _) => (flow.id, self.open.contains(&flow.id)),
         };

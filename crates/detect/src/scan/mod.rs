@@ -249,6 +249,8 @@ impl Detect for Scan {
             | Event::Proven(_)
             | Event::Closed(..)
             | Event::FlowStart(_)
+            | Event::File(..)
+            | Event::FileData(..)
             | Event::Transaction(..)
             | Event::FlowEnd(..)
             | Event::Anomaly(..) => {}

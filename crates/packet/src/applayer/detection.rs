@@ -103,7 +103,7 @@ impl App {
 
     /// The protocol is known: its parser gets all that was kept, the client's bytes first.
     fn start(&mut self, cx: &mut Context<'_, '_>, protocol: &'static Protocol) {
-        let parser = (protocol.start)(cx.flow.tuple.proto);
+        let parser = (protocol.start)(cx.flow.tuple.proto, cx.config);
         let Self::Detecting(firsts) = std::mem::replace(self, Self::Parsing(parser)) else {
             return;
         };
@@ -145,6 +145,9 @@ impl First {
         let proto = cx.flow.tuple.proto;
         let mut unsure = false;
         for protocol in PROTOCOLS {
+            if !cx.config.apps.is_enabled(protocol.app) {
+                continue;
+            }
             match (protocol.probe)(proto, direction, &self.bytes) {
                 Probe::Certain => return Some(protocol),
                 Probe::Unsure => unsure = true,

@@ -14,13 +14,18 @@
 pub(crate) mod detection;
 pub mod dns;
 pub mod http1;
+mod options;
 pub mod socks;
 pub mod tls;
+mod transaction;
 
 use std::fmt::Debug;
 
 use crate::flow::{Direction, Flow, Proto};
 use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
+
+pub use options::Options;
+pub use transaction::Transaction;
 
 /// The protocols, in the order in which they are asked: those that are surest of themselves first.
 pub const PROTOCOLS: &[&Protocol] = &[
@@ -36,14 +41,68 @@ pub enum AppProto {
     /// Not known, or not known yet.
     #[default]
     Unknown,
-    /// DNS over UDP or TCP.
+    /// Looked at, and none that is known.
+    Failed,
+    /// BitTorrent DHT (BEP 5).
+    BittorrentDht,
+    /// DCE/RPC over TCP and UDP; over SMB it is part of SMB.
+    Dcerpc,
+    /// DHCP for IPv4.
+    Dhcp,
+    /// DNP3 (IEEE 1815).
+    Dnp3,
+    /// DNS over UDP and TCP, multicast DNS and LLMNR.
     Dns,
-    /// HTTP/1.0 and HTTP/1.1.
+    /// EtherNet/IP with CIP.
+    Enip,
+    /// FTP control connections.
+    Ftp,
+    /// FTP data connections, known from their control connection.
+    FtpData,
+    /// HTTP/0.9 to HTTP/1.1.
     Http,
+    /// HTTP/2.
+    Http2,
+    /// IKE versions 1 and 2.
+    Ike,
+    /// IMAP.
+    Imap,
+    /// Kerberos 5.
+    Krb5,
+    /// LDAP.
+    Ldap,
+    /// Modbus over TCP.
+    Modbus,
+    /// MQTT 3.1 to 5.
+    Mqtt,
+    /// NFS versions 2 to 4.
+    Nfs,
+    /// PostgreSQL, version 3.
+    Pgsql,
+    /// POP3.
+    Pop3,
+    /// QUIC.
+    Quic,
+    /// RDP.
+    Rdp,
+    /// RFB, as VNC speaks it.
+    Rfb,
+    /// SIP.
+    Sip,
+    /// SMB 1 to 3.
+    Smb,
+    /// SMTP.
+    Smtp,
+    /// SNMP 1 to 3.
+    Snmp,
     /// SOCKS 4 and 5; what they carry is detected anew, so a flow keeps this only where the proxy
     /// refuses.
     Socks,
-    /// TLS 1.0 to 1.3, and SSL 3.0.
+    /// SSH 2.
+    Ssh,
+    /// TFTP.
+    Tftp,
+    /// TLS 1.0 to 1.3, and SSL 2 and 3.
     Tls,
 }
 
@@ -51,42 +110,15 @@ impl AppProto {
     /// Its name, as logged; `"unknown"` for [`AppProto::Unknown`].
     #[must_use]
     pub fn name(self) -> &'static str {
-        PROTOCOLS
-            .iter()
-            .find(|known| known.app == self)
-            .map_or("unknown", |known| known.name)
-    }
-}
-
-/// What an application-layer parser yields; borrows from the parser.
-#[derive(Debug, Clone, Copy)]
-pub enum Transaction<'a> {
-    /// A DNS query or answer.
-    Dns(&'a dns::Message),
-    /// An HTTP request, or a request with its response.
-    Http(&'a http1::Transaction),
-    /// A TLS ClientHello.
-    Tls(&'a tls::Hello),
-}
-
-impl Transaction<'_> {
-    /// The protocol.
-    #[must_use]
-    pub fn app(&self) -> AppProto {
         match self {
-            Self::Dns(_) => AppProto::Dns,
-            Self::Http(_) => AppProto::Http,
-            Self::Tls(_) => AppProto::Tls,
-        }
-    }
-
-    /// Time of the first packet that carried a part of it, nanoseconds since the Unix epoch.
-    #[must_use]
-    pub fn first_ts_ns(&self) -> u64 {
-        match self {
-            Self::Dns(message) => message.first_ts_ns,
-            Self::Http(transaction) => transaction.first_ts_ns,
-            Self::Tls(hello) => hello.first_ts_ns,
+            Self::Unknown => "unknown",
+            Self::Failed => "failed",
+            Self::Http2 => "http2",
+            Self::FtpData => "ftp-data",
+            _ => PROTOCOLS
+                .iter()
+                .find(|known| known.app == self)
+                .map_or("unknown", |known| known.name),
         }
     }
 }
@@ -110,7 +142,7 @@ pub struct Protocol {
     /// Looks at the first bytes of one direction (UDP: one datagram).
     pub probe: fn(Proto, Direction, &[u8]) -> Probe,
     /// Makes a parser for one flow.
-    pub start: fn(Proto) -> Box<dyn AppLayer>,
+    pub start: fn(Proto, &Config) -> Box<dyn AppLayer>,
 }
 
 /// What a probe says of the first bytes.
@@ -170,9 +202,16 @@ impl Context<'_, '_> {
     }
 
     /// Yields a transaction.
-    pub fn transaction(&mut self, transaction: Transaction<'_>) {
+    pub fn transaction(&mut self, transaction: &dyn Transaction) {
         self.counters.transactions = self.counters.transactions.saturating_add(1);
-        (self.out)(Event::Transaction(self.flow, &transaction));
+        (self.out)(Event::Transaction(self.flow, transaction));
+    }
+
+    /// A number for a transaction that begins.
+    pub fn transaction_id(&mut self) -> u32 {
+        let id = self.flow.transactions;
+        self.flow.transactions = id.saturating_add(1);
+        id
     }
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.

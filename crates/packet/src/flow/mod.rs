@@ -182,6 +182,10 @@ pub struct Flow {
     pub syn: Option<SynTraits>,
     /// The application protocol, once known.
     pub app: AppProto,
+    /// Transactions that began.
+    pub transactions: u32,
+    /// Files that began.
+    pub files: u16,
 }
 
 impl Flow {

@@ -309,7 +309,7 @@ mod tests {
         assert!(slot <= ENTRY_BYTES_MAX, "{slot} bytes");
     }
 
-    const ENTRY_BYTES_MAX: usize = 208;
+    const ENTRY_BYTES_MAX: usize = 216;
 
     fn flow(id: u16, last_ns: u64) -> Flow {
         Flow {
@@ -332,6 +332,8 @@ mod tests {
             midstream: false,
             syn: None,
             app: AppProto::Unknown,
+            transactions: 0,
+            files: 0,
         }
     }
 }

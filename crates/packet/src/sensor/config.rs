@@ -1,5 +1,9 @@
 //! Bounds and timeouts of a sensor.
 
+use crate::applayer::Options;
+use crate::file::Digests;
+use crate::settings::Settings;
+
 /// Configuration of a [`Sensor`](super::Sensor). Each bound is counted in
 /// [`Counters`](super::Counters) when hit.
 #[derive(Debug, Clone)]
@@ -29,6 +33,12 @@ pub struct Config {
     /// Drop packets with a wrong checksum. Off where the network card fills checksums in after the
     /// capture.
     pub verify_checksums: bool,
+    /// The sensor sits in the path: what it does not like will not reach the receiver.
+    pub inline: bool,
+    /// What parsers do.
+    pub apps: Options,
+    /// What is worked out of each file.
+    pub digests: Digests,
 }
 
 impl Default for Config {
@@ -44,6 +54,21 @@ impl Default for Config {
             seed: [0x5368_6965_6c64_7761, 0x6c6c_2070_6163_6b65],
             flow_ids_after: 0,
             verify_checksums: false,
+            inline: false,
+            apps: Options::default(),
+            digests: Digests::default(),
+        }
+    }
+}
+
+impl Config {
+    /// From the settings; what they do not say is as in [`Config::default`].
+    #[must_use]
+    pub fn from_settings(settings: &Settings) -> Self {
+        Self {
+            apps: Options::from_settings(settings),
+            digests: Digests::from_settings(settings),
+            ..Self::default()
         }
     }
 }

@@ -41,3 +41,29 @@ pub struct Counters {
     /// is not known yet.
     pub stream_bytes: u64,
 }
+
+impl Counters {
+    /// The counters by name, as `part.counter`, for logs.
+    #[must_use]
+    pub fn named(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("decoder.pkts", self.packets),
+            ("decoder.bytes", self.bytes),
+            ("decoder.invalid", self.damaged),
+            ("decoder.not_ip", self.not_ip),
+            ("decoder.fragments_not_reassembled", self.fragments),
+            ("decoder.bad_checksums", self.bad_checksums),
+            ("flow.total", self.flows),
+            ("flow.evicted", self.flows_evicted),
+            ("tcp.strays", self.strays),
+            ("tcp.segments_invalid", self.segments_invalid),
+            ("tcp.segments_max_hit", self.segments_max_hit),
+            ("tcp.reassembly_gap", self.gaps),
+            ("tcp.reassembly_gap_bytes", self.gap_bytes),
+            ("tcp.memuse", self.stream_bytes),
+            ("app_layer.transactions", self.transactions),
+            ("app_layer.heads_max_hit", self.heads_max_hit),
+            ("app_layer.pending_max_hit", self.pending_max_hit),
+        ]
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::applayer::{AppProto, Transaction};
 use crate::decode::Damage;
+use crate::file::{FileChunk, FileInfo};
 use crate::flow::{Direction, FiveTuple, Flow};
 
 /// Everything that an inspection point yields, in the order in which it became known.
@@ -19,8 +20,12 @@ pub enum Event<'a> {
     /// direction of the FIN or RST that began it: `ToServer` when the client ended it. Once per flow;
     /// what comes late is still counted until [`Event::FlowEnd`].
     Closed(&'a Flow, Direction),
-    /// An application-layer transaction. HTTP comes twice, see its `phase`.
-    Transaction(&'a Flow, &'a Transaction<'a>),
+    /// An application-layer transaction; twice where [`Transaction::is_complete`] says so.
+    Transaction(&'a Flow, &'a dyn Transaction),
+    /// The next bytes of a file that a transaction carries.
+    FileData(&'a Flow, &'a dyn Transaction, &'a FileChunk<'a>),
+    /// A file is over.
+    File(&'a Flow, &'a dyn Transaction, &'a FileInfo),
     /// Last event of a flow.
     FlowEnd(&'a Flow, EndReason),
     /// Something was wrong; with its flow, where there is one.

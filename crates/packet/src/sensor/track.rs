@@ -116,6 +116,8 @@ impl Sensor {
             midstream: start.midstream,
             syn: start.syn,
             app: AppProto::Unknown,
+            transactions: 0,
+            files: 0,
         })
     }
 }

@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 
 use detect::{EvidenceClass, Reason, Verdict};
-use packet::{Event, Flow};
+use packet::{Direction, Event, Flow};
 
-use super::flow::{write_app_proto, write_counts};
-use super::json::Object;
-use super::{address, time, transaction, write_ends, write_flow_head};
+use packet::eve::{Utc, address, write_app_proto, write_counts, write_ends, write_flow_head};
+use packet::json::Object;
+use packet::settings::Setting;
 
 /// Detector, buffer of the first reason (empty: any), number, name, category as in Suricata's
 /// classification file. The first row that fits counts.
@@ -68,26 +68,22 @@ const SIGNATURES: &[(&str, &str, u32, &str, &str)] = &[
     ("", "", 9_000_000, "SHIELDWALL verdict", "Misc activity"),
 ];
 
-/// `tx_id` is the number of the transaction that `event` is about, if it is about one.
 pub(super) fn write(
     object: &mut Object<'_>,
     verdict: &Verdict,
     event: Option<&Event<'_>>,
-    tx_id: Option<u32>,
+    options: Setting<'_>,
 ) {
     match &verdict.tuple {
-        Some(tuple) => write_flow_head(object, "alert", verdict.flow, tuple, true),
+        Some(tuple) => write_flow_head(object, "alert", verdict.flow, tuple, Direction::ToServer),
         None => object.text("event_type", "alert"),
-    }
-    if let Some(tx_id) = tx_id {
-        object.number("tx_id", tx_id);
     }
     object.object("alert", |object| write_alert(object, verdict));
     object.object("shieldwall", |object| write_verdict(object, verdict));
     match event {
         Some(Event::Transaction(flow, transaction)) => {
             write_flow(object, flow);
-            transaction::write_fields(object, transaction);
+            transaction.log(object, options);
         }
         Some(
             Event::FlowStart(flow)
@@ -96,7 +92,7 @@ pub(super) fn write(
             | Event::Closed(flow, _)
             | Event::FlowEnd(flow, _),
         ) => write_flow(object, flow),
-        Some(Event::Anomaly(..)) | None => {}
+        Some(Event::Anomaly(..) | Event::File(..) | Event::FileData(..)) | None => {}
     }
 }
 
@@ -142,7 +138,7 @@ fn write_verdict(object: &mut Object<'_>, verdict: &Verdict) {
     object.text("evidence", evidence_name(verdict.evidence));
     object.number("confidence", verdict.confidence);
     object.number("count", verdict.count);
-    object.display("first_packet", time::Utc(verdict.first_packet_ns));
+    object.display("first_packet", Utc(verdict.first_packet_ns));
     object.objects("reasons", &verdict.reasons, |object, reason| {
         if let Some(id) = object_id(reason) {
             object.text("object", id);

@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use detect::{Detector, Index, Verdict};
+use packet::eve::Now;
 use packet::{Event, FlowId, Frame, Sensor};
 
 use crate::eve;
@@ -147,7 +148,7 @@ impl Pipeline {
             ("pipeline.flows_open", open),
             ("eve.records_dropped", dropped),
         ];
-        counters.extend(sensor_counters(self.sensor.counters()));
+        counters.extend(self.sensor.counters().named());
         counters.extend(judge.watch.counters());
         counters.extend(judge.detector.counters());
         counters
@@ -157,7 +158,11 @@ impl Pipeline {
     pub fn log_stats(&mut self, now_ns: u64) {
         let counters = self.counters();
         if let Some(log) = &mut self.judge.log {
-            log.stats(&counters, now_ns);
+            let now = Now {
+                ts_ns: now_ns,
+                packet: self.judge.frames,
+            };
+            log.stats(&counters, now);
         }
     }
 
@@ -193,44 +198,23 @@ impl Judge {
         self.watch.convict_all(&self.verdicts);
         self.watch.event(event, mono_ns);
         self.give(Some(event), on_verdict);
+        let packet = self.frames;
         if let Some(log) = &mut self.log {
-            log.event(event, now_ns);
+            log.event(event, Now { ts_ns: now_ns, packet });
         }
     }
 
     /// Hands out the verdicts reached, and logs them with the event that led there.
     fn give(&mut self, event: Option<&Event<'_>>, on_verdict: &mut OnVerdict<'_>) {
+        let packet = self.frames;
         for verdict in self.verdicts.drain(..) {
             on_verdict(&verdict);
             self.given = self.given.saturating_add(1);
             if let Some(log) = &mut self.log {
-                log.alert(&verdict, event);
+                log.alert(&verdict, event, packet);
             }
         }
     }
-}
-
-/// The sensor's counters by name.
-fn sensor_counters(counters: &packet::Counters) -> [(&'static str, u64); 17] {
-    [
-        ("decoder.pkts", counters.packets),
-        ("decoder.bytes", counters.bytes),
-        ("decoder.invalid", counters.damaged),
-        ("decoder.not_ip", counters.not_ip),
-        ("decoder.fragments_not_reassembled", counters.fragments),
-        ("decoder.bad_checksums", counters.bad_checksums),
-        ("flow.total", counters.flows),
-        ("flow.evicted", counters.flows_evicted),
-        ("tcp.strays", counters.strays),
-        ("tcp.segments_invalid", counters.segments_invalid),
-        ("tcp.segments_max_hit", counters.segments_max_hit),
-        ("tcp.reassembly_gap", counters.gaps),
-        ("tcp.reassembly_gap_bytes", counters.gap_bytes),
-        ("tcp.memuse", counters.stream_bytes),
-        ("app_layer.transactions", counters.transactions),
-        ("app_layer.heads_max_hit", counters.heads_max_hit),
-        ("app_layer.pending_max_hit", counters.pending_max_hit),
-    ]
 }
 
 #[cfg(test)]

@@ -66,7 +66,11 @@ impl Watch {
             Event::Proven(flow) => self.proven(flow),
             Event::Transaction(flow, _) => self.open(flow, mono_ns),
             Event::Closed(flow, _) | Event::FlowEnd(flow, _) => self.ended(flow, mono_ns),
-            Event::FlowStart(_) | Event::Attempt(..) | Event::Anomaly(..) => {}
+            Event::FlowStart(_)
+            | Event::Attempt(..)
+            | Event::File(..)
+            | Event::FileData(..)
+            | Event::Anomaly(..) => {}
         }
     }
 

@@ -14,7 +14,7 @@ use detect::{Index, IndexBuilder, IndicatorConfig, SourceKey};
 use packet::pcap::Reader;
 use serde_json::json;
 use shield::{
-    eve::{Log, Types, WhenFull},
+    eve::{ALERTS, Log, Records, WhenFull},
     pipeline::{Config, Pipeline},
     sessions::Sessions,
 };
@@ -36,16 +36,8 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
         readable(capture)?;
     }
     let index = Arc::new(indicators(args)?);
-    let types = if args.alerts_only {
-        Types::ALERTS
-    } else {
-        Types::ALL
-    };
     let mut total = Summary::default();
-    let mut log = sink(args)?
-        .map(|sink| Log::new(sink, types, WhenFull::Wait))
-        .transpose()
-        .map_err(|e| Failure::system("start the log", e))?;
+    let mut log = log(args)?;
     let mut scanned = Ok(());
     for capture in &args.captures {
         let config = config(total.count("flow.total"));

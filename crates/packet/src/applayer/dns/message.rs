@@ -24,6 +24,8 @@ pub enum Kind {
 pub struct Message {
     /// Time of its first packet, nanoseconds since the Unix epoch.
     pub first_ts_ns: u64,
+    /// Number of the transaction within its flow.
+    pub tx_id: u32,
     /// Query or answer.
     pub kind: Kind,
     /// Identifier.
@@ -132,6 +134,7 @@ impl Message {
         additionals?;
         let mut message = Self {
             first_ts_ns,
+            tx_id: 0,
             kind: if flags & 0x8000 == 0 {
                 Kind::Query
             } else {

@@ -1,5 +1,6 @@
 //! DNS (RFC 1035) over UDP and TCP.
 
+mod log;
 mod message;
 mod name;
 mod parser;

@@ -2,11 +2,12 @@
 //! 1035 section 4.2.2).
 
 use super::message::{Kind, Message};
-use crate::applayer::{AppLayer, Context, Next, Probe, Transaction};
+use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::be16;
 use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
 
-pub(super) fn start(proto: Proto) -> Box<dyn AppLayer> {
+pub(super) fn start(proto: Proto, _: &Config) -> Box<dyn AppLayer> {
     if proto == Proto::Tcp {
         Box::new(OverTcp::default())
     } else {
@@ -193,7 +194,7 @@ fn emit_whole<'a>(
 }
 
 fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns: u64) {
-    let Some(message) = Message::parse(data, first_ts_ns) else {
+    let Some(mut message) = Message::parse(data, first_ts_ns) else {
         return cx.anomaly("dns.malformed_data");
     };
     if message.truncated {
@@ -207,7 +208,8 @@ fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns
     if message.kind != expected && !cx.flow().tuple.dst.is_multicast() {
         cx.anomaly("dns.not_response");
     }
-    cx.transaction(Transaction::Dns(&message));
+    message.tx_id = cx.transaction_id();
+    cx.transaction(&message);
 }
 
 const HEADER: usize = 12;

@@ -2,6 +2,7 @@
 
 mod body;
 mod head;
+mod log;
 mod parser;
 mod probe;
 mod side;

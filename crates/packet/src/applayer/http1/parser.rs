@@ -6,10 +6,11 @@ use super::body::Body;
 use super::head::{Head, StartLine};
 use super::side::{Side, State, Step};
 use super::transaction::{Phase, Transaction};
-use crate::applayer::{AppLayer, Context, Next, Transaction as AnyTransaction};
+use crate::applayer::{AppLayer, Context, Next};
 use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
 
-pub(super) fn start(_: Proto) -> Box<dyn AppLayer> {
+pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser::default())
 }
 
@@ -103,7 +104,7 @@ impl Parser {
         }
         self.requests.state = State::after_head(body);
         let transaction = new_transaction(cx, ts_ns, Some(head));
-        cx.transaction(AnyTransaction::Http(&transaction));
+        cx.transaction(&transaction);
         if self.unpaired {
             complete(cx, transaction);
             return Next::More;
@@ -236,10 +237,15 @@ impl Parser {
     }
 }
 
-fn new_transaction(cx: &Context<'_, '_>, first_ts_ns: u64, request: Option<Head>) -> Transaction {
+fn new_transaction(
+    cx: &mut Context<'_, '_>,
+    first_ts_ns: u64,
+    request: Option<Head>,
+) -> Transaction {
     let tuple = cx.flow().tuple;
     Transaction {
         first_ts_ns,
+        tx_id: cx.transaction_id(),
         phase: Phase::Request,
         status: None,
         request_len: 0,
@@ -252,7 +258,7 @@ fn new_transaction(cx: &Context<'_, '_>, first_ts_ns: u64, request: Option<Head>
 
 fn complete(cx: &mut Context<'_, '_>, mut transaction: Transaction) {
     transaction.phase = Phase::Complete;
-    cx.transaction(AnyTransaction::Http(&transaction));
+    cx.transaction(&transaction);
 }
 
 fn status_of(head: &Head) -> Option<u16> {

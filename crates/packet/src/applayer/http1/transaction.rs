@@ -21,6 +21,8 @@ pub struct Transaction {
     /// Time of the first packet of the request (of the response, if the request was not seen),
     /// nanoseconds since the Unix epoch.
     pub first_ts_ns: u64,
+    /// Number of the transaction within its flow.
+    pub tx_id: u32,
     /// How much of it is there.
     pub phase: Phase,
     /// Status code of the response, once there.
@@ -209,6 +211,7 @@ mod tests {
     fn transaction(head: &str) -> Transaction {
         Transaction {
             first_ts_ns: 0,
+            tx_id: 0,
             phase: Phase::Request,
             status: None,
             request_len: 0,

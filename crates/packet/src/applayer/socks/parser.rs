@@ -2,8 +2,9 @@
 
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
 
-pub(super) fn start(_: Proto) -> Box<dyn AppLayer> {
+pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser::default())
 }
 

@@ -9,6 +9,8 @@ use crate::bytes::{Cursor, len32};
 pub struct Hello {
     /// Time of its first packet, nanoseconds since the Unix epoch.
     pub first_ts_ns: u64,
+    /// Number of the transaction within its flow.
+    pub tx_id: u32,
     /// The highest version offered: of supported_versions, else [`Hello::legacy_version`]; 0x0304
     /// is TLS 1.3.
     pub version: u16,
@@ -83,6 +85,7 @@ impl Hello {
         cursor.vec8()?;
         let mut hello = Self {
             first_ts_ns,
+            tx_id: 0,
             version: legacy_version,
             legacy_version,
             ciphers,

@@ -26,7 +26,7 @@ pub(super) fn text(hello: &Hello) -> String {
 }
 
 pub(super) fn hash(text: &str) -> String {
-    super::hex(&Md5::digest(text.as_bytes()))
+    crate::bytes::hex(&Md5::digest(text.as_bytes()))
 }
 
 fn joined(values: &[u16]) -> String {

@@ -50,7 +50,7 @@ fn alpn(name: &[u8]) -> String {
     if plain(name.first()) && plain(name.last()) {
         ends(name)
     } else {
-        ends(super::hex(name).as_bytes())
+        ends(crate::bytes::hex(name).as_bytes())
     }
 }
 
@@ -78,7 +78,7 @@ fn short_hash(text: &str) -> String {
     if text.is_empty() {
         return "0".repeat(HASH_DIGITS);
     }
-    let mut hash = super::hex(&Sha256::digest(text.as_bytes()));
+    let mut hash = crate::bytes::hex(&Sha256::digest(text.as_bytes()));
     hash.truncate(HASH_DIGITS);
     hash
 }

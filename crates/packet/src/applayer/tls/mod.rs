@@ -4,6 +4,7 @@
 mod hello;
 mod ja3;
 mod ja4;
+mod log;
 mod parser;
 
 pub use hello::Hello;
@@ -17,7 +18,3 @@ pub const PROTOCOL: Protocol = Protocol {
     probe: parser::probe,
     start: parser::start,
 };
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -1,11 +1,12 @@
 //! Handshake messages from records: the ClientHello may be spread over records and TCP segments.
 
 use super::hello::Hello;
-use crate::applayer::{AppLayer, Context, Next, Probe, Transaction};
+use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::be16;
 use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
 
-pub(super) fn start(_: Proto) -> Box<dyn AppLayer> {
+pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser::default())
 }
 
@@ -124,7 +125,10 @@ impl Parser {
     fn emit(&self, cx: &mut Context<'_, '_>, len: usize) {
         let message = self.message.get(..len).unwrap_or_default();
         match Hello::parse(message, self.ts_ns.unwrap_or(cx.ts_ns)) {
-            Some(hello) => cx.transaction(Transaction::Tls(&hello)),
+            Some(mut hello) => {
+                hello.tx_id = cx.transaction_id();
+                cx.transaction(&hello);
+            }
             None => cx.anomaly("tls.invalid_client_hello"),
         }
     }

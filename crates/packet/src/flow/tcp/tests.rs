@@ -356,6 +356,8 @@ impl Line {
             midstream: false,
             syn: None,
             app: AppProto::Unknown,
+            transactions: 0,
+            files: 0,
         };
         Self {
             flow,

@@ -1,12 +1,19 @@
-//! Records of flows at their end, and of damage.
+//! The `flow` and `netflow` records: flows at their end.
 
-use packet::{Anomaly, AnomalyKind, AppProto, EndReason, Flow, FlowState, Proto};
-
-use super::json::Object;
 use super::{time, write_flow_head};
+use crate::applayer::AppProto;
+use crate::flow::{Direction, Flow, FlowState, Proto};
+use crate::json::Object;
+use crate::sensor::EndReason;
 
 pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, alerted: bool) {
-    write_flow_head(object, "flow", Some(flow.id), &flow.tuple, true);
+    write_flow_head(
+        object,
+        "flow",
+        Some(flow.id),
+        &flow.tuple,
+        Direction::ToServer,
+    );
     write_vlan(object, flow);
     write_app_proto(object, flow.app);
     object.object("flow", |object| {
@@ -26,33 +33,32 @@ pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, ale
     }
 }
 
-pub(super) fn write_anomaly(object: &mut Object<'_>, flow: Option<&Flow>, anomaly: &Anomaly) {
-    match flow {
-        Some(flow) => {
-            write_flow_head(object, "anomaly", Some(flow.id), &flow.tuple, true);
-            write_vlan(object, flow);
-        }
-        None => match &anomaly.tuple {
-            Some(tuple) => write_flow_head(object, "anomaly", None, tuple, true),
-            None => object.text("event_type", "anomaly"),
-        },
-    }
-    object.text("pkt_src", "wire/pcap");
-    object.object("anomaly", |object| {
-        let (kind, layer) = layer(anomaly.kind);
-        if let AnomalyKind::AppLayer(app, _) = anomaly.kind {
-            object.text("app_proto", app.name());
-        }
-        object.text("type", kind);
-        object.text("event", anomaly.name());
-        if let Some(layer) = layer {
-            object.text("layer", layer);
-        }
+/// The directions of which a `netflow` record is written: those that were heard.
+pub(super) fn netflows(flow: &Flow) -> impl Iterator<Item = Direction> {
+    let both = [Direction::ToServer, Direction::ToClient];
+    let heard = both.map(|direction| (direction, flow.counts(direction).packets > 0));
+    heard
+        .into_iter()
+        .filter_map(|(direction, heard)| heard.then_some(direction))
+}
+
+/// One direction of a flow at its end.
+pub(super) fn write_netflow(object: &mut Object<'_>, flow: &Flow, direction: Direction) {
+    write_flow_head(object, "netflow", Some(flow.id), &flow.tuple, direction);
+    write_vlan(object, flow);
+    write_app_proto(object, flow.app);
+    let counts = flow.counts(direction);
+    object.object("netflow", |object| {
+        object.number("pkts", counts.packets);
+        object.number("bytes", counts.bytes);
+        object.display("start", time::Utc(flow.start_ns));
+        object.display("end", time::Utc(flow.last_ns));
+        object.number("age", age_s(flow));
     });
 }
 
 /// What went either way so far, and since when.
-pub(super) fn write_counts(object: &mut Object<'_>, flow: &Flow) {
+pub fn write_counts(object: &mut Object<'_>, flow: &Flow) {
     object.number("pkts_toserver", flow.to_server.packets);
     object.number("pkts_toclient", flow.to_client.packets);
     object.number("bytes_toserver", flow.to_server.bytes);
@@ -67,7 +73,8 @@ pub(super) fn write_vlan(object: &mut Object<'_>, flow: &Flow) {
     }
 }
 
-pub(super) fn write_app_proto(object: &mut Object<'_>, app: AppProto) {
+/// The application protocol, where it is known.
+pub fn write_app_proto(object: &mut Object<'_>, app: AppProto) {
     if app != AppProto::Unknown {
         object.text("app_proto", app.name());
     }
@@ -93,13 +100,5 @@ fn reason_name(reason: EndReason) -> &'static str {
         EndReason::Fin | EndReason::Reset | EndReason::Timeout => "timeout",
         EndReason::Evicted | EndReason::Replaced => "forced",
         EndReason::Shutdown => "shutdown",
-    }
-}
-
-fn layer(kind: AnomalyKind) -> (&'static str, Option<&'static str>) {
-    match kind {
-        AnomalyKind::Decode(_) | AnomalyKind::Fragment => ("decode", None),
-        AnomalyKind::Stream(_) => ("stream", None),
-        AnomalyKind::AppLayer(..) => ("applayer", Some("proto_parser")),
     }
 }

@@ -4,54 +4,58 @@ use std::fmt::{Display, Write as _};
 
 /// An object being written; close it by dropping the borrow after [`Object::write`].
 #[derive(Debug)]
-pub(super) struct Object<'o> {
+pub struct Object<'o> {
     out: &'o mut String,
     empty: bool,
 }
 
 impl<'o> Object<'o> {
     /// Writes `{...}` with what `fill` puts in.
-    pub(super) fn write(out: &'o mut String, fill: impl FnOnce(&mut Object<'_>)) {
+    pub fn write(out: &'o mut String, fill: impl FnOnce(&mut Object<'_>)) {
         out.push('{');
         let mut object = Object { out, empty: true };
         fill(&mut object);
         object.out.push('}');
     }
 
-    pub(super) fn text(&mut self, key: &str, value: &str) {
+    /// Text.
+    pub fn text(&mut self, key: &str, value: &str) {
         self.key(key);
         quote(self.out, value.as_bytes());
     }
 
     /// Bytes as text: UTF-8 stands as it is, in anything else each byte beyond ASCII becomes
     /// `\xNN`, as Suricata writes it.
-    pub(super) fn bytes(&mut self, key: &str, value: &[u8]) {
+    pub fn bytes(&mut self, key: &str, value: &[u8]) {
         self.key(key);
         quote(self.out, value);
     }
 
     /// The text of an address, a digest or anything else that prints without quotes in it.
-    pub(super) fn display(&mut self, key: &str, value: impl Display) {
+    pub fn display(&mut self, key: &str, value: impl Display) {
         self.text(key, &value.to_string());
     }
 
-    pub(super) fn number(&mut self, key: &str, value: impl Into<u64>) {
+    /// A number.
+    pub fn number(&mut self, key: &str, value: impl Into<u64>) {
         self.key(key);
         push(self.out, value.into());
     }
 
-    pub(super) fn flag(&mut self, key: &str, value: bool) {
+    /// True or false.
+    pub fn flag(&mut self, key: &str, value: bool) {
         self.key(key);
         push(self.out, value);
     }
 
-    pub(super) fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
+    /// An object within this one.
+    pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
         self.key(key);
         Object::write(self.out, fill);
     }
 
     /// A list of objects, one for each item.
-    pub(super) fn objects<T>(
+    pub fn objects<T>(
         &mut self,
         key: &str,
         items: impl IntoIterator<Item = T>,
@@ -63,12 +67,12 @@ impl<'o> Object<'o> {
     }
 
     /// A list of texts.
-    pub(super) fn texts<T: AsRef<[u8]>>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
+    pub fn texts<T: AsRef<[u8]>>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
         self.list(key, items, |out, item| quote(out, item.as_ref()));
     }
 
     /// A list of numbers.
-    pub(super) fn numbers<T: Into<u64>>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
+    pub fn numbers<T: Into<u64>>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
         self.list(key, items, |out, item| push(out, item.into()));
     }
 

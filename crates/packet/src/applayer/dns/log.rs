@@ -1,122 +1,81 @@
-//! Records of application-layer transactions.
+//! The `dns` record: version 3 of Suricata's.
 
 use std::net::IpAddr;
 
-use packet::applayer::dns::{Kind, Message, RData, Record};
-use packet::applayer::{http1, tls};
-use packet::{Flow, Transaction};
+use super::message::{Kind, Message, RData, Record};
+use crate::applayer::{AppProto, Transaction};
+use crate::eve::address;
+use crate::flow::Direction;
+use crate::json::Object;
+use crate::settings::Setting;
 
-use super::flow::write_vlan;
-use super::json::Object;
-use super::{address, write_flow_head};
-
-/// HTTP comes twice and is logged when it is complete.
-pub(super) fn is_logged(transaction: &Transaction<'_>) -> bool {
-    is_last(transaction)
-}
-
-/// Whether nothing more will come of the transaction.
-pub(super) fn is_last(transaction: &Transaction<'_>) -> bool {
-    match transaction {
-        Transaction::Http(http) => http.phase == http1::Phase::Complete,
-        Transaction::Dns(_) | Transaction::Tls(_) => true,
+impl Transaction for Message {
+    fn app(&self) -> AppProto {
+        AppProto::Dns
     }
-}
 
-pub(super) fn write(
-    object: &mut Object<'_>,
-    flow: &Flow,
-    transaction: &Transaction<'_>,
-    tx_id: u32,
-) {
-    let forward = !matches!(transaction, Transaction::Dns(message) if message.kind == Kind::Answer);
-    let app = transaction.app().name();
-    write_flow_head(object, app, Some(flow.id), &flow.tuple, forward);
-    write_vlan(object, flow);
-    match transaction {
-        Transaction::Dns(message) => object.object("dns", |object| {
-            dns(object, message);
-            object.number("tx_id", tx_id);
-        }),
-        Transaction::Http(_) => {
-            object.number("tx_id", tx_id);
-            write_fields(object, transaction);
-        }
-        Transaction::Tls(_) => write_fields(object, transaction),
+    fn id(&self) -> u32 {
+        self.tx_id
     }
-}
 
-/// The protocol's own object, which alerts carry too.
-pub(super) fn write_fields(object: &mut Object<'_>, transaction: &Transaction<'_>) {
-    match transaction {
-        Transaction::Dns(message) => object.object("dns", |object| dns(object, message)),
-        Transaction::Http(http) => object.object("http", |object| self::http(object, http)),
-        Transaction::Tls(hello) => object.object("tls", |object| tls(object, hello)),
+    fn first_ts_ns(&self) -> u64 {
+        self.first_ts_ns
     }
-}
 
-fn http(object: &mut Object<'_>, http: &http1::Transaction) {
-    if let Some(host) = http.host() {
-        let (name, port) = split_port(host);
-        object.bytes("hostname", name);
-        if let Some(port) = port {
-            object.number("http_port", port);
+    fn direction(&self) -> Direction {
+        match self.kind {
+            Kind::Query => Direction::ToServer,
+            Kind::Answer => Direction::ToClient,
         }
     }
-    if !http.target().is_empty() {
-        object.bytes("url", http.target());
+
+    fn is_logged(&self, options: Setting<'_>) -> bool {
+        let side = match self.kind {
+            Kind::Query => "requests",
+            Kind::Answer => "responses",
+        };
+        let types = options.at("types");
+        let asked = || {
+            self.questions
+                .iter()
+                .map(|question| rrtype_name(question.qtype))
+        };
+        let is_wanted = |name: &str| {
+            let mut names = types.items().filter_map(Setting::text);
+            names.any(|wanted| wanted.eq_ignore_ascii_case(name))
+        };
+        options.at(side).flag().unwrap_or(true)
+            && (!types.is_set() || asked().any(|name| is_wanted(&name)))
     }
-    for (field, key) in [
-        (&b"user-agent"[..], "http_user_agent"),
-        (b"referer", "http_refer"),
-    ] {
-        if let Some(value) = http.header(field) {
-            object.bytes(key, value);
-        }
+
+    fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {
+        record.object("dns", |object| dns(object, self, &Formats::of(options)));
     }
-    let response = |field: &[u8]| http.response().and_then(|head| head.header(field));
-    if let Some(value) = response(b"content-type") {
-        let end = value.bytes.iter().position(|byte| *byte == b';');
-        let kind = end
-            .and_then(|end| value.bytes.get(..end))
-            .unwrap_or(value.bytes);
-        object.bytes("http_content_type", kind);
-    }
-    if !http.method().is_empty() {
-        object.bytes("http_method", http.method());
-    }
-    if !http.version().is_empty() {
-        object.bytes("protocol", http.version());
-    }
-    if let Some(status) = http.status {
-        object.number("status", status);
-    }
-    if let Some(value) = response(b"location") {
-        object.bytes("redirect", value.bytes);
-    }
-    object.number("length", http.response_len);
 }
 
-fn tls(object: &mut Object<'_>, hello: &tls::Hello) {
-    if let Some(name) = hello.sni() {
-        object.bytes("sni", name);
-    }
-    object.text("version", version_name(hello.version));
-    object.object("ja3", |object| {
-        object.text("hash", hello.ja3_hash());
-        object.text("string", hello.ja3());
-    });
-    object.text("ja4", hello.ja4());
-    if !hello.alpn.is_empty() {
-        object.texts("client_alpns", &hello.alpn);
+/// How answers are written.
+struct Formats {
+    detailed: bool,
+    grouped: bool,
+}
+
+impl Formats {
+    fn of(options: Setting<'_>) -> Self {
+        let formats = options.at("formats");
+        let has = |name| formats.items().any(|format| format.text() == Some(name));
+        Self {
+            detailed: !formats.is_set() || has("detailed"),
+            grouped: !formats.is_set() || has("grouped"),
+        }
     }
 }
 
 /// Version 3 of Suricata's DNS record.
-fn dns(object: &mut Object<'_>, message: &Message) {
+fn dns(object: &mut Object<'_>, message: &Message, formats: &Formats) {
     let is_answer = message.kind == Kind::Answer;
     object.number("version", 3u8);
     object.text("type", if is_answer { "response" } else { "request" });
+    object.number("tx_id", message.tx_id);
     object.number("id", message.id);
     object.text("flags", &format!("{:x}", message.flags));
     for (bit, name) in [
@@ -144,16 +103,23 @@ fn dns(object: &mut Object<'_>, message: &Message) {
     if !is_answer {
         return;
     }
+    let detailed = if formats.detailed {
+        &message.answers[..]
+    } else {
+        &[]
+    };
     for (key, records) in [
-        ("answers", &message.answers),
-        ("authorities", &message.authorities),
-        ("additionals", &message.additionals),
+        ("answers", detailed),
+        ("authorities", &message.authorities[..]),
+        ("additionals", &message.additionals[..]),
     ] {
         if !records.is_empty() {
             object.objects(key, records, dns_record);
         }
     }
-    dns_grouped(object, &message.answers);
+    if formats.grouped {
+        dns_grouped(object, &message.answers);
+    }
 }
 
 fn dns_record(object: &mut Object<'_>, record: &Record) {
@@ -230,16 +196,6 @@ fn rdata(data: &RData) -> Option<Vec<u8>> {
     }
 }
 
-fn split_port(host: &[u8]) -> (&[u8], Option<u16>) {
-    let colon = host.iter().rposition(|byte| *byte == b':');
-    let split = colon.and_then(|colon| host.split_at_checked(colon));
-    let port = split.and_then(|(_, port)| std::str::from_utf8(port.get(1..)?).ok()?.parse().ok());
-    match split {
-        Some((name, _)) if port.is_some() => (name, port),
-        Some(_) | None => (host, None),
-    }
-}
-
 /// IANA's names of the types that are met; others are written by number.
 fn rrtype_name(rtype: u16) -> String {
     const NAMES: &[(u16, &str)] = &[
@@ -283,15 +239,4 @@ fn rcode_name(rcode: u8) -> String {
     ];
     let name = NAMES.get(usize::from(rcode));
     name.map_or_else(|| rcode.to_string(), |name| (*name).to_owned())
-}
-
-fn version_name(version: u16) -> &'static str {
-    match version {
-        0x0300 => "SSLv3",
-        0x0301 => "TLSv1",
-        0x0302 => "TLS 1.1",
-        0x0303 => "TLS 1.2",
-        0x0304 => "TLS 1.3",
-        _ => "UNDETERMINED",
-    }
 }

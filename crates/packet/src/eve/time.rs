@@ -4,7 +4,10 @@ use std::fmt;
 
 /// Nanoseconds since the Unix epoch, printed in UTC to the microsecond.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Utc(pub(super) u64);
+pub struct Utc(
+    /// Nanoseconds.
+    pub u64,
+);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

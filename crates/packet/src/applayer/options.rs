@@ -1,0 +1,30 @@
+//! What the settings say of application protocols.
+
+use super::{AppProto, PROTOCOLS};
+use crate::settings::Settings;
+
+/// Options of the parsers: a field for each protocol that has some, of a type from its folder.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Protocols that are not looked for.
+    disabled: Vec<AppProto>,
+}
+
+impl Options {
+    /// From `app-layer.protocols` of the settings.
+    #[must_use]
+    pub fn from_settings(settings: &Settings) -> Self {
+        let protocols = settings.at("app-layer.protocols");
+        let is_disabled = |name: &str| protocols.at(name).at("enabled").flag() == Some(false);
+        let disabled = PROTOCOLS.iter().filter(|known| is_disabled(known.name));
+        Self {
+            disabled: disabled.map(|known| known.app).collect(),
+        }
+    }
+
+    /// Whether a protocol is looked for.
+    #[must_use]
+    pub fn is_enabled(&self, app: AppProto) -> bool {
+        !self.disabled.contains(&app)
+    }
+}

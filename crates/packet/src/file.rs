@@ -1,0 +1,221 @@
+//! Files that transactions carry: followed as a stream, digested, never kept here.
+
+use md5::Digest as _;
+
+use crate::applayer::{Context, Transaction};
+use crate::bytes::hex;
+use crate::flow::Direction;
+use crate::sensor::Event;
+use crate::settings::Settings;
+
+/// What is worked out of each file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Digests {
+    /// MD5 (RFC 1321), which lists of known files still use.
+    pub md5: bool,
+    /// SHA-1.
+    pub sha1: bool,
+    /// SHA-256.
+    pub sha256: bool,
+}
+
+impl Digests {
+    /// From the `files` and `file-store` outputs of the settings: `force-hash: [md5, sha256]`; a
+    /// file store names its files by SHA-256.
+    #[must_use]
+    pub fn from_settings(settings: &Settings) -> Self {
+        let mut digests = Self::default();
+        for output in settings.at("outputs").items() {
+            for (name, output) in output.entries() {
+                let is_on = output.at("enabled").flag().unwrap_or(false);
+                if name == "file-store" && is_on {
+                    digests.sha256 = true;
+                    digests.force(output);
+                }
+                if name == "eve-log" && is_on {
+                    let types = output.at("types").items();
+                    types
+                        .flat_map(|kind| kind.entries())
+                        .filter(|(name, _)| *name == "files")
+                        .for_each(|(_, options)| digests.force(options));
+                }
+            }
+        }
+        digests
+    }
+
+    fn force(&mut self, options: crate::settings::Setting<'_>) {
+        for name in options.at("force-hash").items() {
+            match name.text() {
+                Some("md5") => self.md5 = true,
+                Some("sha1") => self.sha1 = true,
+                Some("sha256") => self.sha256 = true,
+                Some(_) | None => {}
+            }
+        }
+    }
+}
+
+/// How a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileState {
+    /// Whole.
+    Closed,
+    /// Cut: the connection ended, bytes are missing, or a depth limit was reached.
+    Truncated,
+    /// Something was wrong with it.
+    Error,
+}
+
+impl FileState {
+    /// Its name, as logged.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "CLOSED",
+            Self::Truncated => "TRUNCATED",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// A file, when it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Number within the flow, from 1.
+    pub id: u32,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Its name as sent; empty when it has none.
+    pub name: Vec<u8>,
+    /// Bytes that came.
+    pub size: u64,
+    /// Bytes before them in the file that they are a part of (HTTP ranges), and its whole length.
+    pub range: Option<(u64, u64)>,
+    /// How it ended.
+    pub state: FileState,
+    /// Bytes are missing in the midst.
+    pub gaps: bool,
+    /// MD5, lower-case hexadecimal, where asked for and no byte is missing.
+    pub md5: Option<String>,
+    /// SHA-1, likewise.
+    pub sha1: Option<String>,
+    /// SHA-256, likewise.
+    pub sha256: Option<String>,
+    /// Its first bytes, at most 512, for its type.
+    pub head: Vec<u8>,
+}
+
+/// Most first bytes kept of a file.
+pub(crate) const HEAD_BYTES_MAX: usize = 512;
+
+/// The next bytes of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct FileChunk<'a> {
+    /// Number of the file within the flow.
+    pub id: u32,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Bytes of the file before these.
+    pub offset: u64,
+    /// The bytes.
+    pub data: &'a [u8],
+}
+
+/// A file that is passing by. A parser opens one for each file that a transaction carries, hands in
+/// its bytes and closes it.
+#[derive(Debug)]
+pub struct File {
+    info: FileInfo,
+    md5: Option<md5::Md5>,
+    sha1: Option<sha1::Sha1>,
+    sha256: Option<sha2::Sha256>,
+}
+
+impl File {
+    /// A file whose bytes will follow.
+    #[must_use]
+    pub fn open(cx: &mut Context<'_, '_>, direction: Direction, name: &[u8]) -> Self {
+        let digests = cx.config.digests;
+        cx.flow.files = cx.flow.files.saturating_add(1);
+        Self {
+            info: FileInfo {
+                id: u32::from(cx.flow.files),
+                direction,
+                name: name.to_vec(),
+                size: 0,
+                range: None,
+                state: FileState::Truncated,
+                gaps: false,
+                md5: None,
+                sha1: None,
+                sha256: None,
+                head: Vec::new(),
+            },
+            md5: digests.md5.then(md5::Md5::new),
+            sha1: digests.sha1.then(sha1::Sha1::new),
+            sha256: digests.sha256.then(sha2::Sha256::new),
+        }
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.info.size
+    }
+
+    /// It is a part of a larger file: from `start` of `total` bytes.
+    pub fn set_range(&mut self, start: u64, total: u64) {
+        self.info.range = Some((start, total));
+    }
+
+    /// Gives it a name that became known later.
+    pub fn set_name(&mut self, name: &[u8]) {
+        self.info.name = name.to_vec();
+    }
+
+    /// Takes its next bytes.
+    pub fn data(&mut self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction, data: &[u8]) {
+        if data.is_empty() {
+            return;
+        }
+        let chunk = FileChunk {
+            id: self.info.id,
+            direction: self.info.direction,
+            offset: self.info.size,
+            data,
+        };
+        (cx.out)(Event::FileData(cx.flow, carrier, &chunk));
+        let room = HEAD_BYTES_MAX.saturating_sub(self.info.head.len());
+        let head = data.get(..room.min(data.len())).unwrap_or_default();
+        self.info.head.extend_from_slice(head);
+        self.info.size = self
+            .info
+            .size
+            .saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        if let Some(md5) = &mut self.md5 {
+            md5.update(data);
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(data);
+        }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(data);
+        }
+    }
+
+    /// Bytes of it are missing: it has no digest any more.
+    pub fn gap(&mut self) {
+        self.info.gaps = true;
+        (self.md5, self.sha1, self.sha256) = (None, None, None);
+    }
+
+    /// It is over.
+    pub fn close(mut self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction, state: FileState) {
+        self.info.state = state;
+        self.info.md5 = self.md5.map(|digest| hex(&digest.finalize()));
+        self.info.sha1 = self.sha1.map(|digest| hex(&digest.finalize()));
+        self.info.sha256 = self.sha256.map(|digest| hex(&digest.finalize()));
+        (cx.out)(Event::File(cx.flow, carrier, &self.info));
+    }
+}
