@@ -76,7 +76,9 @@ impl Log {
     /// Writes a record of counters named `part.counter`.
     pub fn stats(&mut self, counters: &[(&'static str, u64)], now: Now) {
         let Self { recorder, outputs } = self;
-        recorder.stats(counters, now, &mut |number, line| send(outputs, number, line));
+        recorder.stats(counters, now, &mut |number, line| {
+            send(outputs, number, line)
+        });
     }
 
     /// Records lost because a buffer was full.

@@ -12,6 +12,7 @@ use std::{
 use datapath::clock::mono_ns;
 use detect::{Index, IndexBuilder, IndicatorConfig, SourceKey};
 use packet::pcap::Reader;
+use packet::settings::Settings;
 use serde_json::json;
 use shield::{
     eve::{ALERTS, Log, Records, WhenFull},
@@ -21,7 +22,7 @@ use shield::{
 use stix::{Limits, bundle, pattern::Term};
 
 use crate::{
-    cli::Scan,
+    cli::{Checksums, Scan},
     outcome::{Failure, Outcome},
     text::complain,
 };
@@ -37,10 +38,11 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     }
     let index = Arc::new(indicators(args)?);
     let mut total = Summary::default();
-    let mut log = log(args)?;
+    let settings = settings(args)?;
+    let mut log = log(args, settings.as_ref())?;
     let mut scanned = Ok(());
     for capture in &args.captures {
-        let config = config(total.count("flow.total"));
+        let config = config(args, settings.as_ref(), total.count("flow.total"));
         let mut pipeline = Pipeline::new(
             config,
             Arc::clone(&index),
@@ -63,8 +65,22 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     scanned.map(|()| Outcome::Done)
 }
 
+/// The configuration, with what is set over it.
+fn settings(args: &Scan) -> Result<Option<Settings>, Failure> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).map_err(|e| Failure::input(path.display(), e))?;
+        Settings::parse(&text).map_err(|e| Failure::input(path.display(), e))
+    };
+    let mut settings = args.config.as_ref().map(read).transpose()?;
+    for set in &args.set {
+        let settings = settings.get_or_insert_default();
+        settings.set(set).map_err(|e| Failure::input("--set", e))?;
+    }
+    Ok(settings)
+}
+
 /// The pipeline of one capture: every match is told, and no two flows of a log share a number.
-fn config(flows_before: u64) -> Config {
+fn config(args: &Scan, settings: Option<&Settings>, flows_before: u64) -> Config {
     let indicator = IndicatorConfig {
         quiet_ns: 0,
         ..IndicatorConfig::default()
@@ -72,7 +88,9 @@ fn config(flows_before: u64) -> Config {
     Config {
         sensor: packet::Config {
             flow_ids_after: flows_before,
-            ..packet::Config::default()
+            inline: args.inline,
+            verify_checksums: args.checksums == Checksums::On,
+            ..settings.map_or_else(packet::Config::default, packet::Config::from_settings)
         },
         detect: detect::Config {
             indicator,
@@ -127,17 +145,51 @@ fn readable(path: &Path) -> Result<Metadata, Failure> {
     Ok(metadata)
 }
 
-/// Where the records go, if anywhere.
-fn sink(args: &Scan) -> Result<Option<Box<dyn Write + Send>>, Failure> {
-    match (&args.eve, &args.eve_dir) {
-        (Some(path), _) if path.as_os_str() == "-" => Ok(Some(Box::new(io::stdout()))),
-        (Some(path), _) => create(args, path).map(Some),
+/// The log of the records, if any are asked for: with a configuration its `eve-log` outputs in the
+/// folder given, else everything in one file.
+fn log(args: &Scan, settings: Option<&Settings>) -> Result<Option<Log>, Failure> {
+    let (records, folder) = match (&args.eve, &args.eve_dir) {
+        (Some(path), _) => (vec![one_output(args, path)], None),
         (None, Some(folder)) => {
             std::fs::create_dir_all(folder).map_err(|e| Failure::input(folder.display(), e))?;
-            create(args, &folder.join("eve.json")).map(Some)
+            let configured = settings.map(Records::from_settings);
+            let everything = || vec![one_output(args, Path::new("eve.json"))];
+            (configured.unwrap_or_else(everything), Some(folder))
         }
-        (None, None) => Ok(None),
+        (None, None) => return Ok(None),
+    };
+    let mut refused = None;
+    let log = Log::new(records, WhenFull::Wait, |name| {
+        let path = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+        open(args, &path).map_err(|failure| {
+            refused = Some(failure);
+            io::Error::other(name)
+        })
+    });
+    match (log, refused) {
+        (_, Some(failure)) => Err(failure),
+        (Err(error), None) => Err(Failure::system("start the log", error)),
+        (Ok(log), None) => Ok(Some(log)),
     }
+}
+
+fn one_output(args: &Scan, path: &Path) -> Records {
+    let name = path.to_string_lossy();
+    match args.alerts_only {
+        true => Records::of(&name, ALERTS),
+        false => Records::all(&name),
+    }
+}
+
+/// Opens a file of records; `-` is standard output.
+fn open(args: &Scan, path: &Path) -> Result<Box<dyn Write + Send>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdout()));
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| Failure::input(folder.display(), e))?;
+    }
+    create(args, path)
 }
 
 /// Creates the file of the records, which must not be one that is read.
@@ -366,6 +418,10 @@ mod tests {
             eve: Some(folder.join("out.jsonl")),
             eve_dir: None,
             alerts_only: false,
+            config: None,
+            set: Vec::new(),
+            inline: false,
+            checksums: Checksums::Off,
         }
     }
 
