@@ -169,6 +169,7 @@ fn counters(
         ("sync.lies", sync.lies),
         ("sync.connections", sync.connections),
         ("sync.failures", sync.failures),
+        ("sync.answers_unclear", sync.answers_unclear),
         ("sync.indexed", sync.indexed),
         ("sync.terms_refused", sync.terms_refused),
         ("signals.lost", signals.lost()),
