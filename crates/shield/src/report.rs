@@ -170,6 +170,8 @@ fn counters(
         ("sync.connections", sync.connections),
         ("sync.failures", sync.failures),
         ("sync.answers_unclear", sync.answers_unclear),
+        ("sync.known_left_out", sync.known_left_out),
+        ("sync.members_left_out", sync.members_left_out),
         ("sync.indexed", sync.indexed),
         ("sync.terms_refused", sync.terms_refused),
         ("signals.lost", signals.lost()),
