@@ -82,3 +82,36 @@ fn beyond_the_bound_of_its_live_set_a_view_goes_by_positions_and_does_not_start_
         "what is missing in between is still noticed"
     );
 }
+
+#[test]
+fn what_has_expired_goes_by_the_hubs_clock_and_not_by_ours() {
+    let (mut view, mut hub) = taken(8, &[(1, 10), (2, 20)]);
+    assert!(
+        !view.prune() && view.len() == 2,
+        "by our clock both are over for decades; the hub has not said what time it is"
+    );
+    assert_eq!(view.compare(&digest(&mut hub, at(9), 2)), Agreement::Same);
+    view.prune();
+    assert_eq!(view.len(), 2, "the hub still counts both");
+    assert_eq!(view.compare(&digest(&mut hub, at(10), 2)), Agreement::Same);
+    assert!(!view.prune(), "nothing was detected with it");
+    assert_eq!(view.len(), 1);
+    let (_, other) = indicator(2, 20);
+    let asker = Asker {
+        source: "bravo".into(),
+        object: other.head().id.clone(),
+    };
+    let pattern = stix::pattern::parse("[ipv4-addr:value = '192.0.2.2']").unwrap();
+    view.index(Lane::Community, &asker, Arc::new(pattern), 50);
+    view.compare(&digest(&mut hub, at(20), 2));
+    view.compare(&Digest {
+        at: at(1),
+        community: None,
+        addressed: None,
+    });
+    assert!(
+        view.prune(),
+        "its newest digest counts, and this one was detected with"
+    );
+    assert!(view.is_empty());
+}
