@@ -128,6 +128,20 @@ pub(crate) struct Scan {
     /// Whether packets with wrong checksums are left out, as their receiver would.
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub(crate) checksums: Checksums,
+    /// Threads that inspect; each has the traffic of its own pairs of hosts.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
+    pub(crate) threads: usize,
+}
+
+/// Most threads of a scan.
+const THREADS_MAX: usize = 256;
+
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=THREADS_MAX).contains(number));
+    number.ok_or_else(|| format!("a number from 1 to {THREADS_MAX}"))
 }
 
 /// Whether checksums are verified.

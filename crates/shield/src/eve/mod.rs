@@ -16,10 +16,10 @@ use std::io::{self, Write};
 
 use detect::Verdict;
 use packet::Event;
-use packet::eve::{Now, Recorder};
+use packet::eve::Recorder;
 
 pub use output::{BUFFER_BYTES_MAX, WhenFull};
-pub use packet::eve::Output as Records;
+pub use packet::eve::{Now, Output as Records};
 
 use output::Output;
 
@@ -51,6 +51,16 @@ impl Log {
             outputs: outputs.collect::<io::Result<_>>()?,
             recorder: Recorder::new(records),
         })
+    }
+
+    /// Another log of the same records to the same files, for another thread. What it wrote is
+    /// written when this one is closed, which must be after it.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            recorder: Recorder::new(self.recorder.outputs().to_vec()),
+            outputs: self.outputs.iter().map(Output::beside).collect(),
+        }
     }
 
     /// Writes the records of an event, if it has any.
