@@ -1,4 +1,4 @@
-//! Chores of the people who work on the project: `cargo xtask test | bench | fuzz | record`.
+//! Chores of the people who work on the project: `cargo xtask test | bench | fuzz | record | traffic`.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@ mod fuzz;
 mod install;
 mod record;
 mod test;
+mod traffic;
 
 use std::{
     env,
@@ -21,7 +22,8 @@ use anyhow::{Context as _, bail};
 const USAGE: &str = "cargo xtask COMMAND
   test [--long]                                       install what tests need, run them all
   fuzz NAME [--seconds N]                             fuzz a protocol's parser, or `frames`
-  record                                              record the bundled demo capture (root)";
+  record                                              record the bundled demo capture (root)
+  traffic (bulk|tls) FILE                             record transfers to measure with (root)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -42,6 +44,7 @@ fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
         ["bench", rest @ ..] => bench::run(rest),
         ["fuzz", name, rest @ ..] => fuzz::run(name, rest),
         ["record"] => record::run(),
+        ["traffic", kind, file] => traffic::run(kind, file),
         _ => bail!("{USAGE}\n{}", bench::USAGE),
     }
 }
