@@ -71,9 +71,12 @@ pub use applayer::tls;
 pub use applayer::{AppProto, Expectation, Field, Transaction};
 pub use decode::Vlans;
 pub use file::{Digests, File, FileChunk, FileInfo, FileState};
-pub use flow::{Counts, Direction, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};
+pub use flow::{
+    Counts, Direction, FiveTuple, Flow, FlowId, FlowState, Proto, StreamFacts, SynTraits, TcpState,
+};
 pub use frame::{Frame, LinkType, Way};
 pub use sensor::{
-    Anomaly, AnomalyKind, Config, Counters, EndReason, Event, Outcome, Sensor, Sink, StreamTrouble,
-    Timeouts,
+    Anomaly, AnomalyKind, AppCounters, ByState, Config, Counters, EndReason, Event, Outcome,
+    Sensor, Sink, StreamOptions, StreamTrouble, Timeout, Timeouts,
 };
+pub use stream::Policy;

@@ -8,8 +8,8 @@ use hashbrown::HashTable;
 
 use super::{AppLayer, AppProto};
 use crate::decode::Vlans;
-use crate::flow::FiveTuple;
 use crate::flow::key::Key;
+use crate::flow::{FiveTuple, Flow, FlowId};
 
 /// A flow that is expected.
 #[derive(Debug)]
@@ -39,8 +39,16 @@ pub(crate) struct Expectations {
 struct Entry {
     key: Key,
     since_ns: u64,
-    app: AppProto,
-    parser: Box<dyn AppLayer>,
+    expected: Expected,
+}
+
+/// What was announced of a flow.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    /// Who announced it.
+    pub(crate) parent: FlowId,
+    pub(crate) app: AppProto,
+    pub(crate) parser: Box<dyn AppLayer>,
 }
 
 impl Expectations {
@@ -53,8 +61,8 @@ impl Expectations {
 
     /// Expects a flow, in place of one that was expected between the same ends; `false` when there
     /// is no room.
-    pub(crate) fn add(&mut self, expected: Expectation, vlans: &Vlans, now_ns: u64) -> bool {
-        let key = Key::new(&expected.tuple, vlans);
+    pub(crate) fn add(&mut self, expected: Expectation, parent: &Flow, now_ns: u64) -> bool {
+        let key = Key::new(&expected.tuple, &parent.vlan);
         self.remove(&key);
         if self.table.len() >= EXPECTATIONS_MAX {
             self.table.retain(|entry| entry.is_alive(now_ns));
@@ -66,8 +74,11 @@ impl Expectations {
         let entry = Entry {
             key,
             since_ns: now_ns,
-            app: expected.app,
-            parser: expected.parser,
+            expected: Expected {
+                parent: parent.id,
+                app: expected.app,
+                parser: expected.parser,
+            },
         };
         self.table
             .insert_unique(key.hash(seed), entry, |entry| entry.key.hash(seed));
@@ -80,7 +91,7 @@ impl Expectations {
         tuple: &FiveTuple,
         vlans: &Vlans,
         now_ns: u64,
-    ) -> Option<(AppProto, Box<dyn AppLayer>)> {
+    ) -> Option<Expected> {
         if self.table.is_empty() {
             return None;
         }
@@ -96,7 +107,7 @@ impl Expectations {
             .into_iter()
             .find_map(|tuple| self.remove(&Key::new(tuple, vlans)))?;
         let is_alive = found.is_alive(now_ns);
-        is_alive.then_some((found.app, found.parser))
+        is_alive.then_some(found.expected)
     }
 
     fn remove(&mut self, key: &Key) -> Option<Entry> {
@@ -122,12 +133,12 @@ mod tests {
     #[test]
     fn a_flow_is_expected_once_and_from_any_port() {
         let mut expectations = Expectations::new([1, 2]);
-        assert!(expectations.add(expectation(0, 50_000), &Vlans::default(), 5));
+        assert!(expectations.add(expectation(0, 50_000), &parent(), 5));
         let data = tuple(41_000, 50_000);
         let mut take =
             |tuple: FiveTuple, now_ns| expectations.take(&tuple, &Vlans::default(), now_ns);
         assert!(take(tuple(41_000, 50_001), 6).is_none());
-        assert_eq!(take(data.reversed(), 6).unwrap().0, AppProto::FtpData);
+        assert_eq!(take(data.reversed(), 6).unwrap().app, AppProto::FtpData);
         assert!(take(data, 6).is_none());
     }
 
@@ -136,11 +147,11 @@ mod tests {
         let mut expectations = Expectations::new([1, 2]);
         let vlans = Vlans::default();
         for port in 0..5000 {
-            let taken = expectations.add(expectation(port, 50_000), &vlans, 5);
+            let taken = expectations.add(expectation(port, 50_000), &parent(), 5);
             assert_eq!(taken, usize::from(port) < EXPECTATIONS_MAX);
         }
         let late = 5 + LIFETIME_NS + 1;
-        assert!(expectations.add(expectation(5000, 50_000), &vlans, late));
+        assert!(expectations.add(expectation(5000, 50_000), &parent(), late));
         assert_eq!(expectations.table.len(), 1);
         let too_late = late + LIFETIME_NS + 1;
         let taken = expectations.take(&tuple(5000, 50_000), &vlans, too_late);
@@ -153,6 +164,10 @@ mod tests {
             app: AppProto::FtpData,
             parser: Box::new(Nothing),
         }
+    }
+
+    fn parent() -> Flow {
+        Flow::new(FlowId(1), tuple(1, 21), Vlans::default(), 0)
     }
 
     fn tuple(src_port: u16, dst_port: u16) -> FiveTuple {

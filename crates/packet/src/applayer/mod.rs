@@ -181,6 +181,8 @@ pub enum Next {
     More,
     /// Nothing: no more transactions can follow.
     Done,
+    /// Nothing: these bytes are no messages of the protocol.
+    Error,
     /// Another protocol begins in both directions (HTTP CONNECT); here behind so many bytes of the
     /// data just given.
     Redetect(usize),
@@ -215,21 +217,43 @@ impl Context<'_, '_> {
     pub fn transaction_id(&mut self) -> u32 {
         let id = self.flow.transactions;
         self.flow.transactions = id.saturating_add(1);
+        self.counters.apps.transaction(self.flow);
         id
     }
 
     /// Announces another flow: when it comes, it gets this parser. Counted when there is no room.
     pub fn expect(&mut self, expected: Expectation) {
-        if !self.expectations.add(expected, &self.flow.vlan, self.ts_ns) {
+        if !self.expectations.add(expected, self.flow, self.ts_ns) {
             let hit = &mut self.counters.expectations_max_hit;
             *hit = hit.saturating_add(1);
         }
     }
 
-    /// What was announced of this flow, if anything.
-    pub(crate) fn take_expected(&mut self) -> Option<(AppProto, Box<dyn AppLayer>)> {
-        self.expectations
-            .take(&self.flow.tuple, &self.flow.vlan, self.ts_ns)
+    /// Says which protocol must follow a [`Next::Redetect`], so that it shows when another does.
+    pub fn expect_change_to(&mut self, app: AppProto) {
+        self.flow.app_expected = app;
+    }
+
+    /// The parser that was announced of this flow, if any.
+    pub(crate) fn take_expected(&mut self) -> Option<Box<dyn AppLayer>> {
+        let flow = &mut *self.flow;
+        let expected = self
+            .expectations
+            .take(&flow.tuple, &flow.vlan, self.ts_ns)?;
+        (flow.app, flow.parent) = (expected.app, Some(expected.parent));
+        flow.app_found = [expected.app; 2];
+        self.counters.apps.flow(flow);
+        Some(expected.parser)
+    }
+
+    /// Another protocol begins.
+    pub(crate) fn change_protocol(&mut self) {
+        let flow = &mut *self.flow;
+        if flow.app_before == AppProto::Unknown {
+            flow.app_before = flow.app;
+        }
+        flow.app = AppProto::Unknown;
+        flow.app_found = [AppProto::Unknown; 2];
     }
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.

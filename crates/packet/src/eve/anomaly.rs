@@ -21,7 +21,7 @@ pub(super) fn write(object: &mut Object<'_>, flow: Option<&Flow>, anomaly: &Anom
                 object,
                 "anomaly",
                 Some(flow.id),
-                &flow.tuple,
+                anomaly.tuple.as_ref().unwrap_or(&flow.tuple),
                 Direction::ToServer,
             );
             write_vlan(object, flow);

@@ -6,6 +6,9 @@ use super::hash::sip13;
 use super::{FiveTuple, Proto};
 use crate::decode::Vlans;
 
+/// Marks the word with ports and protocol of a key with IPv4 addresses.
+const IS_V4: u64 = 1 << 8;
+
 /// Words of a key.
 const WORDS: usize = 6;
 
@@ -32,14 +35,20 @@ impl Key {
     }
 
     pub(crate) fn hash(&self, seed: [u64; 2]) -> u64 {
-        sip13(seed, &self.0)
+        match self.0 {
+            // IPv4: both addresses fit one word, and the word with the ports says that it is one
+            [0, a, 0, b, ports, tags] if ports & IS_V4 != 0 => {
+                sip13(seed, &[a << 32 | b, ports, tags])
+            }
+            words => sip13(seed, &words),
+        }
     }
 }
 
 /// The protocol number, and whether the addresses are IPv4: 192.0.2.1 and ::ffff:192.0.2.1 are two
 /// hosts here.
 fn proto_word(proto: Proto, address: IpAddr) -> u64 {
-    u64::from(proto.number()) | u64::from(address.is_ipv4()) << 8
+    u64::from(proto.number()) | if address.is_ipv4() { IS_V4 } else { 0 }
 }
 
 fn address_words(address: IpAddr) -> [u64; 2] {

@@ -4,12 +4,17 @@ mod config;
 mod counters;
 mod event;
 pub(crate) mod session;
+mod stream_options;
 mod track;
+mod trouble;
 mod visit;
 
-pub use config::{Config, Timeouts};
-pub use counters::Counters;
-pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, StreamTrouble};
+pub use config::{ByState, Config, Timeout, Timeouts};
+pub use counters::{AppCounters, Counters};
+pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome};
+pub use stream_options::StreamOptions;
+pub use trouble::StreamTrouble;
+pub(crate) use visit::shown_state;
 
 use crate::applayer::Expectations;
 use crate::decode::{Decoded, Transport, Vlans, checksums_valid, decode};
@@ -52,12 +57,8 @@ impl Sensor {
     pub fn packet(&mut self, frame: &Frame<'_>, out: &mut Sink<'_>) {
         self.now_ns = self.now_ns.max(frame.ts_ns);
         self.expire(EXPIRED_PER_PACKET_MAX, out);
-        self.counters.packets = self.counters.packets.saturating_add(1);
-        self.counters.bytes = self
-            .counters
-            .bytes
-            .saturating_add(u64::from(frame.wire_len));
         let decoded = decode(frame.link, frame.data);
+        self.counters.decoded(frame, &decoded);
         self.report_damages(&decoded, frame.ts_ns, out);
         if self.is_trackable(frame, &decoded, out) {
             self.track(frame, &decoded, out);
@@ -86,9 +87,10 @@ impl Sensor {
 
     /// The open flow between the two ends of `tuple`, whichever of them is named first.
     #[must_use]
-    pub fn flow(&self, tuple: &FiveTuple, vlans: &Vlans) -> Option<&Flow> {
-        let slot = self.table.find(&Key::new(tuple, vlans))?;
-        self.table.get(slot).map(|entry| &entry.flow)
+    pub fn flow(&self, tuple: &FiveTuple, vlans: &Vlans) -> Option<Flow> {
+        let (slot, _) = self.table.find(tuple, &Key::new(tuple, vlans))?;
+        let entry = self.table.get(slot)?;
+        Some(entry.view(self.table.tuple(entry)))
     }
 
     /// Flows in the table.

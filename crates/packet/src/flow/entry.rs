@@ -1,0 +1,382 @@
+//! What the table keeps of a flow: a small part that every packet touches, and a part that is
+//! allocated when data comes.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::tcp::Tracker;
+use super::{Counts, Direction, FiveTuple, Flow, FlowId, Proto, Standing, SynTraits};
+use crate::decode::Vlans;
+use crate::sensor::session::Session;
+
+/// A flow in the table.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(super) id: FlowId,
+    pub(crate) start_ns: u64,
+    pub(crate) last_ns: u64,
+    /// What exists only where there is data.
+    pub(crate) cold: Option<Box<Cold>>,
+    pub(crate) tcp: Tracker,
+    pub(super) ends: Ends,
+    /// The client's and the server's; ICMP: 0 and 0.
+    pub(super) ports: [u16; 2],
+    packets: [u32; 2],
+    bytes: [u32; 2],
+    payload_bytes: [u32; 2],
+    pub(super) older: u32,
+    pub(super) newer: u32,
+    /// Second in which it was put where it stands in its list.
+    pub(super) listed_s: u32,
+    syn: Syn,
+    vlans: Vlans,
+    pub(crate) standing: Standing,
+    ttl_min: [u8; 2],
+    ttl_max: [u8; 2],
+    tcp_flags: [u8; 2],
+    /// ICMP type and code of the first packet, and of the first one the other way.
+    icmp: [[u8; 2]; 2],
+    pub(super) proto: u8,
+    pub(super) class: u8,
+    marks: u8,
+}
+
+/// Client's and server's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    V4(u32, u32),
+    /// Place in the table of IPv6 addresses.
+    V6(u32),
+}
+
+/// The part of a flow that comes with its first data.
+#[derive(Debug)]
+pub(crate) struct Cold {
+    /// The flow as others see it; its counts and standing are brought up to date when it is shown.
+    pub(crate) flow: Flow,
+    /// Streams and parser; none when nobody reads on.
+    pub(crate) session: Option<Session>,
+    /// Nobody reads this flow's data any more.
+    pub(crate) unread: bool,
+    /// Overflows of the entry's counts: packets, bytes, payload bytes.
+    carries: Carries,
+    /// The latest TSval of each side, once it sent one (RFC 7323).
+    pub(crate) timestamps: [Option<u32>; 2],
+}
+
+/// By packets, bytes, payload bytes, and by direction.
+type Carries = [[u32; 2]; 3];
+
+impl Entry {
+    pub(super) fn new(flow: &Flow, ends: Ends) -> Self {
+        let mut marks = 0;
+        if flow.syn.is_some() {
+            marks |= HAS_SYN;
+        }
+        Self {
+            id: flow.id,
+            start_ns: flow.start_ns,
+            last_ns: flow.last_ns,
+            cold: None,
+            tcp: Tracker::default(),
+            ends,
+            ports: [flow.tuple.src_port, flow.tuple.dst_port],
+            packets: [0; 2],
+            bytes: [0; 2],
+            payload_bytes: [0; 2],
+            older: u32::MAX,
+            newer: u32::MAX,
+            listed_s: 0,
+            syn: flow.syn.map_or(Syn::default(), Syn::pack),
+            vlans: flow.vlan,
+            standing: Standing {
+                state: flow.state,
+                client_proven: flow.client_proven,
+                server_proven: flow.server_proven,
+                midstream: flow.midstream,
+            },
+            ttl_min: [0; 2],
+            ttl_max: [0; 2],
+            tcp_flags: [0; 2],
+            icmp: [[0; 2]; 2],
+            proto: flow.tuple.proto.number(),
+            class: 0,
+            marks,
+        }
+    }
+
+    pub(crate) fn vlans(&self) -> &Vlans {
+        &self.vlans
+    }
+
+    pub(crate) fn proto(&self) -> Proto {
+        Proto::from_number(self.proto)
+    }
+
+    /// Addresses and ports, where the addresses are IPv4.
+    pub(super) fn tuple(&self, six: Option<&[Ipv6Addr; 2]>) -> FiveTuple {
+        let (src, dst) = match (self.ends, six) {
+            (Ends::V4(src, dst), _) => (IpAddr::V4(src.into()), IpAddr::V4(dst.into())),
+            (Ends::V6(_), Some(&[src, dst])) => (IpAddr::V6(src), IpAddr::V6(dst)),
+            (Ends::V6(_), None) => {
+                let none = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+                (none, none)
+            }
+        };
+        let [src_port, dst_port] = self.ports;
+        FiveTuple {
+            src,
+            src_port,
+            dst,
+            dst_port,
+            proto: self.proto(),
+        }
+    }
+
+    /// The flow as others see it.
+    pub(crate) fn view(&self, tuple: FiveTuple) -> Flow {
+        let mut flow = match &self.cold {
+            Some(cold) => cold.flow,
+            None => Flow::new(self.id, tuple, self.vlans, self.start_ns),
+        };
+        let carries = self.cold.as_ref().map_or([[0; 2]; 3], |cold| cold.carries);
+        self.refresh(&mut flow, &carries);
+        flow
+    }
+
+    /// Brings the flow that a parser sees up to date; its part for data has been taken out.
+    pub(crate) fn refresh_cold(&self, cold: &mut Cold) {
+        self.refresh(&mut cold.flow, &cold.carries);
+    }
+
+    /// Brings a flow's counts and standing up to date.
+    fn refresh(&self, flow: &mut Flow, carries: &Carries) {
+        flow.last_ns = self.last_ns;
+        flow.to_server = self.counts(Direction::ToServer, carries);
+        flow.to_client = self.counts(Direction::ToClient, carries);
+        flow.state = self.standing.state;
+        flow.client_proven = self.standing.client_proven;
+        flow.server_proven = self.standing.server_proven;
+        flow.midstream = self.standing.midstream;
+        flow.syn = self.has(HAS_SYN).then(|| self.syn.unpack());
+        flow.tcp_state = self.tcp.state();
+        flow.is_ignored = self.has(IGNORED);
+        let [first, answer] = self.icmp;
+        flow.icmp = self.has(HAS_ICMP).then_some(first);
+        flow.icmp_answer = self.has(HAS_ICMP_ANSWER).then_some(answer);
+        flow.in_emergency = self.has(EMERGENCY);
+    }
+
+    /// The part for data, made when it is first asked for.
+    pub(crate) fn cold(&mut self, tuple: FiveTuple) -> &mut Cold {
+        let (id, vlans, start_ns) = (self.id, self.vlans, self.start_ns);
+        self.cold.get_or_insert_with(|| {
+            Box::new(Cold {
+                flow: Flow::new(id, tuple, vlans, start_ns),
+                session: None,
+                unread: false,
+                carries: [[0; 2]; 3],
+                timestamps: [None; 2],
+            })
+        })
+    }
+
+    /// Counts a packet.
+    pub(crate) fn count(
+        &mut self,
+        direction: Direction,
+        tuple: FiveTuple,
+        (bytes, payload_bytes, ttl): (u32, u32, u8),
+    ) {
+        let at = direction.at();
+        let first = self.packets.get(at).is_none_or(|packets| *packets == 0);
+        if let (Some(min), Some(max)) = (self.ttl_min.get_mut(at), self.ttl_max.get_mut(at)) {
+            *min = if first { ttl } else { ttl.min(*min) };
+            *max = ttl.max(*max);
+        }
+        let mut carried = [false; 3];
+        let counts = [&mut self.packets, &mut self.bytes, &mut self.payload_bytes];
+        let added = [1, bytes, payload_bytes];
+        for ((count, added), carry) in counts.into_iter().zip(added).zip(&mut carried) {
+            if let Some(count) = count.get_mut(at) {
+                (*count, *carry) = count.overflowing_add(added);
+            }
+        }
+        if carried != [false; 3] {
+            let carries = &mut self.cold(tuple).carries;
+            for (carry, carried) in carries.iter_mut().zip(carried) {
+                if let Some(carry) = carry.get_mut(at) {
+                    *carry = carry.saturating_add(u32::from(carried));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn packets(&self, direction: Direction) -> u32 {
+        self.packets.get(direction.at()).copied().unwrap_or(0)
+    }
+
+    /// Notes the flags of a TCP segment.
+    pub(crate) fn note_flags(&mut self, direction: Direction, flags: u8) {
+        if let Some(seen) = self.tcp_flags.get_mut(direction.at()) {
+            *seen |= flags;
+        }
+    }
+
+    /// Notes type and code of an ICMP message: of the first, and of the first one the other way.
+    pub(crate) fn note_icmp(&mut self, direction: Direction, kind: u8, code: u8) {
+        let mark = match direction {
+            Direction::ToServer => HAS_ICMP,
+            Direction::ToClient => HAS_ICMP_ANSWER,
+        };
+        if !self.has(mark)
+            && let Some(place) = self.icmp.get_mut(direction.at())
+        {
+            *place = [kind, code];
+            self.marks |= mark;
+        }
+    }
+
+    /// Marks a TCP flow that was met midstream and is not followed.
+    pub(crate) fn ignore(&mut self) {
+        self.marks |= IGNORED;
+    }
+
+    /// Marks a flow that ended while the table was full.
+    pub(crate) fn mark_emergency(&mut self) {
+        self.marks |= EMERGENCY;
+    }
+
+    /// Client and server change places: what they say shows which is which.
+    pub(crate) fn reverse(&mut self) {
+        if let Ends::V4(src, dst) = &mut self.ends {
+            std::mem::swap(src, dst);
+        }
+        self.ports.reverse();
+        self.packets.reverse();
+        self.bytes.reverse();
+        self.payload_bytes.reverse();
+        self.ttl_min.reverse();
+        self.ttl_max.reverse();
+        self.tcp_flags.reverse();
+        self.tcp.reverse();
+        let standing = &mut self.standing;
+        std::mem::swap(&mut standing.client_proven, &mut standing.server_proven);
+        if let Some(cold) = &mut self.cold {
+            cold.flow.tuple = cold.flow.tuple.reversed();
+            cold.carries.iter_mut().for_each(|carry| carry.reverse());
+            cold.timestamps.reverse();
+        }
+    }
+
+    fn counts(&self, direction: Direction, carries: &Carries) -> Counts {
+        let at = direction.at();
+        let whole = |low: &[u32; 2], which: usize| {
+            let carry = carries.get(which).and_then(|carry| carry.get(at));
+            u64::from(carry.copied().unwrap_or(0)) << 32
+                | u64::from(low.get(at).copied().unwrap_or(0))
+        };
+        let byte = |bytes: &[u8; 2]| bytes.get(at).copied().unwrap_or(0);
+        Counts {
+            packets: whole(&self.packets, 0),
+            bytes: whole(&self.bytes, 1),
+            payload_bytes: whole(&self.payload_bytes, 2),
+            ttl_min: byte(&self.ttl_min),
+            ttl_max: byte(&self.ttl_max),
+            tcp_flags: byte(&self.tcp_flags),
+        }
+    }
+
+    fn has(&self, mark: u8) -> bool {
+        self.marks & mark != 0
+    }
+}
+
+const HAS_SYN: u8 = 1;
+const HAS_ICMP: u8 = 2;
+const HAS_ICMP_ANSWER: u8 = 4;
+const IGNORED: u8 = 8;
+const EMERGENCY: u8 = 16;
+
+/// [`SynTraits`] in 16 bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Syn {
+    timestamp: u32,
+    options_hash: u32,
+    window: u16,
+    mss: u16,
+    ttl: u8,
+    wscale: u8,
+    present: u8,
+}
+
+impl Syn {
+    const MSS: u8 = 1;
+    const WSCALE: u8 = 2;
+    const TIMESTAMP: u8 = 4;
+
+    fn pack(traits: SynTraits) -> Self {
+        let mark = |is_set: bool, mark: u8| if is_set { mark } else { 0 };
+        Self {
+            timestamp: traits.timestamp.unwrap_or(0),
+            options_hash: traits.options_hash,
+            window: traits.window,
+            mss: traits.mss.unwrap_or(0),
+            ttl: traits.ttl,
+            wscale: traits.wscale.unwrap_or(0),
+            present: mark(traits.mss.is_some(), Self::MSS)
+                | mark(traits.wscale.is_some(), Self::WSCALE)
+                | mark(traits.timestamp.is_some(), Self::TIMESTAMP),
+        }
+    }
+
+    fn unpack(self) -> SynTraits {
+        let has = |mark: u8| self.present & mark != 0;
+        SynTraits {
+            ttl: self.ttl,
+            window: self.window,
+            mss: has(Self::MSS).then_some(self.mss),
+            wscale: has(Self::WSCALE).then_some(self.wscale),
+            timestamp: has(Self::TIMESTAMP).then_some(self.timestamp),
+            options_hash: self.options_hash,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traits_survive_packing() {
+        let traits = SynTraits {
+            ttl: 64,
+            window: 29200,
+            mss: Some(1460),
+            wscale: None,
+            timestamp: Some(7),
+            options_hash: 9,
+        };
+        assert_eq!(Syn::pack(traits).unpack(), traits);
+    }
+
+    #[test]
+    fn counts_go_on_beyond_32_bits() {
+        let tuple = FiveTuple {
+            src: "192.0.2.1".parse().unwrap(),
+            src_port: 1,
+            dst: "192.0.2.2".parse().unwrap(),
+            dst_port: 2,
+            proto: Proto::Udp,
+        };
+        let flow = Flow::new(FlowId(1), tuple, Vlans::default(), 0);
+        let mut entry = Entry::new(&flow, Ends::V4(1, 2));
+        for _ in 0..3 {
+            entry.count(Direction::ToServer, tuple, (1 << 31, 5, 64));
+        }
+        let view = entry.view(tuple);
+        assert_eq!((view.to_server.packets, view.to_server.bytes), (3, 3 << 31));
+        assert_eq!(view.to_client.bytes, 0);
+        entry.reverse();
+        assert_eq!(entry.view(tuple).to_client.bytes, 3 << 31);
+    }
+}
