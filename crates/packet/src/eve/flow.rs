@@ -218,12 +218,13 @@ fn state_name(state: FlowState) -> &'static str {
     }
 }
 
-/// Suricata knows `timeout`, `forced` and `shutdown`, and logs a flow that was closed when its
+/// Suricata knows `timeout`, `forced`, `tcp_reuse` and `shutdown`, and logs a flow that was closed when its
 /// timeout is over.
 fn reason_name(reason: EndReason) -> &'static str {
     match reason {
         EndReason::Fin | EndReason::Reset | EndReason::Timeout => "timeout",
-        EndReason::Evicted | EndReason::Replaced => "forced",
+        EndReason::Evicted => "forced",
+        EndReason::Replaced => "tcp_reuse",
         EndReason::Shutdown => "shutdown",
     }
 }

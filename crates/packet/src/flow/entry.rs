@@ -17,8 +17,9 @@ pub(crate) struct Entry {
     /// What exists only where there is data.
     pub(crate) cold: Option<Box<Cold>>,
     pub(crate) tcp: Tracker,
-    pub(super) ends: Ends,
-    /// The client's and the server's; ICMP: 0 and 0.
+    /// IPv4: client's and server's address; IPv6: their place in the table of addresses, and 0.
+    ends: [u32; 2],
+    /// The client's and the server's; ICMP: the first message's type, and that of its answer.
     pub(super) ports: [u16; 2],
     packets: [u32; 2],
     bytes: [u32; 2],
@@ -27,14 +28,20 @@ pub(crate) struct Entry {
     pub(super) newer: u32,
     /// Second in which it was put where it stands in its list.
     pub(super) listed_s: u32,
-    syn: Syn,
+    syn_timestamp: u32,
+    syn_options_hash: u32,
+    syn_window: u16,
+    syn_mss: u16,
+    syn_ttl: u8,
+    syn_wscale: u8,
     vlans: Vlans,
     pub(crate) standing: Standing,
     ttl_min: [u8; 2],
     ttl_max: [u8; 2],
     tcp_flags: [u8; 2],
-    /// ICMP type and code of the first packet, and of the first one the other way.
-    icmp: [[u8; 2]; 2],
+    /// ICMP: code of the first packet, and of the first one the other way; types stand in the place
+    /// of ports.
+    icmp_codes: [u8; 2],
     pub(super) proto: u8,
     pub(super) class: u8,
     marks: u8,
@@ -67,26 +74,31 @@ pub(crate) struct Cold {
 type Carries = [[u32; 2]; 3];
 
 impl Entry {
-    pub(super) fn new(flow: &Flow, ends: Ends) -> Self {
-        let mut marks = 0;
-        if flow.syn.is_some() {
-            marks |= HAS_SYN;
-        }
-        Self {
+    pub(super) fn new(flow: &Flow, ends: Ends, ports: [u16; 2]) -> Self {
+        let (ends, six) = match ends {
+            Ends::V4(src, dst) => ([src, dst], 0),
+            Ends::V6(place) => ([place, 0], IS_V6),
+        };
+        let mut entry = Self {
             id: flow.id,
             start_ns: flow.start_ns,
             last_ns: flow.last_ns,
             cold: None,
             tcp: Tracker::default(),
             ends,
-            ports: [flow.tuple.src_port, flow.tuple.dst_port],
+            ports,
             packets: [0; 2],
             bytes: [0; 2],
             payload_bytes: [0; 2],
             older: u32::MAX,
             newer: u32::MAX,
             listed_s: 0,
-            syn: flow.syn.map_or(Syn::default(), Syn::pack),
+            syn_timestamp: 0,
+            syn_options_hash: 0,
+            syn_window: 0,
+            syn_mss: 0,
+            syn_ttl: 0,
+            syn_wscale: 0,
             vlans: flow.vlan,
             standing: Standing {
                 state: flow.state,
@@ -97,11 +109,48 @@ impl Entry {
             ttl_min: [0; 2],
             ttl_max: [0; 2],
             tcp_flags: [0; 2],
-            icmp: [[0; 2]; 2],
+            icmp_codes: [0; 2],
             proto: flow.tuple.proto.number(),
             class: 0,
-            marks,
+            marks: six,
+        };
+        entry.set_syn(flow.syn);
+        entry
+    }
+
+    /// The addresses, or where they stand.
+    pub(super) fn ends(&self) -> Ends {
+        let [src, dst] = self.ends;
+        match self.has(IS_V6) {
+            true => Ends::V6(src),
+            false => Ends::V4(src, dst),
         }
+    }
+
+    fn set_syn(&mut self, traits: Option<SynTraits>) {
+        let Some(traits) = traits else { return };
+        let mark = |is_set: bool, mark: u8| if is_set { mark } else { 0 };
+        self.marks |= HAS_SYN
+            | mark(traits.mss.is_some(), HAS_MSS)
+            | mark(traits.wscale.is_some(), HAS_WSCALE)
+            | mark(traits.timestamp.is_some(), HAS_TIMESTAMP);
+        self.syn_timestamp = traits.timestamp.unwrap_or(0);
+        self.syn_options_hash = traits.options_hash;
+        self.syn_window = traits.window;
+        self.syn_mss = traits.mss.unwrap_or(0);
+        self.syn_ttl = traits.ttl;
+        self.syn_wscale = traits.wscale.unwrap_or(0);
+    }
+
+    fn syn(&self) -> Option<SynTraits> {
+        self.has(HAS_SYN).then(|| SynTraits {
+            ttl: self.syn_ttl,
+            window: self.syn_window,
+            mss: self.has(HAS_MSS).then_some(self.syn_mss),
+            wscale: self.has(HAS_WSCALE).then_some(self.syn_wscale),
+            timestamp: self.has(HAS_TIMESTAMP).then_some(self.syn_timestamp),
+            options_hash: self.syn_options_hash,
+        })
     }
 
     pub(crate) fn vlans(&self) -> &Vlans {
@@ -112,9 +161,10 @@ impl Entry {
         Proto::from_number(self.proto)
     }
 
-    /// Addresses and ports, where the addresses are IPv4.
+    /// The ends by which the flow is found, client first; `six` are its addresses where they are
+    /// IPv6.
     pub(super) fn tuple(&self, six: Option<&[Ipv6Addr; 2]>) -> FiveTuple {
-        let (src, dst) = match (self.ends, six) {
+        let (src, dst) = match (self.ends(), six) {
             (Ends::V4(src, dst), _) => (IpAddr::V4(src.into()), IpAddr::V4(dst.into())),
             (Ends::V6(_), Some(&[src, dst])) => (IpAddr::V6(src), IpAddr::V6(dst)),
             (Ends::V6(_), None) => {
@@ -157,13 +207,15 @@ impl Entry {
         flow.client_proven = self.standing.client_proven;
         flow.server_proven = self.standing.server_proven;
         flow.midstream = self.standing.midstream;
-        flow.syn = self.has(HAS_SYN).then(|| self.syn.unpack());
+        flow.syn = self.syn();
         flow.tcp_state = self.tcp.state();
         flow.is_ignored = self.has(IGNORED);
-        let [first, answer] = self.icmp;
-        flow.icmp = self.has(HAS_ICMP).then_some(first);
-        flow.icmp_answer = self.has(HAS_ICMP_ANSWER).then_some(answer);
-        flow.in_emergency = self.has(EMERGENCY);
+        let ([ask, answer], [code, answer_code]) = (self.ports, self.icmp_codes);
+        let kind = |kind: u16| u8::try_from(kind).unwrap_or(0);
+        flow.icmp = self.has(HAS_ICMP).then_some([kind(ask), code]);
+        flow.icmp_answer = self
+            .has(HAS_ICMP_ANSWER)
+            .then_some([kind(answer), answer_code]);
     }
 
     /// The part for data, made when it is first asked for.
@@ -222,16 +274,16 @@ impl Entry {
         }
     }
 
-    /// Notes type and code of an ICMP message: of the first, and of the first one the other way.
-    pub(crate) fn note_icmp(&mut self, direction: Direction, kind: u8, code: u8) {
+    /// Notes the code of an ICMP message: of the first, and of the first one the other way.
+    pub(crate) fn note_icmp(&mut self, direction: Direction, code: u8) {
         let mark = match direction {
             Direction::ToServer => HAS_ICMP,
             Direction::ToClient => HAS_ICMP_ANSWER,
         };
         if !self.has(mark)
-            && let Some(place) = self.icmp.get_mut(direction.at())
+            && let Some(place) = self.icmp_codes.get_mut(direction.at())
         {
-            *place = [kind, code];
+            *place = code;
             self.marks |= mark;
         }
     }
@@ -241,15 +293,10 @@ impl Entry {
         self.marks |= IGNORED;
     }
 
-    /// Marks a flow that ended while the table was full.
-    pub(crate) fn mark_emergency(&mut self) {
-        self.marks |= EMERGENCY;
-    }
-
     /// Client and server change places: what they say shows which is which.
     pub(crate) fn reverse(&mut self) {
-        if let Ends::V4(src, dst) = &mut self.ends {
-            std::mem::swap(src, dst);
+        if !self.has(IS_V6) {
+            self.ends.reverse();
         }
         self.ports.reverse();
         self.packets.reverse();
@@ -295,52 +342,10 @@ const HAS_SYN: u8 = 1;
 const HAS_ICMP: u8 = 2;
 const HAS_ICMP_ANSWER: u8 = 4;
 const IGNORED: u8 = 8;
-const EMERGENCY: u8 = 16;
-
-/// [`SynTraits`] in 16 bytes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Syn {
-    timestamp: u32,
-    options_hash: u32,
-    window: u16,
-    mss: u16,
-    ttl: u8,
-    wscale: u8,
-    present: u8,
-}
-
-impl Syn {
-    const MSS: u8 = 1;
-    const WSCALE: u8 = 2;
-    const TIMESTAMP: u8 = 4;
-
-    fn pack(traits: SynTraits) -> Self {
-        let mark = |is_set: bool, mark: u8| if is_set { mark } else { 0 };
-        Self {
-            timestamp: traits.timestamp.unwrap_or(0),
-            options_hash: traits.options_hash,
-            window: traits.window,
-            mss: traits.mss.unwrap_or(0),
-            ttl: traits.ttl,
-            wscale: traits.wscale.unwrap_or(0),
-            present: mark(traits.mss.is_some(), Self::MSS)
-                | mark(traits.wscale.is_some(), Self::WSCALE)
-                | mark(traits.timestamp.is_some(), Self::TIMESTAMP),
-        }
-    }
-
-    fn unpack(self) -> SynTraits {
-        let has = |mark: u8| self.present & mark != 0;
-        SynTraits {
-            ttl: self.ttl,
-            window: self.window,
-            mss: has(Self::MSS).then_some(self.mss),
-            wscale: has(Self::WSCALE).then_some(self.wscale),
-            timestamp: has(Self::TIMESTAMP).then_some(self.timestamp),
-            options_hash: self.options_hash,
-        }
-    }
-}
+const IS_V6: u8 = 16;
+const HAS_MSS: u8 = 32;
+const HAS_WSCALE: u8 = 64;
+const HAS_TIMESTAMP: u8 = 128;
 
 #[cfg(test)]
 mod tests {
@@ -356,20 +361,19 @@ mod tests {
             timestamp: Some(7),
             options_hash: 9,
         };
-        assert_eq!(Syn::pack(traits).unpack(), traits);
+        let flow = Flow {
+            syn: Some(traits),
+            ..Flow::new(FlowId(1), tuple(), Vlans::default(), 0)
+        };
+        let entry = Entry::new(&flow, Ends::V4(1, 2), [1, 2]);
+        assert_eq!(entry.view(tuple()).syn, Some(traits));
     }
 
     #[test]
     fn counts_go_on_beyond_32_bits() {
-        let tuple = FiveTuple {
-            src: "192.0.2.1".parse().unwrap(),
-            src_port: 1,
-            dst: "192.0.2.2".parse().unwrap(),
-            dst_port: 2,
-            proto: Proto::Udp,
-        };
+        let tuple = tuple();
         let flow = Flow::new(FlowId(1), tuple, Vlans::default(), 0);
-        let mut entry = Entry::new(&flow, Ends::V4(1, 2));
+        let mut entry = Entry::new(&flow, Ends::V4(1, 2), [1, 2]);
         for _ in 0..3 {
             entry.count(Direction::ToServer, tuple, (1 << 31, 5, 64));
         }
@@ -378,5 +382,15 @@ mod tests {
         assert_eq!(view.to_client.bytes, 0);
         entry.reverse();
         assert_eq!(entry.view(tuple).to_client.bytes, 3 << 31);
+    }
+
+    fn tuple() -> FiveTuple {
+        FiveTuple {
+            src: "192.0.2.1".parse().unwrap(),
+            src_port: 1,
+            dst: "192.0.2.2".parse().unwrap(),
+            dst_port: 2,
+            proto: Proto::Udp,
+        }
     }
 }

@@ -88,6 +88,20 @@ impl FiveTuple {
     }
 }
 
+impl FiveTuple {
+    /// Without what stands in the place of ports where a protocol has none.
+    pub(crate) fn shown(self) -> Self {
+        match self.proto {
+            Proto::Icmp | Proto::Icmp6 => Self {
+                src_port: 0,
+                dst_port: 0,
+                ..self
+            },
+            Proto::Tcp | Proto::Udp | Proto::Other(_) => self,
+        }
+    }
+}
+
 /// Number of a flow; never used again by the same sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(

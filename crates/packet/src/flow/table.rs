@@ -58,7 +58,8 @@ impl Table {
                 .is_some_and(|entry| self.key_of(entry) == *key)
         };
         let slot = self.index.find(key.hash(self.seed), same).copied()?;
-        let flow = self.tuple(self.slots.get(slot)?);
+        let entry = self.slots.get(slot)?;
+        let flow = entry.tuple(self.six_of(entry));
         let from_client = flow.src == packet.src && flow.src_port == packet.src_port;
         let direction = match from_client {
             true => Direction::ToServer,
@@ -77,11 +78,12 @@ impl Table {
 
     /// The ends of a flow, client first.
     pub(crate) fn tuple(&self, entry: &Entry) -> FiveTuple {
-        entry.tuple(self.six_of(entry))
+        entry.tuple(self.six_of(entry)).shown()
     }
 
-    /// Adds a flow; `None` when the table is full: evict first.
-    pub(crate) fn insert(&mut self, flow: &Flow) -> Option<u32> {
+    /// Adds a flow, found by `keyed` from client to server; `None` when the table is full: evict
+    /// first.
+    pub(crate) fn insert(&mut self, flow: &Flow, keyed: &FiveTuple) -> Option<u32> {
         if self.is_full() {
             return None;
         }
@@ -89,8 +91,9 @@ impl Table {
             (IpAddr::V4(src), IpAddr::V4(dst)) => Ends::V4(src.to_bits(), dst.to_bits()),
             (src, dst) => Ends::V6(self.six.insert([six(src), six(dst)])?),
         };
-        let slot = self.slots.insert(Entry::new(flow, ends))?;
-        let key = Key::new(&flow.tuple, &flow.vlan);
+        let ports = [keyed.src_port, keyed.dst_port];
+        let slot = self.slots.insert(Entry::new(flow, ends, ports))?;
+        let key = Key::new(keyed, &flow.vlan);
         let (seed, slots, sixes) = (self.seed, &self.slots, &self.six);
         let rehash = |slot: &u32| {
             slots
@@ -105,7 +108,7 @@ impl Table {
     pub(crate) fn remove(&mut self, slot: u32) -> Option<(Entry, FiveTuple)> {
         let entry = self.slots.get(slot)?;
         let (hash, tuple) = (self.key_of(entry).hash(self.seed), self.tuple(entry));
-        if let Ends::V6(six) = entry.ends {
+        if let Ends::V6(six) = entry.ends() {
             self.six.remove(six);
         }
         if let Ok(found) = self.index.find_entry(hash, |other| *other == slot) {
@@ -126,7 +129,7 @@ impl Table {
             return;
         };
         entry.reverse();
-        if let Ends::V6(six) = entry.ends
+        if let Ends::V6(six) = entry.ends()
             && let Some(six) = self.six.get_mut(six)
         {
             six.reverse();
@@ -149,16 +152,24 @@ impl Table {
 
     /// A flow that is idle for longer than its class may be.
     pub(crate) fn expired(&self, now_ns: u64) -> Option<u32> {
-        CLASSES.iter().zip(&self.lists).find_map(|(class, list)| {
-            let last_ns = self.slots.get(list.oldest)?.last_ns;
-            let idle_ns = now_ns.saturating_sub(last_ns);
-            let timeout = class.timeout(&self.timeouts);
-            let timeout_ns = match self.emergency {
-                true => timeout.emergency_ns,
-                false => timeout.normal_ns,
-            };
-            (idle_ns > timeout_ns).then_some(list.oldest)
-        })
+        let mut oldest = self.lists.iter().map(|list| list.oldest);
+        oldest.find(|slot| self.is_expired(*slot, now_ns))
+    }
+
+    /// Whether a flow is idle for longer than its class may be.
+    pub(crate) fn is_expired(&self, slot: u32, now_ns: u64) -> bool {
+        let Some(entry) = self.slots.get(slot) else {
+            return false;
+        };
+        let Some(class) = CLASSES.get(usize::from(entry.class)) else {
+            return false;
+        };
+        let timeout = class.timeout(&self.timeouts);
+        let timeout_ns = match self.emergency {
+            true => timeout.emergency_ns,
+            false => timeout.normal_ns,
+        };
+        now_ns.saturating_sub(entry.last_ns) > timeout_ns
     }
 
     /// The flow to give up when the table is full: the longest idle of the least valuable class
@@ -231,7 +242,7 @@ impl Table {
 }
 
 fn six_of<'a>(entry: &Entry, sixes: &'a Slab<[Ipv6Addr; 2]>) -> Option<&'a [Ipv6Addr; 2]> {
-    match entry.ends {
+    match entry.ends() {
         Ends::V4(..) => None,
         Ends::V6(slot) => sixes.get(slot),
     }
@@ -356,7 +367,7 @@ mod tests {
                 flow.tuple.src = "2001:db8::1".parse().unwrap();
                 flow.tuple.dst = "2001:db8::2".parse().unwrap();
             }
-            let slot = table.insert(&flow).unwrap();
+            let slot = insert(&mut table, &flow).unwrap();
             let find = |table: &Table, tuple: FiveTuple| {
                 table.find(&tuple, &Key::new(&tuple, &Vlans::default()))
             };
@@ -375,12 +386,12 @@ mod tests {
     #[test]
     fn full_table_gives_up_the_longest_idle_of_the_least_valuable() {
         let mut table = Table::new([1, 2], 3, Timeouts::default());
-        let established = table.insert(&flow(1, S)).unwrap();
+        let established = insert(&mut table, &flow(1, S)).unwrap();
         table.get_mut(established).unwrap().standing.state = FlowState::Established;
         table.touch(established);
-        let first = table.insert(&flow(2, 2 * S)).unwrap();
-        let second = table.insert(&flow(3, 3 * S)).unwrap();
-        assert_eq!(table.insert(&flow(4, 4 * S)), None);
+        let first = insert(&mut table, &flow(2, 2 * S)).unwrap();
+        let second = insert(&mut table, &flow(3, 3 * S)).unwrap();
+        assert_eq!(insert(&mut table, &flow(4, 4 * S)), None);
         assert_eq!(table.victim(), Some(first));
         table.get_mut(first).unwrap().last_ns = 5 * S;
         table.touch(first);
@@ -396,8 +407,8 @@ mod tests {
         timeouts.tcp.new.normal_ns = 10;
         timeouts.tcp.established.normal_ns = 1000;
         let mut table = Table::new([1, 2], 10, timeouts);
-        let old = table.insert(&flow(1, 100)).unwrap();
-        let kept = table.insert(&flow(2, 100)).unwrap();
+        let old = insert(&mut table, &flow(1, 100)).unwrap();
+        let kept = insert(&mut table, &flow(2, 100)).unwrap();
         table.get_mut(kept).unwrap().standing.state = FlowState::Established;
         table.touch(kept);
         assert_eq!(table.expired(110), None, "not longer than the timeout");
@@ -411,7 +422,7 @@ mod tests {
     fn an_emergency_lasts_until_a_part_has_left() {
         let mut table = Table::new([1, 2], 10, Timeouts::default());
         let slots: Vec<u32> = (0..10)
-            .map(|id| table.insert(&flow(id, 0)).unwrap())
+            .map(|id| insert(&mut table, &flow(id, 0)).unwrap())
             .collect();
         assert!(table.enter_emergency() && !table.enter_emergency());
         assert_eq!(table.expired(6 * S), Some(slots[0]), "5 s, not 60");
@@ -431,7 +442,11 @@ mod tests {
         assert!(slot <= ENTRY_BYTES_MAX, "{slot} bytes");
     }
 
-    const ENTRY_BYTES_MAX: usize = 168;
+    const ENTRY_BYTES_MAX: usize = 160;
+
+    fn insert(table: &mut Table, flow: &Flow) -> Option<u32> {
+        table.insert(flow, &flow.tuple)
+    }
 
     fn flow(id: u16, last_ns: u64) -> Flow {
         let tuple = FiveTuple {

@@ -85,10 +85,11 @@ pub(crate) struct Tracker {
     /// ISN of a second, different SYN that came before any SYN/ACK.
     other_isn: u32,
     state: TcpState,
-    /// Different SYNs after the first, and different SYN/ACKs.
-    syns: u8,
-    syn_acks: u8,
-    was_reset: bool,
+    /// Different SYNs, or SYN/ACKs, after the first: of what is being answered.
+    tries: u8,
+    /// Who sent the RST that closed it, and the state before.
+    reset_by: Option<Direction>,
+    before_reset: TcpState,
 }
 
 impl Tracker {
@@ -115,7 +116,11 @@ impl Tracker {
             step.accepted = judged.taken;
             step.ack_valid |= judged.taken && tcp.flags.ack();
         }
-        self.was_reset |= tcp.flags.rst() && judged.taken;
+        if tcp.flags.rst() && judged.next == TcpState::Closed && self.state != TcpState::Closed {
+            (self.reset_by, self.before_reset) = (Some(direction), self.state);
+        } else if judged.next != TcpState::Closed {
+            self.reset_by = None;
+        }
         self.state = judged.next;
         step
     }
@@ -180,7 +185,7 @@ impl Tracker {
     }
 
     fn syn(&mut self, flow: &Standing, direction: Direction, tcp: &Tcp<'_>) -> Step {
-        if flow.state == FlowState::Closed {
+        if flow.state == FlowState::Closed && !tcp.flags.fin() {
             return Step {
                 restart: true,
                 ..Step::default()
@@ -204,7 +209,7 @@ impl Tracker {
         if flow.state == FlowState::New && direction == Direction::ToServer && !answered {
             sender.mark(Side::OTHER_ISN);
             self.other_isn = tcp.seq;
-            self.syns = self.syns.saturating_add(1);
+            self.tries = self.tries.saturating_add(1);
         }
         Step::trouble(Trouble::SynResentDifferentSeq)
     }
@@ -224,7 +229,7 @@ impl Tracker {
             if flow.state != FlowState::Closed {
                 sender.mark(Side::CONFLICT);
             }
-            self.syn_acks = self.syn_acks.saturating_add(1);
+            self.tries = self.tries.saturating_add(1);
             return Step::trouble(Trouble::SynAckResentDifferentSeq);
         }
         if sender.is(Side::SEEN) {
@@ -233,6 +238,7 @@ impl Tracker {
         sender.start(tcp);
         sender.acknowledge(tcp.ack);
         flow.server_proven |= receiver.is(Side::ISN);
+        self.tries = 0;
         let outcome = (direction == Direction::ToClient).then_some(Outcome::Accepted);
         Step {
             outcome,

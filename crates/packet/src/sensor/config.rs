@@ -25,6 +25,10 @@ pub struct Config {
     pub head_bytes_max: usize,
     /// Most transactions of one flow that wait for their answer (HTTP pipelining).
     pub pending_max: usize,
+    /// Flows are what they are for other sensors: of TCP, UDP, SCTP, ICMP and ESP; counted by
+    /// captured bytes; an idle one ends when a packet asks for it, or with the capture. Else every
+    /// protocol makes flows, bytes are those on the wire, and idle flows end in time.
+    pub field_flows: bool,
     /// When idle flows leave.
     pub timeouts: Timeouts,
     /// How TCP connections are followed.
@@ -54,6 +58,7 @@ impl Default for Config {
             stream_bytes_max: 256 << 20,
             head_bytes_max: 64 << 10,
             pending_max: 64,
+            field_flows: false,
             timeouts: Timeouts::default(),
             stream: StreamOptions::default(),
             seed: [0x5368_6965_6c64_7761, 0x6c6c_2070_6163_6b65],
@@ -73,6 +78,7 @@ impl Config {
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
         Self {
+            field_flows: true,
             timeouts: Timeouts::from_settings(settings.at("flow-timeouts"), settings.at("flow")),
             stream: StreamOptions::from_settings(settings),
             apps: Options::from_settings(settings),

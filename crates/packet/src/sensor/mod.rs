@@ -3,6 +3,7 @@
 mod config;
 mod counters;
 mod event;
+mod keyed;
 pub(crate) mod session;
 mod stream_options;
 mod track;
@@ -56,7 +57,9 @@ impl Sensor {
     /// Takes one frame. Events that it completes go to `out` before this returns.
     pub fn packet(&mut self, frame: &Frame<'_>, out: &mut Sink<'_>) {
         self.now_ns = self.now_ns.max(frame.ts_ns);
-        self.expire(EXPIRED_PER_PACKET_MAX, out);
+        if !self.config.field_flows {
+            self.expire(EXPIRED_PER_PACKET_MAX, out);
+        }
         let decoded = decode(frame.link, frame.data);
         self.counters.decoded(frame, &decoded);
         self.report_damages(&decoded, frame.ts_ns, out);

@@ -106,11 +106,11 @@ impl Session {
         let now_ns = cx.ts_ns;
         let mut gap = false;
         let (stream, app) = self.parts(direction);
-        let pushed = stream.acknowledged(ack, terms, &mut |chunk| {
+        stream.acknowledged(ack, terms, &mut |chunk| {
             gap |= pass(cx, app, direction, chunk);
         });
         cx.ts_ns = now_ns;
-        self.note(cx, direction, gap, pushed)
+        self.note(cx, direction, gap, Pushed::default())
     }
 
     fn terms(&self, cx: &Context<'_, '_>, direction: Direction) -> Terms {
@@ -172,8 +172,8 @@ impl Session {
             let terms = self.terms(cx, direction);
             let mut gap = false;
             let (stream, app) = self.parts(direction);
-            let pushed = stream.flush(terms, &mut |chunk| gap |= pass(cx, app, direction, chunk));
-            self.note(cx, direction, gap, pushed);
+            stream.flush(terms, &mut |chunk| gap |= pass(cx, app, direction, chunk));
+            self.note(cx, direction, gap, Pushed::default());
         }
         cx.ts_ns = now_ns;
         self.app.end(cx);

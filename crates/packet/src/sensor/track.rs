@@ -1,5 +1,6 @@
 //! One packet's way through flow, stream and application layer.
 
+use super::keyed::{about_packet, keyed, makes_field_flows};
 use super::visit::{Taken, Visit};
 use super::{EndReason, Event, Outcome, Sensor, Sink, StreamOptions};
 use crate::applayer::detection::speaks_reversed;
@@ -12,14 +13,25 @@ impl Sensor {
     /// Finds or starts the flow of a decoded packet and takes the packet into it.
     pub(super) fn track(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>, out: &mut Sink<'_>) {
         let Some(ip) = &decoded.ip else { return };
-        let tuple = tuple_of(ip, &decoded.transport);
-        let key = Key::new(&tuple, &decoded.vlans);
-        if let Some((slot, direction)) = self.table.find(&tuple, &key) {
-            if self.visit(slot, direction, (frame, decoded, tuple), out) != Taken::NewConnection {
+        if self.config.field_flows && !makes_field_flows(ip) {
+            return;
+        }
+        let keyed = self
+            .known_about(decoded)
+            .unwrap_or_else(|| keyed(decoded, tuple_of(ip, &decoded.transport)));
+        let tuple = keyed.shown();
+        let key = Key::new(&keyed, &decoded.vlans);
+        if let Some((slot, direction)) = self.table.find(&keyed, &key) {
+            if self.config.field_flows && self.table.is_expired(slot, self.now_ns) {
+                self.end_flow(slot, EndReason::Timeout, out);
+            } else if self.visit(slot, direction, (frame, decoded, tuple), out)
+                == Taken::NewConnection
+            {
+                self.counters.tcp_reuse = self.counters.tcp_reuse.saturating_add(1);
+                self.end_flow(slot, EndReason::Replaced, out);
+            } else {
                 return;
             }
-            self.counters.tcp_reuse = self.counters.tcp_reuse.saturating_add(1);
-            self.end_flow(slot, EndReason::Replaced, out);
         }
         let Some(flow) = self.new_flow(tuple, frame, decoded) else {
             self.counters.strays = self.counters.strays.saturating_add(1);
@@ -34,10 +46,15 @@ impl Sensor {
                 self.end_flow(victim, EndReason::Evicted, out);
             }
         }
-        if let Some(slot) = self.table.insert(&flow) {
+        let from_client = flow.tuple == tuple;
+        let client_first = match from_client {
+            true => keyed,
+            false => keyed.reversed(),
+        };
+        if let Some(slot) = self.table.insert(&flow, &client_first) {
             self.count_flow(flow.tuple.proto);
             out(Event::FlowStart(&flow));
-            let direction = match flow.tuple == tuple {
+            let direction = match from_client {
                 true => Direction::ToServer,
                 false => Direction::ToClient,
             };
@@ -45,14 +62,22 @@ impl Sensor {
         }
     }
 
+    /// The ends of the known flow that an ICMP error is about. Anybody can forge such an error, so
+    /// it is a packet of that flow only where flows are as for other sensors.
+    fn known_about(&self, decoded: &Decoded<'_>) -> Option<FiveTuple> {
+        let about = self.config.field_flows.then(|| about_packet(decoded))??;
+        let key = Key::new(&about, &decoded.vlans);
+        self.table.find(&about, &key).map(|_| about)
+    }
+
     /// Removes a flow and says its last words.
     pub(super) fn end_flow(&mut self, slot: u32, reason: EndReason, out: &mut Sink<'_>) {
         let was_emergency = self.table.in_emergency();
+        let was_expired = self.table.is_expired(slot, self.now_ns);
         let Some((mut entry, tuple)) = self.table.remove(slot) else {
             return;
         };
         if was_emergency {
-            entry.mark_emergency();
             let over = u64::from(!self.table.in_emergency());
             let counters = &mut self.counters;
             counters.emergencies_over = counters.emergencies_over.saturating_add(over);
@@ -70,8 +95,12 @@ impl Sensor {
         }
         .end_session();
         let is_unanswered = entry.tcp.is_unanswered(&entry.standing);
-        let flow = entry.view(tuple);
-        if reason == EndReason::Timeout && is_unanswered {
+        let flow = Flow {
+            in_emergency: was_emergency,
+            ..entry.view(tuple)
+        };
+        let is_late = reason == EndReason::Timeout || was_expired;
+        if is_late && is_unanswered {
             out(Event::Attempt(&flow, Outcome::Unanswered));
         }
         let reason = match flow.state {

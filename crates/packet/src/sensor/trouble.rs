@@ -140,6 +140,16 @@ troubles! {
     ShutdownSynResent => "shutdown_syn_resend",
     /// A RST that the receiver would not accept.
     RstInvalidAck => "rst_invalid_ack",
+    /// A RST with data, which tells why at best.
+    RstWithData => "rst_with_data",
+    /// Both sides open at once: a SYN/ACK that acknowledges another SYN.
+    FourWaySynAckWrongAck => "4whs_synack_with_wrong_ack",
+    /// Both sides open at once: a SYN/ACK with another number than the SYN.
+    FourWaySynAckWrongSyn => "4whs_synack_with_wrong_syn",
+    /// Both sides open at once: not what comes next.
+    FourWayWrongSeq => "4whs_wrong_seq",
+    /// Both sides open at once: a wrong acknowledgement.
+    FourWayInvalidAck => "4whs_invalid_ack",
     /// A connection goes on after a RST: its host has not taken the RST for real.
     SuspectedRstInject => "suspected_rst_inject",
 }

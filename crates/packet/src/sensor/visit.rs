@@ -3,10 +3,11 @@
 use super::session::{Session, Troubles};
 use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble};
 use crate::applayer::{Context, Expectations};
+use crate::bytes::len32;
 use crate::decode::{Decoded, Tcp, Transport};
 use crate::flow::entry::{Cold, Entry};
 use crate::flow::tcp::Step;
-use crate::flow::{Direction, FiveTuple, Flow, FlowState, TcpState};
+use crate::flow::{Direction, FiveTuple, Flow, FlowState, Proto, TcpState};
 use crate::frame::Frame;
 
 /// What became of the packet.
@@ -42,7 +43,7 @@ impl Visit<'_, '_> {
             return Taken::No;
         };
         let count = |visit: &mut Self, payload_len: u32| {
-            visit.count(direction, (frame.wire_len, payload_len, ip.ttl));
+            visit.count(direction, (visit.frame_bytes(frame), payload_len, ip.ttl));
         };
         match &decoded.transport {
             Transport::Tcp(tcp) => self.tcp(frame, direction, tcp, ip.ttl),
@@ -54,7 +55,12 @@ impl Visit<'_, '_> {
             }
             Transport::Icmp4(icmp) | Transport::Icmp6(icmp) => {
                 count(self, ip.payload_len);
-                self.entry.note_icmp(direction, icmp.kind, icmp.code);
+                if self.tuple.proto == Proto::Tcp {
+                    return Taken::No;
+                }
+                if matches!(self.tuple.proto, Proto::Icmp | Proto::Icmp6) {
+                    self.entry.note_icmp(direction, icmp.code);
+                }
                 self.answered(direction);
                 Taken::Yes
             }
@@ -110,7 +116,7 @@ impl Visit<'_, '_> {
         // what the host would not take is no payload
         let payload_len = if step.accepted { tcp.payload_len } else { 0 };
         self.entry.note_flags(direction, tcp.flags.0);
-        self.count(direction, (frame.wire_len, payload_len, ttl));
+        self.count(direction, (self.frame_bytes(frame), payload_len, ttl));
         self.report(direction, &step);
         if step.ack_valid {
             let (behind, ack) = (direction.reversed(), tcp.ack);
@@ -152,7 +158,7 @@ impl Visit<'_, '_> {
         tcp: &Tcp<'_>,
         ttl: u8,
     ) -> Taken {
-        self.count(direction, (frame.wire_len, 0, ttl));
+        self.count(direction, (self.frame_bytes(frame), 0, ttl));
         if tcp.flags.rst() {
             self.trouble(direction, StreamTrouble::RstButNoSession);
         } else if tcp.flags.fin() {
@@ -279,6 +285,13 @@ impl Visit<'_, '_> {
         };
         let anomaly = Anomaly::stream(trouble, tuple, self.ts_ns);
         self.show(|flow, out| out(Event::Anomaly(Some(flow), &anomaly)));
+    }
+
+    fn frame_bytes(&self, frame: &Frame<'_>) -> u32 {
+        match self.config.field_flows {
+            true => len32(frame.data.len()),
+            false => frame.wire_len,
+        }
     }
 
     /// Counts frame bytes, payload bytes and TTL of a packet.

@@ -69,6 +69,8 @@ pub(crate) struct Stream {
     passed: u64,
     /// Most pieces, with holes between them, at a time.
     regions_max: u32,
+    /// The depth lies behind what came.
+    is_deep: bool,
 }
 
 #[derive(Debug)]
@@ -119,9 +121,10 @@ impl Stream {
         if self.passed >= terms.depth {
             return pushed;
         }
+        pushed.depth_reached = self.reaches_depth(next, seq, data, terms.depth);
         let keeps = terms.on_ack || terms.compare;
         if seq == next && self.segments.is_empty() && !keeps {
-            self.emit(data, ts_ns, terms.depth, &mut pushed, each);
+            self.emit(data, ts_ns, terms.depth, each);
             return pushed;
         }
         let at = self.first_reaching(seq);
@@ -144,7 +147,7 @@ impl Stream {
             pushed.buffered = seq != next;
             self.keep((seq, data, ts_ns), terms, &mut pushed);
             if !terms.on_ack {
-                self.pass_kept(None, terms, &mut pushed, each);
+                self.pass_kept(None, terms, each);
             }
         }
         pushed
@@ -152,13 +155,7 @@ impl Stream {
 
     /// The receiver has everything up to `ack`: a hole before it is one in our sight alone and will
     /// not be filled.
-    pub(crate) fn acknowledged(
-        &mut self,
-        ack: u32,
-        terms: Terms,
-        each: &mut dyn FnMut(Chunk<'_>),
-    ) -> Pushed {
-        let mut pushed = Pushed::default();
+    pub(crate) fn acknowledged(&mut self, ack: u32, terms: Terms, each: &mut dyn FnMut(Chunk<'_>)) {
         while let Some(next) = self.next.filter(|next| is_after(ack, *next)) {
             if self.passed >= terms.depth {
                 break;
@@ -167,22 +164,23 @@ impl Stream {
             match self.segments.get(at).map(|segment| segment.seq) {
                 Some(first) if !is_after(first, next) => {
                     let until = terms.on_ack.then_some(ack);
-                    self.pass_kept(until, terms, &mut pushed, each);
+                    self.pass_kept(until, terms, each);
                 }
                 Some(first) if !is_after(first, ack) => self.skip_to(first, each),
-                Some(_) | None => self.skip_to(ack, each),
+                Some(_) => self.skip_to(ack, each),
+                // whether bytes are missing shows when more come
+                None if terms.on_ack => break,
+                None => self.skip_to(ack, each),
             }
             if self.next == Some(next) {
                 break;
             }
         }
         self.forget(ack);
-        pushed
     }
 
     /// The connection is over: passes on what is left, with its gaps.
-    pub(crate) fn flush(&mut self, terms: Terms, each: &mut dyn FnMut(Chunk<'_>)) -> Pushed {
-        let mut pushed = Pushed::default();
+    pub(crate) fn flush(&mut self, terms: Terms, each: &mut dyn FnMut(Chunk<'_>)) {
         for _ in 0..=self.segments.len() {
             let Some(first) = self.segments.get(self.first_unpassed()) else {
                 break;
@@ -192,13 +190,16 @@ impl Stream {
             }
             let first = first.seq;
             if self.next.is_some_and(|next| is_after(first, next)) {
+                if terms.on_ack {
+                    // nobody acknowledged what lies behind this hole
+                    break;
+                }
                 self.skip_to(first, each);
             }
-            self.pass_kept(None, terms, &mut pushed, each);
+            self.pass_kept(None, terms, each);
         }
         self.segments.clear();
         self.bytes = 0;
-        pushed
     }
 
     /// Passes on in-order data where it lies, and the kept segments that it reaches.
@@ -215,16 +216,16 @@ impl Stream {
         loop {
             let next = self.next.unwrap_or(begin);
             let Some(first) = self.segments.front() else {
-                return self.emit(data, ts_ns, terms.depth, pushed, each);
+                return self.emit(data, ts_ns, terms.depth, each);
             };
             let later_wins = terms
                 .policy
                 .prefers_later((first.seq, first.end()), (begin, end));
             let hole = to_usize(first.seq.wrapping_sub(next));
             let Some((fresh, overlap)) = data.split_at_checked(hole) else {
-                return self.emit(data, ts_ns, terms.depth, pushed, each);
+                return self.emit(data, ts_ns, terms.depth, each);
             };
-            self.emit(fresh, ts_ns, terms.depth, pushed, each);
+            self.emit(fresh, ts_ns, terms.depth, each);
             let Some(first) = self.segments.pop_front() else {
                 return;
             };
@@ -234,27 +235,21 @@ impl Stream {
                 .split_at_checked(first.data.len())
                 .unwrap_or((overlap, &[]));
             if later_wins && !over.is_empty() {
-                self.emit(over, ts_ns, terms.depth, pushed, each);
+                self.emit(over, ts_ns, terms.depth, each);
                 let kept = first.data.get(over.len()..).unwrap_or_default();
-                self.emit(kept, first.ts_ns, terms.depth, pushed, each);
+                self.emit(kept, first.ts_ns, terms.depth, each);
             } else {
-                self.emit(&first.data, first.ts_ns, terms.depth, pushed, each);
+                self.emit(&first.data, first.ts_ns, terms.depth, each);
             }
             data = rest;
             if data.is_empty() {
-                return self.pass_kept(None, terms, pushed, each);
+                return self.pass_kept(None, terms, each);
             }
         }
     }
 
     /// Passes on kept segments that stand in order, up to a sequence number where one is given.
-    fn pass_kept(
-        &mut self,
-        until: Option<u32>,
-        terms: Terms,
-        pushed: &mut Pushed,
-        each: &mut dyn FnMut(Chunk<'_>),
-    ) {
+    fn pass_kept(&mut self, until: Option<u32>, terms: Terms, each: &mut dyn FnMut(Chunk<'_>)) {
         let keeps = terms.on_ack || terms.compare;
         loop {
             let at = self.first_unpassed();
@@ -274,7 +269,6 @@ impl Stream {
                 data.get(from..to).unwrap_or_default(),
                 ts_ns,
                 terms.depth,
-                pushed,
                 each,
             );
             if keeps {
@@ -293,14 +287,18 @@ impl Stream {
         }
     }
 
-    fn emit(
-        &mut self,
-        data: &[u8],
-        ts_ns: u64,
-        depth: u64,
-        pushed: &mut Pushed,
-        each: &mut dyn FnMut(Chunk<'_>),
-    ) {
+    /// Whether a segment is the first that reaches the depth.
+    fn reaches_depth(&mut self, next: u32, seq: u32, data: &[u8], depth: u64) -> bool {
+        let end = seq.wrapping_add(len32(data.len()));
+        if self.is_deep || !is_after(end, next) {
+            return false;
+        }
+        let ahead = u64::from(end.wrapping_sub(next));
+        self.is_deep = self.passed.saturating_add(ahead) >= depth;
+        self.is_deep
+    }
+
+    fn emit(&mut self, data: &[u8], ts_ns: u64, depth: u64, each: &mut dyn FnMut(Chunk<'_>)) {
         if data.is_empty() || self.passed >= depth {
             return;
         }
@@ -316,7 +314,6 @@ impl Stream {
             *next = next.wrapping_add(len32(data.len()));
         }
         if self.passed >= depth {
-            pushed.depth_reached = true;
             self.segments.clear();
             self.bytes = 0;
         }
@@ -394,7 +391,7 @@ impl Stream {
         let mut end = self.next;
         let mut regions = 1_u32;
         for segment in self.segments.iter().skip(from) {
-            if end.is_some_and(|end| is_after(segment.seq, end)) {
+            if end.is_some_and(|end| is_after(segment.seq, end.wrapping_add(REGION_GAP))) {
                 regions = regions.saturating_add(1);
             }
             end = Some(segment.end());
@@ -414,7 +411,7 @@ impl Stream {
             let is_next = self.next == Some(seq);
             pushed.full = true;
             if let Some(next) = self.next {
-                self.pass_kept(None, terms, pushed, each);
+                self.pass_kept(None, terms, each);
                 self.forget(next);
             }
             if self.has_room(len, terms) {
@@ -429,7 +426,7 @@ impl Stream {
                 _ if is_next && !terms.on_ack && !terms.compare => return,
                 Some(first) => {
                     self.skip_to(first, each);
-                    self.pass_kept(None, terms, pushed, each);
+                    self.pass_kept(None, terms, each);
                     if let Some(next) = self.next {
                         self.forget(next);
                     }
@@ -481,6 +478,9 @@ impl Stream {
             .partition_point(|segment| !is_after(segment.end(), seq))
     }
 }
+
+/// Pieces with a smaller hole between them than this count as one, bytes.
+const REGION_GAP: u32 = 256 << 10;
 
 /// Whether a kept segment says something else about the same bytes than `data` at `seq`.
 fn differs(old: &Segment, seq: u32, data: &[u8]) -> bool {

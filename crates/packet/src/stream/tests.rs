@@ -109,8 +109,12 @@ fn on_acknowledgement_bytes_come_when_the_receiver_has_them() {
     bench.ack(10);
     assert_eq!(bench.out, "abc|d|ef|<2>|ij");
     bench.push(10, b"kl");
+    bench.push(14, b"op");
     bench.flush();
-    assert_eq!(bench.out, "abc|d|ef|<2>|ij|kl");
+    assert_eq!(
+        bench.out, "abc|d|ef|<2>|ij|kl",
+        "what follows a hole is not passed on"
+    );
 }
 
 #[test]

@@ -105,12 +105,27 @@ impl Tracker {
             next: self.state,
             ..Judged::default()
         };
-        if !tcp.flags.ack() && tcp.ack != 0 && !tcp.flags.rst() {
-            judged.add(Event::BrokenAck);
-        }
         let flags = tcp.flags;
-        if flags.syn() && flags.fin() {
+        if !flags.ack() && tcp.ack != 0 {
+            judged.add(Event::BrokenAck);
+            if !flags.syn() && self.state != TcpState::None {
+                judged.taken = false;
+                return judged;
+            }
+        }
+        if flags.rst() && tcp.payload_len > 0 && self.state != TcpState::None {
+            judged.add(Event::RstWithData);
+        }
+        if flags.syn() && flags.fin() && self.state == TcpState::None {
             judged.add(Event::FinSyn);
+        }
+        if self.state == TcpState::Closed && self.goes_on_after_reset(direction, tcp) {
+            judged.add(Event::SuspectedRstInject);
+            return Self {
+                state: self.before_reset,
+                ..*self
+            }
+            .judge_data(direction, tcp, rules, judged);
         }
         if self.state.is_shutdown() || self.state == TcpState::Established {
             self.note_retransmission(direction, tcp, &mut judged);
@@ -132,9 +147,23 @@ impl Tracker {
         let acked = receiver.is(Side::ACKED) && !is_after(end, receiver.ack);
         if acked && is_after(receiver.ack, sender.base) {
             judged.add(Event::SpuriousRetransmission);
-        } else if !is_after(end, sender.next) && is_after(end, sender.base) {
+        }
+        if self.state.is_shutdown() && !is_after(end, sender.next) {
             judged.add(Event::Retransmission);
         }
+    }
+
+    /// Whether the sender of a RST goes on with the connection: the RST was not its own.
+    fn goes_on_after_reset(&self, direction: Direction, tcp: &Tcp<'_>) -> bool {
+        let flags = tcp.flags;
+        let (sender, receiver) = self.sides(direction);
+        self.reset_by == Some(direction)
+            && tcp.payload_len > 0
+            && flags.ack()
+            && receiver.has_sent_up_to(tcp.ack)
+            && !is_after(sender.ack, tcp.ack)
+            && !flags.rst()
+            && !flags.syn()
     }
 
     fn judge_syn(
@@ -152,8 +181,10 @@ impl Tracker {
                 judged.next = TcpState::SynSent;
                 judged
             }
+            // both open at once (RFC 9293 section 3.5)
+            TcpState::SynSent if to_client => judged,
             TcpState::SynSent => {
-                if differs && self.syns >= rules.syns_max {
+                if differs && self.tries >= rules.syns_max {
                     judged.add(Event::SynFlood);
                 }
                 judged
@@ -184,7 +215,15 @@ impl Tracker {
                 judged.next = TcpState::SynRecv;
                 judged
             }
-            TcpState::SynSent if to_server => judged.reject(Event::SynAckInWrongDirection),
+            TcpState::SynSent if to_server && !receiver.is(Side::ISN) => {
+                judged.reject(Event::SynAckInWrongDirection)
+            }
+            TcpState::SynSent if to_server && !self.answers_syn(tcp.ack, receiver) => {
+                judged.reject(Event::FourWaySynAckWrongAck)
+            }
+            TcpState::SynSent if to_server && other_seq => {
+                judged.reject(Event::FourWaySynAckWrongSyn)
+            }
             TcpState::SynSent => {
                 if !self.answers_syn(tcp.ack, receiver) {
                     return judged.reject(Event::SynAckWrongAck);
@@ -198,7 +237,7 @@ impl Tracker {
             }
             TcpState::SynRecv if to_server => judged.reject(Event::SynAckToServerOnSynRecv),
             TcpState::SynRecv if other_ack => judged.reject(Event::SynAckResentDifferentAck),
-            TcpState::SynRecv if other_seq && self.syn_acks >= rules.syn_acks_max => {
+            TcpState::SynRecv if other_seq && self.tries >= rules.syn_acks_max => {
                 judged.reject(Event::SynAckFlood)
             }
             TcpState::SynRecv if other_seq => judged.reject(Event::SynAckResentDifferentSeq),
@@ -237,15 +276,16 @@ impl Tracker {
                 }
                 judged
             }
+            // RFC 5961 section 3.2: exactly what comes next
             _ => {
-                let known = sender.is(Side::SEEN);
-                let next = sender.next;
-                let before = receiver.is(Side::ACKED) && tcp.seq == receiver.ack;
-                let ahead = tcp.seq.wrapping_sub(next) <= receiver.window_exact();
-                if known && !before && !ahead && tcp.seq.wrapping_add(1) != next {
+                judged.taken = !sender.is(Side::SEEN) || tcp.seq == sender.next;
+                let acks_sent = !tcp.flags.ack() || !self.acks_too_much(direction, tcp.ack);
+                if judged.taken && !acks_sent {
                     return judged.reject(Event::RstInvalidAck);
                 }
-                judged.next = TcpState::Closed;
+                if judged.taken {
+                    judged.next = TcpState::Closed;
+                }
                 judged
             }
         }
@@ -279,16 +319,7 @@ impl Tracker {
                 judged
             }
             TcpState::SynRecv => self.judge_third(direction, tcp, judged),
-            TcpState::Closed => {
-                let (sender, _) = self.sides(direction);
-                if self.was_reset
-                    && tcp.payload_len > 0
-                    && is_after(tcp.seq.wrapping_add(tcp.payload_len), sender.next)
-                {
-                    judged.add(Event::SuspectedRstInject);
-                }
-                judged
-            }
+            TcpState::Closed => judged,
             _ => self.judge_open(direction, tcp, judged),
         }
     }
@@ -337,6 +368,7 @@ impl Tracker {
             if let Some(event) = names.before_last_ack {
                 judged.add(event);
             }
+            judged.taken = false;
         } else if !self.is_in_window(direction, tcp) {
             return judged.reject(names.out_of_window);
         }
@@ -455,11 +487,7 @@ impl Names {
                 names(Event::TimeWaitInvalidAck, Event::TimeWaitAckWrongSeq, None)
             }
             (_, true) => names(Event::FinInvalidAck, Event::FinOutOfWindow, None),
-            (_, false) => names(
-                Event::EstInvalidAck,
-                Event::EstOutOfWindow,
-                Some(Event::EstBeforeLastAck),
-            ),
+            (_, false) => names(Event::EstInvalidAck, Event::EstOutOfWindow, None),
         }
     }
 }
