@@ -278,10 +278,8 @@ impl AppCounters {
     }
 
     fn add(&mut self, what: usize, flow: &Flow) {
-        let at = match flow.app {
-            AppProto::Failed => Some(PROTOCOLS.len()),
-            app => PROTOCOLS.iter().position(|known| known.app == app),
-        };
+        let known = PROTOCOLS.iter().position(|known| known.app == flow.app);
+        let at = known.or_else(|| (flow.app == AppProto::Failed).then_some(PROTOCOLS.len()));
         let transport = usize::from(flow.tuple.proto != Proto::Tcp);
         let count = at.and_then(|at| self.counts.get_mut(what)?.get_mut(at)?.get_mut(transport));
         if let Some(count) = count {

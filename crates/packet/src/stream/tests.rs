@@ -150,7 +150,8 @@ fn nothing_is_passed_on_beyond_the_depth() {
 /// Two segments overlap in four ways; each host has its own reading.
 #[test]
 fn overlaps_are_read_as_the_host_reads_them() {
-    let cases: [(&[(u32, &[u8])], [&str; 6]); 4] = [
+    type Pieces = &'static [(u32, &'static [u8])];
+    let cases: [(Pieces, [&str; 6]); 4] = [
         // the later begins before and ends within
         (
             &[(4, b"OOOO"), (2, b"NNNN"), (0, b"ab")],

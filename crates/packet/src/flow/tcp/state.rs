@@ -195,7 +195,12 @@ impl Tracker {
             TcpState::Established if to_client => judged.reject(Event::EstSynToClient),
             TcpState::Established if differs => judged.reject(Event::EstSynResentDifferentSeq),
             TcpState::Established => judged.reject(Event::EstSynResent),
-            _ => judged.reject(Event::ShutdownSynResent),
+            TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::TimeWait
+            | TcpState::LastAck
+            | TcpState::CloseWait
+            | TcpState::Closing => judged.reject(Event::ShutdownSynResent),
         }
     }
 
@@ -248,7 +253,12 @@ impl Tracker {
             }
             TcpState::Established if other_seq => judged.reject(Event::EstSynAckResentDifferentSeq),
             TcpState::Established => judged.reject(Event::EstSynAckResent),
-            _ => judged.reject(Event::ShutdownSynResent),
+            TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::TimeWait
+            | TcpState::LastAck
+            | TcpState::CloseWait
+            | TcpState::Closing => judged.reject(Event::ShutdownSynResent),
         }
     }
 
@@ -277,7 +287,14 @@ impl Tracker {
                 judged
             }
             // RFC 5961 section 3.2: exactly what comes next
-            _ => {
+            TcpState::SynRecv
+            | TcpState::Established
+            | TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::TimeWait
+            | TcpState::LastAck
+            | TcpState::CloseWait
+            | TcpState::Closing => {
                 judged.taken = !sender.is(Side::SEEN) || tcp.seq == sender.next;
                 let acks_sent = !tcp.flags.ack() || !self.acks_too_much(direction, tcp.ack);
                 if judged.taken && !acks_sent {
@@ -320,7 +337,13 @@ impl Tracker {
             }
             TcpState::SynRecv => self.judge_third(direction, tcp, judged),
             TcpState::Closed => judged,
-            _ => self.judge_open(direction, tcp, judged),
+            TcpState::Established
+            | TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::TimeWait
+            | TcpState::LastAck
+            | TcpState::CloseWait
+            | TcpState::Closing => self.judge_open(direction, tcp, judged),
         }
     }
 
@@ -382,19 +405,34 @@ impl Tracker {
         let again = sender.is(Side::FIN);
         let acks_all = tcp.flags.ack() && tcp.ack == receiver.next;
         let to_server = direction == Direction::ToServer;
-        match self.state {
-            TcpState::Established if fin => closing_first(direction),
-            TcpState::FinWait1 if fin && !again && acks_all => TcpState::TimeWait,
-            TcpState::FinWait1 if fin && !again => TcpState::Closing,
+        let state = self.state;
+        if state == TcpState::Established && fin {
+            return closing_first(direction);
+        }
+        let first_fin = fin && !again;
+        let last_ack = !fin && acks_all;
+        match state {
+            TcpState::FinWait1 if first_fin && acks_all => TcpState::TimeWait,
+            TcpState::FinWait1 if first_fin => TcpState::Closing,
             TcpState::FinWait1 if to_server && acks_all => TcpState::FinWait2,
-            TcpState::FinWait2 if fin && !again => TcpState::TimeWait,
-            TcpState::CloseWait if fin && !again => TcpState::LastAck,
-            TcpState::LastAck if to_server && !fin && acks_all && tcp.seq == sender.next => {
+            TcpState::FinWait2 if first_fin => TcpState::TimeWait,
+            TcpState::CloseWait if first_fin => TcpState::LastAck,
+            TcpState::LastAck if to_server && last_ack && tcp.seq == sender.next => {
                 TcpState::Closed
             }
-            TcpState::Closing if acks_all && !fin => TcpState::TimeWait,
-            TcpState::TimeWait if !fin && acks_all => TcpState::Closed,
-            state => state,
+            TcpState::Closing if last_ack => TcpState::TimeWait,
+            TcpState::TimeWait if last_ack => TcpState::Closed,
+            TcpState::None
+            | TcpState::SynSent
+            | TcpState::SynRecv
+            | TcpState::Established
+            | TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::TimeWait
+            | TcpState::LastAck
+            | TcpState::CloseWait
+            | TcpState::Closing
+            | TcpState::Closed => state,
         }
     }
 
