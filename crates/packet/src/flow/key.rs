@@ -14,7 +14,7 @@ const WORDS: usize = 6;
 pub(crate) struct Key([u64; WORDS]);
 
 impl Key {
-    pub(crate) fn new(tuple: &FiveTuple, vlans: &Vlans) -> Self {
+    pub(crate) fn new(tuple: &FiveTuple, scope: Scope) -> Self {
         let (one, other) = ((tuple.src, tuple.src_port), (tuple.dst, tuple.dst_port));
         let (low, high) = if one <= other {
             (one, other)
@@ -24,15 +24,26 @@ impl Key {
         let [a, b] = address_words(low.0);
         let [c, d] = address_words(high.0);
         let ports = u64::from(low.1) << 48 | u64::from(high.1) << 32;
-        let tags = vlans
-            .ids()
-            .iter()
-            .fold(0, |tags, id| tags << 12 | u64::from(*id) | 1 << 36);
-        Self([a, b, c, d, ports | proto_word(tuple.proto, low.0), tags])
+        Self([a, b, c, d, ports | proto_word(tuple.proto, low.0), scope.0])
     }
 
     pub(crate) fn hash(&self, seed: [u64; 2]) -> u64 {
         sip13(seed, &self.0)
+    }
+}
+
+/// What keeps flows of the same ends apart: the VLAN tags, and how many packets stand around theirs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Scope(u64);
+
+impl Scope {
+    /// Three tags of 12 bits stand below, the marks of those that are there and the depth above.
+    pub(crate) fn new(vlans: &Vlans, depth: u8) -> Self {
+        let tags = vlans
+            .ids()
+            .iter()
+            .fold(0, |tags, id| tags << 12 | u64::from(*id) | 1 << 36);
+        Self(tags | u64::from(depth) << 56)
     }
 }
 
@@ -71,9 +82,10 @@ mod tests {
             dst_port: 443,
             proto: Proto::Tcp,
         };
-        let vlans = Vlans::default();
-        let key = Key::new(&tuple, &vlans);
-        assert_eq!(key, Key::new(&tuple.reversed(), &vlans));
+        let scope = Scope::default();
+        let key = Key::new(&tuple, scope);
+        assert_eq!(key, Key::new(&tuple.reversed(), scope));
+        assert_ne!(key, Key::new(&tuple, Scope::new(&Vlans::default(), 1)));
         assert_ne!(
             key,
             Key::new(
@@ -81,7 +93,7 @@ mod tests {
                     proto: Proto::Udp,
                     ..tuple
                 },
-                &vlans
+                scope
             )
         );
         let swapped_ports = FiveTuple {
@@ -89,6 +101,6 @@ mod tests {
             dst_port: 40000,
             ..tuple
         };
-        assert_ne!(key, Key::new(&swapped_ports, &vlans));
+        assert_ne!(key, Key::new(&swapped_ports, scope));
     }
 }

@@ -241,7 +241,7 @@ impl List {
 }
 
 fn key_of(flow: &Flow) -> Key {
-    Key::new(&flow.tuple, &flow.vlan)
+    Key::new(&flow.tuple, flow.scope)
 }
 
 #[cfg(test)]
@@ -258,7 +258,7 @@ mod tests {
         let mut table = Table::new([1, 2], 10, Timeouts::default());
         let slot = table.insert(flow(1, 100)).unwrap();
         let tuple = flow(1, 100).tuple;
-        let key = Key::new(&tuple.reversed(), &Vlans::default());
+        let key = Key::new(&tuple.reversed(), Scope::default());
         assert_eq!(table.find(&key), Some(slot));
         assert_eq!(table.remove(slot).unwrap().flow.id, FlowId(1));
         assert_eq!(table.find(&key), None);
@@ -322,6 +322,8 @@ mod tests {
                 proto: Proto::Tcp,
             },
             vlan: Vlans::default(),
+            scope: Scope::default(),
+            macs: None,
             start_ns: last_ns,
             last_ns,
             to_server: Counts::default(),

@@ -5,7 +5,7 @@ use super::{EndReason, Event, Outcome, Sensor, Sink};
 use crate::applayer::AppProto;
 use crate::decode::{Decoded, Ip, Tcp, Transport};
 use crate::flow::key::Key;
-use crate::flow::{Counts, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};
+use crate::flow::{Counts, FiveTuple, Flow, FlowId, FlowState, Macs, Proto, SynTraits};
 use crate::frame::Frame;
 
 impl Sensor {
@@ -13,7 +13,9 @@ impl Sensor {
     pub(super) fn track(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>, out: &mut Sink<'_>) {
         let Some(ip) = &decoded.ip else { return };
         let tuple = tuple_of(ip, &decoded.transport);
-        if let Some(slot) = self.table.find(&Key::new(&tuple, &decoded.vlans)) {
+        let scope = self.scope(decoded);
+        let about = original(decoded).and_then(|tuple| self.table.find(&Key::new(&tuple, scope)));
+        if let Some(slot) = about.or_else(|| self.table.find(&Key::new(&tuple, scope))) {
             if self.visit(slot, frame, decoded, out) != Taken::NewConnection {
                 return;
             }
@@ -106,6 +108,8 @@ impl Sensor {
                 tuple
             },
             vlan: decoded.vlans,
+            scope: self.scope(decoded),
+            macs: decoded.ether.map(|_| Macs::default()),
             start_ns: frame.ts_ns,
             last_ns: frame.ts_ns,
             to_server: Counts::default(),
@@ -193,6 +197,21 @@ pub(super) fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
         dst_port,
         proto,
     }
+}
+
+/// The flow that an ICMP error is about: it is counted there, where that is known.
+fn original(decoded: &Decoded<'_>) -> Option<FiveTuple> {
+    let (Transport::Icmp4(icmp) | Transport::Icmp6(icmp)) = &decoded.transport else {
+        return None;
+    };
+    let original = icmp.original.filter(|original| matches!(original.protocol, 6 | 17))?;
+    Some(FiveTuple {
+        src: original.src,
+        src_port: original.ports.0,
+        dst: original.dst,
+        dst_port: original.ports.1,
+        proto: Proto::from_number(original.protocol),
+    })
 }
 
 /// Ports below this are assigned to services (RFC 6335 section 6: system ports).

@@ -35,6 +35,12 @@ impl Visit<'_, '_> {
         };
         let (src_port, _) = decoded.transport.ports();
         let direction = self.entry.flow.direction(ip.src, src_port);
+        if let Some((macs, ether)) = self.entry.flow.macs.as_mut().zip(decoded.ether.as_ref()) {
+            match direction {
+                Direction::ToServer => macs.add(ether.src, ether.dst),
+                Direction::ToClient => macs.add(ether.dst, ether.src),
+            }
+        }
         match &decoded.transport {
             Transport::Tcp(tcp) => self.tcp(frame, direction, tcp),
             Transport::Udp(udp) => {
@@ -43,7 +49,16 @@ impl Visit<'_, '_> {
                 self.datagram(direction, udp.payload);
                 Taken::Yes
             }
-            Transport::Absent | Transport::Icmp4(_) | Transport::Icmp6(_) | Transport::Other(_) => {
+            Transport::Unsound(_, _, payload_len) => {
+                self.count(frame, direction, *payload_len);
+                Taken::Yes
+            }
+            Transport::Absent
+            | Transport::Esp(_)
+            | Transport::Icmp4(_)
+            | Transport::Icmp6(_)
+            | Transport::Other(_)
+            | Transport::Sctp(..) => {
                 self.count(frame, direction, ip.payload_len);
                 self.answered(direction);
                 Taken::Yes

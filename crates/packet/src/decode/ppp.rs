@@ -1,0 +1,96 @@
+//! PPP (RFC 1661) and PPPoE (RFC 2516).
+
+use super::Damage;
+use super::layer::Layer;
+use super::walk::{Step, Walk};
+use crate::bytes::be16;
+
+/// Most tags of a PPPoE discovery packet looked at.
+const TAGS_MAX: usize = 32;
+
+impl<'a> Walk<'a, '_> {
+    /// Address and control field may be left out, and the protocol field be one byte (RFC 1661
+    /// section 6.5 and 6.6).
+    pub(super) fn ppp(&mut self, data: &'a [u8]) -> Step {
+        self.enter(Layer::Ppp)?;
+        if data.len() < 4 {
+            return Err(Damage::PppPktTooSmall);
+        }
+        let rest = data.strip_prefix(&[0xff, 0x03]).unwrap_or(data);
+        let (protocol, rest) = ppp_protocol(rest).ok_or(Damage::PppPktTooSmall)?;
+        self.ppp_payload(protocol, rest)
+    }
+
+    pub(super) fn pppoe_session(&mut self, data: &'a [u8]) -> Step {
+        self.enter(Layer::Pppoe)?;
+        let rest = data.get(6..).ok_or(Damage::PppoePktTooSmall)?;
+        let (protocol, rest) = ppp_protocol(rest).ok_or(Damage::PppoePktTooSmall)?;
+        self.ppp_payload(protocol, rest)
+    }
+
+    /// Section 5: a code, and tags of type, length and value.
+    pub(super) fn pppoe_discovery(&mut self, data: &'a [u8]) -> Step {
+        self.enter(Layer::Pppoe)?;
+        let (head, rest) = data.split_first_chunk::<6>().ok_or(Damage::PppoePktTooSmall)?;
+        let [_, code, ..] = *head;
+        if !matches!(code, 0x07 | 0x09 | 0x19 | 0x65 | 0xa7) {
+            self.odd(Damage::PppoeWrongCode);
+            return Ok(());
+        }
+        let len = usize::from(be16(head, 4).unwrap_or(0));
+        let Some(mut tags) = rest.get(..len) else {
+            self.odd(Damage::PppoeMalformedTags);
+            return Ok(());
+        };
+        for _ in 0..TAGS_MAX {
+            if tags.len() < 4 {
+                break;
+            }
+            let len = usize::from(be16(tags, 2).unwrap_or(0));
+            match tags.get(len.saturating_add(4)..) {
+                Some(after) => tags = after,
+                None => {
+                    self.odd(Damage::PppoeMalformedTags);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ppp_payload(&mut self, protocol: u16, rest: &'a [u8]) -> Step {
+        match protocol {
+            IP if rest.len() < 20 => Err(Damage::PppIp4PktTooSmall),
+            IP => self.ipv4(rest),
+            IPV6 if rest.len() < 40 => Err(Damage::PppIp6PktTooSmall),
+            IPV6 => self.ipv6(rest),
+            VJ_UNCOMPRESSED if rest.len() < 40 => Err(Damage::PppVjuPktTooSmall),
+            VJ_UNCOMPRESSED => {
+                if rest.first().is_some_and(|byte| byte >> 4 == 4) {
+                    self.ipv4(rest)
+                } else {
+                    Ok(())
+                }
+            }
+            0x0023 | 0x0025 | 0x0027 | 0x0029 | 0x002b | 0x002d | 0x0031 | 0x0033 | 0x0035
+            | 0x8021 | 0x8023 | 0x8025 | 0x8027 | 0x8029 | 0x802b | 0x8031 | 0x8035 | 0x8057
+            | 0xc021 | 0xc023 | 0xc025 | 0xc223 => {
+                self.odd(Damage::PppUnsupProto);
+                Ok(())
+            }
+            _ => Err(Damage::PppWrongType),
+        }
+    }
+}
+
+fn ppp_protocol(data: &[u8]) -> Option<(u16, &[u8])> {
+    let (&first, rest) = data.split_first()?;
+    if first & 1 == 1 {
+        return Some((u16::from(first), rest));
+    }
+    Some((be16(data, 0)?, data.get(2..)?))
+}
+
+const IP: u16 = 0x0021;
+const VJ_UNCOMPRESSED: u16 = 0x002f;
+const IPV6: u16 = 0x0057;
