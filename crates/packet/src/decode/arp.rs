@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 
 use super::layer::Layer;
 use super::walk::{Step, Walk};
-use super::Damage;
 use crate::bytes::be16;
 
 /// An ARP packet.
@@ -54,27 +53,13 @@ impl Arp {
 }
 
 impl<'a> Walk<'a, '_> {
+    /// ARP of other hardware or protocols, and damaged ARP, is passed over.
     pub(super) fn arp(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Arp)?;
-        let (head, _) = data.split_first_chunk::<8>().ok_or(Damage::ArpPktTooSmall)?;
-        let [h0, h1, p0, p1, hardware_len, protocol_len, ..] = *head;
-        if [h0, h1] != [0, 1] {
-            return Err(Damage::ArpUnsupportedHardware);
-        }
-        if [p0, p1] != [8, 0] {
-            return Err(Damage::ArpUnsupportedProtocol);
-        }
-        if hardware_len != 6 {
-            return Err(Damage::ArpInvalidHardwareSize);
-        }
-        if protocol_len != 4 {
-            return Err(Damage::ArpInvalidProtocolSize);
-        }
-        let arp = Arp::read(data).ok_or(Damage::ArpPktTooSmall)?;
-        if arp.operation().is_none() {
-            return Err(Damage::ArpUnsupportedOpcode);
-        }
-        self.decoded.arp = Some(arp);
+        self.decoded.arp = Arp::read(data).filter(|arp| {
+            let is_known = data.starts_with(&[0, 1, 8, 0, 6, 4]);
+            is_known && arp.operation().is_some()
+        });
         Ok(())
     }
 }

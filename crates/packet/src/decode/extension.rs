@@ -46,6 +46,11 @@ impl Chain {
     /// Walks to the first header that is no extension.
     pub(super) fn walk(&mut self, body: &[u8], damages: &mut Damages) -> Result<(), Damage> {
         for _ in 0..EXT_HEADERS_MAX {
+            let left = body.len().saturating_sub(self.len);
+            if self.len > 0 && left < 2 && self.protocol != 59 {
+                self.protocol = 44;
+                return Err(Damage::Ipv6TruncExthdr);
+            }
             if !matches!(self.protocol, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140) {
                 return Ok(());
             }

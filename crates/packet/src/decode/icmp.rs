@@ -85,6 +85,10 @@ impl<'a> Walk<'a, '_> {
                 self.odd(Damage::Icmp6ExperimentationType);
                 u8::MAX
             }
+            0 => {
+                self.odd(Damage::Icmp6UnknownType);
+                u8::MAX
+            }
             5..=99 | 102..=126 | 156..=199 | 202..=254 => {
                 self.odd(Damage::Icmp6UnassignedType);
                 u8::MAX

@@ -104,10 +104,10 @@ impl Layers {
 
     /// Notes a layer that can hold others.
     pub(super) fn enter(&mut self, layer: Layer, layers_max: u8) -> Result<(), Damage> {
-        self.note(layer);
-        if self.depth() > layers_max {
+        if self.depth() >= layers_max {
             return Err(Damage::TooManyLayers);
         }
+        self.note(layer);
         Ok(())
     }
 

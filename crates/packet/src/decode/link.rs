@@ -81,12 +81,22 @@ impl<'a> Walk<'a, '_> {
             ethertype,
         });
         let rest = rest.get(2..).unwrap_or_default();
-        let (kind, rest) = snap(ethertype, rest).unwrap_or((ethertype, rest));
-        if !self.ethertype(kind, rest)? {
-            self.note(Layer::UnknownEthertype);
-            self.odd(Damage::EthernetUnknownEthertype);
+        self.carried(ethertype, rest)
+    }
+
+    /// What follows an EtherType that may be any. An IEEE 802.3 length is not known as one either, but
+    /// behind it there may be IP.
+    fn carried(&mut self, kind: u16, data: &'a [u8]) -> Step {
+        if self.ethertype(kind, data)? {
+            return Ok(());
         }
-        Ok(())
+        self.note(Layer::UnknownEthertype);
+        self.odd(Damage::EthernetUnknownEthertype);
+        match snap(kind, data) {
+            Some((0x0800, rest)) => self.ipv4(rest),
+            Some((0x86dd, rest)) => self.ipv6(rest),
+            _ => Ok(()),
+        }
     }
 
     /// What follows an EtherType; false when it is not known.
@@ -125,7 +135,6 @@ impl<'a> Walk<'a, '_> {
             return Err(Damage::VlanTooManyLayers);
         }
         let rest = data.get(4..).unwrap_or_default();
-        let (kind, rest) = snap(kind, rest).unwrap_or((kind, rest));
         if self.ethertype(kind, rest)? {
             Ok(())
         } else {
@@ -148,31 +157,27 @@ impl<'a> Walk<'a, '_> {
     fn provider_backbone(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Ieee8021ah)?;
         let kind = be16(data, 16).ok_or(Damage::Ieee8021ahHeaderTooSmall)?;
-        self.ethertype(kind, data.get(18..).unwrap_or_default())?;
-        Ok(())
+        self.carried(kind, data.get(18..).unwrap_or_default())
     }
 
     fn sll(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Sll)?;
         let kind = be16(data, 14).ok_or(Damage::SllPktTooSmall)?;
-        self.ethertype(kind, data.get(16..).unwrap_or_default())?;
-        Ok(())
+        self.carried(kind, data.get(16..).unwrap_or_default())
     }
 
     fn sll2(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Sll2)?;
         let rest = data.get(20..).ok_or(Damage::Sll2PktTooSmall)?;
         let kind = be16(data, 0).ok_or(Damage::Sll2PktTooSmall)?;
-        self.ethertype(kind, rest)?;
-        Ok(())
+        self.carried(kind, rest)
     }
 
     /// Cisco HDLC: address, control, EtherType.
     fn chdlc(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Chdlc)?;
         let kind = be16(data, 2).ok_or(Damage::ChdlcPktTooSmall)?;
-        self.ethertype(kind, data.get(4..).unwrap_or_default())?;
-        Ok(())
+        self.carried(kind, data.get(4..).unwrap_or_default())
     }
 
     /// The address family is 2 for IPv4 everywhere; for IPv6 it is 10, 24, 28 or 30 by operating
@@ -196,6 +201,9 @@ impl<'a> Walk<'a, '_> {
 
     fn raw(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Raw)?;
+        if data.len() < IP_LEN_MIN {
+            return Err(Damage::Ipv4PktTooSmall);
+        }
         self.ip(data)
     }
 
@@ -218,3 +226,5 @@ fn snap(length: u16, rest: &[u8]) -> Option<(u16, &[u8])> {
     let rest = rest.strip_prefix(&[0xaa, 0xaa, 0x03, 0, 0, 0])?;
     Some((be16(rest, 0)?, rest.get(2..)?))
 }
+
+const IP_LEN_MIN: usize = 20;

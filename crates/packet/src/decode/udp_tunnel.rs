@@ -33,13 +33,16 @@ impl<'a> Walk<'a, '_> {
         if flags & 0x08 == 0 || frame.len() < ETHERNET_LEN {
             return;
         }
-        let kind = be16(frame, 12).unwrap_or(0);
         self.note(Layer::Vxlan);
-        if is_carried(kind) {
-            self.inner(Start::Ethernet, Source::Vxlan, frame);
-        } else {
-            self.odd(Damage::VxlanUnknownPayloadType);
-        }
+        let start = match be16(frame, 12).unwrap_or(0) {
+            0x0800 => Start::Ipv4,
+            0x86dd => Start::Ipv6,
+            0x8100 | 0x88a8 => Start::Vlan,
+            0x0806 => return,
+            _ => return self.odd(Damage::VxlanUnknownPayloadType),
+        };
+        let rest = frame.get(ETHERNET_LEN..).unwrap_or_default();
+        self.inner(start, Source::Vxlan, rest);
     }
 
     /// RFC 8926 section 3.4: version 0, options in units of four bytes, protocol.
@@ -51,7 +54,7 @@ impl<'a> Walk<'a, '_> {
         let Some(payload) = rest.get(options_len..) else {
             return;
         };
-        if first >> 6 != 0 {
+        if first >> 6 != 0 || payload.len() < ETHERNET_LEN {
             return;
         }
         self.note(Layer::Geneve);
@@ -65,17 +68,10 @@ impl<'a> Walk<'a, '_> {
         self.inner(start, Source::Geneve, payload);
     }
 
-    /// RFC 4380 section 5.1: perhaps an authentication and an origin indication, then IPv6 of
+    /// RFC 4380 section 5.1: perhaps an origin indication, then IPv6 of
     /// exactly the length that is left.
     fn teredo(&mut self, data: &'a [u8]) -> bool {
         let mut rest = data;
-        if let Some([0, 1, id_len, auth_len]) = rest.first_chunk::<4>().copied() {
-            // identifier, authentication value, nonce and confirmation byte
-            let len = usize::from(id_len)
-                .saturating_add(usize::from(auth_len))
-                .saturating_add(13);
-            rest = rest.get(len..).unwrap_or_default();
-        }
         if let [0, 0, ..] = rest {
             rest = rest.get(8..).unwrap_or_default();
         }
@@ -88,13 +84,6 @@ impl<'a> Walk<'a, '_> {
         self.inner(Start::Ipv6, Source::Teredo, rest);
         true
     }
-}
-
-fn is_carried(ethertype: u16) -> bool {
-    matches!(
-        ethertype,
-        0x0800 | 0x86dd | 0x0806 | 0x8100 | 0x88a8 | 0x9100
-    )
 }
 
 const ETHERNET_LEN: usize = 14;

@@ -18,7 +18,12 @@ impl<'a> Walk<'a, '_> {
         self.decoded.layers.enter(layer, self.options.layers_max)
     }
 
+    /// Notes a layer that ends the packet; what comes after a packet was found unusable does not
+    /// count.
     pub(super) fn note(&mut self, layer: Layer) {
+        if self.decoded.damages.is_invalid() {
+            return;
+        }
         self.decoded.layers.note(layer);
     }
 

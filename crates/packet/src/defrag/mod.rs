@@ -132,7 +132,6 @@ impl Defrag {
         match taken {
             Taken::Sound => {}
             Taken::Overlap => decoded.damages.add(overlap),
-            Taken::Ignored => decoded.damages.add(ignored),
         }
         let is_complete = self.trackers.get(&key).is_some_and(Tracker::is_complete);
         if !is_complete {

@@ -61,7 +61,6 @@ struct First {
 pub(super) enum Taken {
     Sound,
     Overlap,
-    Ignored,
 }
 
 impl Tracker {

@@ -2,6 +2,7 @@
 
 use super::current::Current;
 use super::write_flow_head;
+use crate::decode::Damage;
 use crate::flow::{Direction, Flow};
 use crate::json::Object;
 use crate::sensor::{Anomaly, AnomalyKind};
@@ -10,7 +11,9 @@ use crate::settings::Setting;
 /// Whether anomalies of the kind are wanted under the options; those of packets are not, unless
 /// asked for. Fragments given up are counted, and told to detectors, but are nobody's anomaly.
 pub(super) fn is_wanted(kind: AnomalyKind, options: Setting<'_>) -> bool {
-    if kind == AnomalyKind::Fragment {
+    let is_counted_only =
+        |kind| matches!(kind, AnomalyKind::Fragment | AnomalyKind::Decode(Damage::TooManyLayers));
+    if is_counted_only(kind) {
         return false;
     }
     let (name, _) = layer(kind);

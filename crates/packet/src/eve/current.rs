@@ -53,12 +53,13 @@ impl Current {
             Transport::Esp(spi) => Some(*spi),
             _ => None,
         };
+        let tuple = packet_ends(decoded);
         Self {
             source: packet.source,
-            tuple: packet_ends(decoded),
+            tuple,
             ether: decoded.ether,
             vlans: decoded.vlans,
-            icmp: decoded.transport.icmp(),
+            icmp: decoded.transport.icmp().filter(|_| tuple.is_some()),
             spi,
             link: packet.link,
             outer: packet.outer,

@@ -128,6 +128,7 @@ impl Recorder {
                     ..now
                 };
                 let current = self.current;
+                let flow = &flow.filter(|flow| is_logged(flow));
                 self.filtered("anomaly", About::Packet(*flow), now, emit, &mut |record, options| {
                     let is_wanted = anomaly::is_wanted(anomaly.kind, options);
                     if is_wanted {
@@ -270,10 +271,13 @@ enum About<'a> {
 /// Protocols that are not read have flows for detectors only: as with Suricata, there is no record.
 fn is_logged(flow: &Flow) -> bool {
     match flow.tuple.proto {
-        Proto::Tcp | Proto::Udp | Proto::Icmp | Proto::Icmp6 | Proto::Other(ESP | SCTP) => true,
+        Proto::Tcp | Proto::Udp | Proto::Icmp | Proto::Icmp6 => true,
+        Proto::Other(IPV4 | IPV6 | ESP | SCTP) => true,
         Proto::Other(_) => false,
     }
 }
 
+const IPV4: u8 = 4;
+const IPV6: u8 = 41;
 const ESP: u8 = 50;
 const SCTP: u8 = 132;

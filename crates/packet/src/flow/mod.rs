@@ -137,7 +137,7 @@ impl Macs {
 }
 
 /// Most MAC addresses kept of one side of a flow; further ones are left out.
-pub const MACS_MAX: usize = 4;
+pub(crate) const MACS_MAX: usize = 4;
 
 /// A few MAC addresses, in the order seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use crate::defrag;
 pub struct Counters {
     /// Frames taken.
     pub packets: u64,
-    /// Their bytes on the wire.
+    /// Their captured bytes.
     pub bytes: u64,
     /// Packets that cannot be used, as their receiver would not either.
     pub damaged: u64,
@@ -64,7 +64,7 @@ impl Counters {
             ("defrag.ipv4.reassembled", self.defrag.ipv4_reassembled),
             ("defrag.ipv6.fragments", self.defrag.ipv6_fragments),
             ("defrag.ipv6.reassembled", self.defrag.ipv6_reassembled),
-            ("defrag.tracker_timeout", self.defrag.timeouts),
+            ("defrag.mgr.tracker_timeout", self.defrag.timeouts),
             ("defrag.max_trackers_reached", self.defrag.trackers_max_hit),
             ("defrag.max_frags_reached", self.defrag.fragments_max_hit),
             ("defrag.memcap_reached", self.defrag.bytes_max_hit),
@@ -91,7 +91,7 @@ impl Counters {
 pub struct DecodeCounters {
     layers: [u64; Layer::ALL.len()],
     damages: [u64; Damage::ALL.len()],
-    /// The longest frame, bytes on the wire.
+    /// The longest frame, captured bytes.
     size_max: u64,
 }
 
@@ -131,8 +131,8 @@ impl DecodeCounters {
         }
     }
 
-    pub(super) fn size(&mut self, wire_len: u32) {
-        self.size_max = self.size_max.max(u64::from(wire_len));
+    pub(super) fn size(&mut self, len: u32) {
+        self.size_max = self.size_max.max(u64::from(len));
     }
 
     fn named(&self, bytes: u64, packets: u64) -> impl Iterator<Item = (&'static str, u64)> + '_ {
@@ -144,7 +144,13 @@ impl DecodeCounters {
         let layers = Layer::ALL.iter();
         let layers = layers.map(|layer| (layer.counter(), self.layer(*layer)));
         let damages = Damage::ALL.iter();
-        let damages = damages.map(|damage| (damage.counter(), self.damage(*damage)));
+        let damages = damages.map(|damage| {
+            let name = match damage {
+                Damage::TooManyLayers => damage.name(),
+                _ => damage.counter(),
+            };
+            (name, self.damage(*damage))
+        });
         sizes.into_iter().chain(layers).chain(damages)
     }
 }

@@ -12,6 +12,7 @@ pub use config::{Config, Timeouts, Tracking};
 pub use counters::{Counters, DecodeCounters};
 pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, Outer, Packet, StreamTrouble};
 
+use crate::bytes::len32;
 use crate::decode::{Source, Vlans, decode_with};
 use crate::defrag::Defrag;
 use crate::flow::key::Key;
@@ -58,8 +59,8 @@ impl Sensor {
         self.counters.bytes = self
             .counters
             .bytes
-            .saturating_add(u64::from(frame.wire_len));
-        self.counters.decode.size(frame.wire_len);
+            .saturating_add(u64::try_from(frame.data.len()).unwrap_or(u64::MAX));
+        self.counters.decode.size(len32(frame.data.len()));
         let decoded = decode_with(&self.config.decode, frame.link, frame.data);
         self.take(frame, decoded, (Source::Wire, None), out);
     }

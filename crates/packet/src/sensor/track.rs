@@ -201,7 +201,7 @@ pub(super) fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
 
 /// The flow that an ICMP error is about: it is counted there, where that is known.
 fn original(decoded: &Decoded<'_>) -> Option<FiveTuple> {
-    let (Transport::Icmp4(icmp) | Transport::Icmp6(icmp)) = &decoded.transport else {
+    let Transport::Icmp4(icmp) = &decoded.transport else {
         return None;
     };
     let original = icmp.original.filter(|original| matches!(original.protocol, 6 | 17))?;
