@@ -220,6 +220,10 @@ impl Damages {
         }
     }
 
+    pub(super) fn invalidate(&mut self) {
+        self.invalid = true;
+    }
+
     pub(super) fn add_invalid(&mut self, damage: Damage) {
         self.add(damage);
         self.invalid = true;

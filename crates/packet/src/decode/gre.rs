@@ -63,7 +63,7 @@ fn version0(flags: u8, version: u8, data: &[u8]) -> Result<usize, Damage> {
     if flags & RECURSION != 0 {
         return Err(Damage::GreVersion0Recur);
     }
-    if version & 0xf8 != 0 {
+    if version & 0x78 != 0 {
         return Err(Damage::GreVersion0Flags);
     }
     let mut len = HEADER_LEN;

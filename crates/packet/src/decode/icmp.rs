@@ -38,22 +38,29 @@ impl<'a> Walk<'a, '_> {
     pub(super) fn icmp4(&mut self, ip: &Ip<'a>) -> Step {
         self.note(Layer::Icmp4);
         let mut icmp = read(ip.payload).ok_or(Damage::Icmp4PktTooSmall)?;
+        self.decoded.transport = Transport::Icmp4(icmp);
         let code_max = match icmp.kind {
-            0 | 4 | 8 | 10 | 13..=18 => 0,
+            0 | 4 | 8 | 12..=18 => 0,
             3 => 15,
             5 => 3,
-            9 => 16,
+            9 => u8::MAX,
             11 => 1,
-            12 => 2,
             _ => {
                 self.odd(Damage::Icmp4UnknownType);
                 u8::MAX
             }
         };
-        if icmp.code > code_max {
-            self.odd(Damage::Icmp4UnknownCode);
-        } else if matches!(icmp.kind, 3 | 4 | 5 | 11 | 12) {
-            icmp.original = self.original4(icmp.body.get(4..).unwrap_or_default());
+        let is_error = matches!(icmp.kind, 3 | 4 | 5 | 11 | 12);
+        match (icmp.code > code_max, is_error) {
+            (true, true) => return Err(Damage::Icmp4UnknownCode),
+            (true, false) => self.odd(Damage::Icmp4UnknownCode),
+            (false, true) => {
+                let quoted = icmp.body.get(4..).unwrap_or_default();
+                if !quoted.is_empty() || icmp.kind == 4 {
+                    icmp.original = Some(original4(quoted)?);
+                }
+            }
+            (false, false) => {}
         }
         self.decoded.transport = Transport::Icmp4(icmp);
         Ok(())
@@ -62,42 +69,14 @@ impl<'a> Walk<'a, '_> {
     pub(super) fn icmp6(&mut self, ip: &Ip<'a>) -> Step {
         self.note(Layer::Icmp6);
         let mut icmp = read(ip.payload).ok_or(Damage::Icmp6PktTooSmall)?;
-        let code_max = match icmp.kind {
-            1 => 7,
-            2 => 0,
-            3 => 1,
-            4 => 4,
-            128 | 129 => 0,
-            // multicast listener discovery: only from the link itself (RFC 2710 section 3)
-            130..=132 => {
-                if ip.ttl != 1 {
-                    self.odd(Damage::Icmp6MldMessageWithInvalidHl);
-                }
-                0
-            }
-            133..=137 => 0,
-            138 => u8::MAX,
-            139 | 140 => 2,
-            141..=143 => 0,
-            144..=147 => 0,
-            148..=155 => u8::MAX,
-            100 | 101 | 200 | 201 => {
-                self.odd(Damage::Icmp6ExperimentationType);
-                u8::MAX
-            }
-            0 => {
-                self.odd(Damage::Icmp6UnknownType);
-                u8::MAX
-            }
-            5..=99 | 102..=126 | 156..=199 | 202..=254 => {
-                self.odd(Damage::Icmp6UnassignedType);
-                u8::MAX
-            }
-            _ => {
-                self.odd(Damage::Icmp6UnknownType);
-                u8::MAX
-            }
-        };
+        if matches!(icmp.kind, 130..=132) && ip.ttl != 1 {
+            // multicast listener discovery comes from the link itself (RFC 2710 section 3)
+            self.odd(Damage::Icmp6MldMessageWithInvalidHl);
+        }
+        let (code_max, damage) = code_max6(icmp.kind);
+        if let Some(damage) = damage {
+            self.odd(damage);
+        }
         if icmp.code > code_max {
             self.odd(Damage::Icmp6UnknownCode);
         } else if matches!(icmp.kind, 1..=4) {
@@ -105,30 +84,6 @@ impl<'a> Walk<'a, '_> {
         }
         self.decoded.transport = Transport::Icmp6(icmp);
         Ok(())
-    }
-
-    fn original4(&mut self, quoted: &[u8]) -> Option<Original> {
-        let Some((head, _)) = quoted.split_first_chunk::<20>() else {
-            self.odd(Damage::Icmp4Ipv4TruncPkt);
-            return None;
-        };
-        let [version_ihl, .., s0, s1, s2, s3, d0, d1, d2, d3] = *head;
-        if version_ihl >> 4 != 4 {
-            self.odd(Damage::Icmp4Ipv4UnknownVer);
-            return None;
-        }
-        let header_len = usize::from(version_ihl & 0x0f).saturating_mul(4);
-        let Some(rest) = quoted.get(header_len..) else {
-            self.odd(Damage::Icmp4Ipv4TruncPkt);
-            return None;
-        };
-        let protocol = head.get(9).copied().unwrap_or(0);
-        Some(Original {
-            src: IpAddr::from([s0, s1, s2, s3]),
-            dst: IpAddr::from([d0, d1, d2, d3]),
-            protocol,
-            ports: ports(protocol, rest),
-        })
     }
 
     fn original6(&mut self, quoted: &[u8]) -> Option<Original> {
@@ -150,6 +105,40 @@ impl<'a> Walk<'a, '_> {
             ports: ports(protocol, rest),
         })
     }
+}
+
+/// The highest code of a type, and what is wrong with types that have none.
+fn code_max6(kind: u8) -> (u8, Option<Damage>) {
+    match kind {
+        1 => (6, None),
+        3 => (1, None),
+        4 => (2, None),
+        139 | 140 => (2, None),
+        155 => (3, None),
+        2 | 128..=137 | 141..=149 | 154 | 156..=159 => (0, None),
+        138 | 150..=153 => (u8::MAX, None),
+        100 | 101 | 200 | 201 => (u8::MAX, Some(Damage::Icmp6ExperimentationType)),
+        0 | 127 => (u8::MAX, Some(Damage::Icmp6UnknownType)),
+        _ => (u8::MAX, Some(Damage::Icmp6UnassignedType)),
+    }
+}
+
+fn original4(quoted: &[u8]) -> Result<Original, Damage> {
+    let (head, _) = quoted
+        .split_first_chunk::<20>()
+        .ok_or(Damage::Icmp4Ipv4TruncPkt)?;
+    let [version_ihl, .., s0, s1, s2, s3, d0, d1, d2, d3] = *head;
+    if version_ihl >> 4 != 4 {
+        return Err(Damage::Icmp4Ipv4UnknownVer);
+    }
+    let header_len = usize::from(version_ihl & 0x0f).saturating_mul(4);
+    let protocol = head.get(9).copied().unwrap_or(0);
+    Ok(Original {
+        src: IpAddr::from([s0, s1, s2, s3]),
+        dst: IpAddr::from([d0, d1, d2, d3]),
+        protocol,
+        ports: ports(protocol, quoted.get(header_len..).unwrap_or_default()),
+    })
 }
 
 impl Icmp<'_> {

@@ -34,14 +34,14 @@ impl<'a> Walk<'a, '_> {
             }
             4 => {
                 self.decoded.transport = Transport::Other(4);
-                self.note(Layer::Ipv4InIpv4);
                 self.inner(Start::Ipv4, Source::Ipv4, ip.payload);
+                self.count_inner(Layer::Ipv4InIpv4);
                 Ok(())
             }
             41 => {
                 self.decoded.transport = Transport::Other(41);
-                self.note(Layer::Ipv6InIpv4);
                 self.inner(Start::Ipv6, Source::Ipv6, ip.payload);
+                self.count_inner(Layer::Ipv6InIpv4);
                 Ok(())
             }
             58 => Err(Damage::Ipv4Icmp6),
@@ -77,7 +77,7 @@ fn read<'a>(packet: &'a [u8], damages: &mut Damages) -> Result<Ip<'a>, Damage> {
     let header = packet.get(..header_len).ok_or(Damage::Ipv4TruncPkt)?;
     let options = header.get(head.len()..).unwrap_or_default();
     if !options.is_empty() && packet.len() >= total_len {
-        check_options(options, damages);
+        check_options(options, damages)?;
     }
     Ok(Ip {
         src: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
@@ -116,25 +116,28 @@ pub(super) fn captured(packet: &[u8], start: usize, len: usize) -> &[u8] {
 
 /// Says what is wrong with the options: each but end (0) and no-operation (1) has a length that
 /// counts kind and length too.
-fn check_options(options: &[u8], damages: &mut Damages) {
+fn check_options(options: &[u8], damages: &mut Damages) -> Result<(), Damage> {
     if !options.len().is_multiple_of(8) {
         damages.add(Damage::Ipv4OptPadRequired);
     }
     let (mut rest, mut seen) = (options, 0_u16);
     for _ in 0..OPTIONS_MAX {
-        let (kind, option, after) = match rest {
-            [] | [0, ..] => return,
+        let (kind, option) = match rest {
+            [] | [0, ..] => return Ok(()),
             [1, after @ ..] => {
                 rest = after;
                 continue;
             }
-            [_] => return damages.add(Damage::Ipv4OptEolRequired),
-            [kind, len, ..] => match rest.split_at_checked(usize::from(*len)) {
-                Some((option, after)) if *len >= 2 => (*kind, option, after),
-                _ => return damages.add(Damage::Ipv4OptInvalidLen),
+            [_] => {
+                damages.add(Damage::Ipv4OptEolRequired);
+                return Ok(());
+            }
+            [kind, len, ..] => match rest.get(..usize::from(*len)) {
+                Some(option) if *len >= 2 => (*kind, option),
+                _ => return Err(Damage::Ipv4OptInvalidLen),
             },
         };
-        rest = after;
+        rest = rest.get(option.len()..).unwrap_or_default();
         let Some(bit) = KNOWN.iter().position(|known| *known == kind) else {
             damages.add(Damage::Ipv4OptInvalid);
             continue;
@@ -142,14 +145,12 @@ fn check_options(options: &[u8], damages: &mut Damages) {
         let bit = 1_u16 << bit;
         if seen & bit != 0 {
             damages.add(Damage::Ipv4OptDuplicate);
-            continue;
+        } else if let Some(damage) = option_damage(kind, option) {
+            damages.add(damage);
         }
         seen |= bit;
-        if let Some(damage) = option_damage(kind, option) {
-            damages.add(damage);
-            return;
-        }
     }
+    Ok(())
 }
 
 /// Record route, quick start, timestamp, security, loose route, extended security, CIPSO, stream
@@ -161,54 +162,48 @@ fn option_damage(kind: u8, option: &[u8]) -> Option<Damage> {
     let wrong_len = |is_wrong: bool| is_wrong.then_some(Damage::Ipv4OptInvalidLen);
     match kind {
         // RFC 791: length, pointer, and addresses of four bytes
-        7 | 131 | 137 => wrong_len(len < 3 || !len.saturating_sub(3).is_multiple_of(4)).or_else(|| {
+        7 | 131 | 137 => wrong_len(len < 3).or_else(|| {
             let pointer = usize::from(*option.get(2)?);
-            let is_wrong = pointer < 4 || !pointer.is_multiple_of(4) || pointer > len.saturating_add(1);
-            is_wrong.then_some(Damage::Ipv4OptMalformed)
+            let is_within = (4..=len.saturating_add(1)).contains(&pointer);
+            let is_sound = is_within && pointer.is_multiple_of(4);
+            (!is_sound).then_some(Damage::Ipv4OptMalformed)
         }),
         68 => wrong_len(len < 5).or_else(|| timestamp_damage(option)),
-        25 => wrong_len(len != 8),
-        130 => wrong_len(len != 11),
-        133 => wrong_len(len < 3),
-        134 => cipso_damage(option),
-        136 => wrong_len(len != 4),
-        148 => wrong_len(len != 4),
+        25 => wrong_len(len < 8),
+        130 | 133 => wrong_len(len < 3),
+        134 => wrong_len(len < 10).or_else(|| cipso_damage(option)),
+        136 | 148 => wrong_len(len != 4),
         _ => None,
     }
 }
 
 /// RFC 791 section 3.1: the flag says whether addresses stand beside the times.
 fn timestamp_damage(option: &[u8]) -> Option<Damage> {
-    let &[_, _, pointer, flags, ..] = option.first_chunk::<4>()?;
-    let flag = flags & 0x0f;
-    let entry_len = if flag == 0 { 4 } else { 8 };
-    let (pointer, len) = (usize::from(pointer), option.len());
-    let is_wrong = pointer < 5
-        || !pointer.saturating_sub(5).is_multiple_of(entry_len)
-        || pointer > len.saturating_add(1)
-        || !matches!(flag, 0 | 1 | 3)
-        || !len.saturating_sub(4).is_multiple_of(entry_len);
-    is_wrong.then_some(Damage::Ipv4OptMalformed)
+    let &[_, _, pointer, flags] = option.first_chunk::<4>()?;
+    let entry_len = if matches!(flags & 0x0f, 1 | 3) { 8 } else { 4 };
+    let pointer = usize::from(pointer);
+    let is_within = (5..=option.len().saturating_add(1)).contains(&pointer);
+    let is_sound = is_within && pointer.saturating_sub(5).is_multiple_of(entry_len);
+    (!is_sound).then_some(Damage::Ipv4OptMalformed)
 }
 
-/// FIPS 188: a domain of interpretation, then tags with a length each.
+/// FIPS 188: a domain of interpretation, then tags with a length each; some have a byte of zero for
+/// alignment.
 fn cipso_damage(option: &[u8]) -> Option<Damage> {
-    if option.len() < 8 {
-        return Some(Damage::Ipv4OptInvalidLen);
-    }
     let mut tags = option.get(6..)?;
     for _ in 0..OPTIONS_MAX {
-        let (tag, len) = match tags {
-            [] => return None,
-            [0, after @ ..] => {
-                tags = after;
-                continue;
-            }
-            [_] => return Some(Damage::Ipv4OptMalformed),
-            [tag, len, ..] => (*tag, usize::from(*len)),
+        if tags.is_empty() {
+            return None;
+        }
+        let Some([tag, len, alignment]) = tags.first_chunk::<3>().copied() else {
+            return Some(Damage::Ipv4OptMalformed);
         };
-        let is_known = matches!(tag, 1 | 2 | 5 | 6 | 7);
-        match tags.get(len..) {
+        let is_known = match tag {
+            1 | 2 | 5 | 6 => alignment == 0,
+            7 => true,
+            _ => false,
+        };
+        match tags.get(usize::from(len)..) {
             Some(after) if len >= 4 && is_known => tags = after,
             _ => return Some(Damage::Ipv4OptMalformed),
         }

@@ -14,6 +14,9 @@ use crate::bytes::{be16, be32, len32};
 impl<'a> Walk<'a, '_> {
     pub(super) fn ipv6(&mut self, packet: &'a [u8]) -> Step {
         self.enter(Layer::Ipv6)?;
+        if packet.len() < HEADER_LEN {
+            return self.unusable();
+        }
         let ip = read(packet)?;
         if ip.is_truncated() {
             self.truncated(Damage::Ipv6TruncPkt);
@@ -51,10 +54,12 @@ impl<'a> Walk<'a, '_> {
             47 => self.gre(ip.payload),
             4 | 41 => self.in_ipv6(ip),
             1 => {
+                self.has_no_protocol();
                 self.odd(Damage::Ipv6Icmp4);
                 Ok(())
             }
             59 => {
+                self.has_no_protocol();
                 if !ip.payload.is_empty() {
                     self.odd(Damage::Ipv6DataAfterNoneHeader);
                 }
@@ -65,6 +70,14 @@ impl<'a> Walk<'a, '_> {
                 self.odd(Damage::Ipv6UnknownNextHeader);
                 Ok(())
             }
+        }
+    }
+
+    /// Nothing that follows belongs to a protocol of IPv6.
+    fn has_no_protocol(&mut self) {
+        self.decoded.transport = Transport::Other(0);
+        if let Some(ip) = &mut self.decoded.ip {
+            ip.protocol = 0;
         }
     }
 
@@ -82,11 +95,11 @@ impl<'a> Walk<'a, '_> {
             return Err(wrong);
         }
         if is_v4 {
-            self.note(Layer::Ipv4InIpv6);
             self.inner(Start::Ipv4, Source::Ipv4, ip.payload);
+            self.count_inner(Layer::Ipv4InIpv6);
         } else {
-            self.note(Layer::Ipv6InIpv6);
             self.inner(Start::Ipv6, Source::Ipv6, ip.payload);
+            self.count_inner(Layer::Ipv6InIpv6);
         }
         Ok(())
     }

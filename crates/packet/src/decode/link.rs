@@ -90,8 +90,6 @@ impl<'a> Walk<'a, '_> {
         if self.ethertype(kind, data)? {
             return Ok(());
         }
-        self.note(Layer::UnknownEthertype);
-        self.odd(Damage::EthernetUnknownEthertype);
         match snap(kind, data) {
             Some((0x0800, rest)) => self.ipv4(rest),
             Some((0x86dd, rest)) => self.ipv6(rest),
@@ -111,13 +109,18 @@ impl<'a> Walk<'a, '_> {
             0x8864 => self.pppoe_session(data)?,
             0x8903 => {
                 // Cisco FabricPath: two bytes of tag, and the frame that it carries
-                self.ethernet(data.get(2..).ok_or(Damage::DcePktTooSmall)?)?;
+                let frame = data.get(2..).filter(|frame| frame.len() >= ETHERNET_LEN);
+                self.ethernet(frame.ok_or(Damage::DcePktTooSmall)?)?;
             }
             0x8926 => self.vntag(data)?,
             0x88e7 => self.provider_backbone(data)?,
             0x894f => self.nsh(data)?,
             0x6558 => self.ethernet(data)?,
-            _ => return Ok(false),
+            _ => {
+                self.note(Layer::UnknownEthertype);
+                self.odd(Damage::EthernetUnknownEthertype);
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -227,4 +230,5 @@ fn snap(length: u16, rest: &[u8]) -> Option<(u16, &[u8])> {
     Some((be16(rest, 0)?, rest.get(2..)?))
 }
 
+const ETHERNET_LEN: usize = 14;
 const IP_LEN_MIN: usize = 20;

@@ -154,7 +154,20 @@ pub fn decode_inner<'a>(options: &Options, outer: &Decoded<'_>, inner: &Inner<'a
     let layers = Layers::within(outer.layers.depth());
     let mut decoded = Decoded::new(inner.data, layers);
     decoded.depth = outer.depth.saturating_add(1);
-    walk(options, decoded, |walk| walk.start(inner.start, inner.data))
+    let mut decoded = walk(options, decoded, |walk| walk.start(inner.start, inner.data));
+    if let Some(layer) = inner.counts {
+        decoded.layers.note(layer);
+    }
+    decoded
+}
+
+impl Decoded<'_> {
+    /// Whether there is a network layer that makes sense, whatever it carries.
+    #[must_use]
+    pub fn has_network(&self) -> bool {
+        let is_cut = self.ip.is_some_and(|ip| ip.is_truncated());
+        !self.damages.is_invalid() || self.ip.is_some() && !is_cut
+    }
 }
 
 /// Decodes a packet put together from fragments.

@@ -37,7 +37,7 @@ impl<'a> Walk<'a, '_> {
                 self.odd(Damage::MplsBadLabelImplicitNull);
                 return Ok(());
             }
-            4..=15 => {
+            4..=14 => {
                 self.odd(Damage::MplsBadLabelReserved);
                 return Ok(());
             }

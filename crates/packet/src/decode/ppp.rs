@@ -5,9 +5,6 @@ use super::layer::Layer;
 use super::walk::{Step, Walk};
 use crate::bytes::be16;
 
-/// Most tags of a PPPoE discovery packet looked at.
-const TAGS_MAX: usize = 32;
-
 impl<'a> Walk<'a, '_> {
     /// Address and control field may be left out, and the protocol field be one byte (RFC 1661
     /// section 6.5 and 6.6).
@@ -16,19 +13,29 @@ impl<'a> Walk<'a, '_> {
         if data.len() < 4 {
             return Err(Damage::PppPktTooSmall);
         }
-        let rest = data.strip_prefix(&[0xff, 0x03]).unwrap_or(data);
+        let rest = match data {
+            [0xff, _, rest @ ..] => rest,
+            _ => data,
+        };
         let (protocol, rest) = ppp_protocol(rest).ok_or(Damage::PppPktTooSmall)?;
-        self.ppp_payload(protocol, rest)
+        let is_short = protocol <= 0xff && rest.len().saturating_add(1) == data.len();
+        match self.ppp_payload(protocol, rest) {
+            Err(Damage::PppWrongType) if is_short || protocol & 0xff01 == 1 => {
+                Err(Damage::PppUnsupProto)
+            }
+            step => step,
+        }
     }
 
     pub(super) fn pppoe_session(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Pppoe)?;
-        let rest = data.get(6..).ok_or(Damage::PppoePktTooSmall)?;
+        let rest = data.get(6..).filter(|rest| rest.len() >= 2);
+        let rest = rest.ok_or(Damage::PppoePktTooSmall)?;
         let (protocol, rest) = ppp_protocol(rest).ok_or(Damage::PppoePktTooSmall)?;
         self.ppp_payload(protocol, rest)
     }
 
-    /// Section 5: a code, and tags of type, length and value.
+    /// Section 5: a code, and tags as long as the header says.
     pub(super) fn pppoe_discovery(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Pppoe)?;
         let (head, rest) = data.split_first_chunk::<6>().ok_or(Damage::PppoePktTooSmall)?;
@@ -38,22 +45,8 @@ impl<'a> Walk<'a, '_> {
             return Ok(());
         }
         let len = usize::from(be16(head, 4).unwrap_or(0));
-        let Some(mut tags) = rest.get(..len) else {
+        if rest.len() < len {
             self.odd(Damage::PppoeMalformedTags);
-            return Ok(());
-        };
-        for _ in 0..TAGS_MAX {
-            if tags.len() < 4 {
-                break;
-            }
-            let len = usize::from(be16(tags, 2).unwrap_or(0));
-            match tags.get(len.saturating_add(4)..) {
-                Some(after) => tags = after,
-                None => {
-                    self.odd(Damage::PppoeMalformedTags);
-                    break;
-                }
-            }
         }
         Ok(())
     }
@@ -64,19 +57,16 @@ impl<'a> Walk<'a, '_> {
             IP => self.ipv4(rest),
             IPV6 if rest.len() < 40 => Err(Damage::PppIp6PktTooSmall),
             IPV6 => self.ipv6(rest),
-            VJ_UNCOMPRESSED if rest.len() < 40 => Err(Damage::PppVjuPktTooSmall),
-            VJ_UNCOMPRESSED => {
-                if rest.first().is_some_and(|byte| byte >> 4 == 4) {
-                    self.ipv4(rest)
-                } else {
-                    Ok(())
-                }
-            }
+            VJ_UNCOMPRESSED if rest.len() < 20 => Err(Damage::PppVjuPktTooSmall),
+            VJ_UNCOMPRESSED if rest.first().is_some_and(|byte| byte >> 4 == 4) => self.ipv4(rest),
+            // control protocols of the link and of IP, compressed datagrams
+            VJ_UNCOMPRESSED | 0x00fd | 0x8021 | 0x8057 | 0x80fd | 0xc021 | 0xc023 | 0xc025
+            | 0xc223 => Ok(()),
+            // OSI, XNS, DECnet, AppleTalk, IPX, VJ compressed, bridging, Stream, VINES, MPLS, and the
+            // control protocols of some
             0x0023 | 0x0025 | 0x0027 | 0x0029 | 0x002b | 0x002d | 0x0031 | 0x0033 | 0x0035
-            | 0x8021 | 0x8023 | 0x8025 | 0x8027 | 0x8029 | 0x802b | 0x8031 | 0x8035 | 0x8057
-            | 0xc021 | 0xc023 | 0xc025 | 0xc223 => {
-                self.odd(Damage::PppUnsupProto);
-                Ok(())
+            | 0x0281 | 0x8281 | 0x8023 | 0x8025 | 0x8027 | 0x8029 | 0x802b | 0x8033 | 0x8035 => {
+                Err(Damage::PppUnsupProto)
             }
             _ => Err(Damage::PppWrongType),
         }

@@ -131,11 +131,11 @@ pub(super) fn read<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Tcp<'a>, Da
     let [.., offset, flags, _, _, _, _, _, _] = *head;
     let header_len = usize::from(offset >> 4).saturating_mul(4);
     if header_len < head.len() {
-        return Err(Damage::TcpHlenTooSmall);
+        return Err(Damage::TcpInvalidOptlen);
     }
     let (header, payload) = data
         .split_at_checked(header_len)
-        .ok_or(Damage::TcpInvalidOptlen)?;
+        .ok_or(Damage::TcpHlenTooSmall)?;
     let segment = Tcp {
         src_port: be16(head, 0).unwrap_or(0),
         dst_port: be16(head, 2).unwrap_or(0),
@@ -176,14 +176,17 @@ fn check_options(options: &[u8], damages: &mut Damages) {
             2 => len == 4,
             3 => len == 3,
             4 => len == 2,
-            5 => len >= 10 && len <= 34 && len.saturating_sub(2).is_multiple_of(8),
+            5 => len <= 34 && len.saturating_sub(2).is_multiple_of(8),
             8 => len == 10,
             19 => len == 18,
             29 => len >= 4,
-            34 => len == 2 || (6..=18).contains(&len) && len.is_multiple_of(2),
+            34 => len <= 18 && len.is_multiple_of(2),
+            // fast open in its days as an experiment
+            253 | 254 => len == 4 || len == 12,
             _ => continue,
         };
-        let bit = 1_u64 << (kind & 63);
+        // those that may come more than once have no bit
+        let bit = if matches!(kind, 19 | 29 | 253 | 254) { 0 } else { 1_u64 << (kind & 63) };
         if !is_sound {
             damages.add(Damage::TcpOptInvalidLen);
         } else if seen & bit != 0 {

@@ -4,7 +4,7 @@ use super::icmp::Icmp;
 use super::layer::Layer;
 use super::tcp::{self, Tcp};
 use super::walk::{Step, Walk};
-use super::{Damage, Damages, Ip};
+use super::{Damage, Ip};
 use crate::bytes::{be16, be32};
 
 /// What IP carries.
@@ -84,7 +84,7 @@ impl<'a> Walk<'a, '_> {
             }
             17 => {
                 self.note(Layer::Udp);
-                let udp = udp(ip, &mut self.decoded.damages)?;
+                let udp = udp(ip)?;
                 self.decoded.transport = Transport::Udp(udp);
                 self.udp_tunnel(&udp);
             }
@@ -107,23 +107,16 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-fn udp<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Udp<'a>, Damage> {
+fn udp<'a>(ip: &Ip<'a>) -> Result<Udp<'a>, Damage> {
     let (head, rest) = ip
         .payload
         .split_first_chunk::<8>()
-        .ok_or(Damage::UdpPktTooSmall)?;
+        .ok_or(Damage::UdpHlenTooSmall)?;
     let announced = u32::from(be16(head, 4).unwrap_or(0));
     let by_ip = ip.payload_len.saturating_sub(8);
-    // zero means "as long as IP says" in jumbograms (RFC 2675 section 4)
-    let payload_len = match announced {
-        0 => by_ip,
-        len => len.checked_sub(8).ok_or(Damage::UdpLenInvalid)?,
-    };
+    let payload_len = announced.checked_sub(8).ok_or(Damage::UdpLenInvalid)?;
     if payload_len > by_ip {
-        return Err(Damage::UdpHlenTooSmall);
-    }
-    if payload_len < by_ip {
-        damages.add(Damage::UdpHlenInvalid);
+        return Err(Damage::UdpPktTooSmall);
     }
     Ok(Udp {
         src_port: be16(head, 0).unwrap_or(0),

@@ -1,5 +1,6 @@
 //! Packets within packets.
 
+use super::layer::Layer;
 use super::walk::{Step, Walk};
 
 /// A packet within a packet: see [`decode_inner`](super::decode_inner).
@@ -10,6 +11,8 @@ pub struct Inner<'a> {
     pub source: Source,
     /// Its bytes.
     pub data: &'a [u8],
+    /// The layer to count when it can be used.
+    pub(super) counts: Option<Layer>,
 }
 
 /// What the first byte of an inner packet is.

@@ -38,7 +38,22 @@ impl<'a> Walk<'a, '_> {
             start,
             source,
             data,
+            counts: None,
         });
+    }
+
+    /// The layer that the packet within stands for, where it can be used.
+    pub(super) fn count_inner(&mut self, layer: Layer) {
+        if let Some(inner) = &mut self.decoded.inner {
+            inner.counts = Some(layer);
+        }
+    }
+
+    /// The packet cannot be used, and there is no event that says so.
+    pub(super) fn unusable(&mut self) -> Step {
+        self.decoded.damages.invalidate();
+        self.decoded.inner = None;
+        Ok(())
     }
 
     /// Where `rest`, the end of the packet, begins in it.

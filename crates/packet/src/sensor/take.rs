@@ -36,8 +36,11 @@ impl Sensor {
         if let Some(inner) = decoded.inner.filter(|_| !is_cut) {
             let outer = Outer::of(&packet);
             let within = decode_inner(&self.config.decode, &decoded, &inner);
-            let frame = part_of(frame, inner.data);
-            self.take(&frame, within, (inner.source, outer), out);
+            // what is no packet after all is the outer one's payload
+            if within.has_network() {
+                let frame = part_of(frame, inner.data);
+                self.take(&frame, within, (inner.source, outer), out);
+            }
         }
         if let Some(Whole { front, data }) = whole {
             let decoded = decode_whole(&self.config.decode, &front, &data);
