@@ -63,7 +63,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             writeln!(file, "{line}").ok();
         }
     };
-    while let Some(frame) = reader.next()? {
+    loop {
+        let frame = match reader.next() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            // what came before the damage is worth as much as ever
+            Err(error) => {
+                eprintln!("{error}");
+                break;
+            }
+        };
         now = Now {
             ts_ns: frame.ts_ns,
             packet: now.packet.saturating_add(1),

@@ -106,6 +106,12 @@ impl<'a> Setting<'a> {
         self.0.is_some_and(|node| *node != Node::Nothing)
     }
 
+    /// Whether there is no such place: everything is as its default, not as an empty entry has it.
+    #[must_use]
+    pub fn is_absent(self) -> bool {
+        self.0.is_none()
+    }
+
     /// The scalar here.
     #[must_use]
     pub fn text(self) -> Option<&'a str> {

@@ -7,9 +7,8 @@
 use hashbrown::HashTable;
 
 use super::{AppLayer, AppProto};
-use crate::decode::Vlans;
 use crate::flow::key::Key;
-use crate::flow::{FiveTuple, Flow, FlowId};
+use crate::flow::{FiveTuple, Flow, FlowId, Scope};
 
 /// A flow that is expected.
 #[derive(Debug)]
@@ -62,7 +61,7 @@ impl Expectations {
     /// Expects a flow, in place of one that was expected between the same ends; `false` when there
     /// is no room.
     pub(crate) fn add(&mut self, expected: Expectation, parent: &Flow, now_ns: u64) -> bool {
-        let key = Key::new(&expected.tuple, &parent.vlan);
+        let key = Key::new(&expected.tuple, parent.scope);
         self.remove(&key);
         if self.table.len() >= EXPECTATIONS_MAX {
             self.table.retain(|entry| entry.is_alive(now_ns));
@@ -89,7 +88,7 @@ impl Expectations {
     pub(crate) fn take(
         &mut self,
         tuple: &FiveTuple,
-        vlans: &Vlans,
+        scope: Scope,
         now_ns: u64,
     ) -> Option<Expected> {
         if self.table.is_empty() {
@@ -105,7 +104,7 @@ impl Expectations {
         };
         let found = [tuple, &from_any, &to_any]
             .into_iter()
-            .find_map(|tuple| self.remove(&Key::new(tuple, vlans)))?;
+            .find_map(|tuple| self.remove(&Key::new(tuple, scope)))?;
         let is_alive = found.is_alive(now_ns);
         is_alive.then_some(found.expected)
     }
@@ -128,6 +127,7 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::applayer::{Context, Next};
+    use crate::decode::Vlans;
     use crate::flow::{Direction, Proto};
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         assert!(expectations.add(expectation(0, 50_000), &parent(), 5));
         let data = tuple(41_000, 50_000);
         let mut take =
-            |tuple: FiveTuple, now_ns| expectations.take(&tuple, &Vlans::default(), now_ns);
+            |tuple: FiveTuple, now_ns| expectations.take(&tuple, Scope::default(), now_ns);
         assert!(take(tuple(41_000, 50_001), 6).is_none());
         assert_eq!(take(data.reversed(), 6).unwrap().app, AppProto::FtpData);
         assert!(take(data, 6).is_none());
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn nobody_is_expected_for_ever_and_there_is_a_bound() {
         let mut expectations = Expectations::new([1, 2]);
-        let vlans = Vlans::default();
+        let scope = Scope::default();
         for port in 0..5000 {
             let taken = expectations.add(expectation(port, 50_000), &parent(), 5);
             assert_eq!(taken, usize::from(port) < EXPECTATIONS_MAX);
@@ -154,7 +154,7 @@ mod tests {
         assert!(expectations.add(expectation(5000, 50_000), &parent(), late));
         assert_eq!(expectations.table.len(), 1);
         let too_late = late + LIFETIME_NS + 1;
-        let taken = expectations.take(&tuple(5000, 50_000), &vlans, too_late);
+        let taken = expectations.take(&tuple(5000, 50_000), scope, too_late);
         assert!(taken.is_none());
     }
 

@@ -237,7 +237,7 @@ impl Context<'_, '_> {
         let flow = &mut *self.flow;
         let expected = self
             .expectations
-            .take(&flow.tuple, &flow.vlan, self.ts_ns)?;
+            .take(&flow.tuple, flow.scope, self.ts_ns)?;
         (flow.app, flow.parent) = (expected.app, Some(expected.parent));
         flow.app_found = [expected.app; 2];
         self.counters.apps.flow(flow);

@@ -4,8 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::tcp::Tracker;
-use super::{Counts, Direction, FiveTuple, Flow, FlowId, Proto, Standing, SynTraits};
+use super::{Counts, Direction, FiveTuple, Flow, FlowId, Proto, Scope, Standing, SynTraits};
 use crate::decode::Vlans;
+use crate::sensor::Tracking;
 use crate::sensor::session::Session;
 
 /// A flow in the table.
@@ -34,7 +35,8 @@ pub(crate) struct Entry {
     syn_mss: u16,
     syn_ttl: u8,
     syn_wscale: u8,
-    vlans: Vlans,
+    /// With the VLAN tags, tracked or not.
+    scope: Scope,
     pub(crate) standing: Standing,
     ttl_min: [u8; 2],
     ttl_max: [u8; 2],
@@ -99,7 +101,7 @@ impl Entry {
             syn_mss: 0,
             syn_ttl: 0,
             syn_wscale: 0,
-            vlans: flow.vlan,
+            scope: flow.scope.with(&flow.vlan),
             standing: Standing {
                 state: flow.state,
                 client_proven: flow.client_proven,
@@ -153,8 +155,12 @@ impl Entry {
         })
     }
 
-    pub(crate) fn vlans(&self) -> &Vlans {
-        &self.vlans
+    /// What keeps it apart from others between the same ends.
+    pub(super) fn scope(&self, tracking: Tracking) -> Scope {
+        match tracking.vlans {
+            true => self.scope,
+            false => self.scope.with(&Vlans::NONE),
+        }
     }
 
     pub(crate) fn proto(&self) -> Proto {
@@ -186,7 +192,7 @@ impl Entry {
     pub(crate) fn view(&self, tuple: FiveTuple) -> Flow {
         let mut flow = match &self.cold {
             Some(cold) => cold.flow,
-            None => Flow::new(self.id, tuple, self.vlans, self.start_ns),
+            None => self.blank(tuple),
         };
         let carries = self.cold.as_ref().map_or([[0; 2]; 3], |cold| cold.carries);
         self.refresh(&mut flow, &carries);
@@ -220,16 +226,23 @@ impl Entry {
 
     /// The part for data, made when it is first asked for.
     pub(crate) fn cold(&mut self, tuple: FiveTuple) -> &mut Cold {
-        let (id, vlans, start_ns) = (self.id, self.vlans, self.start_ns);
+        let flow = self.blank(tuple);
         self.cold.get_or_insert_with(|| {
             Box::new(Cold {
-                flow: Flow::new(id, tuple, vlans, start_ns),
+                flow,
                 session: None,
                 unread: false,
                 carries: [[0; 2]; 3],
                 timestamps: [None; 2],
             })
         })
+    }
+
+    fn blank(&self, tuple: FiveTuple) -> Flow {
+        Flow {
+            scope: self.scope,
+            ..Flow::new(self.id, tuple, self.scope.vlans(), self.start_ns)
+        }
     }
 
     /// Counts a packet.

@@ -17,7 +17,7 @@ const WORDS: usize = 6;
 pub(crate) struct Key([u64; WORDS]);
 
 impl Key {
-    pub(crate) fn new(tuple: &FiveTuple, vlans: &Vlans) -> Self {
+    pub(crate) fn new(tuple: &FiveTuple, scope: Scope) -> Self {
         let (one, other) = ((tuple.src, tuple.src_port), (tuple.dst, tuple.dst_port));
         let (low, high) = if one <= other {
             (one, other)
@@ -27,11 +27,7 @@ impl Key {
         let [a, b] = address_words(low.0);
         let [c, d] = address_words(high.0);
         let ports = u64::from(low.1) << 48 | u64::from(high.1) << 32;
-        let tags = vlans
-            .ids()
-            .iter()
-            .fold(0, |tags, id| tags << 12 | u64::from(*id) | 1 << 36);
-        Self([a, b, c, d, ports | proto_word(tuple.proto, low.0), tags])
+        Self([a, b, c, d, ports | proto_word(tuple.proto, low.0), scope.0])
     }
 
     pub(crate) fn hash(&self, seed: [u64; 2]) -> u64 {
@@ -42,6 +38,39 @@ impl Key {
             }
             words => sip13(seed, &words),
         }
+    }
+}
+
+/// What keeps flows of the same ends apart: the VLAN tags, and how many packets stand around theirs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Scope(u64);
+
+impl Scope {
+    /// Three tags of 12 bits stand below, how many there are and the depth above.
+    pub(crate) fn new(vlans: &Vlans, depth: u8) -> Self {
+        let ids = vlans.ids();
+        let tags = ids
+            .iter()
+            .fold(0, |tags, id| tags << 12 | u64::from(*id & 0xfff));
+        let count = u64::try_from(ids.len()).unwrap_or(0);
+        Self(tags | count << 48 | u64::from(depth) << 56)
+    }
+
+    /// The same with other VLAN tags.
+    pub(super) fn with(self, vlans: &Vlans) -> Self {
+        let [depth, ..] = self.0.to_be_bytes();
+        Self::new(vlans, depth)
+    }
+
+    /// The VLAN tags.
+    pub(super) fn vlans(self) -> Vlans {
+        let [_, count, ..] = self.0.to_be_bytes();
+        let id = |at: u8| {
+            let shift = u32::from(count.saturating_sub(at)).saturating_sub(1);
+            let tags = self.0.checked_shr(shift.saturating_mul(12)).unwrap_or(0);
+            u16::try_from(tags & 0xfff).unwrap_or(0)
+        };
+        Vlans::of((0..count).map(id))
     }
 }
 
@@ -80,9 +109,10 @@ mod tests {
             dst_port: 443,
             proto: Proto::Tcp,
         };
-        let vlans = Vlans::default();
-        let key = Key::new(&tuple, &vlans);
-        assert_eq!(key, Key::new(&tuple.reversed(), &vlans));
+        let scope = Scope::default();
+        let key = Key::new(&tuple, scope);
+        assert_eq!(key, Key::new(&tuple.reversed(), scope));
+        assert_ne!(key, Key::new(&tuple, Scope::new(&Vlans::default(), 1)));
         assert_ne!(
             key,
             Key::new(
@@ -90,7 +120,7 @@ mod tests {
                     proto: Proto::Udp,
                     ..tuple
                 },
-                &vlans
+                scope
             )
         );
         let swapped_ports = FiveTuple {
@@ -98,6 +128,6 @@ mod tests {
             dst_port: 40000,
             ..tuple
         };
-        assert_ne!(key, Key::new(&swapped_ports, &vlans));
+        assert_ne!(key, Key::new(&swapped_ports, scope));
     }
 }

@@ -12,6 +12,8 @@ pub(crate) mod tcp;
 
 use std::net::IpAddr;
 
+pub use key::Scope;
+
 use crate::applayer::AppProto;
 use crate::decode::Vlans;
 
@@ -137,6 +139,55 @@ impl Direction {
     }
 }
 
+/// MAC addresses of both sides of a flow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Macs {
+    /// The client's, or its router's.
+    pub src: MacSet,
+    /// The server's, or its router's.
+    pub dst: MacSet,
+}
+
+impl Macs {
+    /// The first of each side.
+    #[must_use]
+    pub fn first(&self) -> Option<([u8; 6], [u8; 6])> {
+        Some((*self.src.iter().next()?, *self.dst.iter().next()?))
+    }
+
+    pub(crate) fn add(&mut self, src: [u8; 6], dst: [u8; 6]) {
+        self.src.add(src);
+        self.dst.add(dst);
+    }
+}
+
+/// Most MAC addresses kept of one side of a flow; further ones are left out.
+pub(crate) const MACS_MAX: usize = 4;
+
+/// A few MAC addresses, in the order seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct MacSet([Option<[u8; 6]>; MACS_MAX]);
+
+impl MacSet {
+    /// The addresses, in the order seen.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8; 6]> {
+        self.0.iter().flatten()
+    }
+
+    fn add(&mut self, mac: [u8; 6]) {
+        for slot in &mut self.0 {
+            match slot {
+                Some(known) if *known == mac => return,
+                Some(_) => {}
+                None => {
+                    *slot = Some(mac);
+                    return;
+                }
+            }
+        }
+    }
+}
+
 /// What went one way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -215,6 +266,10 @@ pub struct Flow {
     pub tuple: FiveTuple,
     /// VLAN tags.
     pub vlan: Vlans,
+    /// What keeps it apart from others between the same ends.
+    pub scope: Scope,
+    /// MAC addresses of both sides, where the link has them.
+    pub macs: Option<Macs>,
     /// Time of the first packet, nanoseconds since the Unix epoch.
     pub start_ns: u64,
     /// Time of the latest packet, nanoseconds since the Unix epoch.
@@ -270,6 +325,8 @@ impl Flow {
             parent: None,
             tuple,
             vlan,
+            scope: Scope::new(&vlan, 0),
+            macs: None,
             start_ns,
             last_ns: start_ns,
             to_server: Counts::default(),

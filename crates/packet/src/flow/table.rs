@@ -13,7 +13,7 @@ use super::entry::{Ends, Entry};
 use super::key::Key;
 use super::slab::Slab;
 use super::{Direction, FiveTuple, Flow, FlowState, Proto};
-use crate::sensor::{Timeout, Timeouts};
+use crate::sensor::{Timeout, Timeouts, Tracking};
 
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -26,10 +26,16 @@ pub(crate) struct Table {
     six: Slab<[Ipv6Addr; 2]>,
     lists: [List; CLASSES.len()],
     emergency: bool,
+    tracking: Tracking,
 }
 
 impl Table {
-    pub(crate) fn new(seed: [u64; 2], flows_max: usize, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(
+        seed: [u64; 2],
+        flows_max: usize,
+        timeouts: Timeouts,
+        tracking: Tracking,
+    ) -> Self {
         Self {
             seed,
             flows_max: flows_max.max(1),
@@ -39,6 +45,7 @@ impl Table {
             six: Slab::new(),
             lists: [List::EMPTY; CLASSES.len()],
             emergency: false,
+            tracking,
         }
     }
 
@@ -93,12 +100,13 @@ impl Table {
         };
         let ports = [keyed.src_port, keyed.dst_port];
         let slot = self.slots.insert(Entry::new(flow, ends, ports))?;
-        let key = Key::new(keyed, &flow.vlan);
+        let key = Key::new(keyed, flow.scope);
         let (seed, slots, sixes) = (self.seed, &self.slots, &self.six);
+        let tracking = self.tracking;
         let rehash = |slot: &u32| {
             slots
                 .get(*slot)
-                .map_or(0, |entry| key_of(entry, sixes).hash(seed))
+                .map_or(0, |entry| key_of(entry, sixes, tracking).hash(seed))
         };
         self.index.insert_unique(key.hash(seed), slot, rehash);
         self.link(slot, Class::of(flow.tuple.proto, flow.state));
@@ -202,7 +210,7 @@ impl Table {
     }
 
     fn key_of(&self, entry: &Entry) -> Key {
-        key_of(entry, &self.six)
+        key_of(entry, &self.six, self.tracking)
     }
 
     fn link(&mut self, slot: u32, class: Class) {
@@ -248,8 +256,8 @@ fn six_of<'a>(entry: &Entry, sixes: &'a Slab<[Ipv6Addr; 2]>) -> Option<&'a [Ipv6
     }
 }
 
-fn key_of(entry: &Entry, sixes: &Slab<[Ipv6Addr; 2]>) -> Key {
-    Key::new(&entry.tuple(six_of(entry, sixes)), entry.vlans())
+fn key_of(entry: &Entry, sixes: &Slab<[Ipv6Addr; 2]>, tracking: Tracking) -> Key {
+    Key::new(&entry.tuple(six_of(entry, sixes)), entry.scope(tracking))
 }
 
 fn six(address: IpAddr) -> Ipv6Addr {
@@ -354,14 +362,14 @@ mod tests {
 
     use super::*;
     use crate::decode::Vlans;
-    use crate::flow::FlowId;
+    use crate::flow::{FlowId, Scope};
 
     const S: u64 = GRAIN_NS;
 
     #[test]
     fn finds_both_ways_and_forgets() {
         for six in [false, true] {
-            let mut table = Table::new([1, 2], 10, Timeouts::default());
+            let mut table = Table::new([1, 2], 10, Timeouts::default(), Tracking::default());
             let mut flow = flow(1, 100);
             if six {
                 flow.tuple.src = "2001:db8::1".parse().unwrap();
@@ -369,7 +377,7 @@ mod tests {
             }
             let slot = insert(&mut table, &flow).unwrap();
             let find = |table: &Table, tuple: FiveTuple| {
-                table.find(&tuple, &Key::new(&tuple, &Vlans::default()))
+                table.find(&tuple, &Key::new(&tuple, Scope::default()))
             };
             assert_eq!(find(&table, flow.tuple), Some((slot, Direction::ToServer)));
             let back = flow.tuple.reversed();
@@ -385,7 +393,7 @@ mod tests {
 
     #[test]
     fn full_table_gives_up_the_longest_idle_of_the_least_valuable() {
-        let mut table = Table::new([1, 2], 3, Timeouts::default());
+        let mut table = Table::new([1, 2], 3, Timeouts::default(), Tracking::default());
         let established = insert(&mut table, &flow(1, S)).unwrap();
         table.get_mut(established).unwrap().standing.state = FlowState::Established;
         table.touch(established);
@@ -406,7 +414,7 @@ mod tests {
         let mut timeouts = Timeouts::default();
         timeouts.tcp.new.normal_ns = 10;
         timeouts.tcp.established.normal_ns = 1000;
-        let mut table = Table::new([1, 2], 10, timeouts);
+        let mut table = Table::new([1, 2], 10, timeouts, Tracking::default());
         let old = insert(&mut table, &flow(1, 100)).unwrap();
         let kept = insert(&mut table, &flow(2, 100)).unwrap();
         table.get_mut(kept).unwrap().standing.state = FlowState::Established;
@@ -420,7 +428,7 @@ mod tests {
 
     #[test]
     fn an_emergency_lasts_until_a_part_has_left() {
-        let mut table = Table::new([1, 2], 10, Timeouts::default());
+        let mut table = Table::new([1, 2], 10, Timeouts::default(), Tracking::default());
         let slots: Vec<u32> = (0..10)
             .map(|id| insert(&mut table, &flow(id, 0)).unwrap())
             .collect();

@@ -1,7 +1,10 @@
 //! Bounds and timeouts of a sensor.
 
 use crate::applayer::Options;
+use crate::decode::{self, Vlans};
+use crate::defrag;
 use crate::file::Digests;
+use crate::flow::Scope;
 use crate::settings::{Setting, Settings};
 
 use super::StreamOptions;
@@ -41,6 +44,17 @@ pub struct Config {
     /// Drop packets with a wrong checksum. Off where the network card fills checksums in after the
     /// capture.
     pub verify_checksums: bool,
+    /// With `verify_checksums`: TCP and UDP packets with a wrong checksum are counted in their flow,
+    /// but not read (`stream.checksum-validation`).
+    pub verify_streams: bool,
+    /// What the decoder looks for.
+    pub decode: decode::Options,
+    /// Bounds, timeouts and policies of defragmentation.
+    pub defrag: defrag::Options,
+    /// What keeps flows of the same ends apart.
+    pub tracking: Tracking,
+    /// Flows remember MAC addresses, which costs memory for each.
+    pub macs: bool,
     /// The sensor sits in the path: what it does not like will not reach the receiver.
     pub inline: bool,
     /// What parsers do.
@@ -64,6 +78,11 @@ impl Default for Config {
             seed: [0x5368_6965_6c64_7761, 0x6c6c_2070_6163_6b65],
             flow_ids_after: 0,
             verify_checksums: false,
+            verify_streams: true,
+            decode: decode::Options::default(),
+            defrag: defrag::Options::default(),
+            tracking: Tracking::default(),
+            macs: false,
             inline: false,
             apps: Options::default(),
             digests: Digests::default(),
@@ -77,14 +96,62 @@ impl Config {
     /// as in [`Config::default`].
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
+        let verify_streams = settings.at("stream.checksum-validation").flag();
         Self {
             field_flows: true,
+            macs: wants_macs(settings),
             timeouts: Timeouts::from_settings(settings.at("flow-timeouts"), settings.at("flow")),
             stream: StreamOptions::from_settings(settings),
+            verify_streams: verify_streams.unwrap_or(true),
+            decode: decode::Options::from_settings(settings),
+            defrag: defrag::Options::from_settings(settings),
+            tracking: Tracking::from_settings(settings),
             apps: Options::from_settings(settings),
             digests: Digests::from_settings(settings),
             ..Self::default()
         }
+    }
+}
+
+/// Whether an output has records that name MAC addresses.
+fn wants_macs(settings: &Settings) -> bool {
+    let outputs = settings.at("outputs");
+    let mut outputs = outputs.items().flat_map(Setting::entries);
+    outputs.any(|(_, output)| output.at("ethernet").flag() == Some(true))
+}
+
+/// What keeps flows of the same ends apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracking {
+    /// VLAN tags (`vlan.use-for-tracking`).
+    pub vlans: bool,
+    /// How many packets stand around theirs (`decoder.recursion-level.use-for-tracking`).
+    pub depth: bool,
+}
+
+impl Default for Tracking {
+    fn default() -> Self {
+        Self {
+            vlans: true,
+            depth: true,
+        }
+    }
+}
+
+impl Tracking {
+    /// From the settings; what they do not say is as in [`Tracking::default`].
+    #[must_use]
+    pub fn from_settings(settings: &Settings) -> Self {
+        let flag = |path: &str| settings.at(path).flag().unwrap_or(true);
+        Self {
+            vlans: flag("vlan.use-for-tracking"),
+            depth: flag("decoder.recursion-level.use-for-tracking"),
+        }
+    }
+
+    pub(crate) fn scope(self, vlans: &Vlans, depth: u8) -> Scope {
+        let vlans = if self.vlans { vlans } else { &Vlans::NONE };
+        Scope::new(vlans, if self.depth { depth } else { 0 })
     }
 }
 

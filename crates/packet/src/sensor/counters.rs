@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use crate::applayer::{AppProto, PROTOCOLS};
-use crate::decode::{Decoded, Transport};
+use crate::decode::{Damage, Decoded, Layer, TcpFlags};
+use crate::defrag;
 use crate::flow::{Flow, FlowState, Proto, TcpState};
-use crate::frame::{Frame, LinkType};
 
 use super::visit::shown_state;
 
@@ -18,6 +18,10 @@ macro_rules! counters {
             $($(#[$doc])* pub $field: u64,)*
             /// By application protocol.
             pub apps: AppCounters,
+            /// Layers and decoder events.
+            pub decode: DecodeCounters,
+            /// Fragments.
+            pub defrag: defrag::Counters,
         }
 
         impl Counters {
@@ -26,6 +30,8 @@ macro_rules! counters {
             pub fn named(&self) -> Vec<(&'static str, u64)> {
                 let mut named = vec![$(($name, self.$field),)*];
                 self.apps.name(&mut named);
+                named.extend(self.decode.named(self.bytes, self.packets));
+                named.extend(defrag_named(&self.defrag));
                 named
             }
         }
@@ -35,52 +41,16 @@ macro_rules! counters {
 counters! {
     /// Frames taken.
     packets => "decoder.pkts",
-    /// Their bytes on the wire.
+    /// Their captured bytes.
     bytes => "decoder.bytes",
-    /// Frames with at least one decoder event.
+    /// Packets that cannot be used, as their receiver would not either.
     damaged => "decoder.invalid",
-    /// Frames with an IPv4 header.
-    ipv4 => "decoder.ipv4",
-    /// Frames with an IPv6 header.
-    ipv6 => "decoder.ipv6",
-    /// Ethernet frames.
-    ethernet => "decoder.ethernet",
-    /// ARP frames.
-    arp => "decoder.arp",
-    /// Frames that begin with IP.
-    raw => "decoder.raw",
-    /// Frames of the BSD loopback.
-    null => "decoder.null",
-    /// Linux cooked frames, version 1.
-    sll => "decoder.sll",
-    /// Linux cooked frames, version 2.
-    sll2 => "decoder.sll2",
-    /// TCP segments.
-    tcp => "decoder.tcp",
-    /// UDP datagrams.
-    udp => "decoder.udp",
-    /// SCTP packets.
-    sctp => "decoder.sctp",
-    /// ESP packets.
-    esp => "decoder.esp",
-    /// ICMP messages.
-    icmpv4 => "decoder.icmpv4",
-    /// ICMPv6 messages.
-    icmpv6 => "decoder.icmpv6",
-    /// Frames with one VLAN tag.
-    vlan => "decoder.vlan",
-    /// Frames with two VLAN tags.
-    vlan_qinq => "decoder.vlan_qinq",
-    /// Frames with three VLAN tags.
-    vlan_qinqinq => "decoder.vlan_qinqinq",
-    /// Longest frame, bytes.
-    packet_bytes_max => "decoder.max_pkt_size",
     /// Frames without a readable IP header (ARP, LLDP, damaged).
     not_ip => "decoder.not_ip",
-    /// IP fragments: counted, not reassembled.
-    fragments => "decoder.fragments_not_reassembled",
-    /// Packets dropped for a wrong checksum.
+    /// Packets with a wrong checksum.
     bad_checksums => "decoder.bad_checksums",
+    /// TCP segments not read for a wrong checksum.
+    bad_tcp_checksums => "tcp.invalid_checksum",
     /// SYNs.
     tcp_syn => "tcp.syn",
     /// SYN/ACKs.
@@ -169,49 +139,13 @@ counters! {
 }
 
 impl Counters {
-    /// Counts a frame by what was found in it.
-    pub(super) fn decoded(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>) {
-        self.packets = self.packets.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(u64::from(frame.wire_len));
-        self.packet_bytes_max = self.packet_bytes_max.max(u64::from(frame.wire_len));
-        match frame.link {
-            LinkType::Ethernet => add(&mut self.ethernet),
-            LinkType::Null | LinkType::Loop => add(&mut self.null),
-            LinkType::Raw | LinkType::Ipv4 | LinkType::Ipv6 => add(&mut self.raw),
-            LinkType::LinuxSll => add(&mut self.sll),
-            LinkType::LinuxSll2 => add(&mut self.sll2),
-            LinkType::Other(_) => {}
-        }
-        match decoded.vlans.ids().len() {
-            1 => add(&mut self.vlan),
-            2 => add(&mut self.vlan_qinq),
-            3 => add(&mut self.vlan_qinqinq),
-            _ => {}
-        }
-        match decoded.ip.map(|ip| ip.src.is_ipv4()) {
-            Some(true) => add(&mut self.ipv4),
-            Some(false) => add(&mut self.ipv6),
-            None if decoded.ether.is_some_and(|ether| ether.ethertype == ARP) => {
-                add(&mut self.arp);
-            }
-            None => {}
-        }
-        match &decoded.transport {
-            Transport::Tcp(tcp) => {
-                add(&mut self.tcp);
-                match (tcp.flags.rst(), tcp.flags.syn(), tcp.flags.ack()) {
-                    (true, _, _) => add(&mut self.tcp_rst),
-                    (_, true, false) => add(&mut self.tcp_syn),
-                    (_, true, true) => add(&mut self.tcp_synack),
-                    (_, false, _) => {}
-                }
-            }
-            Transport::Udp(_) => add(&mut self.udp),
-            Transport::Icmp4(_) => add(&mut self.icmpv4),
-            Transport::Icmp6(_) => add(&mut self.icmpv6),
-            Transport::Other(132) => add(&mut self.sctp),
-            Transport::Other(50) => add(&mut self.esp),
-            Transport::Other(_) | Transport::Absent => {}
+    /// Counts a TCP segment by its flags.
+    pub(super) fn segment(&mut self, flags: TcpFlags) {
+        match (flags.rst(), flags.syn(), flags.ack()) {
+            (true, _, _) => add(&mut self.tcp_rst),
+            (_, true, false) => add(&mut self.tcp_syn),
+            (_, true, true) => add(&mut self.tcp_synack),
+            (_, false, _) => {}
         }
     }
 
@@ -241,8 +175,88 @@ impl Counters {
     }
 }
 
-/// EtherType of ARP (RFC 826).
-const ARP: u16 = 0x0806;
+fn defrag_named(defrag: &defrag::Counters) -> [(&'static str, u64); 9] {
+    [
+        ("defrag.ipv4.fragments", defrag.ipv4_fragments),
+        ("defrag.ipv4.reassembled", defrag.ipv4_reassembled),
+        ("defrag.ipv6.fragments", defrag.ipv6_fragments),
+        ("defrag.ipv6.reassembled", defrag.ipv6_reassembled),
+        ("defrag.mgr.tracker_timeout", defrag.timeouts),
+        ("defrag.max_trackers_reached", defrag.trackers_max_hit),
+        ("defrag.max_frags_reached", defrag.fragments_max_hit),
+        ("defrag.memcap_reached", defrag.bytes_max_hit),
+        ("defrag.memuse", defrag.bytes),
+    ]
+}
+
+/// What packets were made of, and what was wrong with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeCounters {
+    layers: [u64; Layer::ALL.len()],
+    damages: [u64; Damage::ALL.len()],
+    /// The longest frame, captured bytes.
+    size_max: u64,
+}
+
+impl Default for DecodeCounters {
+    fn default() -> Self {
+        Self {
+            layers: [0; Layer::ALL.len()],
+            damages: [0; Damage::ALL.len()],
+            size_max: 0,
+        }
+    }
+}
+
+impl DecodeCounters {
+    /// How often a decoder event was met.
+    #[must_use]
+    pub fn damage(&self, damage: Damage) -> u64 {
+        self.damages.get(damage as usize).copied().unwrap_or(0)
+    }
+
+    /// How often a layer was met.
+    #[must_use]
+    pub fn layer(&self, layer: Layer) -> u64 {
+        self.layers.get(layer as usize).copied().unwrap_or(0)
+    }
+
+    pub(super) fn count(&mut self, decoded: &Decoded<'_>) {
+        for layer in decoded.layers.iter() {
+            if let Some(counter) = self.layers.get_mut(layer as usize) {
+                *counter = counter.saturating_add(1);
+            }
+        }
+        for damage in decoded.damages.iter() {
+            if let Some(counter) = self.damages.get_mut(damage as usize) {
+                *counter = counter.saturating_add(1);
+            }
+        }
+    }
+
+    pub(super) fn size(&mut self, len: u32) {
+        self.size_max = self.size_max.max(u64::from(len));
+    }
+
+    fn named(&self, bytes: u64, packets: u64) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let average = bytes.checked_div(packets).unwrap_or(0);
+        let sizes = [
+            ("decoder.avg_pkt_size", average),
+            ("decoder.max_pkt_size", self.size_max),
+        ];
+        let layers = Layer::ALL.iter();
+        let layers = layers.map(|layer| (layer.counter(), self.layer(*layer)));
+        let damages = Damage::ALL.iter();
+        let damages = damages.map(|damage| {
+            let name = match damage {
+                Damage::TooManyLayers => damage.name(),
+                _ => damage.counter(),
+            };
+            (name, self.damage(*damage))
+        });
+        sizes.into_iter().chain(layers).chain(damages)
+    }
+}
 
 /// Room for this many protocols.
 const APPS_MAX: usize = 64;

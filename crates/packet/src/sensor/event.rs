@@ -1,15 +1,20 @@
 //! What a sensor yields.
 
 use crate::applayer::{AppProto, Transaction};
-use crate::decode::Damage;
+use crate::decode::{Arp, Damage, Decoded, Source};
 use crate::file::{FileChunk, FileInfo};
 use crate::flow::{Direction, FiveTuple, Flow};
+use crate::frame::LinkType;
 
 use super::StreamTrouble;
 
 /// Everything that an inspection point yields, in the order in which it became known.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
+    /// The packet that all events up to the next of these come from. Said only where some follow.
+    Packet(&'a Packet<'a>),
+    /// An ARP packet.
+    Arp(&'a Arp),
     /// First packet of a flow (TCP: a SYN, or midstream).
     FlowStart(&'a Flow),
     /// TCP: what became of the client's SYN; once per flow.
@@ -32,6 +37,30 @@ pub enum Event<'a> {
     FlowEnd(&'a Flow, EndReason),
     /// Something was wrong; with its flow, where there is one.
     Anomaly(Option<&'a Flow>, &'a Anomaly),
+}
+
+/// A packet: a frame as it was captured, one that it carried, or one put together from fragments.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// The link type of the frame.
+    pub link: LinkType,
+    /// Where it came from.
+    pub source: Source,
+    /// What it is.
+    pub decoded: &'a Decoded<'a>,
+    /// The packet around it.
+    pub outer: Option<Outer>,
+}
+
+/// A packet around another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outer {
+    /// Its ends.
+    pub tuple: FiveTuple,
+    /// Where it came from.
+    pub source: Source,
+    /// How many packets stand around it: 0 on the wire.
+    pub depth: u8,
 }
 
 /// What became of a TCP connection attempt.
@@ -79,12 +108,25 @@ pub struct Anomaly {
 pub enum AnomalyKind {
     /// A damaged frame.
     Decode(Damage),
-    /// An IP fragment, which is not reassembled.
+    /// Fragments of a packet that were given up: the rest did not come in time, or a bound was
+    /// reached.
     Fragment,
     /// TCP.
     Stream(StreamTrouble),
     /// An application-layer parser's own event.
     AppLayer(AppProto, &'static str),
+}
+
+impl Packet<'static> {
+    /// No packet: a flow's time is over.
+    pub(crate) fn flow_timeout() -> Self {
+        Self {
+            link: LinkType::Ethernet,
+            source: Source::FlowTimeout,
+            decoded: &Decoded::NOTHING,
+            outer: None,
+        }
+    }
 }
 
 impl Anomaly {

@@ -1,26 +1,22 @@
 //! One packet's way through flow, stream and application layer.
 
-use super::keyed::{about_packet, keyed, makes_field_flows};
 use super::visit::{Taken, Visit};
 use super::{EndReason, Event, Outcome, Sensor, Sink, StreamOptions};
 use crate::applayer::detection::speaks_reversed;
 use crate::decode::{Decoded, Ip, Tcp, Transport};
 use crate::flow::key::Key;
-use crate::flow::{Direction, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};
+use crate::flow::{Direction, FiveTuple, Flow, FlowId, FlowState, Macs, Proto, SynTraits};
 use crate::frame::Frame;
 
 impl Sensor {
     /// Finds or starts the flow of a decoded packet and takes the packet into it.
     pub(super) fn track(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>, out: &mut Sink<'_>) {
         let Some(ip) = &decoded.ip else { return };
-        if self.config.field_flows && !makes_field_flows(ip) {
-            return;
-        }
         let keyed = self
             .known_about(decoded)
-            .unwrap_or_else(|| keyed(decoded, tuple_of(ip, &decoded.transport)));
+            .unwrap_or_else(|| tuple_of(ip, &decoded.transport));
         let tuple = keyed.shown();
-        let key = Key::new(&keyed, &decoded.vlans);
+        let key = Key::new(&keyed, self.scope(decoded));
         if let Some((slot, direction)) = self.table.find(&keyed, &key) {
             if self.config.field_flows && self.table.is_expired(slot, self.now_ns) {
                 self.end_flow(slot, EndReason::Timeout, out);
@@ -65,8 +61,8 @@ impl Sensor {
     /// The ends of the known flow that an ICMP error is about. Anybody can forge such an error, so
     /// it is a packet of that flow only where flows are as for other sensors.
     fn known_about(&self, decoded: &Decoded<'_>) -> Option<FiveTuple> {
-        let about = self.config.field_flows.then(|| about_packet(decoded))??;
-        let key = Key::new(&about, &decoded.vlans);
+        let about = self.config.field_flows.then(|| original(decoded))??;
+        let key = Key::new(&about, self.scope(decoded));
         self.table.find(&about, &key).map(|_| about)
     }
 
@@ -156,9 +152,13 @@ impl Sensor {
         let (payload, unsure) = match &decoded.transport {
             Transport::Tcp(tcp) => (tcp.payload, entry.standing.midstream),
             Transport::Udp(udp) => (udp.payload, entry.packets(direction.reversed()) == 0),
-            Transport::Absent | Transport::Icmp4(_) | Transport::Icmp6(_) | Transport::Other(_) => {
-                return false;
-            }
+            Transport::Absent
+            | Transport::Esp(_)
+            | Transport::Icmp4(_)
+            | Transport::Icmp6(_)
+            | Transport::Other(_)
+            | Transport::Sctp(..)
+            | Transport::Unsound(..) => return false,
         };
         let is_followed = self.config.stream.midstream || entry.proto() != Proto::Tcp;
         unsure
@@ -198,6 +198,8 @@ impl Sensor {
         Some(Flow {
             midstream: start.midstream,
             syn: start.syn,
+            scope: self.scope(decoded),
+            macs: self.config.macs.then(Macs::default),
             ..Flow::new(id, tuple, decoded.vlans, frame.ts_ns)
         })
     }
@@ -279,6 +281,24 @@ pub(super) fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
         dst_port,
         proto,
     }
+}
+
+/// From the sender of the packet that an ICMP error is about to its receiver, so that the error
+/// goes the other way.
+fn original(decoded: &Decoded<'_>) -> Option<FiveTuple> {
+    let Transport::Icmp4(icmp) = &decoded.transport else {
+        return None;
+    };
+    let original = icmp
+        .original
+        .filter(|original| matches!(original.protocol, 6 | 17))?;
+    Some(FiveTuple {
+        src: original.dst,
+        src_port: original.ports.1,
+        dst: original.src,
+        dst_port: original.ports.0,
+        proto: Proto::from_number(original.protocol),
+    })
 }
 
 /// Ports below this are assigned to services (RFC 6335 section 6: system ports).

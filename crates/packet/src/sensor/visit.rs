@@ -42,6 +42,9 @@ impl Visit<'_, '_> {
         let Some(ip) = &decoded.ip else {
             return Taken::No;
         };
+        if self.config.macs {
+            self.note_macs(direction, decoded);
+        }
         let count = |visit: &mut Self, payload_len: u32| {
             visit.count(direction, (visit.frame_bytes(frame), payload_len, ip.ttl));
         };
@@ -64,11 +67,25 @@ impl Visit<'_, '_> {
                 self.answered(direction);
                 Taken::Yes
             }
-            Transport::Absent | Transport::Other(_) => {
+            Transport::Unsound(_, _, payload_len) => {
+                count(self, *payload_len);
+                Taken::Yes
+            }
+            Transport::Absent | Transport::Esp(_) | Transport::Other(_) | Transport::Sctp(..) => {
                 count(self, ip.payload_len);
                 self.answered(direction);
                 Taken::Yes
             }
+        }
+    }
+
+    fn note_macs(&mut self, direction: Direction, decoded: &Decoded<'_>) {
+        let cold = self.entry.cold(self.tuple);
+        let Some(ether) = &decoded.ether else { return };
+        let macs = cold.flow.macs.get_or_insert_default();
+        match direction {
+            Direction::ToServer => macs.add(ether.src, ether.dst),
+            Direction::ToClient => macs.add(ether.dst, ether.src),
         }
     }
 
