@@ -100,7 +100,9 @@ impl Sensor {
             out(Event::Attempt(&flow, Outcome::Unanswered));
         }
         let reason = match flow.state {
-            FlowState::Closed if reason != EndReason::Shutdown => entry.tcp.close_reason(),
+            FlowState::Closed if !matches!(reason, EndReason::Shutdown | EndReason::Replaced) => {
+                entry.tcp.close_reason()
+            }
             FlowState::Closed if !self.config.stream.lenient => entry.tcp.close_reason(),
             FlowState::Closed | FlowState::New | FlowState::Established => reason,
         };

@@ -148,7 +148,11 @@ impl Tracker {
         if acked && is_after(receiver.ack, sender.base) {
             judged.add(Event::SpuriousRetransmission);
         }
-        if self.state.is_shutdown() && !is_after(end, sender.next) {
+        let half_open = matches!(
+            self.state,
+            TcpState::CloseWait | TcpState::FinWait1 | TcpState::FinWait2
+        );
+        if half_open && !is_after(end, sender.next) {
             judged.add(Event::Retransmission);
         }
     }
