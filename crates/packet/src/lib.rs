@@ -74,7 +74,9 @@ pub use applayer::tls;
 pub use applayer::{AppProto, Field, Transaction};
 pub use decode::{Arp, Source, Vlans};
 pub use file::{Digests, File, FileChunk, FileInfo, FileState};
-pub use flow::{Counts, Direction, FiveTuple, Flow, FlowId, FlowState, MacSet, Macs, Proto, Scope, SynTraits};
+pub use flow::{
+    Counts, Direction, FiveTuple, Flow, FlowId, FlowState, MacSet, Macs, Proto, Scope, SynTraits,
+};
 pub use frame::{Frame, LinkType, Way};
 pub use sensor::{
     Anomaly, AnomalyKind, Config, Counters, DecodeCounters, EndReason, Event, Outcome, Outer,

@@ -53,7 +53,9 @@ fn transport_checksum(ip: &Ip<'_>, transport: &Transport<'_>) -> Option<(Checksu
         // the UDP length may be less than what IP carries
         Transport::Udp(udp) => {
             let len = udp.payload_len.saturating_add(8);
-            let covered = usize::try_from(len).ok().and_then(|len| ip.payload.get(..len))?;
+            let covered = usize::try_from(len)
+                .ok()
+                .and_then(|len| ip.payload.get(..len))?;
             let pseudo = pseudo_header(ip.src, ip.dst, ip.protocol, len);
             Some((Checksum::Udp, sum(covered, pseudo)))
         }

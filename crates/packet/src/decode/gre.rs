@@ -13,7 +13,9 @@ const ROUTES_MAX: usize = 32;
 impl<'a> Walk<'a, '_> {
     pub(super) fn gre(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Gre)?;
-        let (&[flags, version, p0, p1], _) = data.split_first_chunk::<4>().ok_or(Damage::GrePktTooSmall)?;
+        let (&[flags, version, p0, p1], _) = data
+            .split_first_chunk::<4>()
+            .ok_or(Damage::GrePktTooSmall)?;
         let protocol = u16::from_be_bytes([p0, p1]);
         let header_len = match version & 0x07 {
             0 => version0(flags, version, data)?,

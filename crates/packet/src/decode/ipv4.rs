@@ -62,7 +62,28 @@ fn read<'a>(packet: &'a [u8], damages: &mut Damages) -> Result<Ip<'a>, Damage> {
     let (head, _) = packet
         .split_first_chunk::<20>()
         .ok_or(Damage::Ipv4PktTooSmall)?;
-    let [version_ihl, tos, l0, l1, _, _, _, _, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *head;
+    let [
+        version_ihl,
+        tos,
+        l0,
+        l1,
+        _,
+        _,
+        _,
+        _,
+        ttl,
+        protocol,
+        _,
+        _,
+        s0,
+        s1,
+        s2,
+        s3,
+        d0,
+        d1,
+        d2,
+        d3,
+    ] = *head;
     if version_ihl >> 4 != 4 {
         return Err(Damage::Ipv4WrongIpVersion);
     }
@@ -147,8 +168,9 @@ fn check_options(options: &[u8], damages: &mut Damages) -> Result<(), Damage> {
             damages.add(Damage::Ipv4OptDuplicate);
         } else if let Some(damage) = option_damage(kind, option) {
             damages.add(damage);
+        } else {
+            seen |= bit;
         }
-        seen |= bit;
     }
     Ok(())
 }

@@ -43,10 +43,21 @@ impl<'a> Walk<'a, '_> {
         if ip.fragment.is_some() {
             return Ok(());
         }
-        self.above_ipv6(&ip)
+        if chain.len > 0 && matches!(ip.protocol, 41 | 47) {
+            // Suricata does not look there; what is no packet in there is not worth an event
+            self.decoded.transport = Transport::Other(ip.protocol);
+            self.odd(Damage::Ipv6UnknownNextHeader);
+            if ip.protocol == 41 {
+                self.inner(Start::Ipv6, Source::Ipv6, ip.payload);
+            } else {
+                self.gre(ip.payload).unwrap_or_default();
+            }
+            return Ok(());
+        }
+        self.above_ipv6(&ip, chain.named)
     }
 
-    fn above_ipv6(&mut self, ip: &Ip<'a>) -> Step {
+    fn above_ipv6(&mut self, ip: &Ip<'a>, named: u8) -> Step {
         self.decoded.transport = Transport::Other(ip.protocol);
         match ip.protocol {
             6 | 17 | 50 | 132 => self.transport(ip),
@@ -54,12 +65,12 @@ impl<'a> Walk<'a, '_> {
             47 => self.gre(ip.payload),
             4 | 41 => self.in_ipv6(ip),
             1 => {
-                self.has_no_protocol();
+                self.has_no_protocol(named);
                 self.odd(Damage::Ipv6Icmp4);
                 Ok(())
             }
             59 => {
-                self.has_no_protocol();
+                self.has_no_protocol(named);
                 if !ip.payload.is_empty() {
                     self.odd(Damage::Ipv6DataAfterNoneHeader);
                 }
@@ -73,20 +84,30 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Nothing that follows belongs to a protocol of IPv6.
-    fn has_no_protocol(&mut self) {
-        self.decoded.transport = Transport::Other(0);
+    /// What follows is no protocol of IPv6: the packet is named after its last extension header.
+    fn has_no_protocol(&mut self, named: u8) {
+        self.decoded.transport = Transport::Other(named);
         if let Some(ip) = &mut self.decoded.ip {
-            ip.protocol = 0;
+            ip.protocol = named;
         }
     }
 
     fn in_ipv6(&mut self, ip: &Ip<'a>) -> Step {
         let is_v4 = ip.protocol == 4;
         let (len_min, version, small, wrong) = if is_v4 {
-            (20, 4, Damage::Ipv6Ipv4InIpv6TooSmall, Damage::Ipv6Ipv4InIpv6WrongVersion)
+            (
+                20,
+                4,
+                Damage::Ipv6Ipv4InIpv6TooSmall,
+                Damage::Ipv6Ipv4InIpv6WrongVersion,
+            )
         } else {
-            (HEADER_LEN, 6, Damage::Ipv6Ipv6InIpv6TooSmall, Damage::Ipv6Ipv6InIpv6WrongVersion)
+            (
+                HEADER_LEN,
+                6,
+                Damage::Ipv6Ipv6InIpv6TooSmall,
+                Damage::Ipv6Ipv6InIpv6WrongVersion,
+            )
         };
         if ip.payload.len() < len_min {
             return Err(small);
@@ -114,7 +135,9 @@ fn read(packet: &[u8]) -> Result<Ip<'_>, Damage> {
         .get(8..)
         .and_then(<[u8]>::split_first_chunk::<16>)
         .ok_or(Damage::Ipv6PktTooSmall)?;
-    let (dst, _) = rest.split_first_chunk::<16>().ok_or(Damage::Ipv6PktTooSmall)?;
+    let (dst, _) = rest
+        .split_first_chunk::<16>()
+        .ok_or(Damage::Ipv6PktTooSmall)?;
     let first = be32(packet, 0).unwrap_or(0);
     if first >> 28 != 6 {
         return Err(Damage::Ipv6WrongIpVersion);

@@ -38,7 +38,9 @@ impl<'a> Walk<'a, '_> {
     /// Section 5: a code, and tags as long as the header says.
     pub(super) fn pppoe_discovery(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Pppoe)?;
-        let (head, rest) = data.split_first_chunk::<6>().ok_or(Damage::PppoePktTooSmall)?;
+        let (head, rest) = data
+            .split_first_chunk::<6>()
+            .ok_or(Damage::PppoePktTooSmall)?;
         let [_, code, ..] = *head;
         if !matches!(code, 0x07 | 0x09 | 0x19 | 0x65 | 0xa7) {
             self.odd(Damage::PppoeWrongCode);

@@ -127,7 +127,9 @@ impl TcpOptions {
 
 pub(super) fn read<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Tcp<'a>, Damage> {
     let data = ip.payload;
-    let (head, _) = data.split_first_chunk::<20>().ok_or(Damage::TcpPktTooSmall)?;
+    let (head, _) = data
+        .split_first_chunk::<20>()
+        .ok_or(Damage::TcpPktTooSmall)?;
     let [.., offset, flags, _, _, _, _, _, _] = *head;
     let header_len = usize::from(offset >> 4).saturating_mul(4);
     if header_len < head.len() {
@@ -186,7 +188,11 @@ fn check_options(options: &[u8], damages: &mut Damages) {
             _ => continue,
         };
         // those that may come more than once have no bit
-        let bit = if matches!(kind, 19 | 29 | 253 | 254) { 0 } else { 1_u64 << (kind & 63) };
+        let bit = match kind {
+            19 | 29 => 0,
+            253 | 254 => 1 << 34,
+            _ => 1_u64 << (kind & 63),
+        };
         if !is_sound {
             damages.add(Damage::TcpOptInvalidLen);
         } else if seen & bit != 0 {

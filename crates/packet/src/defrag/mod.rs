@@ -21,6 +21,9 @@ use crate::flow::key::Scope;
 use crate::flow::{FiveTuple, Proto};
 use tracker::{Taken, Tracker};
 
+/// Most fragments of one packet: no honest packet has more.
+const FRAGMENTS_OF_PACKET_MAX: u64 = 8192;
+
 /// Most trackers looked at for their timeout with one fragment.
 const EXPIRED_PER_FRAGMENT_MAX: usize = 4;
 
@@ -110,9 +113,17 @@ impl Defrag {
         self.count_fragment(is_v4);
         self.expire(now_ns, EXPIRED_PER_FRAGMENT_MAX, given_up);
         let [overlap, too_large, ignored] = if is_v4 {
-            [Damage::Ipv4FragOverlap, Damage::Ipv4FragPktTooLarge, Damage::Ipv4FragIgnored]
+            [
+                Damage::Ipv4FragOverlap,
+                Damage::Ipv4FragPktTooLarge,
+                Damage::Ipv4FragIgnored,
+            ]
         } else {
-            [Damage::Ipv6FragOverlap, Damage::Ipv6FragPktTooLarge, Damage::Ipv6FragIgnored]
+            [
+                Damage::Ipv6FragOverlap,
+                Damage::Ipv6FragPktTooLarge,
+                Damage::Ipv6FragIgnored,
+            ]
         };
         if exceeds(&ip, &fragment) {
             decoded.damages.add(too_large);
@@ -125,6 +136,10 @@ impl Defrag {
             return None;
         }
         let tracker = self.tracker(key, &ip, now_ns);
+        if tracker.fragments >= FRAGMENTS_OF_PACKET_MAX {
+            decoded.damages.add(ignored);
+            return None;
+        }
         let before = (tracker.fragments, tracker.bytes);
         let taken = tracker.insert(decoded, &ip, &fragment);
         let after = (tracker.fragments, tracker.bytes);
@@ -150,7 +165,10 @@ impl Defrag {
             let Some((key, number)) = self.order.front().copied() else {
                 return;
             };
-            let tracker = self.trackers.get(&key).filter(|tracker| tracker.number == number);
+            let tracker = self
+                .trackers
+                .get(&key)
+                .filter(|tracker| tracker.number == number);
             let Some(tracker) = tracker else {
                 self.order.pop_front();
                 continue;
@@ -218,7 +236,11 @@ impl Defrag {
     /// Whether there was one.
     fn give_up_oldest(&mut self, given_up: &mut GivenUp<'_>) -> bool {
         while let Some((key, number)) = self.order.pop_front() {
-            if self.trackers.get(&key).is_some_and(|tracker| tracker.number == number) {
+            if self
+                .trackers
+                .get(&key)
+                .is_some_and(|tracker| tracker.number == number)
+            {
                 self.give_up(&key, given_up);
                 return true;
             }
@@ -243,15 +265,27 @@ impl Defrag {
         self.recharge((tracker.fragments, tracker.bytes), (0, 0));
         // keys of removed trackers leave the queue from its front; a stale front keeps nothing
         while let Some((key, number)) = self.order.front() {
-            if self.trackers.get(key).is_some_and(|tracker| tracker.number == *number) {
+            if self
+                .trackers
+                .get(key)
+                .is_some_and(|tracker| tracker.number == *number)
+            {
                 break;
             }
             self.order.pop_front();
         }
-        if self.order.len() > self.trackers.len().saturating_mul(2).saturating_add(STALE_MAX) {
+        if self.order.len()
+            > self
+                .trackers
+                .len()
+                .saturating_mul(2)
+                .saturating_add(STALE_MAX)
+        {
             let trackers = &self.trackers;
             self.order.retain(|(key, number)| {
-                trackers.get(key).is_some_and(|tracker| tracker.number == *number)
+                trackers
+                    .get(key)
+                    .is_some_and(|tracker| tracker.number == *number)
             });
         }
         Some(tracker)
@@ -259,19 +293,33 @@ impl Defrag {
 
     fn recharge(&mut self, before: (u64, u64), after: (u64, u64)) {
         let counters = &mut self.counters;
-        counters.fragments = counters.fragments.saturating_sub(before.0).saturating_add(after.0);
-        counters.bytes = counters.bytes.saturating_sub(before.1).saturating_add(after.1);
+        counters.fragments = counters
+            .fragments
+            .saturating_sub(before.0)
+            .saturating_add(after.0);
+        counters.bytes = counters
+            .bytes
+            .saturating_sub(before.1)
+            .saturating_add(after.1);
     }
 
     fn count_fragment(&mut self, is_v4: bool) {
         let counters = &mut self.counters;
-        let counter = if is_v4 { &mut counters.ipv4_fragments } else { &mut counters.ipv6_fragments };
+        let counter = if is_v4 {
+            &mut counters.ipv4_fragments
+        } else {
+            &mut counters.ipv6_fragments
+        };
         *counter = counter.saturating_add(1);
     }
 
     fn count_reassembled(&mut self, is_v4: bool) {
         let counters = &mut self.counters;
-        let counter = if is_v4 { &mut counters.ipv4_reassembled } else { &mut counters.ipv6_reassembled };
+        let counter = if is_v4 {
+            &mut counters.ipv4_reassembled
+        } else {
+            &mut counters.ipv6_reassembled
+        };
         *counter = counter.saturating_add(1);
     }
 }
@@ -279,7 +327,11 @@ impl Defrag {
 impl Key {
     /// The protocol of an IPv6 packet is the first fragment's to say (RFC 8200 section 4.5).
     fn of(ip: &Ip<'_>, fragment: &Fragment, scope: Scope) -> Self {
-        let protocol = if ip.src.is_ipv4() { fragment.protocol } else { 44 };
+        let protocol = if ip.src.is_ipv4() {
+            fragment.protocol
+        } else {
+            44
+        };
         Self {
             src: ip.src,
             dst: ip.dst,

@@ -63,7 +63,10 @@ impl Options {
             trackers_max: trackers_max
                 .and_then(|number| usize::try_from(number).ok())
                 .unwrap_or(default.trackers_max),
-            fragments_max: defrag.at("max-frags").number().unwrap_or(default.fragments_max),
+            fragments_max: defrag
+                .at("max-frags")
+                .number()
+                .unwrap_or(default.fragments_max),
             bytes_max: defrag.at("memcap").bytes().unwrap_or(default.bytes_max),
             timeout_ns: seconds(defrag).unwrap_or(default.timeout_ns),
             timeouts: narrowest_first(timeouts.take(NETWORKS_MAX).collect()),
@@ -108,7 +111,11 @@ impl Network {
         let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
         let address: IpAddr = address.parse().ok()?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = if prefix.is_empty() { bits } else { prefix.parse().ok()? };
+        let prefix = if prefix.is_empty() {
+            bits
+        } else {
+            prefix.parse().ok()?
+        };
         (prefix <= bits).then_some(Self { address, prefix })
     }
 

@@ -11,8 +11,12 @@ use crate::settings::Setting;
 /// Whether anomalies of the kind are wanted under the options; those of packets are not, unless
 /// asked for. Fragments given up are counted, and told to detectors, but are nobody's anomaly.
 pub(super) fn is_wanted(kind: AnomalyKind, options: Setting<'_>) -> bool {
-    let is_counted_only =
-        |kind| matches!(kind, AnomalyKind::Fragment | AnomalyKind::Decode(Damage::TooManyLayers));
+    let is_counted_only = |kind| {
+        matches!(
+            kind,
+            AnomalyKind::Fragment | AnomalyKind::Decode(Damage::TooManyLayers)
+        )
+    };
     if is_counted_only(kind) {
         return false;
     }

@@ -101,10 +101,16 @@ impl Recorder {
                 }
             }
             Event::File(flow, carrier, file) => {
-                self.filtered("files", About::Packet(Some(flow)), now, emit, &mut |record, options| {
-                    fileinfo::write(record, flow, *carrier, file, options);
-                    true
-                });
+                self.filtered(
+                    "files",
+                    About::Packet(Some(flow)),
+                    now,
+                    emit,
+                    &mut |record, options| {
+                        fileinfo::write(record, flow, *carrier, file, options);
+                        true
+                    },
+                );
             }
             Event::FlowEnd(flow, reason) => {
                 let alerted = self.alerted.remove(&flow.id).is_some();
@@ -129,13 +135,19 @@ impl Recorder {
                 };
                 let current = self.current;
                 let flow = &flow.filter(|flow| is_logged(flow));
-                self.filtered("anomaly", About::Packet(*flow), now, emit, &mut |record, options| {
-                    let is_wanted = anomaly::is_wanted(anomaly.kind, options);
-                    if is_wanted {
-                        anomaly::write(record, *flow, anomaly, &current, options);
-                    }
-                    is_wanted
-                });
+                self.filtered(
+                    "anomaly",
+                    About::Packet(*flow),
+                    now,
+                    emit,
+                    &mut |record, options| {
+                        let is_wanted = anomaly::is_wanted(anomaly.kind, options);
+                        if is_wanted {
+                            anomaly::write(record, *flow, anomaly, &current, options);
+                        }
+                        is_wanted
+                    },
+                );
             }
             Event::FileData(..)
             | Event::FlowStart(_)
@@ -188,10 +200,16 @@ impl Recorder {
         emit: &mut Emit<'_>,
         fill: &mut dyn FnMut(&mut Object<'_>, Setting<'_>),
     ) {
-        self.filtered(kind, About::Packet(flow), now, emit, &mut |record, options| {
-            fill(record, options);
-            true
-        });
+        self.filtered(
+            kind,
+            About::Packet(flow),
+            now,
+            emit,
+            &mut |record, options| {
+                fill(record, options);
+                true
+            },
+        );
     }
 
     /// Writes the link type of the packet at hand, as `packet_info`.
@@ -213,14 +231,20 @@ impl Recorder {
     ) {
         let kind = transaction.record_type();
         let direction = transaction.direction();
-        self.filtered(kind, About::Packet(Some(flow)), now, emit, &mut |record, options| {
-            let is_wanted = transaction.is_logged(options);
-            if is_wanted {
-                write_flow_head(record, kind, Some(flow.id), &flow.tuple, direction);
-                transaction.log(record, options);
-            }
-            is_wanted
-        });
+        self.filtered(
+            kind,
+            About::Packet(Some(flow)),
+            now,
+            emit,
+            &mut |record, options| {
+                let is_wanted = transaction.is_logged(options);
+                if is_wanted {
+                    write_flow_head(record, kind, Some(flow.id), &flow.tuple, direction);
+                    transaction.log(record, options);
+                }
+                is_wanted
+            },
+        );
     }
 
     /// Writes a record to each output that has the type and whose options `fill` says yes to.

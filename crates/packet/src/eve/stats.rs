@@ -48,7 +48,12 @@ fn write_part(object: &mut Object<'_>, counters: &[(&str, u64)], skip: usize, de
         };
         let inside: Vec<(&str, u64)> = counters.iter().filter(is_in).copied().collect();
         object.object(part.get(skip..).unwrap_or_default(), |object| {
-            write_part(object, &inside, end.saturating_add(1), depth.saturating_add(1));
+            write_part(
+                object,
+                &inside,
+                end.saturating_add(1),
+                depth.saturating_add(1),
+            );
         });
     }
 }

@@ -72,7 +72,10 @@ impl Sensor {
         self.expire(usize::MAX, out);
         let now_ns = self.now_ns;
         self.defrag.expire(now_ns, usize::MAX, &mut |tuple| {
-            out(Event::Anomaly(None, &Anomaly::fragment(Some(tuple), now_ns)));
+            out(Event::Anomaly(
+                None,
+                &Anomaly::fragment(Some(tuple), now_ns),
+            ));
         });
         self.counters.defrag = *self.defrag.counters();
     }
@@ -81,7 +84,10 @@ impl Sensor {
     pub fn finish(&mut self, out: &mut Sink<'_>) {
         let now_ns = self.now_ns;
         self.defrag.finish(&mut |tuple| {
-            out(Event::Anomaly(None, &Anomaly::fragment(Some(tuple), now_ns)));
+            out(Event::Anomaly(
+                None,
+                &Anomaly::fragment(Some(tuple), now_ns),
+            ));
         });
         self.counters.defrag = *self.defrag.counters();
         if self.table.len() > 0 {

@@ -88,11 +88,9 @@ impl Sensor {
         }
         let scope = self.scope(decoded);
         let ts_ns = frame.ts_ns;
-        let whole = self
-            .defrag
-            .take(decoded, scope, self.now_ns, &mut |tuple| {
-                out(Event::Anomaly(None, &Anomaly::fragment(Some(tuple), ts_ns)));
-            });
+        let whole = self.defrag.take(decoded, scope, self.now_ns, &mut |tuple| {
+            out(Event::Anomaly(None, &Anomaly::fragment(Some(tuple), ts_ns)));
+        });
         self.counters.defrag = *self.defrag.counters();
         whole
     }
@@ -173,7 +171,6 @@ fn part_of<'a>(frame: &Frame<'_>, data: &'a [u8]) -> Frame<'a> {
 pub(crate) fn ends(decoded: &Decoded<'_>) -> Option<FiveTuple> {
     let ip = decoded.ip.as_ref()?;
     let damages = &decoded.damages;
-    let is_cut =
-        damages.contains(Damage::Ipv4TruncPkt) || damages.contains(Damage::Ipv6TruncPkt);
+    let is_cut = damages.contains(Damage::Ipv4TruncPkt) || damages.contains(Damage::Ipv6TruncPkt);
     (!is_cut).then(|| tuple_of(ip, &decoded.transport))
 }

@@ -204,7 +204,9 @@ fn original(decoded: &Decoded<'_>) -> Option<FiveTuple> {
     let Transport::Icmp4(icmp) = &decoded.transport else {
         return None;
     };
-    let original = icmp.original.filter(|original| matches!(original.protocol, 6 | 17))?;
+    let original = icmp
+        .original
+        .filter(|original| matches!(original.protocol, 6 | 17))?;
     Some(FiveTuple {
         src: original.src,
         src_port: original.ports.0,
