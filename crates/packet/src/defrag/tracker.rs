@@ -205,10 +205,15 @@ impl Tracker {
             return;
         };
         let before = piece.data.len();
-        piece.trim(end);
+        if end < piece.end() {
+            piece.trim(end);
+        } else {
+            piece.data.clear();
+        }
         let gone = len32(before.saturating_sub(piece.data.len()));
         self.bytes = self.bytes.saturating_sub(u64::from(gone));
-        if piece.data.is_empty() {
+        // where the payload ends is known from it all the same
+        if piece.data.is_empty() && piece.more {
             self.pieces.remove(at);
         }
     }
