@@ -39,11 +39,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => _ = value()?,
         }
     }
-    let outputs = settings.as_ref().map(Output::from_settings);
     let mut settings = settings.unwrap_or_default();
     sets.iter().try_for_each(|set| settings.set(set))?;
     let outputs = match folder {
-        Some(_) => outputs.unwrap_or_default(),
+        Some(_) => Output::from_settings(&settings),
         None => vec![Output::all("-")],
     };
     let mut files = outputs

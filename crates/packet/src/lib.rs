@@ -71,14 +71,17 @@ mod stream;
 pub use applayer::dns;
 pub use applayer::http1;
 pub use applayer::tls;
-pub use applayer::{AppProto, Field, Transaction};
+pub use applayer::{AppProto, Expectation, Field, Transaction};
 pub use decode::{Arp, Source, Vlans};
 pub use file::{Digests, File, FileChunk, FileInfo, FileState};
 pub use flow::{
-    Counts, Direction, FiveTuple, Flow, FlowId, FlowState, MacSet, Macs, Proto, Scope, SynTraits,
+    Counts, Direction, FiveTuple, Flow, FlowId, FlowState, MacSet, Macs, Proto, Scope, StreamFacts,
+    SynTraits, TcpState,
 };
 pub use frame::{Frame, LinkType, Way};
 pub use sensor::{
-    Anomaly, AnomalyKind, Config, Counters, DecodeCounters, EndReason, Event, Outcome, Outer,
-    Packet, Sensor, Sink, StreamTrouble, Timeouts, Tracking,
+    Anomaly, AnomalyKind, AppCounters, ByState, Config, Counters, DecodeCounters, EndReason, Event,
+    Outcome, Outer, Packet, Sensor, Sink, StreamOptions, StreamTrouble, Timeout, Timeouts,
+    Tracking,
 };
+pub use stream::Policy;

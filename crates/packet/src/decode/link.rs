@@ -34,6 +34,17 @@ impl Vlans {
         count: 0,
     };
 
+    /// These identifiers, outermost first, as many as are read.
+    pub(crate) fn of(ids: impl Iterator<Item = u16>) -> Self {
+        let mut vlans = Self::NONE;
+        for id in ids {
+            if !vlans.push(id) {
+                break;
+            }
+        }
+        vlans
+    }
+
     /// The identifiers, outermost first.
     #[must_use]
     pub fn ids(&self) -> &[u16] {

@@ -57,3 +57,24 @@ fn write_part(object: &mut Object<'_>, counters: &[(&str, u64)], skip: usize, de
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_levels() {
+        let counters = [
+            ("flow.total", 3),
+            ("tcp.syn", 1),
+            ("flow.end.state.new", 2),
+            ("flow.end.tcp_state.none", 0),
+        ];
+        let mut out = String::new();
+        Object::write(&mut out, |object| write(object, &counters, 7, 0));
+        assert_eq!(
+            out,
+            r#"{"uptime":7,"detect":{"alert":0},"flow":{"total":3,"end":{"state":{"new":2},"tcp_state":{"none":0}}},"tcp":{"syn":1}}"#
+        );
+    }
+}

@@ -6,6 +6,9 @@ use super::hash::sip13;
 use super::{FiveTuple, Proto};
 use crate::decode::Vlans;
 
+/// Marks the word with ports and protocol of a key with IPv4 addresses.
+const IS_V4: u64 = 1 << 8;
+
 /// Words of a key.
 const WORDS: usize = 6;
 
@@ -28,7 +31,13 @@ impl Key {
     }
 
     pub(crate) fn hash(&self, seed: [u64; 2]) -> u64 {
-        sip13(seed, &self.0)
+        match self.0 {
+            // IPv4: both addresses fit one word, and the word with the ports says that it is one
+            [0, a, 0, b, ports, tags] if ports & IS_V4 != 0 => {
+                sip13(seed, &[a << 32 | b, ports, tags])
+            }
+            words => sip13(seed, &words),
+        }
     }
 }
 
@@ -37,20 +46,38 @@ impl Key {
 pub struct Scope(u64);
 
 impl Scope {
-    /// Three tags of 12 bits stand below, the marks of those that are there and the depth above.
+    /// Three tags of 12 bits stand below, how many there are and the depth above.
     pub(crate) fn new(vlans: &Vlans, depth: u8) -> Self {
-        let tags = vlans
-            .ids()
+        let ids = vlans.ids();
+        let tags = ids
             .iter()
-            .fold(0, |tags, id| tags << 12 | u64::from(*id) | 1 << 36);
-        Self(tags | u64::from(depth) << 56)
+            .fold(0, |tags, id| tags << 12 | u64::from(*id & 0xfff));
+        let count = u64::try_from(ids.len()).unwrap_or(0);
+        Self(tags | count << 48 | u64::from(depth) << 56)
+    }
+
+    /// The same with other VLAN tags.
+    pub(super) fn with(self, vlans: &Vlans) -> Self {
+        let [depth, ..] = self.0.to_be_bytes();
+        Self::new(vlans, depth)
+    }
+
+    /// The VLAN tags.
+    pub(super) fn vlans(self) -> Vlans {
+        let [_, count, ..] = self.0.to_be_bytes();
+        let id = |at: u8| {
+            let shift = u32::from(count.saturating_sub(at)).saturating_sub(1);
+            let tags = self.0.checked_shr(shift.saturating_mul(12)).unwrap_or(0);
+            u16::try_from(tags & 0xfff).unwrap_or(0)
+        };
+        Vlans::of((0..count).map(id))
     }
 }
 
 /// The protocol number, and whether the addresses are IPv4: 192.0.2.1 and ::ffff:192.0.2.1 are two
 /// hosts here.
 fn proto_word(proto: Proto, address: IpAddr) -> u64 {
-    u64::from(proto.number()) | u64::from(address.is_ipv4()) << 8
+    u64::from(proto.number()) | if address.is_ipv4() { IS_V4 } else { 0 }
 }
 
 fn address_words(address: IpAddr) -> [u64; 2] {

@@ -6,6 +6,8 @@ use crate::file::{FileChunk, FileInfo};
 use crate::flow::{Direction, FiveTuple, Flow};
 use crate::frame::LinkType;
 
+use super::StreamTrouble;
+
 /// Everything that an inspection point yields, in the order in which it became known.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
@@ -96,8 +98,8 @@ pub struct Anomaly {
     pub ts_ns: u64,
     /// What.
     pub kind: AnomalyKind,
-    /// The ends of a packet that belongs to no flow, where its IP header could be read; ports are 0
-    /// where they could not.
+    /// The ends of the packet, its sender first, where its IP header could be read; ports are 0
+    /// where they could not. None where the anomaly is one of messages, not of a packet.
     pub tuple: Option<FiveTuple>,
 }
 
@@ -155,55 +157,12 @@ impl Anomaly {
         }
     }
 
-    pub(crate) fn stream(trouble: StreamTrouble, ts_ns: u64) -> Self {
+    /// `tuple` names the sender of the segment first.
+    pub(crate) fn stream(trouble: StreamTrouble, tuple: FiveTuple, ts_ns: u64) -> Self {
         Self {
             ts_ns,
             kind: AnomalyKind::Stream(trouble),
-            tuple: None,
-        }
-    }
-}
-
-/// What can be wrong with a TCP connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StreamTrouble {
-    /// A segment without an acknowledgement in a connection that has begun.
-    AckMissing,
-    /// An acknowledgement of data that the other side did not send in our sight.
-    AckOfUnsentData,
-    /// Bytes are missing and will not come any more.
-    Gap,
-    /// A segment outside the receiver's window.
-    OutOfWindow,
-    /// Two segments say different things about the same bytes.
-    OverlapDifferentData,
-    /// A RST that the receiver would not accept.
-    RstInvalid,
-    /// A SYN/ACK in the midst of a connection.
-    SynAckLate,
-    /// A second SYN/ACK with another sequence number.
-    SynAckResentDifferentSeq,
-    /// A SYN/ACK that acknowledges no SYN that was seen.
-    SynAckWrongAck,
-    /// A second SYN with another sequence number.
-    SynResentDifferentSeq,
-}
-
-impl StreamTrouble {
-    /// The event's name, as logged.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AckMissing => "stream.pkt_without_ack",
-            Self::AckOfUnsentData => "stream.pkt_invalid_ack",
-            Self::Gap => "stream.reassembly_seq_gap",
-            Self::OutOfWindow => "stream.est_packet_out_of_window",
-            Self::OverlapDifferentData => "stream.reassembly_overlap_different_data",
-            Self::RstInvalid => "stream.rst_invalid_seq",
-            Self::SynAckLate => "stream.est_synack_resend",
-            Self::SynAckResentDifferentSeq => "stream.3whs_synack_resend_with_diff_seq",
-            Self::SynAckWrongAck => "stream.3whs_synack_with_wrong_ack",
-            Self::SynResentDifferentSeq => "stream.3whs_syn_resend_diff_seq",
+            tuple: Some(tuple),
         }
     }
 }

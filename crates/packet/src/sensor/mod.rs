@@ -4,14 +4,20 @@ mod config;
 mod counters;
 mod event;
 pub(crate) mod session;
+mod stream_options;
 mod take;
 mod track;
+mod trouble;
 mod visit;
 
-pub use config::{Config, Timeouts, Tracking};
-pub use counters::{Counters, DecodeCounters};
-pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, Outer, Packet, StreamTrouble};
+pub use config::{ByState, Config, Timeout, Timeouts, Tracking};
+pub use counters::{AppCounters, Counters, DecodeCounters};
+pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, Outer, Packet};
+pub use stream_options::StreamOptions;
+pub use trouble::StreamTrouble;
+pub(crate) use visit::shown_state;
 
+use crate::applayer::Expectations;
 use crate::bytes::len32;
 use crate::decode::{Source, Vlans, decode_with};
 use crate::defrag::Defrag;
@@ -31,6 +37,7 @@ pub struct Sensor {
     config: Config,
     counters: Counters,
     table: Table,
+    expectations: Expectations,
     defrag: Defrag,
     /// The latest packet time seen: time never goes back.
     now_ns: u64,
@@ -42,7 +49,13 @@ impl Sensor {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            table: Table::new(config.seed, config.flows_max, config.timeouts),
+            table: Table::new(
+                config.seed,
+                config.flows_max,
+                config.timeouts,
+                config.tracking,
+            ),
+            expectations: Expectations::new(config.seed),
             defrag: Defrag::new(config.defrag.clone()),
             config,
             counters: Counters::default(),
@@ -54,7 +67,9 @@ impl Sensor {
     /// Takes one frame. Events that it completes go to `out` before this returns.
     pub fn packet(&mut self, frame: &Frame<'_>, out: &mut Sink<'_>) {
         self.now_ns = self.now_ns.max(frame.ts_ns);
-        self.expire(EXPIRED_PER_PACKET_MAX, out);
+        if !self.config.field_flows {
+            self.expire(EXPIRED_PER_PACKET_MAX, out);
+        }
         self.counters.packets = self.counters.packets.saturating_add(1);
         self.counters.bytes = self
             .counters
@@ -106,10 +121,11 @@ impl Sensor {
 
     /// The open flow between the two ends of `tuple`, whichever of them is named first.
     #[must_use]
-    pub fn flow(&self, tuple: &FiveTuple, vlans: &Vlans) -> Option<&Flow> {
+    pub fn flow(&self, tuple: &FiveTuple, vlans: &Vlans) -> Option<Flow> {
         let scope = self.config.tracking.scope(vlans, 0);
-        let slot = self.table.find(&Key::new(tuple, scope))?;
-        self.table.get(slot).map(|entry| &entry.flow)
+        let (slot, _) = self.table.find(tuple, &Key::new(tuple, scope))?;
+        let entry = self.table.get(slot)?;
+        Some(entry.view(self.table.tuple(entry)))
     }
 
     /// Flows in the table.

@@ -25,6 +25,9 @@ impl Sensor {
         let whole = self.defragment(frame, &mut decoded, out);
         self.check(frame, &mut decoded);
         self.counters.decode.count(&decoded);
+        if let Transport::Tcp(tcp) = &decoded.transport {
+            self.counters.segment(tcp.flags);
+        }
         let packet = Packet {
             link: frame.link,
             source: from.0,
@@ -124,12 +127,15 @@ impl Sensor {
         }
         let tuple = ends(decoded);
         let found = tuple.filter(|_| decoded.ip.is_some_and(|ip| ip.fragment.is_none()));
-        let found = found.map(|tuple| Key::new(&tuple, self.scope(decoded)));
-        let found = found.and_then(|key| self.table.find(&key));
-        let flow = found.and_then(|slot| self.table.get(slot));
+        let found = found.and_then(|tuple| {
+            let key = Key::new(&tuple, self.scope(decoded));
+            let (slot, _) = self.table.find(&tuple, &key)?;
+            let entry = self.table.get(slot)?;
+            Some(entry.view(self.table.tuple(entry)))
+        });
         for damage in decoded.damages.iter() {
             let anomaly = Anomaly::decode(damage, tuple, ts_ns);
-            out(Event::Anomaly(flow.map(|entry| &entry.flow), &anomaly));
+            out(Event::Anomaly(found.as_ref(), &anomaly));
         }
     }
 
