@@ -4,7 +4,7 @@ use super::{Damage, Damages, Fragment};
 use crate::bytes::{be16, be32};
 
 /// Most IPv6 extension headers walked; a packet with more is not inspected.
-pub const EXT_HEADERS_MAX: usize = 32;
+pub const EXT_HEADERS_MAX: usize = 256;
 
 /// Most options of one hop-by-hop or destination options header walked.
 const OPTIONS_MAX: usize = 256;
@@ -18,6 +18,8 @@ pub(super) struct Chain {
     pub(super) len: usize,
     pub(super) fragment: Option<Fragment>,
     seen: Seen,
+    /// The last header that the packet is named after while its protocol is not known.
+    pub(super) named: u8,
     /// Where the number of the next header was read, from the start of the IP header.
     protocol_at: usize,
 }
@@ -39,6 +41,7 @@ impl Chain {
             len: 0,
             fragment: None,
             seen: Seen::default(),
+            named: 0,
             protocol_at: 6,
         }
     }
@@ -47,22 +50,29 @@ impl Chain {
     pub(super) fn walk(&mut self, body: &[u8], damages: &mut Damages) -> Result<(), Damage> {
         for _ in 0..EXT_HEADERS_MAX {
             let left = body.len().saturating_sub(self.len);
-            if self.len > 0 && left < 2 && self.protocol != 59 {
-                self.protocol = 44;
-                return Err(Damage::Ipv6TruncExthdr);
+            let is_in_chain = self.len > 0 && self.protocol != 59 || self.protocol == 50;
+            if is_in_chain && left < 2 {
+                return self.truncated();
             }
             if !matches!(self.protocol, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140) {
                 return Ok(());
             }
             let rest = body.get(self.len..).unwrap_or_default();
-            let &[next, units, ..] = rest.first_chunk::<2>().ok_or(Damage::Ipv6TruncExthdr)?;
+            let Some(&[next, units]) = rest.first_chunk::<2>() else {
+                return self.truncated();
+            };
             let len = match self.protocol {
                 44 => 8,
                 // the authentication header counts 4-byte units, less 2 (RFC 4302 section 2.2)
                 51 => usize::from(units).saturating_add(2).saturating_mul(4),
                 _ => usize::from(units).saturating_add(1).saturating_mul(8),
             };
-            let header = rest.get(..len).ok_or(Damage::Ipv6TruncExthdr)?;
+            if matches!(self.protocol, 0 | 43 | 44 | 51 | 60) {
+                self.named = self.protocol;
+            }
+            let Some(header) = rest.get(..len) else {
+                return self.truncated();
+            };
             self.header(header, rest.len(), damages);
             let kind = self.protocol;
             if kind == 44 && self.fragment.is_some() {
@@ -77,18 +87,18 @@ impl Chain {
         Err(Damage::Ipv6ExthdrTooMany)
     }
 
+    fn truncated(&mut self) -> Result<(), Damage> {
+        self.protocol = self.named;
+        Err(Damage::Ipv6TruncExthdr)
+    }
+
     fn header(&mut self, header: &[u8], rest_len: usize, damages: &mut Damages) {
         match self.protocol {
             0 => {
                 if std::mem::replace(&mut self.seen.hop_by_hop, true) {
                     damages.add(Damage::Ipv6ExthdrDuplHh);
                 } else {
-                    check_options(
-                        header,
-                        Damage::Ipv6HopoptsUnknownOpt,
-                        Damage::Ipv6HopoptsOnlyPadding,
-                        damages,
-                    );
+                    check_options(header, HOP_BY_HOP, damages);
                 }
             }
             60 => {
@@ -97,12 +107,7 @@ impl Chain {
                 if self.seen.destination > 2 {
                     damages.add(Damage::Ipv6ExthdrDuplDh);
                 } else {
-                    check_options(
-                        header,
-                        Damage::Ipv6DstoptsUnknownOpt,
-                        Damage::Ipv6DstoptsOnlyPadding,
-                        damages,
-                    );
+                    check_options(header, DESTINATION, damages);
                 }
             }
             43 => {
@@ -155,51 +160,54 @@ impl Chain {
     }
 }
 
+/// What is wrong where an option is not known, and where all options so far are padding.
+type OptionDamages = [Damage; 2];
+
+const HOP_BY_HOP: OptionDamages = [
+    Damage::Ipv6HopoptsUnknownOpt,
+    Damage::Ipv6HopoptsOnlyPadding,
+];
+const DESTINATION: OptionDamages = [
+    Damage::Ipv6DstoptsUnknownOpt,
+    Damage::Ipv6DstoptsOnlyPadding,
+];
+
 /// Options are of type, length and value, but for the lone padding byte (RFC 8200 section 4.2).
-fn check_options(header: &[u8], unknown: Damage, only_padding: Damage, damages: &mut Damages) {
-    let mut rest = header.get(2..).unwrap_or_default();
-    let mut is_padding = true;
+fn check_options(header: &[u8], [unknown, only_padding]: OptionDamages, damages: &mut Damages) {
+    let (mut rest, mut has_options) = (header.get(2..).unwrap_or_default(), false);
     for _ in 0..OPTIONS_MAX {
         let (kind, len) = match rest {
-            [] => break,
+            [] | [_] => break,
             [0, after @ ..] => {
                 rest = after;
                 continue;
             }
-            [_] => break,
             [kind, len, ..] => (*kind, usize::from(*len)),
         };
-        let Some(after) = rest.get(len.saturating_add(2)..) else {
+        // router alert, jumbo payload, home address
+        let len_min = match kind {
+            0x05 => 4,
+            0xc2 => 6,
+            0xc9 => 18,
+            _ => 2,
+        };
+        let after = rest.get(len.saturating_add(2)..);
+        let Some(after) = after.filter(|_| rest.len() >= len_min) else {
             damages.add(Damage::Ipv6ExthdrInvalidOptlen);
             return;
         };
         match kind {
-            1 => {
-                if len == 0 {
-                    damages.add(Damage::Ipv6ZeroLenPadn);
-                }
-            }
-            // router alert, jumbo payload, home address
-            0x05 | 0xc2 | 0xc9 => {
-                is_padding = false;
-                let expected = match kind {
-                    0x05 => 2,
-                    0xc2 => 4,
-                    _ => 16,
-                };
-                if len != expected {
-                    damages.add(Damage::Ipv6ExthdrInvalidOptlen);
-                    return;
-                }
-            }
+            1 if len == 0 => damages.add(Damage::Ipv6ZeroLenPadn),
+            1 | 0xc2 => {}
+            0x05 | 0xc9 => has_options = true,
             _ => {
-                is_padding = false;
+                has_options = true;
                 damages.add(unknown);
             }
         }
         rest = after;
     }
-    if is_padding {
+    if !has_options {
         damages.add(only_padding);
     }
 }

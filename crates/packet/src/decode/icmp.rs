@@ -50,6 +50,9 @@ impl<'a> Walk<'a, '_> {
                 u8::MAX
             }
         };
+        if matches!(icmp.kind, 13 | 14) && icmp.body.len() < TIMESTAMPS_LEN {
+            self.odd(Damage::Icmp4Ipv4TruncPkt);
+        }
         let is_error = matches!(icmp.kind, 3 | 4 | 5 | 11 | 12);
         match (icmp.code > code_max, is_error) {
             (true, true) => return Err(Damage::Icmp4UnknownCode),
@@ -73,7 +76,7 @@ impl<'a> Walk<'a, '_> {
             // multicast listener discovery comes from the link itself (RFC 2710 section 3)
             self.odd(Damage::Icmp6MldMessageWithInvalidHl);
         }
-        let (code_max, damage) = code_max6(icmp.kind);
+        let (code_max, damage) = code_max6(icmp.kind, icmp.code);
         if let Some(damage) = damage {
             self.odd(damage);
         }
@@ -108,7 +111,7 @@ impl<'a> Walk<'a, '_> {
 }
 
 /// The highest code of a type, and what is wrong with types that have none.
-fn code_max6(kind: u8) -> (u8, Option<Damage>) {
+fn code_max6(kind: u8, code: u8) -> (u8, Option<Damage>) {
     match kind {
         1 => (6, None),
         3 => (1, None),
@@ -116,7 +119,9 @@ fn code_max6(kind: u8) -> (u8, Option<Damage>) {
         139 | 140 => (2, None),
         155 => (3, None),
         2 | 128..=137 | 141..=149 | 154 | 156..=159 => (0, None),
-        138 | 150..=153 => (u8::MAX, None),
+        138 if code == u8::MAX => (code, None),
+        138 => (2, None),
+        150..=153 => (u8::MAX, None),
         100 | 101 | 200 | 201 => (u8::MAX, Some(Damage::Icmp6ExperimentationType)),
         0 | 127 => (u8::MAX, Some(Damage::Icmp6UnknownType)),
         _ => (u8::MAX, Some(Damage::Icmp6UnassignedType)),
@@ -188,4 +193,6 @@ fn ports(protocol: u8, rest: &[u8]) -> (u16, u16) {
     ports.unwrap_or_default()
 }
 
+/// Identifier, sequence number and three timestamps.
+const TIMESTAMPS_LEN: usize = 16;
 const HEADER_LEN: usize = 8;

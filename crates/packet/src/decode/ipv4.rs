@@ -168,8 +168,9 @@ fn check_options(options: &[u8], damages: &mut Damages) -> Result<(), Damage> {
             damages.add(Damage::Ipv4OptDuplicate);
         } else if let Some(damage) = option_damage(kind, option) {
             damages.add(damage);
+        } else {
+            seen |= bit;
         }
-        seen |= bit;
     }
     Ok(())
 }

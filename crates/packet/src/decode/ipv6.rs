@@ -43,10 +43,21 @@ impl<'a> Walk<'a, '_> {
         if ip.fragment.is_some() {
             return Ok(());
         }
-        self.above_ipv6(&ip)
+        if chain.len > 0 && matches!(ip.protocol, 41 | 47) {
+            // Suricata does not look there; what is no packet in there is not worth an event
+            self.decoded.transport = Transport::Other(ip.protocol);
+            self.odd(Damage::Ipv6UnknownNextHeader);
+            if ip.protocol == 41 {
+                self.inner(Start::Ipv6, Source::Ipv6, ip.payload);
+            } else {
+                self.gre(ip.payload).unwrap_or_default();
+            }
+            return Ok(());
+        }
+        self.above_ipv6(&ip, chain.named)
     }
 
-    fn above_ipv6(&mut self, ip: &Ip<'a>) -> Step {
+    fn above_ipv6(&mut self, ip: &Ip<'a>, named: u8) -> Step {
         self.decoded.transport = Transport::Other(ip.protocol);
         match ip.protocol {
             6 | 17 | 50 | 132 => self.transport(ip),
@@ -54,12 +65,12 @@ impl<'a> Walk<'a, '_> {
             47 => self.gre(ip.payload),
             4 | 41 => self.in_ipv6(ip),
             1 => {
-                self.has_no_protocol();
+                self.has_no_protocol(named);
                 self.odd(Damage::Ipv6Icmp4);
                 Ok(())
             }
             59 => {
-                self.has_no_protocol();
+                self.has_no_protocol(named);
                 if !ip.payload.is_empty() {
                     self.odd(Damage::Ipv6DataAfterNoneHeader);
                 }
@@ -73,11 +84,11 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Nothing that follows belongs to a protocol of IPv6.
-    fn has_no_protocol(&mut self) {
-        self.decoded.transport = Transport::Other(0);
+    /// What follows is no protocol of IPv6: the packet is named after its last extension header.
+    fn has_no_protocol(&mut self, named: u8) {
+        self.decoded.transport = Transport::Other(named);
         if let Some(ip) = &mut self.decoded.ip {
-            ip.protocol = 0;
+            ip.protocol = named;
         }
     }
 

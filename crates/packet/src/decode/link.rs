@@ -126,7 +126,6 @@ impl<'a> Walk<'a, '_> {
             0x8926 => self.vntag(data)?,
             0x88e7 => self.provider_backbone(data)?,
             0x894f => self.nsh(data)?,
-            0x6558 => self.ethernet(data)?,
             _ => {
                 self.note(Layer::UnknownEthertype);
                 self.odd(Damage::EthernetUnknownEthertype);
@@ -138,16 +137,17 @@ impl<'a> Walk<'a, '_> {
 
     /// A tag of IEEE 802.1Q, 802.1ad or the older 0x9100.
     pub(super) fn vlan(&mut self, data: &'a [u8]) -> Step {
-        self.enter(match self.decoded.vlans.ids().len() {
+        let tag = be16(data, 0).ok_or(Damage::VlanHeaderTooSmall)?;
+        let kind = be16(data, 2).ok_or(Damage::VlanHeaderTooSmall)?;
+        let layer = match self.decoded.vlans.ids().len() {
             0 => Layer::Vlan,
             1 => Layer::VlanQinq,
             _ => Layer::VlanQinqinq,
-        })?;
-        let tag = be16(data, 0).ok_or(Damage::VlanHeaderTooSmall)?;
-        let kind = be16(data, 2).ok_or(Damage::VlanHeaderTooSmall)?;
+        };
         if !self.decoded.vlans.push(tag & 0x0fff) {
             return Err(Damage::VlanTooManyLayers);
         }
+        self.enter(layer)?;
         let rest = data.get(4..).unwrap_or_default();
         if self.ethertype(kind, rest)? {
             Ok(())

@@ -162,11 +162,11 @@ pub fn decode_inner<'a>(options: &Options, outer: &Decoded<'_>, inner: &Inner<'a
 }
 
 impl Decoded<'_> {
-    /// Whether there is a network layer that makes sense, whatever it carries.
+    /// Whether there is a link or a network layer that makes sense, whatever it carries.
     #[must_use]
     pub fn has_network(&self) -> bool {
         let is_cut = self.ip.is_some_and(|ip| ip.is_truncated());
-        !self.damages.is_invalid() || self.ip.is_some() && !is_cut
+        !self.damages.is_invalid() || self.ether.is_some() || self.ip.is_some() && !is_cut
     }
 }
 

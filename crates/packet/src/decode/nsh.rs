@@ -16,20 +16,21 @@ impl<'a> Walk<'a, '_> {
         }
         // section 2.2: in units of four bytes
         let header_len = usize::from(len & 0x3f).saturating_mul(4);
-        let is_sound = match kind {
-            0 | 15 => return Err(Damage::NshReservedType),
-            1 => header_len == TYPE_1_LEN,
-            2 => header_len >= head.len(),
-            _ => return Err(Damage::NshUnsupportedType),
-        };
-        if !is_sound || header_len > data.len() {
+        if header_len > data.len() {
             return Err(Damage::NshBadHeaderLength);
+        }
+        match kind {
+            0 | 15 => return Err(Damage::NshReservedType),
+            1 if header_len != TYPE_1_LEN => return Err(Damage::NshBadHeaderLength),
+            1 | 2 => {}
+            _ => return Err(Damage::NshUnsupportedType),
         }
         let rest = data.get(header_len..).unwrap_or_default();
         match next {
             1 => self.ipv4(rest),
             2 => self.ipv6(rest),
             3 => self.ethernet(rest),
+            5 => self.mpls(rest),
             _ => Err(Damage::NshUnknownPayload),
         }
     }

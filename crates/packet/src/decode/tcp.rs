@@ -188,10 +188,10 @@ fn check_options(options: &[u8], damages: &mut Damages) {
             _ => continue,
         };
         // those that may come more than once have no bit
-        let bit = if matches!(kind, 19 | 29 | 253 | 254) {
-            0
-        } else {
-            1_u64 << (kind & 63)
+        let bit = match kind {
+            19 | 29 => 0,
+            253 | 254 => 1 << 34,
+            _ => 1_u64 << (kind & 63),
         };
         if !is_sound {
             damages.add(Damage::TcpOptInvalidLen);

@@ -26,10 +26,10 @@ impl<'a> Walk<'a, '_> {
 
     /// RFC 7348 section 5: flags with the I bit set, network identifier, and an Ethernet frame.
     fn vxlan(&mut self, data: &'a [u8]) {
-        let Some((&[flags, ..], frame)) = data.split_first_chunk::<8>() else {
+        let Some((&[flags, .., reserved], frame)) = data.split_first_chunk::<8>() else {
             return;
         };
-        if flags & 0x08 == 0 || frame.len() < ETHERNET_LEN {
+        if flags & 0x08 == 0 || reserved != 0 || frame.len() < ETHERNET_LEN {
             return;
         }
         self.note(Layer::Vxlan);
@@ -46,14 +46,17 @@ impl<'a> Walk<'a, '_> {
 
     /// RFC 8926 section 3.4: version 0, options in units of four bytes, protocol.
     fn geneve(&mut self, data: &'a [u8]) {
-        let Some((&[first, _, p0, p1, ..], rest)) = data.split_first_chunk::<8>() else {
+        let Some((&[first, flags, p0, p1, .., reserved], rest)) = data.split_first_chunk::<8>()
+        else {
             return;
         };
         let options_len = usize::from(first & 0x3f).saturating_mul(4);
-        let Some(payload) = rest.get(options_len..) else {
+        let Some((options, payload)) = rest.split_at_checked(options_len) else {
             return;
         };
-        if first >> 6 != 0 || payload.len() < ETHERNET_LEN {
+        let is_reserved_zero = flags & 0x3f == 0 && reserved == 0;
+        let is_sound = first >> 6 == 0 && is_reserved_zero && are_whole(options);
+        if !is_sound || payload.len() < ETHERNET_LEN {
             return;
         }
         self.note(Layer::Geneve);
@@ -85,5 +88,23 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
+/// Options of a Geneve header have a header of four bytes and a length in units of four (section 3.5).
+fn are_whole(options: &[u8]) -> bool {
+    let mut rest = options;
+    for _ in 0..GENEVE_OPTIONS_MAX {
+        let Some(&[_, _, _, len]) = rest.first_chunk::<4>() else {
+            break;
+        };
+        let len = usize::from(len & 0x1f).saturating_mul(4).saturating_add(4);
+        match rest.get(len..) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// Most options of a Geneve header: as many as have room.
+const GENEVE_OPTIONS_MAX: usize = 63;
 const ETHERNET_LEN: usize = 14;
 const IPV6_LEN: usize = 40;

@@ -21,6 +21,9 @@ use crate::flow::key::Scope;
 use crate::flow::{FiveTuple, Proto};
 use tracker::{Taken, Tracker};
 
+/// Most fragments of one packet: no honest packet has more.
+const FRAGMENTS_OF_PACKET_MAX: u64 = 8192;
+
 /// Most trackers looked at for their timeout with one fragment.
 const EXPIRED_PER_FRAGMENT_MAX: usize = 4;
 
@@ -133,6 +136,10 @@ impl Defrag {
             return None;
         }
         let tracker = self.tracker(key, &ip, now_ns);
+        if tracker.fragments >= FRAGMENTS_OF_PACKET_MAX {
+            decoded.damages.add(ignored);
+            return None;
+        }
         let before = (tracker.fragments, tracker.bytes);
         let taken = tracker.insert(decoded, &ip, &fragment);
         let after = (tracker.fragments, tracker.bytes);

@@ -28,13 +28,13 @@ impl Policy {
     #[must_use]
     pub fn of_system(name: &str) -> Option<Self> {
         Some(match name {
-            "first" => Self::First,
+            "first" | "old-solaris" | "hpux11" | "macos" => Self::First,
             "last" => Self::Last,
-            "bsd" | "hpux10" | "irix" | "macos" => Self::Bsd,
+            "bsd" | "hpux10" | "irix" => Self::Bsd,
             "bsd-right" => Self::BsdRight,
             "linux" | "old-linux" => Self::Linux,
             "windows" | "windows2k3" | "vista" => Self::Windows,
-            "solaris" | "old-solaris" | "hpux11" => Self::Solaris,
+            "solaris" => Self::Solaris,
             _ => return None,
         })
     }

@@ -20,12 +20,10 @@ pub(super) struct Tracker {
     /// Bytes kept.
     pub(super) bytes: u64,
     policy: Policy,
-    /// In the order of their place, without overlaps.
+    /// In the order of their place; where two overlap, the one behind counts.
     pieces: Vec<Piece>,
-    /// Length of the whole payload, once the last fragment came.
-    total: Option<u32>,
-    /// Bytes of the payload that are there.
-    there: u32,
+    /// A last fragment came.
+    has_last: bool,
     first: Option<First>,
 }
 
@@ -34,11 +32,26 @@ pub(super) struct Tracker {
 struct Piece {
     start: u32,
     data: Vec<u8>,
-    /// The fragment that they came with.
-    of: Range<u32>,
+    /// More fragments follow.
+    more: bool,
 }
 
 impl Piece {
+    fn range(&self) -> Range<u32> {
+        self.start..self.end()
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.start < other.end() && other.start < self.end()
+    }
+
+    /// Takes bytes away from its front, up to `start`.
+    fn trim(&mut self, start: u32) {
+        let len = usize::try_from(start.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        self.data.drain(..len.min(self.data.len()));
+        self.start = start;
+    }
+
     fn end(&self) -> u32 {
         self.start.saturating_add(len32(self.data.len()))
     }
@@ -72,8 +85,7 @@ impl Tracker {
             bytes: 0,
             policy,
             pieces: Vec::new(),
-            total: None,
-            there: 0,
+            has_last: false,
             first: None,
         }
     }
@@ -89,47 +101,60 @@ impl Tracker {
             // all but the last are in units of eight bytes (RFC 8200 section 4.5)
             payload = payload.get(..payload.len() & !7).unwrap_or_default();
         }
-        let range = fragment.offset..fragment.offset.saturating_add(len32(payload.len()));
         if fragment.offset == 0 && self.first.is_none() {
             self.first = First::of(decoded, ip, fragment);
             let head = self.first.as_ref().map_or(0, |first| first.head.len());
             self.bytes = self.bytes.saturating_add(u64::from(len32(head)));
         }
-        if !fragment.more && self.total.is_none() {
-            self.total = Some(range.end);
-        }
+        self.has_last |= !fragment.more;
         self.fragments = self.fragments.saturating_add(1);
         self.bytes = self.bytes.saturating_add(OVERHEAD);
         if payload.is_empty() {
             return Taken::Sound;
         }
-        self.place(range, payload)
+        let piece = Piece {
+            start: fragment.offset,
+            data: payload.to_vec(),
+            more: fragment.more,
+        };
+        self.place(piece)
     }
 
-    /// Whether all of the payload is there.
+    /// Whether the pieces reach from the front to a last one without a gap.
     pub(super) fn is_complete(&self) -> bool {
-        let Some(total) = self.total.filter(|total| self.there >= *total) else {
-            return false;
-        };
+        self.has_last && self.first.is_some() && self.payload_len().is_some()
+    }
+
+    /// Length of the payload up to the first piece that no more follow; `None` with a gap before it.
+    fn payload_len(&self) -> Option<u32> {
         let mut end = 0;
         for piece in &self.pieces {
             if piece.start > end {
-                break;
+                return None;
             }
-            end = piece.end();
+            end = end.max(piece.end());
+            if !piece.more {
+                return Some(end);
+            }
         }
-        end >= total && self.first.is_some()
+        None
     }
 
     /// The packet, with an IP header as if it had never been in pieces.
     pub(super) fn whole(self) -> Option<Whole> {
-        let (first, total) = (self.first?, usize::try_from(self.total?).ok()?);
+        let payload_len = usize::try_from(self.payload_len()?).ok()?;
+        let first = self.first?;
         let mut data = first.head;
         let head_len = data.len();
+        data.resize(head_len.saturating_add(payload_len), 0);
         for piece in &self.pieces {
-            data.extend_from_slice(&piece.data);
+            let start = head_len.saturating_add(usize::try_from(piece.start).ok()?);
+            let end = start.saturating_add(piece.data.len());
+            data.get_mut(start..end)?.copy_from_slice(&piece.data);
+            if !piece.more {
+                break;
+            }
         }
-        data.truncate(head_len.saturating_add(total));
         let ip_len = data.len().saturating_sub(first.ip_start);
         let header_len = head_len.saturating_sub(first.ip_start);
         let header = data.get_mut(first.ip_start..head_len)?;
@@ -150,59 +175,58 @@ impl Tracker {
         })
     }
 
-    /// Puts bytes in their place: where they overlap others, the policy decides for each.
-    fn place(&mut self, range: Range<u32>, payload: &[u8]) -> Taken {
-        let from = self
-            .pieces
-            .partition_point(|piece| piece.end() <= range.start);
-        let to = self.pieces.partition_point(|piece| piece.start < range.end);
-        let overlapped: Vec<Piece> = self.pieces.drain(from..to.max(from)).collect();
-        let taken = if overlapped.is_empty() {
-            Taken::Sound
-        } else {
-            Taken::Overlap
+    /// Puts a piece in its place. Hosts settle an overlap with the first piece that they find one
+    /// with; what is left of the new one behind an old one goes over what follows. At the end they
+    /// copy what they have in the order of its place.
+    fn place(&mut self, mut new: Piece) -> Taken {
+        let Some(at) = self.pieces.iter().position(|old| new.overlaps(old)) else {
+            self.keep(new);
+            return Taken::Sound;
         };
-        let mut placed = Vec::with_capacity(overlapped.len().saturating_add(1));
-        // the next byte of the new fragment that is not placed yet
-        let mut next = range.start;
-        for piece in overlapped {
-            self.uncount(piece.data.len());
-            let new = |bounds: Range<u32>| part(payload, &range, range.clone(), bounds);
-            let old = |bounds: Range<u32>| {
-                part(
-                    &piece.data,
-                    &(piece.start..piece.end()),
-                    piece.of.clone(),
-                    bounds,
-                )
-            };
-            let shared = piece.start.max(range.start)..piece.end().min(range.end);
-            placed.extend(old(piece.start..shared.start));
-            placed.extend(new(next..shared.start));
-            if self.policy.prefers_later(&piece.of, &range) {
-                placed.extend(new(shared.clone()));
-            } else {
-                placed.extend(old(shared.clone()));
+        let old = self.pieces.get(at).map(Piece::range).unwrap_or_default();
+        if self.policy.prefers_later(&old, &new.range()) {
+            if new.start <= old.start {
+                self.take_away(at, new.end());
             }
-            placed.extend(old(shared.end..piece.end()));
-            next = shared.end;
+        } else if old.start <= new.start {
+            new.trim(old.end);
+            let next = self.pieces.iter().position(|old| new.overlaps(old));
+            if let Some(next) = next {
+                self.take_away(next, new.end());
+            }
         }
-        placed.extend(part(payload, &range, range.clone(), next..range.end));
-        for piece in &placed {
-            self.count(piece.data.len());
-        }
-        self.pieces.splice(from..from, placed);
-        taken
+        self.keep(new);
+        Taken::Overlap
     }
 
-    fn count(&mut self, len: usize) {
-        self.there = self.there.saturating_add(len32(len));
-        self.bytes = self.bytes.saturating_add(u64::from(len32(len)));
+    /// Takes bytes away from the front of a piece, up to `end`.
+    fn take_away(&mut self, at: usize, end: u32) {
+        let Some(piece) = self.pieces.get_mut(at) else {
+            return;
+        };
+        let before = piece.data.len();
+        if end < piece.end() {
+            piece.trim(end);
+        } else {
+            piece.data.clear();
+        }
+        let gone = len32(before.saturating_sub(piece.data.len()));
+        self.bytes = self.bytes.saturating_sub(u64::from(gone));
+        // where the payload ends is known from it all the same
+        if piece.data.is_empty() && piece.more {
+            self.pieces.remove(at);
+        }
     }
 
-    fn uncount(&mut self, len: usize) {
-        self.there = self.there.saturating_sub(len32(len));
-        self.bytes = self.bytes.saturating_sub(u64::from(len32(len)));
+    fn keep(&mut self, new: Piece) {
+        if new.data.is_empty() {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(u64::from(len32(new.data.len())));
+        let at = self
+            .pieces
+            .partition_point(|piece| piece.start <= new.start);
+        self.pieces.insert(at, new);
     }
 }
 
@@ -221,17 +245,6 @@ impl First {
             is_v4,
         })
     }
-}
-
-/// The part of a fragment's bytes that stands within `bounds`; nothing where that is empty.
-fn part(data: &[u8], at: &Range<u32>, of: Range<u32>, bounds: Range<u32>) -> Option<Piece> {
-    let index = |place: u32| usize::try_from(place.saturating_sub(at.start)).ok();
-    let data = data.get(index(bounds.start)?..index(bounds.end)?)?;
-    (!data.is_empty()).then(|| Piece {
-        start: bounds.start,
-        data: data.to_vec(),
-        of,
-    })
 }
 
 fn put16(header: &mut [u8], at: usize, value: u16) {

@@ -8,9 +8,14 @@ use sha1::{Digest as _, Sha1};
 use super::base64::base64;
 use crate::flow::{FiveTuple, Proto};
 
-/// The identifier of the flow between these ends.
+/// The identifier of the flow between these ends; the lower one stands first.
 pub(super) fn community_id(tuple: &FiveTuple, seed: u16) -> String {
-    let (tuple, has_ports) = ordered(tuple);
+    let has_ports = match tuple.proto {
+        Proto::Tcp | Proto::Udp | Proto::Icmp | Proto::Icmp6 => true,
+        Proto::Other(number) => number == SCTP,
+    };
+    let is_ordered = (tuple.src, tuple.src_port) <= (tuple.dst, tuple.dst_port);
+    let tuple = if is_ordered { *tuple } else { tuple.reversed() };
     let mut hash = Sha1::new();
     hash.update(seed.to_be_bytes());
     for address in [tuple.src, tuple.dst] {
@@ -25,29 +30,6 @@ pub(super) fn community_id(tuple: &FiveTuple, seed: u16) -> String {
         hash.update(tuple.dst_port.to_be_bytes());
     }
     format!("1:{}", base64(&hash.finalize()))
-}
-
-/// The lower end first, but for ICMP that has no answer; and whether there are ports.
-fn ordered(tuple: &FiveTuple) -> (FiveTuple, bool) {
-    let (has_ports, is_one_way) = match tuple.proto {
-        Proto::Tcp | Proto::Udp | Proto::Other(SCTP) => (true, false),
-        Proto::Icmp | Proto::Icmp6 => (true, !has_answer(tuple)),
-        Proto::Other(_) => (false, false),
-    };
-    let is_ordered = (tuple.src, tuple.src_port) <= (tuple.dst, tuple.dst_port);
-    if is_one_way || is_ordered {
-        (*tuple, has_ports)
-    } else {
-        (tuple.reversed(), has_ports)
-    }
-}
-
-/// Types with an answer stand as ports in pairs; 0 is echo reply in IPv4 only.
-fn has_answer(tuple: &FiveTuple) -> bool {
-    match tuple.proto {
-        Proto::Icmp => matches!(tuple.src_port, 0 | 8..=10 | 13..=18),
-        _ => tuple.dst_port != 0,
-    }
 }
 
 const SCTP: u8 = 132;

@@ -9,6 +9,8 @@ pub struct Output {
     pub filename: String,
     /// The record types that it takes, with their options; `None` takes all.
     types: Option<Vec<(String, Settings)>>,
+    /// Records name the sensor's version.
+    pub(super) version: bool,
     /// Records carry MAC addresses.
     pub(super) ethernet: bool,
     /// Records about flows carry a Community ID, made with this seed.
@@ -22,6 +24,7 @@ impl Output {
         Self {
             filename: filename.to_owned(),
             types: None,
+            version: false,
             ethernet: false,
             community_id: None,
         }
@@ -36,6 +39,7 @@ impl Output {
         Self {
             filename: filename.to_owned(),
             types: Some(types.collect()),
+            version: false,
             ethernet: false,
             community_id: None,
         }
@@ -61,6 +65,7 @@ impl Output {
         let seed = output.at("community-id-seed").number();
         let seed = seed.and_then(|seed| u16::try_from(seed).ok()).unwrap_or(0);
         Self {
+            version: flag("suricata-version"),
             ethernet: flag("ethernet"),
             community_id: flag("community-id").then_some(seed),
             filename: output

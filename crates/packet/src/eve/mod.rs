@@ -262,6 +262,9 @@ impl Recorder {
                 let mut wanted = false;
                 Object::write(&mut self.line, |record| {
                     record.display("timestamp", Utc(now.ts_ns));
+                    if output.version {
+                        record.text("suricata_version", VERSION);
+                    }
                     let is_numbered = matches!(about, About::Packet(_));
                     if is_numbered && self.current.source == Source::Wire {
                         record.number("pcap_cnt", now.packet);
@@ -300,6 +303,9 @@ fn is_logged(flow: &Flow) -> bool {
         Proto::Other(_) => false,
     }
 }
+
+/// What stands where Suricata's version would: readers may tell us apart by it.
+const VERSION: &str = concat!("shieldwall ", env!("CARGO_PKG_VERSION"));
 
 const IPV4: u8 = 4;
 const IPV6: u8 = 41;
