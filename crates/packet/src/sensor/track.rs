@@ -84,6 +84,7 @@ impl Sensor {
             config,
             counters,
             expectations: &mut self.expectations,
+            refused: &mut self.refused,
             entry: &mut entry,
             tuple,
             ts_ns,
@@ -130,6 +131,7 @@ impl Sensor {
             config,
             counters,
             expectations: &mut self.expectations,
+            refused: &mut self.refused,
             entry,
             tuple: match direction {
                 Direction::ToServer => packet,

@@ -62,6 +62,8 @@ pub(crate) struct Rules {
     /// Segments count that a sensor on a lossy tap should look at, though the host may not have
     /// what they acknowledge; else only what the host would take.
     pub(crate) lenient: bool,
+    /// The sensor sits in the path.
+    pub(crate) inline: bool,
     /// One direction is enough (`stream.async-oneside`).
     pub(crate) one_side: bool,
     /// Most different SYN/ACKs that wait for the client's choice.
@@ -339,7 +341,7 @@ impl Tracker {
                 judged.taken = false;
                 judged
             }
-            TcpState::SynRecv => self.judge_third(direction, tcp, judged),
+            TcpState::SynRecv => self.judge_third(direction, tcp, rules, judged),
             TcpState::Closed => judged,
             TcpState::Established
             | TcpState::FinWait1
@@ -352,9 +354,18 @@ impl Tracker {
     }
 
     /// What completes a handshake.
-    fn judge_third(&self, direction: Direction, tcp: &Tcp<'_>, mut judged: Judged) -> Judged {
+    fn judge_third(
+        &self,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        rules: &Rules,
+        mut judged: Judged,
+    ) -> Judged {
         let (sender, receiver) = self.sides(direction);
         if direction == Direction::ToClient && receiver.is(Side::SEEN) {
+            if rules.inline && tcp.payload_len > 0 {
+                return judged.reject(Event::AckDataInject);
+            }
             // the client's acknowledgement was lost to us if the server goes on behind its SYN/ACK
             if tcp.payload_len == 0 || tcp.seq != sender.next {
                 return judged.reject(Event::AckInWrongDirection);
