@@ -122,6 +122,7 @@ fn check(frames: &[Vec<u8>]) {
     let mut sensor = Sensor::new(config);
     let (mut open, mut now_ns) = (0_i64, 0);
     let mut count = |event: Event<'_>| match event {
+        Event::Packet(_) | Event::Arp(_) => {}
         Event::FlowStart(_) => open += 1,
         Event::FlowEnd(..) => open -= 1,
         Event::Attempt(..)
