@@ -151,6 +151,6 @@ pub(super) fn write_flow(record: &mut Object<'_>, flow: &Flow, output: &Output) 
 
 fn write_community_id(record: &mut Object<'_>, flow: Option<&Flow>, output: &Output) {
     if let Some((flow, seed)) = flow.zip(output.community_id) {
-        record.text("community_id", &community_id(&flow.tuple, seed));
+        record.text("community_id", &community_id(flow, seed));
     }
 }
