@@ -82,6 +82,6 @@ pub use frame::{Frame, LinkType, Way};
 pub use sensor::{
     Anomaly, AnomalyKind, AppCounters, ByState, Config, Counters, DecodeCounters, EndReason, Event,
     Outcome, Outer, Packet, Sensor, Sink, StreamOptions, StreamTrouble, Timeout, Timeouts,
-    Tracking,
+    Tracking, URGENT_BYTES_MAX, Urgent,
 };
 pub use stream::Policy;

@@ -21,6 +21,8 @@ pub struct Tcp<'a> {
     pub flags: TcpFlags,
     /// Window, not scaled.
     pub window: u16,
+    /// Where the urgent data ends; has a meaning only with the URG flag.
+    pub urgent: u16,
     /// Options, as on the wire.
     pub options: &'a [u8],
     /// Captured payload.
@@ -53,6 +55,10 @@ impl TcpFlags {
     #[must_use]
     pub fn ack(self) -> bool {
         self.0 & 0x10 != 0
+    }
+    #[must_use]
+    pub fn urg(self) -> bool {
+        self.0 & 0x20 != 0
     }
 }
 
@@ -145,6 +151,7 @@ pub(super) fn read<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Tcp<'a>, Da
         ack: be32(head, 8).unwrap_or(0),
         flags: TcpFlags(flags),
         window: be16(head, 14).unwrap_or(0),
+        urgent: be16(head, 18).unwrap_or(0),
         options: header.get(head.len()..).unwrap_or_default(),
         payload,
         payload_len: ip.payload_len.saturating_sub(len32(header_len)),

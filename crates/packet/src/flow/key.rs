@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::FiveTuple;
 use super::hash::sip13;
-use super::{FiveTuple, Proto};
 use crate::decode::Vlans;
 
 /// Marks the word with ports and protocol of a key with IPv4 addresses.
@@ -18,6 +18,15 @@ pub(crate) struct Key([u64; WORDS]);
 
 impl Key {
     pub(crate) fn new(tuple: &FiveTuple, scope: Scope) -> Self {
+        if let (IpAddr::V4(src), IpAddr::V4(dst)) = (tuple.src, tuple.dst) {
+            let ports = [tuple.src_port, tuple.dst_port];
+            return Self::v4(
+                [src.to_bits(), dst.to_bits()],
+                ports,
+                tuple.proto.number(),
+                scope,
+            );
+        }
         let (one, other) = ((tuple.src, tuple.src_port), (tuple.dst, tuple.dst_port));
         let (low, high) = if one <= other {
             (one, other)
@@ -27,7 +36,19 @@ impl Key {
         let [a, b] = address_words(low.0);
         let [c, d] = address_words(high.0);
         let ports = u64::from(low.1) << 48 | u64::from(high.1) << 32;
-        Self([a, b, c, d, ports | proto_word(tuple.proto, low.0), scope.0])
+        let proto = u64::from(tuple.proto.number());
+        Self([a, b, c, d, ports | proto, scope.0])
+    }
+
+    /// The key of IPv4 packets: 192.0.2.1 and ::ffff:192.0.2.1 are two hosts here.
+    pub(super) fn v4(ends: [u32; 2], ports: [u16; 2], proto: u8, scope: Scope) -> Self {
+        let ([src, dst], [src_port, dst_port]) = (ends, ports);
+        let one = u64::from(src) << 16 | u64::from(src_port);
+        let other = u64::from(dst) << 16 | u64::from(dst_port);
+        let (low, high) = (one.min(other), one.max(other));
+        let ports = (low & 0xffff) << 48 | (high & 0xffff) << 32;
+        let tail = ports | IS_V4 | u64::from(proto);
+        Self([0, low >> 16, 0, high >> 16, tail, scope.0])
     }
 
     pub(crate) fn hash(&self, seed: [u64; 2]) -> u64 {
@@ -74,12 +95,6 @@ impl Scope {
     }
 }
 
-/// The protocol number, and whether the addresses are IPv4: 192.0.2.1 and ::ffff:192.0.2.1 are two
-/// hosts here.
-fn proto_word(proto: Proto, address: IpAddr) -> u64 {
-    u64::from(proto.number()) | if address.is_ipv4() { IS_V4 } else { 0 }
-}
-
 fn address_words(address: IpAddr) -> [u64; 2] {
     match address {
         IpAddr::V4(v4) => [0, u64::from(v4.to_bits())],
@@ -99,6 +114,7 @@ fn join(parts: [u16; 4]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Proto;
 
     #[test]
     fn both_directions_have_one_key_and_others_have_another() {

@@ -66,8 +66,12 @@ impl Table {
         };
         let slot = self.index.find(key.hash(self.seed), same).copied()?;
         let entry = self.slots.get(slot)?;
-        let flow = entry.tuple(self.six_of(entry));
-        let from_client = flow.src == packet.src && flow.src_port == packet.src_port;
+        let from_client = match (entry.ends(), packet.src) {
+            (Ends::V4(client, _), IpAddr::V4(src)) => client == src.to_bits(),
+            (Ends::V4(..), IpAddr::V6(_)) => false,
+            (Ends::V6(_), src) => entry.tuple(self.six_of(entry)).src == src,
+        };
+        let from_client = from_client && entry.ports.first() == Some(&packet.src_port);
         let direction = match from_client {
             true => Direction::ToServer,
             false => Direction::ToClient,
@@ -257,7 +261,11 @@ fn six_of<'a>(entry: &Entry, sixes: &'a Slab<[Ipv6Addr; 2]>) -> Option<&'a [Ipv6
 }
 
 fn key_of(entry: &Entry, sixes: &Slab<[Ipv6Addr; 2]>, tracking: Tracking) -> Key {
-    Key::new(&entry.tuple(six_of(entry, sixes)), entry.scope(tracking))
+    let scope = entry.scope(tracking);
+    match entry.ends() {
+        Ends::V4(src, dst) => Key::v4([src, dst], entry.ports, entry.proto, scope),
+        Ends::V6(_) => Key::new(&entry.tuple(six_of(entry, sixes)), scope),
+    }
 }
 
 fn six(address: IpAddr) -> Ipv6Addr {

@@ -57,6 +57,10 @@ counters! {
     tcp_synack => "tcp.synack",
     /// RSTs.
     tcp_rst => "tcp.rst",
+    /// Segments with urgent data.
+    tcp_urg => "tcp.urg",
+    /// Urgent bytes taken out of streams.
+    urgent_bytes => "tcp.urgent_oob_data",
     /// TCP connections followed.
     tcp_sessions => "tcp.sessions",
     /// Those taken up midstream.
@@ -141,6 +145,9 @@ counters! {
 impl Counters {
     /// Counts a TCP segment by its flags.
     pub(super) fn segment(&mut self, flags: TcpFlags) {
+        if flags.urg() {
+            add(&mut self.tcp_urg);
+        }
         match (flags.rst(), flags.syn(), flags.ack()) {
             (true, _, _) => add(&mut self.tcp_rst),
             (_, true, false) => add(&mut self.tcp_syn),

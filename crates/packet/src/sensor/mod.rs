@@ -13,7 +13,7 @@ mod visit;
 pub use config::{ByState, Config, Timeout, Timeouts, Tracking};
 pub use counters::{AppCounters, Counters, DecodeCounters};
 pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, Outer, Packet};
-pub use stream_options::StreamOptions;
+pub use stream_options::{StreamOptions, URGENT_BYTES_MAX, Urgent};
 pub use trouble::StreamTrouble;
 pub(crate) use visit::shown_state;
 
@@ -42,6 +42,7 @@ pub struct Sensor {
     /// The latest packet time seen: time never goes back.
     now_ns: u64,
     flows_started: u64,
+    refused: bool,
 }
 
 impl Sensor {
@@ -61,12 +62,14 @@ impl Sensor {
             counters: Counters::default(),
             now_ns: 0,
             flows_started: 0,
+            refused: false,
         }
     }
 
     /// Takes one frame. Events that it completes go to `out` before this returns.
     pub fn packet(&mut self, frame: &Frame<'_>, out: &mut Sink<'_>) {
         self.now_ns = self.now_ns.max(frame.ts_ns);
+        self.refused = false;
         if !self.config.field_flows {
             self.expire(EXPIRED_PER_PACKET_MAX, out);
         }
@@ -111,6 +114,16 @@ impl Sensor {
         while let Some(slot) = self.table.victim() {
             self.end_flow(slot, EndReason::Shutdown, out);
         }
+    }
+
+    /// Inline: whether the frame taken last must not go on. It says something else about bytes that
+    /// were seen before, or is no part of its connection.
+    ///
+    /// # Failure bias
+    /// Open: where the sensor has lost track (a full table, a bound on what is kept), frames go on.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.refused
     }
 
     /// What was counted so far.

@@ -1,9 +1,10 @@
 //! The part of a flow that exists only while somebody reads its data: streams and application
 //! layer.
 
-use super::StreamTrouble;
+use super::{StreamTrouble, Urgent};
 use crate::applayer::Context;
 use crate::applayer::detection::App;
+use crate::bytes::len32;
 use crate::flow::{Direction, StreamFacts};
 use crate::stream::{Chunk, Policy, Pushed, Stream, Terms};
 
@@ -72,20 +73,61 @@ impl Session {
     }
 
     /// Takes the payload of a TCP segment; `start` is the stream's first sequence number, where
-    /// known.
+    /// known, `urgent` where a byte stands that is no part of the stream.
     pub(crate) fn segment(
         &mut self,
         cx: &mut Context<'_, '_>,
         direction: Direction,
         start: Option<u32>,
         (seq, data): (u32, &[u8]),
+        urgent: Option<usize>,
+    ) -> Troubles {
+        if let Some(start) = start {
+            self.parts(direction).0.start(start);
+        }
+        let Some((before, rest)) = urgent.and_then(|at| data.split_at_checked(at)) else {
+            return self.piece(cx, direction, seq, data);
+        };
+        let mut troubles = self.piece(cx, direction, seq, before);
+        let urgent_seq = seq.wrapping_add(len32(before.len()));
+        if cx.config.stream.urgent == Urgent::OutOfBand {
+            self.leave_out(cx, direction, urgent_seq);
+        }
+        let behind = rest.get(1..).unwrap_or_default();
+        if !behind.is_empty() {
+            let more = self.piece(cx, direction, urgent_seq.wrapping_add(1), behind);
+            troubles.differs |= more.differs;
+            troubles.gap |= more.gap;
+            troubles.depth_reached |= more.depth_reached;
+        }
+        troubles
+    }
+
+    fn leave_out(&mut self, cx: &mut Context<'_, '_>, direction: Direction, seq: u32) {
+        if let Some(facts) = cx.flow.streams.get_mut(direction.at()) {
+            facts.urgent_bytes = facts.urgent_bytes.saturating_add(1);
+        }
+        let counter = &mut cx.counters.urgent_bytes;
+        *counter = counter.saturating_add(1);
+        let terms = self.terms(cx, direction);
+        let now_ns = cx.ts_ns;
+        let (stream, app) = self.parts(direction);
+        stream.leave_out(seq, now_ns, terms, &mut |chunk| {
+            pass(cx, app, direction, chunk);
+        });
+        cx.ts_ns = now_ns;
+    }
+
+    fn piece(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        seq: u32,
+        data: &[u8],
     ) -> Troubles {
         let terms = self.terms(cx, direction);
         let now_ns = cx.ts_ns;
         let (stream, app) = self.parts(direction);
-        if let Some(start) = start {
-            stream.start(start);
-        }
         let mut gap = false;
         let pushed = stream.push(seq, data, now_ns, terms, &mut |chunk| {
             gap |= pass(cx, app, direction, chunk);

@@ -27,6 +27,12 @@ pub struct StreamOptions {
     pub depth: u64,
     /// The same for single protocols.
     depths: Vec<(AppProto, u64)>,
+    /// Inline, segments that are no part of their connection do not go on.
+    pub drop_invalid: bool,
+    /// What becomes of urgent bytes.
+    pub urgent: Urgent,
+    /// The same beyond [`URGENT_BYTES_MAX`] of them.
+    pub urgent_beyond: Urgent,
     /// Most different SYN/ACKs of one handshake.
     pub synack_queued_max: u8,
     /// Most different SYNs of one handshake.
@@ -45,12 +51,43 @@ impl Default for StreamOptions {
             ports_tell: true,
             depth: u64::MAX,
             depths: Vec::new(),
+            drop_invalid: true,
+            urgent: Urgent::OutOfBand,
+            urgent_beyond: Urgent::Drop,
             synack_queued_max: 5,
             syn_queued_max: 10,
             policies: Vec::new(),
         }
     }
 }
+
+/// What becomes of urgent bytes, of which hosts make what their programs ask for (RFC 6093).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgent {
+    /// Segments with urgent data are not looked at.
+    Drop,
+    /// They are bytes like others.
+    Inline,
+    /// The byte is no part of the stream.
+    OutOfBand,
+    /// The byte is missing in the stream.
+    Gap,
+}
+
+impl Urgent {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "drop" => Self::Drop,
+            "inline" => Self::Inline,
+            "oob" => Self::OutOfBand,
+            "gap" => Self::Gap,
+            _ => return None,
+        })
+    }
+}
+
+/// Most urgent bytes taken out of a stream.
+pub const URGENT_BYTES_MAX: u32 = 65_536;
 
 /// Most networks with a way of their own to read overlaps.
 const POLICIES_MAX: usize = 1024;
@@ -63,6 +100,7 @@ impl StreamOptions {
     pub fn from_settings(settings: &Settings) -> Self {
         let stream = settings.at("stream");
         let flag = |name, default| stream.at(name).flag().unwrap_or(default);
+        let urgent = |name| Urgent::from_name(stream.at(name).text()?);
         let small = |name, default| {
             let number = stream.at(name).number();
             number.map_or(default, |number| u8::try_from(number).unwrap_or(u8::MAX))
@@ -75,6 +113,9 @@ impl StreamOptions {
             ports_tell: false,
             depth: depth(stream.at("reassembly.depth")).unwrap_or(1 << 20),
             depths: depths(settings),
+            drop_invalid: flag("drop-invalid", true),
+            urgent: urgent("reassembly.urgent.policy").unwrap_or(Urgent::OutOfBand),
+            urgent_beyond: urgent("reassembly.urgent.oob-limit-policy").unwrap_or(Urgent::Drop),
             synack_queued_max: small("max-synack-queued", 5),
             syn_queued_max: small("max-syn-queued", 10),
             policies: policies(settings.at("host-os-policy")),
@@ -98,8 +139,9 @@ impl StreamOptions {
             .map_or(Policy::First, |(_, _, policy)| *policy)
     }
 
-    pub(crate) fn rules(&self) -> Rules {
+    pub(crate) fn rules(&self, inline: bool) -> Rules {
         Rules {
+            inline,
             lenient: self.lenient,
             one_side: self.async_oneside,
             syn_acks_max: self.synack_queued_max,

@@ -1,7 +1,7 @@
 //! One packet in one flow: counts, TCP state, streams, application layer.
 
 use super::session::{Session, Troubles};
-use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble};
+use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble, URGENT_BYTES_MAX, Urgent};
 use crate::applayer::{Context, Expectations};
 use crate::bytes::len32;
 use crate::decode::{Decoded, Tcp, Transport};
@@ -20,11 +20,16 @@ pub(super) enum Taken {
     NewConnection,
 }
 
+/// A segment that is not looked at.
+struct Ignored;
+
 /// A flow and what is needed to work on it.
 pub(super) struct Visit<'a, 'out> {
     pub(super) config: &'a Config,
     pub(super) counters: &'a mut Counters,
     pub(super) expectations: &'a mut Expectations,
+    /// Inline: the packet must not go on.
+    pub(super) refused: &'a mut bool,
     pub(super) entry: &'a mut Entry,
     /// The flow's ends, client first.
     pub(super) tuple: FiveTuple,
@@ -61,9 +66,11 @@ impl Visit<'_, '_> {
                 if self.tuple.proto == Proto::Tcp {
                     return Taken::No;
                 }
-                if matches!(self.tuple.proto, Proto::Icmp | Proto::Icmp6) {
-                    self.entry.note_icmp(direction, icmp.code);
+                if self.tuple.proto == Proto::Udp {
+                    // an error about it is no answer
+                    return Taken::Yes;
                 }
+                self.entry.note_icmp(direction, icmp.code);
                 self.answered(direction);
                 Taken::Yes
             }
@@ -73,6 +80,9 @@ impl Visit<'_, '_> {
             }
             Transport::Absent | Transport::Esp(_) | Transport::Other(_) | Transport::Sctp(..) => {
                 count(self, ip.payload_len);
+                if self.config.field_flows && !matches!(decoded.transport, Transport::Sctp(..)) {
+                    return Taken::Yes;
+                }
                 self.answered(direction);
                 Taken::Yes
             }
@@ -117,7 +127,7 @@ impl Visit<'_, '_> {
         }
         let was_open = self.entry.standing.state != FlowState::Closed;
         self.entry.tcp.note_way(direction, frame.way);
-        let rules = self.config.stream.rules();
+        let rules = self.config.stream.rules(self.config.inline);
         let before = self.entry.tcp.state();
         let standing = &mut self.entry.standing;
         let step = self.entry.tcp.segment(standing, direction, tcp, &rules);
@@ -135,6 +145,8 @@ impl Visit<'_, '_> {
         self.entry.note_flags(direction, tcp.flags.0);
         self.count(direction, (self.frame_bytes(frame), payload_len, ttl));
         self.report(direction, &step);
+        let is_invalid = !step.accepted && step.trouble.is_some();
+        *self.refused |= self.config.inline && self.config.stream.drop_invalid && is_invalid;
         if step.ack_valid {
             let (behind, ack) = (direction.reversed(), tcp.ack);
             let ack = self.entry.tcp.without_fin(behind, ack);
@@ -205,9 +217,41 @@ impl Visit<'_, '_> {
         let start = self.entry.tcp.stream_start(direction);
         let seq = tcp.seq.wrapping_add(u32::from(tcp.flags.syn()));
         self.open_session();
+        let urgent = match self.urgent(direction, tcp) {
+            Ok(urgent) => urgent,
+            Err(Ignored) => return,
+        };
         self.with_session_towards(direction, |session, cx| {
-            session.segment(cx, direction, start, (seq, tcp.payload))
+            session.segment(cx, direction, start, (seq, tcp.payload), urgent)
         });
+    }
+
+    /// Where in the payload the urgent byte stands, if it is to be left out: the last one for other
+    /// sensors, for hosts the one before the place that the header names.
+    fn urgent(&mut self, direction: Direction, tcp: &Tcp<'_>) -> Result<Option<usize>, Ignored> {
+        if !tcp.flags.urg() {
+            return Ok(None);
+        }
+        let options = &self.config.stream;
+        let streams = self.entry.cold.as_ref().map(|cold| cold.flow.streams);
+        let facts = streams.and_then(|streams| streams.get(direction.at()).copied());
+        let is_beyond = facts.is_some_and(|facts| facts.urgent_bytes >= URGENT_BYTES_MAX);
+        let policy = match is_beyond && options.urgent == Urgent::OutOfBand {
+            true => options.urgent_beyond,
+            false => options.urgent,
+        };
+        let at = match options.lenient {
+            true => tcp.payload.len().checked_sub(1),
+            false => usize::from(tcp.urgent).checked_sub(1),
+        };
+        if is_beyond {
+            self.trouble(direction, StreamTrouble::UrgentLimitReached);
+        }
+        match policy {
+            Urgent::Drop => Err(Ignored),
+            Urgent::Inline => Ok(None),
+            Urgent::OutOfBand | Urgent::Gap => Ok(at.filter(|at| *at < tcp.payload.len())),
+        }
     }
 
     fn datagram(&mut self, direction: Direction, payload: &[u8]) {
@@ -248,6 +292,7 @@ impl Visit<'_, '_> {
         };
         let troubles = self.run(&mut cold, work);
         self.entry.cold = Some(cold);
+        *self.refused |= self.config.inline && troubles.differs;
         for trouble in troubles.iter() {
             self.trouble(direction, trouble);
         }

@@ -78,6 +78,8 @@ struct Segment {
     seq: u32,
     ts_ns: u64,
     data: Box<[u8]>,
+    /// A byte that is no part of the stream (RFC 6093).
+    silent: bool,
 }
 
 impl Segment {
@@ -151,6 +153,34 @@ impl Stream {
             }
         }
         pushed
+    }
+
+    /// Leaves out the byte at a sequence number: it was urgent, and is no part of the stream.
+    pub(crate) fn leave_out(
+        &mut self,
+        seq: u32,
+        ts_ns: u64,
+        terms: Terms,
+        each: &mut dyn FnMut(Chunk<'_>),
+    ) {
+        let next = *self.next.get_or_insert(seq);
+        let at = self.first_reaching(seq);
+        let old = self.segments.get(at);
+        let is_known = is_after(next, seq) || old.is_some_and(|old| !is_after(old.seq, seq));
+        if is_known || !self.has_room(1, terms) {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(1);
+        let segment = Segment {
+            seq,
+            ts_ns,
+            data: Box::new([0]),
+            silent: true,
+        };
+        self.segments.insert(at.min(self.segments.len()), segment);
+        if !terms.on_ack {
+            self.pass_kept(None, terms, each);
+        }
     }
 
     /// The receiver has everything up to `ack`: a hole before it is one in our sight alone and will
@@ -234,7 +264,9 @@ impl Stream {
             let (over, rest) = overlap
                 .split_at_checked(first.data.len())
                 .unwrap_or((overlap, &[]));
-            if later_wins && !over.is_empty() {
+            if first.silent {
+                self.advance(1);
+            } else if later_wins && !over.is_empty() {
                 self.emit(over, ts_ns, terms.depth, each);
                 let kept = first.data.get(over.len()..).unwrap_or_default();
                 self.emit(kept, first.ts_ns, terms.depth, each);
@@ -261,16 +293,16 @@ impl Stream {
             };
             // taken out while it is passed on
             let data = std::mem::take(&mut segment.data);
-            let (seq, ts_ns) = (segment.seq, segment.ts_ns);
+            let (seq, ts_ns, silent) = (segment.seq, segment.ts_ns, segment.silent);
             let from = to_usize(next.wrapping_sub(seq));
             let whole = data.len();
             let to = until.map_or(whole, |until| to_usize(until.wrapping_sub(seq)).min(whole));
-            self.emit(
-                data.get(from..to).unwrap_or_default(),
-                ts_ns,
-                terms.depth,
-                each,
-            );
+            let fresh = data.get(from..to).unwrap_or_default();
+            if silent {
+                self.advance(len32(fresh.len()));
+            } else {
+                self.emit(fresh, ts_ns, terms.depth, each);
+            }
             if keeps {
                 segment = match self.segments.get_mut(at) {
                     Some(segment) => segment,
@@ -310,9 +342,7 @@ impl Stream {
         each(Chunk::Data(data, ts_ns));
         let len = u64::try_from(data.len()).unwrap_or(u64::MAX);
         self.passed = self.passed.saturating_add(len);
-        if let Some(next) = &mut self.next {
-            *next = next.wrapping_add(len32(data.len()));
-        }
+        self.advance(len32(data.len()));
         if self.passed >= depth {
             self.segments.clear();
             self.bytes = 0;
@@ -362,6 +392,7 @@ impl Stream {
                     seq,
                     ts_ns,
                     data: fresh.into(),
+                    silent: false,
                 };
                 self.segments.insert(at.min(self.segments.len()), segment);
                 seq = seq.wrapping_add(len32(fresh.len()));
@@ -455,6 +486,12 @@ impl Stream {
             }
             self.bytes = self.bytes.saturating_sub(first.data.len());
             self.segments.pop_front();
+        }
+    }
+
+    fn advance(&mut self, len: u32) {
+        if let Some(next) = &mut self.next {
+            *next = next.wrapping_add(len);
         }
     }
 

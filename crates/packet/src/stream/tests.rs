@@ -147,6 +147,23 @@ fn nothing_is_passed_on_beyond_the_depth() {
     }
 }
 
+#[test]
+fn urgent_bytes_leave_no_gap() {
+    for on_ack in [false, true] {
+        let mut bench = Bench::from(0);
+        bench.terms.on_ack = on_ack;
+        bench.push(4, b"ef");
+        bench.leave_out(3);
+        bench.push(0, b"abc");
+        bench.ack(6);
+        bench.leave_out(6);
+        bench.push(7, b"hi");
+        bench.ack(9);
+        assert_eq!(bench.text(), "abcefhi");
+        assert_eq!(bench.stream.buffered(), 0);
+    }
+}
+
 /// Two segments overlap in four ways; each host has its own reading.
 #[test]
 fn overlaps_are_read_as_the_host_reads_them() {
@@ -283,6 +300,12 @@ impl Bench {
         self.stream.push(seq, data, 0, self.terms, &mut |chunk| {
             note(out, passed, &chunk)
         })
+    }
+
+    fn leave_out(&mut self, seq: u32) {
+        let (out, passed) = (&mut self.out, &mut self.passed);
+        self.stream
+            .leave_out(seq, 0, self.terms, &mut |chunk| note(out, passed, &chunk));
     }
 
     fn ack(&mut self, ack: u32) {

@@ -62,6 +62,8 @@ pub(crate) struct Rules {
     /// Segments count that a sensor on a lossy tap should look at, though the host may not have
     /// what they acknowledge; else only what the host would take.
     pub(crate) lenient: bool,
+    /// The sensor sits in the path.
+    pub(crate) inline: bool,
     /// One direction is enough (`stream.async-oneside`).
     pub(crate) one_side: bool,
     /// Most different SYN/ACKs that wait for the client's choice.
@@ -148,7 +150,11 @@ impl Tracker {
         if acked && is_after(receiver.ack, sender.base) {
             judged.add(Event::SpuriousRetransmission);
         }
-        if self.state.is_shutdown() && !is_after(end, sender.next) {
+        let half_open = matches!(
+            self.state,
+            TcpState::CloseWait | TcpState::FinWait1 | TcpState::FinWait2
+        );
+        if half_open && !is_after(end, sender.next) {
             judged.add(Event::Retransmission);
         }
     }
@@ -248,9 +254,7 @@ impl Tracker {
             TcpState::SynRecv if other_seq => judged.reject(Event::SynAckResentDifferentSeq),
             TcpState::SynRecv | TcpState::Closed => judged,
             TcpState::Established if to_server => judged.reject(Event::EstSynAckToServer),
-            TcpState::Established if other_ack && is_after(sender.base, tcp.ack) => {
-                judged.reject(Event::EstSynAckResentDifferentAck)
-            }
+            TcpState::Established if other_ack => judged.reject(Event::EstSynAckResentDifferentAck),
             TcpState::Established if other_seq => judged.reject(Event::EstSynAckResentDifferentSeq),
             TcpState::Established => judged.reject(Event::EstSynAckResent),
             TcpState::FinWait1
@@ -278,8 +282,8 @@ impl Tracker {
             TcpState::None => judged.reject(Event::RstButNoSession),
             TcpState::Closed => judged,
             TcpState::SynSent => {
-                let answers =
-                    direction == Direction::ToServer || self.answers_syn(tcp.ack, receiver);
+                let answers = direction == Direction::ToServer
+                    || tcp.seq == 0 && self.answers_syn(tcp.ack, receiver);
                 judged.taken = answers;
                 if answers {
                     judged.next = TcpState::Closed;
@@ -335,7 +339,7 @@ impl Tracker {
                 judged.taken = false;
                 judged
             }
-            TcpState::SynRecv => self.judge_third(direction, tcp, judged),
+            TcpState::SynRecv => self.judge_third(direction, tcp, rules, judged),
             TcpState::Closed => judged,
             TcpState::Established
             | TcpState::FinWait1
@@ -348,9 +352,18 @@ impl Tracker {
     }
 
     /// What completes a handshake.
-    fn judge_third(&self, direction: Direction, tcp: &Tcp<'_>, mut judged: Judged) -> Judged {
+    fn judge_third(
+        &self,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        rules: &Rules,
+        mut judged: Judged,
+    ) -> Judged {
         let (sender, receiver) = self.sides(direction);
         if direction == Direction::ToClient && receiver.is(Side::SEEN) {
+            if rules.inline && tcp.payload_len > 0 {
+                return judged.reject(Event::AckDataInject);
+            }
             // the client's acknowledgement was lost to us if the server goes on behind its SYN/ACK
             if tcp.payload_len == 0 || tcp.seq != sender.next {
                 return judged.reject(Event::AckInWrongDirection);
@@ -383,12 +396,11 @@ impl Tracker {
         }
         let end = tcp.seq.wrapping_add(tcp.payload_len);
         let is_old = receiver.is(Side::ACKED) && is_after(receiver.ack, tcp.seq);
-        if is_old
-            && tcp.payload_len > 0
-            && !is_keep_alive(sender, tcp)
-            && !is_after(end, receiver.ack)
-        {
-            if let Some(event) = names.before_last_ack {
+        let is_over = is_old && !is_after(end, receiver.ack) && !is_keep_alive(sender, tcp);
+        if is_over {
+            if let Some(event) = names.before_last_ack
+                && (tcp.payload_len == 0 || self.state == TcpState::CloseWait)
+            {
                 judged.add(event);
             }
             judged.taken = false;

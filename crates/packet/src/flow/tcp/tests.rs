@@ -366,6 +366,7 @@ impl Line {
             ack,
             flags: TcpFlags(flags),
             window: 1000,
+            urgent: 0,
             options: &[],
             payload: &[],
             payload_len: len,
