@@ -225,7 +225,15 @@ impl Damages {
     }
 
     pub(super) fn add_invalid(&mut self, damage: Damage) {
-        self.add(damage);
+        if self.invalid {
+            return;
+        }
+        // what made the packet unusable is not to be lost among what is merely odd
+        let free = self.list.iter().position(Option::is_none);
+        let at = free.unwrap_or(DAMAGES_MAX.saturating_sub(1));
+        if let Some(slot) = self.list.get_mut(at) {
+            *slot = Some(damage);
+        }
         self.invalid = true;
     }
 }

@@ -147,34 +147,38 @@ fn original4(quoted: &[u8]) -> Result<Original, Damage> {
 }
 
 impl Icmp<'_> {
-    /// The type and its answer: echo, timestamp, information, address mask, router discovery.
-    pub(super) fn pair4(&self) -> (u16, u16) {
-        self.pair(&[(8, 0), (13, 14), (15, 16), (17, 18), (10, 9)])
+    pub(super) fn pair(&self, types: Types) -> (u16, u16) {
+        pair(types, self.kind)
     }
+}
 
-    /// Echo, multicast listener, router and neighbour discovery, node information, inverse
-    /// neighbour discovery, home agent discovery, mobile prefix.
-    pub(super) fn pair6(&self) -> (u16, u16) {
-        self.pair(&[
-            (128, 129),
-            (130, 131),
-            (133, 134),
-            (135, 136),
-            (139, 140),
-            (141, 142),
-            (144, 145),
-            (146, 147),
-        ])
-    }
+/// Types of messages that answer each other, the question first.
+pub(crate) type Types = &'static [(u8, u8)];
 
-    fn pair(&self, pairs: &[(u8, u8)]) -> (u16, u16) {
-        let answer = pairs.iter().find_map(|(question, answer)| match self.kind {
-            kind if kind == *question => Some(*answer),
-            kind if kind == *answer => Some(*question),
-            _ => None,
-        });
-        (u16::from(self.kind), u16::from(answer.unwrap_or(0)))
-    }
+/// Echo, timestamp, information, address mask, router discovery.
+pub(crate) const TYPES4: Types = &[(8, 0), (13, 14), (15, 16), (17, 18), (10, 9)];
+
+/// Echo, multicast listener, router and neighbour discovery, node information, inverse neighbour
+/// discovery, home agent discovery, mobile prefix.
+pub(crate) const TYPES6: Types = &[
+    (128, 129),
+    (130, 131),
+    (133, 134),
+    (135, 136),
+    (139, 140),
+    (141, 142),
+    (144, 145),
+    (146, 147),
+];
+
+/// A type, and the one that it answers or is answered by; 0 where there is none.
+pub(crate) fn pair(types: Types, kind: u8) -> (u16, u16) {
+    let other = types.iter().find_map(|(question, answer)| match kind {
+        kind if kind == *question => Some(*answer),
+        kind if kind == *answer => Some(*question),
+        _ => None,
+    });
+    (u16::from(kind), u16::from(other.unwrap_or(0)))
 }
 
 fn read(data: &[u8]) -> Option<Icmp<'_>> {

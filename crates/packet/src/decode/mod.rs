@@ -42,6 +42,7 @@ pub use checksum::{Checksum, bad_checksum, checksums_valid};
 pub use damage::{DAMAGES_MAX, Damage, Damages};
 pub use extension::EXT_HEADERS_MAX;
 pub use icmp::{Icmp, Original};
+pub(crate) use icmp::{TYPES4, TYPES6, pair as icmp_pair};
 pub use layer::{Layer, Layers};
 pub use link::{Ether, VLANS_MAX, Vlans};
 pub use mpls::MPLS_LABELS_MAX;

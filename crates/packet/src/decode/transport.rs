@@ -1,6 +1,6 @@
 //! TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260) and ESP (RFC 4303).
 
-use super::icmp::Icmp;
+use super::icmp::{Icmp, TYPES4, TYPES6};
 use super::layer::Layer;
 use super::tcp::{self, Tcp};
 use super::walk::{Step, Walk};
@@ -40,8 +40,8 @@ impl Transport<'_> {
             Self::Tcp(tcp) => (tcp.src_port, tcp.dst_port),
             Self::Udp(udp) => (udp.src_port, udp.dst_port),
             Self::Sctp(src, dst) | Self::Unsound(src, dst, _) => (*src, *dst),
-            Self::Icmp4(icmp) => icmp.pair4(),
-            Self::Icmp6(icmp) => icmp.pair6(),
+            Self::Icmp4(icmp) => icmp.pair(TYPES4),
+            Self::Icmp6(icmp) => icmp.pair(TYPES6),
             Self::Absent | Self::Esp(_) | Self::Other(_) => (0, 0),
         }
     }

@@ -125,6 +125,14 @@ impl Tracker {
         self.has_last && self.first.is_some() && self.payload_len().is_some()
     }
 
+    #[cfg(test)]
+    pub(super) fn lacks(&self, place: u32) -> bool {
+        !self
+            .pieces
+            .iter()
+            .any(|piece| piece.range().contains(&place))
+    }
+
     /// Length of the payload up to the first piece that no more follow; `None` with a gap before it.
     fn payload_len(&self) -> Option<u32> {
         let mut end = 0;

@@ -9,6 +9,7 @@ use crate::flow::{FiveTuple, Flow};
 use crate::frame::LinkType;
 use crate::json::Object;
 use crate::sensor::{Outer, Packet, packet_ends};
+use crate::settings::Setting;
 
 /// Bytes of a packet that `packethdr` shows.
 const FRONT_LEN: usize = 32;
@@ -108,6 +109,15 @@ impl Current {
         }
     }
 
+    /// What an alert says of its packet beyond other records: the packet around it, and its link
+    /// type where packets are asked for.
+    pub(super) fn write_alert(&self, record: &mut Object<'_>, options: Setting<'_>) {
+        self.write_tunnel(record);
+        if options.at("packet").flag().unwrap_or(false) {
+            self.write_packet_info(record);
+        }
+    }
+
     /// The first bytes of the packet, and what the first of them is.
     pub(super) fn write_front(&self, record: &mut Object<'_>) {
         let front = self.front.get(..self.front_len).unwrap_or_default();
@@ -116,7 +126,7 @@ impl Current {
     }
 
     /// The link type; a packet within another one has none.
-    pub(super) fn write_packet_info(&self, record: &mut Object<'_>) {
+    fn write_packet_info(&self, record: &mut Object<'_>) {
         let is_within = !matches!(self.source, Source::Wire | Source::Defrag);
         let link = if is_within { LinkType::Raw } else { self.link };
         record.object("packet_info", |object| {
@@ -127,7 +137,7 @@ impl Current {
     }
 
     /// The packet around this one.
-    pub(super) fn write_tunnel(&self, record: &mut Object<'_>) {
+    fn write_tunnel(&self, record: &mut Object<'_>) {
         let Some(outer) = &self.outer else { return };
         record.object("tunnel", |object| {
             write_ends(object, &outer.tuple);
@@ -151,6 +161,6 @@ pub(super) fn write_flow(record: &mut Object<'_>, flow: &Flow, output: &Output) 
 
 fn write_community_id(record: &mut Object<'_>, flow: Option<&Flow>, output: &Output) {
     if let Some((flow, seed)) = flow.zip(output.community_id) {
-        record.text("community_id", &community_id(&flow.tuple, seed));
+        record.text("community_id", &community_id(flow, seed));
     }
 }

@@ -212,16 +212,6 @@ impl Recorder {
         );
     }
 
-    /// Writes the link type of the packet at hand, as `packet_info`.
-    pub fn write_packet_info(&self, record: &mut Object<'_>) {
-        self.current.write_packet_info(record);
-    }
-
-    /// Writes what stands around the packet at hand, as `tunnel`, if anything does.
-    pub fn write_tunnel(&self, record: &mut Object<'_>) {
-        self.current.write_tunnel(record);
-    }
-
     fn transaction(
         &mut self,
         flow: &Flow,
@@ -271,7 +261,12 @@ impl Recorder {
                     }
                     wanted = fill(record, options);
                     match about {
-                        About::Packet(flow) if wanted => self.current.write(record, flow, output),
+                        About::Packet(flow) if wanted => {
+                            self.current.write(record, flow, output);
+                            if kind == "alert" {
+                                self.current.write_alert(record, options);
+                            }
+                        }
                         About::Flow(flow) => current::write_flow(record, flow, output),
                         About::Packet(_) | About::Nothing => {}
                     }

@@ -104,7 +104,7 @@ impl Tracker {
         let judged = self.judge(direction, tcp, rules);
         let mut step = match (tcp.flags.rst(), tcp.flags.syn(), tcp.flags.ack()) {
             (true, _, _) => self.rst(flow, direction, tcp),
-            (false, true, false) => self.syn(flow, direction, tcp),
+            (false, true, false) => self.syn(flow, direction, tcp, rules),
             (false, true, true) => self.syn_ack(flow, direction, tcp),
             (false, false, _) => self.data(flow, direction, tcp),
         };
@@ -184,8 +184,20 @@ impl Tracker {
         }
     }
 
-    fn syn(&mut self, flow: &Standing, direction: Direction, tcp: &Tcp<'_>) -> Step {
-        if flow.state == FlowState::Closed && !tcp.flags.fin() {
+    /// Whether a SYN on a closed connection begins a new one. Where captures are read as other
+    /// sensors read them, one with the number of the old one is that one's.
+    fn is_new(&self, direction: Direction, tcp: &Tcp<'_>, rules: &Rules) -> bool {
+        let sender = self.sender(direction);
+        let is_over = matches!(
+            self.state,
+            TcpState::LastAck | TcpState::TimeWait | TcpState::Closed
+        );
+        !rules.lenient || is_over && !(sender.is(Side::ISN) && sender.base == tcp.seq)
+    }
+
+    fn syn(&mut self, flow: &Standing, direction: Direction, tcp: &Tcp<'_>, rules: &Rules) -> Step {
+        if flow.state == FlowState::Closed && !tcp.flags.fin() && self.is_new(direction, tcp, rules)
+        {
             return Step {
                 restart: true,
                 ..Step::default()

@@ -18,6 +18,12 @@ impl Sensor {
         let tuple = keyed.shown();
         let key = Key::new(&keyed, self.scope(decoded));
         if let Some((slot, direction)) = self.table.find(&keyed, &key) {
+            // other sensors know no directions of such flows
+            let is_aimless = matches!(tuple.proto, Proto::Other(proto) if proto != SCTP);
+            let direction = match self.config.field_flows && is_aimless {
+                true => Direction::ToServer,
+                false => direction,
+            };
             if self.config.field_flows && self.table.is_expired(slot, self.now_ns) {
                 self.end_flow(slot, EndReason::Timeout, out);
             } else if self.visit(slot, direction, (frame, decoded, tuple), out)
@@ -304,6 +310,9 @@ fn original(decoded: &Decoded<'_>) -> Option<FiveTuple> {
         proto: Proto::from_number(original.protocol),
     })
 }
+
+/// The protocol number of SCTP.
+const SCTP: u8 = 132;
 
 /// Ports below this are assigned to services (RFC 6335 section 6: system ports).
 const WELL_KNOWN_PORTS: u16 = 1024;

@@ -69,7 +69,7 @@ troubles! {
     /// A second SYN/ACK with another sequence number.
     SynAckResentDifferentSeq => "3whs_synack_resend_with_diff_seq",
     /// A second SYN/ACK with another acknowledgement.
-    SynAckResentDifferentAck => "3whs_synack_resend_with_different_ack",
+    SynAckResentDifferentAck => "3whs_synack_resend_with_diff_ack",
     /// A SYN/ACK from the client in answer to one.
     SynAckToServerOnSynRecv => "3whs_synack_toserver_on_syn_recv",
     /// The server took the connection, not the data that came with the SYN (RFC 7413).
@@ -97,7 +97,7 @@ troubles! {
     /// A SYN/ACK with another number in an open connection.
     EstSynAckResentDifferentSeq => "est_synack_resend_with_diff_seq",
     /// A SYN/ACK with another acknowledgement in an open connection.
-    EstSynAckResentDifferentAck => "est_synack_resend_with_different_ack",
+    EstSynAckResentDifferentAck => "est_synack_resend_with_diff_ack",
     /// A SYN/ACK from the client in an open connection.
     EstSynAckToServer => "est_synack_toserver",
     /// A FIN that acknowledges what was not sent.

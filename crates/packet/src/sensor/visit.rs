@@ -66,9 +66,11 @@ impl Visit<'_, '_> {
                 if self.tuple.proto == Proto::Tcp {
                     return Taken::No;
                 }
-                if matches!(self.tuple.proto, Proto::Icmp | Proto::Icmp6) {
-                    self.entry.note_icmp(direction, icmp.code);
+                if self.tuple.proto == Proto::Udp {
+                    // an error about it is no answer
+                    return Taken::Yes;
                 }
+                self.entry.note_icmp(direction, icmp.code);
                 self.answered(direction);
                 Taken::Yes
             }
@@ -78,6 +80,9 @@ impl Visit<'_, '_> {
             }
             Transport::Absent | Transport::Esp(_) | Transport::Other(_) | Transport::Sctp(..) => {
                 count(self, ip.payload_len);
+                if self.config.field_flows && !matches!(decoded.transport, Transport::Sctp(..)) {
+                    return Taken::Yes;
+                }
                 self.answered(direction);
                 Taken::Yes
             }

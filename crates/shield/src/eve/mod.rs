@@ -78,7 +78,8 @@ impl Log {
             packet,
         };
         let mut emit = |number: usize, line: &str| send(outputs, number, line);
-        recorder.record("alert", now, &mut emit, &mut |record, options| {
+        let flow = event.and_then(alert::flow_of);
+        recorder.record_in("alert", flow, now, &mut emit, &mut |record, options| {
             alert::write(record, verdict, event, options);
         });
     }

@@ -70,6 +70,8 @@ impl Watch {
             | Event::Attempt(..)
             | Event::File(..)
             | Event::FileData(..)
+            | Event::Packet(_)
+            | Event::Arp(_)
             | Event::Anomaly(..) => {}
         }
     }

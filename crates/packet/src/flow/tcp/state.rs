@@ -254,9 +254,7 @@ impl Tracker {
             TcpState::SynRecv if other_seq => judged.reject(Event::SynAckResentDifferentSeq),
             TcpState::SynRecv | TcpState::Closed => judged,
             TcpState::Established if to_server => judged.reject(Event::EstSynAckToServer),
-            TcpState::Established if other_ack && is_after(sender.base, tcp.ack) => {
-                judged.reject(Event::EstSynAckResentDifferentAck)
-            }
+            TcpState::Established if other_ack => judged.reject(Event::EstSynAckResentDifferentAck),
             TcpState::Established if other_seq => judged.reject(Event::EstSynAckResentDifferentSeq),
             TcpState::Established => judged.reject(Event::EstSynAckResent),
             TcpState::FinWait1
@@ -284,8 +282,8 @@ impl Tracker {
             TcpState::None => judged.reject(Event::RstButNoSession),
             TcpState::Closed => judged,
             TcpState::SynSent => {
-                let answers =
-                    direction == Direction::ToServer || self.answers_syn(tcp.ack, receiver);
+                let answers = direction == Direction::ToServer
+                    || tcp.seq == 0 && self.answers_syn(tcp.ack, receiver);
                 judged.taken = answers;
                 if answers {
                     judged.next = TcpState::Closed;
@@ -398,12 +396,11 @@ impl Tracker {
         }
         let end = tcp.seq.wrapping_add(tcp.payload_len);
         let is_old = receiver.is(Side::ACKED) && is_after(receiver.ack, tcp.seq);
-        if is_old
-            && tcp.payload_len > 0
-            && !is_keep_alive(sender, tcp)
-            && !is_after(end, receiver.ack)
-        {
-            if let Some(event) = names.before_last_ack {
+        let is_over = is_old && !is_after(end, receiver.ack) && !is_keep_alive(sender, tcp);
+        if is_over {
+            if let Some(event) = names.before_last_ack
+                && (tcp.payload_len == 0 || self.state == TcpState::CloseWait)
+            {
                 judged.add(event);
             }
             judged.taken = false;
