@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut settings = settings.unwrap_or_default();
     sets.iter().try_for_each(|set| settings.set(set))?;
     let outputs = match folder {
-        Some(_) => outputs.unwrap_or_default(),
+        Some(_) => outputs.unwrap_or_else(|| vec![Output::all("eve.json")]),
         None => vec![Output::all("-")],
     };
     let mut files = outputs

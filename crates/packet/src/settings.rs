@@ -106,6 +106,12 @@ impl<'a> Setting<'a> {
         self.0.is_some_and(|node| *node != Node::Nothing)
     }
 
+    /// Whether there is such a place, even if nothing stands there: `- tls` in a list of types.
+    #[must_use]
+    pub fn is_somewhere(self) -> bool {
+        self.0.is_some()
+    }
+
     /// The scalar here.
     #[must_use]
     pub fn text(self) -> Option<&'a str> {

@@ -1,6 +1,6 @@
 //! Which protocol does a flow speak? Its first bytes tell, in either direction and on any port.
 
-use super::{AppLayer, Context, Next, PROTOCOLS, Probe, Protocol};
+use super::{AppLayer, AppProto, Context, Next, PROTOCOLS, Probe, Protocol};
 use crate::flow::{Direction, Proto};
 
 /// Most first bytes of a direction that are looked at; what is not known by then is not known.
@@ -107,6 +107,9 @@ impl App {
         let Self::Detecting(firsts) = std::mem::replace(self, Self::Parsing(parser)) else {
             return;
         };
+        if !matches!(cx.flow.app, AppProto::Unknown | AppProto::Failed) {
+            cx.flow.app_before = cx.flow.app;
+        }
         cx.flow.app = protocol.app;
         let now_ns = cx.ts_ns;
         for (first, direction) in firsts

@@ -15,6 +15,7 @@ pub(crate) mod detection;
 pub mod dns;
 pub mod http1;
 mod options;
+pub mod quic;
 pub mod socks;
 pub mod tls;
 mod transaction;
@@ -30,6 +31,7 @@ pub use transaction::Transaction;
 /// The protocols, in the order in which they are asked: those that are surest of themselves first.
 pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
+    &quic::PROTOCOL,
     &http1::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,

@@ -8,6 +8,10 @@ use crate::settings::Settings;
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
+    /// TLS.
+    pub tls: super::tls::Options,
+    /// Fingerprints of the hellos in QUIC, which are all logged unless told otherwise.
+    pub quic: super::tls::Options,
 }
 
 impl Options {
@@ -19,6 +23,8 @@ impl Options {
         let disabled = PROTOCOLS.iter().filter(|known| is_disabled(known.name));
         Self {
             disabled: disabled.map(|known| known.app).collect(),
+            tls: super::tls::Options::from_settings(settings),
+            quic: super::tls::Options::of_quic(settings),
         }
     }
 

@@ -172,6 +172,7 @@ impl Recorder {
             let is_wanted = transaction.is_logged(options);
             if is_wanted {
                 write_flow_head(record, kind, Some(flow.id), &flow.tuple, direction);
+                record.text("pkt_src", "wire/pcap");
                 transaction.log(record, options);
             }
             is_wanted

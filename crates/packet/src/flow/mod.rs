@@ -182,6 +182,8 @@ pub struct Flow {
     pub syn: Option<SynTraits>,
     /// The application protocol, once known.
     pub app: AppProto,
+    /// The one that it spoke before (STARTTLS, CONNECT); unknown if none.
+    pub app_before: AppProto,
     /// Transactions that began.
     pub transactions: u32,
     /// Files that began.

@@ -116,6 +116,7 @@ impl Sensor {
             midstream: start.midstream,
             syn: start.syn,
             app: AppProto::Unknown,
+            app_before: AppProto::Unknown,
             transactions: 0,
             files: 0,
         })
