@@ -16,7 +16,9 @@ pub mod dns;
 pub mod http1;
 mod options;
 pub mod quic;
+pub mod rfb;
 pub mod socks;
+pub mod ssh;
 pub mod tls;
 mod transaction;
 
@@ -32,6 +34,8 @@ pub use transaction::Transaction;
 pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
     &quic::PROTOCOL,
+    &ssh::PROTOCOL,
+    &rfb::PROTOCOL,
     &http1::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
@@ -53,7 +57,7 @@ pub enum AppProto {
     Dhcp,
     /// DNP3 (IEEE 1815).
     Dnp3,
-    /// DNS over UDP and TCP, multicast DNS and LLMNR.
+    /// DNS over UDP and TCP, and LLMNR.
     Dns,
     /// EtherNet/IP with CIP.
     Enip,
@@ -73,6 +77,8 @@ pub enum AppProto {
     Krb5,
     /// LDAP.
     Ldap,
+    /// Multicast DNS.
+    Mdns,
     /// Modbus over TCP.
     Modbus,
     /// MQTT 3.1 to 5.
@@ -117,6 +123,7 @@ impl AppProto {
             Self::Failed => "failed",
             Self::Http2 => "http2",
             Self::FtpData => "ftp-data",
+            Self::Mdns => "mdns",
             _ => PROTOCOLS
                 .iter()
                 .find(|known| known.app == self)

@@ -1,12 +1,14 @@
 //! DNS (RFC 1035) over UDP and TCP.
 
 mod log;
+mod multicast;
 mod message;
 mod name;
 mod parser;
+mod types;
 
 pub use message::{Kind, Message, Question, RData, RECORDS_MAX, Record};
-pub use name::{NAME_BYTES_MAX, Name, POINTERS_MAX};
+pub use name::{Cut, LABELS_MAX, NAME_BYTES_MAX, Name, POINTERS_MAX};
 
 use super::{AppProto, Protocol};
 

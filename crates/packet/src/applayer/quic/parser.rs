@@ -18,6 +18,7 @@ pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser {
         fingerprints: config.apps.quic,
         keys: None,
+        retried: false,
         to_server: Side::default(),
         to_client: Side::default(),
     })
@@ -42,6 +43,7 @@ struct Parser {
     fingerprints: tls::Options,
     /// From the client's first Initial packet, and again after a Retry.
     keys: Option<Keys>,
+    retried: bool,
     to_server: Side,
     to_client: Side,
 }
@@ -115,8 +117,10 @@ impl Parser {
             };
             match packet.kind {
                 Kind::Initial => self.initial(cx, &packet, datagram),
-                // the client begins anew, with the identifier that the server gave it
-                Kind::Retry if datagram.direction == Direction::ToClient => {
+                // the client begins anew, with the identifier that the server gave it; it takes one
+                // Retry only (RFC 9000 section 17.2.5.2)
+                Kind::Retry if datagram.direction == Direction::ToClient && !self.retried => {
+                    self.retried = true;
                     self.keys = None;
                     self.to_server = Side::default();
                 }

@@ -58,6 +58,16 @@ impl Handshake {
         version::name(self.version())
     }
 
+    /// The server repeats the identifier of the client's session and shows no certificate (RFC 5246
+    /// section 7.3).
+    pub(super) fn is_taken_up_by_id(&self) -> bool {
+        let (Some(client), Some(server)) = (&self.client, &self.server) else {
+            return false;
+        };
+        let same = !client.session_id.is_empty() && client.session_id == server.session_id;
+        same && !version::is_tls13(server.version) && self.server_chain.raw.is_empty()
+    }
+
     /// Whether there is anything to tell.
     pub(super) fn is_something(&self) -> bool {
         self.client.is_some() || self.server.is_some() || self.server_chain.leaf.is_some()

@@ -52,6 +52,12 @@ struct Parser {
     begun: bool,
     /// The server asked for another hello, which stands behind the client's first cipher change.
     retrying: bool,
+    /// The server wants to see the client's certificate.
+    asks_client: bool,
+    /// The server has said all that it says in plain text.
+    server_done: bool,
+    /// The handshake has been yielded; what follows is watched for damage only.
+    reported: bool,
 }
 
 /// Why nothing more is read.
@@ -78,11 +84,17 @@ impl AppLayer for Parser {
         }
         match self.take(cx, direction, data) {
             Ok(()) if self.to_server.encrypted && self.to_client.encrypted => {}
-            Ok(()) => return Next::More,
+            Ok(()) => {
+                let client_done = self.to_server.encrypted || !self.asks_client;
+                if (self.server_done && client_done) || self.to_client.encrypted {
+                    self.report(cx);
+                }
+                return Next::More;
+            }
             Err(Stop::Over) => {}
             Err(Stop::Damage(name)) => cx.anomaly(name),
         }
-        self.finish(cx);
+        self.report(cx);
         Next::Done
     }
 
@@ -90,14 +102,14 @@ impl AppLayer for Parser {
         // where the next record begins is lost
         self.side(direction).encrypted = true;
         if self.to_server.encrypted && self.to_client.encrypted {
-            self.finish(cx);
+            self.report(cx);
             return Next::Done;
         }
         Next::More
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
-        self.finish(cx);
+        self.report(cx);
     }
 
     fn buffered(&self) -> usize {
@@ -240,6 +252,7 @@ impl Parser {
         data: &[u8],
     ) -> Result<(), Stop> {
         let mut rest = data;
+        let reported = self.reported;
         while !rest.is_empty() {
             let side = self.side(direction);
             if side.skip > 0 {
@@ -259,9 +272,12 @@ impl Parser {
             if !is_message(*kind) {
                 return Err(Stop::Damage("INVALID_HANDSHAKE_MESSAGE"));
             }
-            if !matches!(*kind, CLIENT_HELLO | SERVER_HELLO | CERTIFICATE) {
+            let kind = *kind;
+            if reported || !matches!(kind, CLIENT_HELLO | SERVER_HELLO | CERTIFICATE) {
                 side.skip = len.saturating_sub(MESSAGE_HEADER);
                 side.message.clear();
+                self.asks_client |= kind == CERTIFICATE_REQUEST;
+                self.server_done |= kind == SERVER_HELLO_DONE;
             } else if len > cx.config.head_bytes_max {
                 cx.too_large("HANDSHAKE_INVALID_LENGTH");
                 return Err(Stop::Over);
@@ -320,8 +336,13 @@ impl Parser {
         self.handshake.client = Some(hello);
     }
 
-    fn finish(&mut self, cx: &mut Context<'_, '_>) {
-        let handshake = std::mem::take(&mut self.handshake);
+    /// Yields the handshake, once.
+    fn report(&mut self, cx: &mut Context<'_, '_>) {
+        if std::mem::replace(&mut self.reported, true) {
+            return;
+        }
+        let mut handshake = std::mem::take(&mut self.handshake);
+        handshake.resumed |= handshake.is_taken_up_by_id();
         if handshake.is_something() {
             cx.transaction(&handshake);
         }
@@ -394,6 +415,8 @@ fn is_message(kind: u8) -> bool {
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
+const SERVER_HELLO_DONE: u8 = 14;
 const WARNING: u8 = 1;
 const FATAL: u8 = 2;
 const MESSAGE_HEADER: usize = 4;
