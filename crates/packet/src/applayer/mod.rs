@@ -16,6 +16,7 @@ pub mod dns;
 pub mod http1;
 mod options;
 pub mod quic;
+pub mod rdp;
 pub mod rfb;
 pub mod socks;
 pub mod ssh;
@@ -36,6 +37,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &quic::PROTOCOL,
     &ssh::PROTOCOL,
     &rfb::PROTOCOL,
+    &rdp::PROTOCOL,
     &http1::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
@@ -214,6 +216,16 @@ impl Context<'_, '_> {
     pub fn transaction(&mut self, transaction: &dyn Transaction) {
         self.counters.transactions = self.counters.transactions.saturating_add(1);
         (self.out)(Event::Transaction(self.flow, transaction));
+    }
+
+    /// Whose packet a record about a message of that direction comes with, where records are told by
+    /// packets: out of the path a message counts once its receiver has acknowledged it.
+    pub(crate) fn told_by(&self, direction: Direction) -> Direction {
+        if self.config.inline || self.flow.tuple.proto != Proto::Tcp {
+            direction
+        } else {
+            direction.reversed()
+        }
     }
 
     /// A number for a transaction that begins.

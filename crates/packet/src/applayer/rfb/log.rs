@@ -3,6 +3,7 @@
 use super::transaction::{Framebuffer, Session};
 use crate::applayer::{AppProto, Transaction};
 use crate::bytes::{be16, hex};
+use crate::flow::Direction;
 use crate::json::Object;
 use crate::settings::Setting;
 
@@ -17,6 +18,10 @@ impl Transaction for Session {
 
     fn first_ts_ns(&self) -> u64 {
         self.first_ts_ns
+    }
+
+    fn direction(&self) -> Direction {
+        self.direction
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {
@@ -36,9 +41,7 @@ fn rfb(object: &mut Object<'_>, session: &Session) {
             });
         }
     }
-    if session.security_type.is_some() || session.security_result.is_some() {
-        object.object("authentication", |object| authentication(object, session));
-    }
+    object.object("authentication", |object| authentication(object, session));
     if let Some(reason) = &session.failure_reason {
         object.bytes("server_security_failure_reason", reason);
     }
@@ -63,12 +66,9 @@ fn authentication(object: &mut Object<'_>, session: &Session) {
             }
         });
     }
-    match session.security_result {
-        Some(0) => object.text("security_result", "OK"),
-        Some(1) => object.text("security_result", "FAIL"),
-        Some(2) => object.text("security_result", "TOOMANY"),
-        Some(other) => object.text("security_result", &format!("UNKNOWN ({other})")),
-        None => {}
+    // how it failed is told by what is missing, as Suricata does
+    if session.security_result == Some(0) {
+        object.text("security_result", "OK");
     }
 }
 

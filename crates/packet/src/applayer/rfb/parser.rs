@@ -82,6 +82,7 @@ impl AppLayer for Parser {
             }
         }
         if self.state == State::Over {
+            self.session.direction = cx.told_by(direction);
             self.end(cx);
             return Next::Done;
         }
@@ -133,7 +134,7 @@ impl Parser {
             }
             State::ClientVersion => {
                 let version = self.version(cx, cursor.take(12)?)?;
-                let is_old = version.last().is_some_and(|minor| minor < &b"007".to_vec());
+                let is_old = version.concat() < b"003007".to_vec();
                 self.state = if is_old { State::Type } else { State::Types };
                 self.session.client_version = Some(version);
             }
@@ -215,7 +216,7 @@ impl Parser {
         self.state = match result {
             0 => State::ClientInit,
             1 if self.minor() >= 8 => State::Reason,
-            1 | 2 => State::Over,
+            1 => State::Over,
             _ => {
                 cx.anomaly("unknown_security_result");
                 State::Over
@@ -243,6 +244,11 @@ fn text(cursor: &mut Cursor<'_>) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_choose_the_way() {
+        assert!(b"004001".to_vec() > b"003007".to_vec());
+    }
 
     #[test]
     fn first_bytes() {

@@ -1,12 +1,16 @@
 //! An RFB session up to its first picture.
 
+use crate::flow::Direction;
+
 /// What both sides agree on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// Time of its first packet, nanoseconds since the Unix epoch.
     pub first_ts_ns: u64,
     /// Number of the transaction within its flow.
     pub tx_id: u32,
+    /// Which way its record is told.
+    pub(super) direction: Direction,
     /// The server's version, `003` and `008`.
     pub server_version: Option<[Vec<u8>; 2]>,
     /// The client's version.
@@ -25,6 +29,25 @@ pub struct Session {
     pub shared: Option<bool>,
     /// The screen.
     pub framebuffer: Option<Framebuffer>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            first_ts_ns: 0,
+            tx_id: 0,
+            direction: Direction::ToServer,
+            server_version: None,
+            client_version: None,
+            security_type: None,
+            challenge: None,
+            response: None,
+            security_result: None,
+            failure_reason: None,
+            shared: None,
+            framebuffer: None,
+        }
+    }
 }
 
 /// A screen (RFC 6143 section 7.3.2).
