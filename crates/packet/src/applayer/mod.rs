@@ -14,6 +14,7 @@
 pub(crate) mod detection;
 pub mod dns;
 pub mod http1;
+pub mod ike;
 mod options;
 pub mod quic;
 pub mod rdp;
@@ -39,6 +40,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &rfb::PROTOCOL,
     &rdp::PROTOCOL,
     &http1::PROTOCOL,
+    &ike::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
 ];

@@ -217,9 +217,11 @@ impl<'a> Reader<'a> {
         let ttl = self.cursor.u32()?;
         let data = self.cursor.vec16()?;
         let start = self.cursor.position().checked_sub(data.len())?;
-        let data = self
-            .rdata(rtype, data, start)
-            .unwrap_or_else(|| RData::Other(data.into()));
+        let data = match self.rdata(rtype, data, start) {
+            Some(data) => data,
+            None if is_damaged(rtype, data) => return None,
+            None => RData::Other(data.into()),
+        };
         Some(Record {
             name,
             rtype,
@@ -277,6 +279,17 @@ impl<'a> Reader<'a> {
             },
             _ => return None,
         })
+    }
+}
+
+/// Content of these types that cannot be read makes the message unreadable from there on; of others
+/// it is kept as sent, as is no content at all (RFC 2136 section 2.5).
+fn is_damaged(rtype: u16, data: &[u8]) -> bool {
+    const SSHFP: u16 = 44;
+    match rtype {
+        2 | 5 | 6 | 12 | 15 | 33 => !data.is_empty(),
+        SSHFP => data.len() < 2,
+        _ => false,
     }
 }
 

@@ -193,7 +193,8 @@ fn request(body: &[u8]) -> Item {
         negotiation = rest.get(end.saturating_add(2)..).unwrap_or_default();
     }
     let flags = match negotiation {
-        [1, flags, 8, 0, ..] => *flags,
+        // protocols that are not defined make the negotiation none
+        [1, flags, 8, 0, protocols, 0, 0, 0, ..] if protocols & !0x0f == 0 => *flags,
         _ => 0,
     };
     Item::InitialRequest { cookie, flags }
@@ -203,6 +204,7 @@ fn confirm(body: &[u8]) -> Item {
     match body.get(X224_HEADER..) {
         Some([2, flags, 8, 0, protocol @ ..]) => {
             let protocol = protocol.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+            let protocol = protocol.filter(|protocol| matches!(protocol, 0 | 1 | 2 | 4 | 8));
             Item::InitialResponse {
                 chosen: protocol.map(|protocol| (*flags, protocol)),
             }
