@@ -37,8 +37,16 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
         let group = u32::from_be_bytes(group);
         text.push(digit(group, 18));
         text.push(digit(group, 12));
-        text.push(if chunk.len() > 1 { digit(group, 6) } else { '=' });
-        text.push(if chunk.len() > 2 { digit(group, 0) } else { '=' });
+        text.push(if chunk.len() > 1 {
+            digit(group, 6)
+        } else {
+            '='
+        });
+        text.push(if chunk.len() > 2 {
+            digit(group, 0)
+        } else {
+            '='
+        });
     }
     text
 }
@@ -107,7 +115,12 @@ mod tests {
 
     #[test]
     fn base64_of_rfc_4648() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foobar", "Zm9vYmFy")] {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
     }

@@ -122,16 +122,14 @@ impl AppProto {
     /// Its name, as logged; `"unknown"` for [`AppProto::Unknown`].
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Failed => "failed",
-            Self::Http2 => "http2",
-            Self::FtpData => "ftp-data",
-            Self::Mdns => "mdns",
-            _ => PROTOCOLS
-                .iter()
-                .find(|known| known.app == self)
-                .map_or("unknown", |known| known.name),
+        let known = PROTOCOLS.iter().find(|known| known.app == self);
+        match known {
+            Some(known) => known.name,
+            None if self == Self::Failed => "failed",
+            None if self == Self::Http2 => "http2",
+            None if self == Self::FtpData => "ftp-data",
+            None if self == Self::Mdns => "mdns",
+            None => "unknown",
         }
     }
 }
@@ -239,6 +237,15 @@ impl Context<'_, '_> {
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.
     pub fn anomaly(&mut self, name: &'static str) {
+        self.report(name, None);
+    }
+
+    /// Reports damage in a transaction.
+    pub fn anomaly_in(&mut self, tx_id: u32, name: &'static str) {
+        self.report(name, Some(tx_id));
+    }
+
+    fn report(&mut self, name: &'static str, tx_id: Option<u32>) {
         let kind = AnomalyKind::AppLayer(self.flow.app, name);
         (self.out)(Event::Anomaly(
             Some(self.flow),
@@ -246,6 +253,7 @@ impl Context<'_, '_> {
                 ts_ns: self.ts_ns,
                 kind,
                 tuple: None,
+                tx_id,
             },
         ));
     }

@@ -172,9 +172,10 @@ fn is_bare_opt(record: &Record) -> bool {
 fn records<'a>(object: &mut Object<'_>, key: &str, records: impl IntoIterator<Item = &'a Record>) {
     // each text of a TXT record is written as a record of its own
     let entries = records.into_iter().flat_map(|record| {
-        let texts = match &record.data {
-            RData::Txt(texts) => texts.len(),
-            _ => 1,
+        let texts = if let RData::Txt(texts) = &record.data {
+            texts.len()
+        } else {
+            1
         };
         (0..texts).map(move |text| (record, text))
     });
@@ -218,7 +219,12 @@ fn target(record: &Record) -> Option<&Name> {
     match &record.data {
         RData::Cname(name) | RData::Ns(name) | RData::Ptr(name) => Some(name),
         RData::Mx { exchange, .. } => Some(exchange),
-        _ => None,
+        RData::A(_)
+        | RData::Aaaa(_)
+        | RData::Soa { .. }
+        | RData::Srv { .. }
+        | RData::Txt(_)
+        | RData::Other(_) => None,
     }
 }
 

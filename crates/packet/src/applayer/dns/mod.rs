@@ -1,8 +1,8 @@
 //! DNS (RFC 1035) over UDP and TCP.
 
 mod log;
-mod multicast;
 mod message;
+mod multicast;
 mod name;
 mod parser;
 mod types;

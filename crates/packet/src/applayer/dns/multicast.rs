@@ -10,16 +10,15 @@ pub(super) fn write(object: &mut Object<'_>, message: &Message) {
     let is_answer = message.kind == Kind::Answer;
     object.text("type", if is_answer { "response" } else { "request" });
     object.number("id", message.id);
-    let flags = [
-        (10, "aa"),
-        (9, "tc"),
-        (8, "rd"),
-        (7, "ra"),
-        (6, "z"),
-    ];
-    let mut set = flags.iter().filter(|(bit, _)| message.flags >> bit & 1 == 1);
+    let flags = [(10, "aa"), (9, "tc"), (8, "rd"), (7, "ra"), (6, "z")];
+    let mut set = flags
+        .iter()
+        .filter(|(bit, _)| message.flags >> bit & 1 == 1);
     if let Some(first) = set.next() {
-        object.texts("flags", std::iter::once(first).chain(set).map(|(_, name)| name));
+        object.texts(
+            "flags",
+            std::iter::once(first).chain(set).map(|(_, name)| name),
+        );
     }
     object.number("opcode", message.opcode());
     object.number("rcode", message.rcode());

@@ -78,7 +78,7 @@ impl Name {
                     at = begin.checked_add(usize::from(length))?;
                     walk.push(message.get(begin..at)?);
                     // behind a pointer nothing is to be passed by
-                    if walk.cut.is_some() && used.is_some() {
+                    if walk.cut == Some(Cut::Labels) && used.is_some() {
                         break;
                     }
                 }
@@ -89,7 +89,7 @@ impl Name {
                     }
                     at = pointer(message, at)?;
                     pointers = pointers.saturating_add(1);
-                    if walk.cut.is_some() {
+                    if walk.cut == Some(Cut::Labels) {
                         break;
                     }
                     if pointers > POINTERS_MAX {
@@ -128,18 +128,18 @@ struct Walk {
 
 impl Walk {
     fn push(&mut self, label: &[u8]) {
-        if self.cut.is_some() {
-            return;
-        }
         if self.count >= LABELS_MAX {
             self.cut = Some(Cut::Labels);
+            return;
+        }
+        self.count = self.count.saturating_add(1);
+        if self.cut.is_some() {
             return;
         }
         if !self.labels.is_empty() {
             self.labels.push(b'.');
         }
         self.labels.extend_from_slice(label);
-        self.count = self.count.saturating_add(1);
         if self.labels.len() > NAME_BYTES_MAX {
             self.labels.truncate(NAME_BYTES_MAX);
             self.cut = Some(Cut::Bytes);

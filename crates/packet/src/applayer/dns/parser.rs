@@ -220,23 +220,24 @@ fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns
     if message.multicast {
         cx.flow.app = AppProto::Mdns;
     }
-    anomalies(cx, direction, &message);
     message.tx_id = cx.transaction_id();
+    anomalies(cx, direction, &message);
     cx.transaction(&message);
 }
 
 fn anomalies(cx: &mut Context<'_, '_>, direction: Direction, message: &Message) {
+    let tx_id = message.tx_id;
     match message.broken {
-        Some(2) => cx.anomaly("invalid_authorities"),
-        Some(3) => cx.anomaly("invalid_additionals"),
-        Some(_) => cx.anomaly("malformed_data"),
+        Some(2) => cx.anomaly_in(tx_id, "invalid_authorities"),
+        Some(3) => cx.anomaly_in(tx_id, "invalid_additionals"),
+        Some(_) => cx.anomaly_in(tx_id, "malformed_data"),
         None => {}
     }
     if message.flags & Z_FLAG != 0 {
-        cx.anomaly("z_flag_set");
+        cx.anomaly_in(tx_id, "z_flag_set");
     }
     if u16::from(message.opcode()) > OPCODE_MAX {
-        cx.anomaly("invalid_opcode");
+        cx.anomaly_in(tx_id, "invalid_opcode");
     }
     let is_cut = |wanted: &[Cut]| {
         let mut cuts = message.names().filter_map(Name::cut);
@@ -248,16 +249,16 @@ fn anomalies(cx: &mut Context<'_, '_>, direction: Direction, message: &Message) 
         ("too_many_labels", &[Cut::Labels]),
     ] {
         if is_cut(cuts) {
-            cx.anomaly(event);
+            cx.anomaly_in(tx_id, event);
         }
     }
-    // multicast DNS answers go to the group
-    if cx.flow().tuple.dst.is_multicast() {
+    // datagrams may come in any order, and those of multicast DNS go to the group
+    if cx.flow().tuple.proto == Proto::Udp {
         return;
     }
     match (message.kind, direction) {
-        (Kind::Answer, Direction::ToServer) => cx.anomaly("not_request"),
-        (Kind::Query, Direction::ToClient) => cx.anomaly("not_response"),
+        (Kind::Answer, Direction::ToServer) => cx.anomaly_in(tx_id, "not_request"),
+        (Kind::Query, Direction::ToClient) => cx.anomaly_in(tx_id, "not_response"),
         (Kind::Query, Direction::ToServer) | (Kind::Answer, Direction::ToClient) => {}
     }
 }

@@ -57,7 +57,10 @@ fn version_1(object: &mut Object<'_>, exchange: &Exchange1) {
         object.objects("server_proposals", &exchange.server_offers, offer);
     }
     let payloads = exchange.payloads.iter();
-    object.texts("payload", payloads.filter_map(|kind| names::payload_1(*kind)));
+    object.texts(
+        "payload",
+        payloads.filter_map(|kind| names::payload_1(*kind)),
+    );
     object.object("ikev1", |object| {
         if let Some(doi) = exchange.doi {
             object.number("doi", doi);
@@ -74,7 +77,10 @@ fn version_1(object: &mut Object<'_>, exchange: &Exchange1) {
         });
         object.object("server", |object| key(object, &exchange.server_key));
         if !exchange.vendors.is_empty() {
-            object.texts("vendor_ids", exchange.vendors.iter().map(|vendor| hex(vendor)));
+            object.texts(
+                "vendor_ids",
+                exchange.vendors.iter().map(|vendor| hex(vendor)),
+            );
         }
     });
 }
@@ -117,17 +123,43 @@ fn version_2(object: &mut Object<'_>, exchange: &Exchange2) {
         // without encryption
         let cipher = chosen.encryption.unwrap_or(11);
         for (key, name, number, kind) in [
-            ("alg_enc", names::encryption(cipher), cipher, "IkeTransformEncType"),
-            ("alg_auth", names::integrity(chosen.integrity), chosen.integrity, "IkeTransformAuthType"),
-            ("alg_prf", names::prf(chosen.prf), chosen.prf, "IkeTransformPRFType"),
-            ("alg_dh", names::group(chosen.group), chosen.group, "IkeTransformDHType"),
-            ("alg_esn", names::sequence(chosen.sequence), chosen.sequence, "IkeTransformESNType"),
+            (
+                "alg_enc",
+                names::encryption(cipher),
+                cipher,
+                "IkeTransformEncType",
+            ),
+            (
+                "alg_auth",
+                names::integrity(chosen.integrity),
+                chosen.integrity,
+                "IkeTransformAuthType",
+            ),
+            (
+                "alg_prf",
+                names::prf(chosen.prf),
+                chosen.prf,
+                "IkeTransformPRFType",
+            ),
+            (
+                "alg_dh",
+                names::group(chosen.group),
+                chosen.group,
+                "IkeTransformDHType",
+            ),
+            (
+                "alg_esn",
+                names::sequence(chosen.sequence),
+                chosen.sequence,
+                "IkeTransformESNType",
+            ),
         ] {
             object.text(key, &named(name, number, kind));
         }
     }
     let payloads = exchange.payloads.iter();
-    let payloads = payloads.map(|kind| named(names::payload_2(*kind), u16::from(*kind), "IkePayloadType"));
+    let payloads =
+        payloads.map(|kind| named(names::payload_2(*kind), u16::from(*kind), "IkePayloadType"));
     object.texts("payload", payloads);
     object.object("ikev2", |object| {
         let notifications = &exchange.notifications;

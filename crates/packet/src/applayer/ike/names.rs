@@ -239,7 +239,7 @@ pub(super) fn authentication_1(number: u64) -> Option<&'static str> {
         3 => "AuthRsaSignatures",
         4 => "AuthEncryptionWithRsa",
         5 => "AuthRevisedEncryptionWithRsa",
-        6 | 7 | 8 => "AuthReserved",
+        6..=8 => "AuthReserved",
         9 => "AuthEcdsaSha256",
         10 => "AuthEcdsaSha384",
         11 => "AuthEcdsaSha512",

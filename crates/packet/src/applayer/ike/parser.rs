@@ -52,28 +52,31 @@ impl AppLayer for Parser {
         if usize::try_from(header.len).is_ok_and(|len| len > data.len()) {
             return Next::More;
         }
+        if !matches!(header.major(), 1 | 2) {
+            return Next::More;
+        }
+        let tx_id = cx.transaction_id();
         let body = match header.major() {
             1 => {
                 let to_server = direction == Direction::ToServer;
                 let (exchange, sound) = self.one.message(&header, body, to_server);
                 if !sound {
-                    cx.anomaly("malformed_data");
+                    cx.anomaly_in(tx_id, "malformed_data");
                 }
                 if exchange.server_offers.len() > 1 {
-                    cx.anomaly("multiple_server_proposal");
+                    cx.anomaly_in(tx_id, "multiple_server_proposal");
                 }
                 Body::One(Box::new(exchange))
             }
-            2 => {
-                let mut report = |name: &'static str| cx.anomaly(name);
+            _ => {
+                let mut report = |name: &'static str| cx.anomaly_in(tx_id, name);
                 let exchange = self.two.message(&header, body, &mut report);
                 Body::Two(Box::new(exchange))
             }
-            _ => return Next::More,
         };
         let message = Message {
             first_ts_ns: cx.ts_ns,
-            tx_id: cx.transaction_id(),
+            tx_id,
             direction,
             header,
             body,

@@ -92,8 +92,9 @@ impl State {
         Some(())
     }
 
+    /// Of several transforms of a type the first counts.
     fn take(&mut self, proposal: &[(u8, u16)]) {
-        for (kind, number) in proposal {
+        for (kind, number) in proposal.iter().rev() {
             let chosen = &mut self.chosen;
             match kind {
                 1 => chosen.encryption = Some(*number),

@@ -122,7 +122,8 @@ impl Crypto {
     /// Adds what is new of bytes that begin at or before the end.
     fn append(&mut self, offset: usize, data: &[u8]) {
         let known = self.bytes.len().saturating_sub(offset);
-        self.bytes.extend_from_slice(data.get(known..).unwrap_or_default());
+        self.bytes
+            .extend_from_slice(data.get(known..).unwrap_or_default());
     }
 }
 
@@ -142,7 +143,9 @@ mod tests {
         let mut crypto = Crypto::default();
         crypto.take(&[6, 4, 3, 5, 6, 7, 0, 0], 100).unwrap();
         assert_eq!(crypto.message(), None);
-        crypto.take(&[1, 6, 2, 3, 0, 3, 9, 6, 0, 2, 1, 0], 100).unwrap();
+        crypto
+            .take(&[1, 6, 2, 3, 0, 3, 9, 6, 0, 2, 1, 0], 100)
+            .unwrap();
         assert_eq!(crypto.message(), Some(&[1, 0, 0, 3, 9, 6, 7][..]));
     }
 

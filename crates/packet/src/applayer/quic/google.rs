@@ -30,7 +30,13 @@ impl Chlo {
         let values = entries.get(table..).unwrap_or_default();
         let mut chlo = Self::default();
         let mut start = 0;
-        for entry in entries.as_chunks::<8>().0.iter().take(count.into()).take(TAGS_MAX) {
+        for entry in entries
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .take(count.into())
+            .take(TAGS_MAX)
+        {
             let [tag @ .., a, b, c, d] = entry;
             let end = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).ok()?;
             let value = values.get(start..end).map(<[u8]>::to_vec);
@@ -70,7 +76,8 @@ mod tests {
 
     #[test]
     fn tags_and_values() {
-        let mut datagram = b"\xc3Q046....CHLO\x03\0\0\0PAD\0\x02\0\0\0SNI\0\x05\0\0\0UAID\x07\0\0\0".to_vec();
+        let mut datagram =
+            b"\xc3Q046....CHLO\x03\0\0\0PAD\0\x02\0\0\0SNI\0\x05\0\0\0UAID\x07\0\0\0".to_vec();
         datagram.extend(b"--a.bxy");
         let chlo = Chlo::find(&datagram).unwrap();
         assert_eq!(chlo.server_name.as_deref(), Some(&b"a.b"[..]));

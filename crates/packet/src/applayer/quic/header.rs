@@ -92,7 +92,9 @@ pub(super) fn read(datagram: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     }
     let kind = kind(flags, version);
     match kind {
-        Kind::Retry | Kind::Negotiation | Kind::Other => return Some((whole(kind, destination), &[])),
+        Kind::Retry | Kind::Negotiation | Kind::Other => {
+            return Some((whole(kind, destination), &[]));
+        }
         Kind::Initial => {
             let token = varint(&mut cursor)?;
             cursor.take(token)?;
@@ -147,7 +149,10 @@ mod tests {
             (&[0x25][..], 37),
             (&[0x7b, 0xbd], 15_293),
             (&[0x9d, 0x7f, 0x3e, 0x7d], 494_878_333),
-            (&[0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c], 151_288_809_941_952_652),
+            (
+                &[0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c],
+                151_288_809_941_952_652,
+            ),
         ] {
             assert_eq!(varint(&mut Cursor::new(bytes)), Some(value));
         }

@@ -88,7 +88,9 @@ impl Side {
         header.extend_from_slice(&number);
         let mut sealed = body.to_vec();
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let opened = self.aead.open_in_place(nonce, Aad::from(&header), &mut sealed);
+        let opened = self
+            .aead
+            .open_in_place(nonce, Aad::from(&header), &mut sealed);
         let len = opened.ok()?.len();
         sealed.truncate(len);
         Some(sealed)

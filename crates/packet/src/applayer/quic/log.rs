@@ -100,9 +100,15 @@ fn extensions(object: &mut Object<'_>, datagram: &Datagram) {
         object.number("type", *kind);
         let values: Vec<Vec<u8>> = match kind {
             0 => names.iter().map(|name| name.to_vec()).collect(),
-            13 => algorithms.iter().map(|number| number.to_string().into()).collect(),
+            13 => algorithms
+                .iter()
+                .map(|number| number.to_string().into())
+                .collect(),
             16 => alpn.iter().map(|name| name.to_vec()).collect(),
-            43 => versions.iter().map(|version| version_name(*version).into()).collect(),
+            43 => versions
+                .iter()
+                .map(|version| version_name(*version).into())
+                .collect(),
             _ => Vec::new(),
         };
         if !values.is_empty() {

@@ -113,7 +113,7 @@ impl Parser {
                 return;
             }
             let Some((packet, behind)) = header::read(rest) else {
-                return cx.anomaly("error_on_data");
+                return cx.anomaly_in(datagram.tx_id, "error_on_data");
             };
             match packet.kind {
                 Kind::Initial => self.initial(cx, &packet, datagram),
@@ -124,7 +124,8 @@ impl Parser {
                     self.keys = None;
                     self.to_server = Side::default();
                 }
-                Kind::Retry | Kind::ZeroRtt | Kind::Handshake | Kind::Negotiation | Kind::Other => {}
+                Kind::Retry | Kind::ZeroRtt | Kind::Handshake | Kind::Negotiation | Kind::Other => {
+                }
             }
             rest = behind;
         }
@@ -137,13 +138,13 @@ impl Parser {
         }
         let Some(keys) = &self.keys else { return };
         let Some(frames) = keys.open(direction, packet) else {
-            return cx.anomaly("failed_decrypt");
+            return cx.anomaly_in(datagram.tx_id, "failed_decrypt");
         };
         let bytes_max = cx.config.head_bytes_max;
         let side = self.side(direction);
         match side.crypto.take(&frames, bytes_max) {
             Ok(()) => {}
-            Err(Trouble::Damaged) => cx.anomaly("error_on_data"),
+            Err(Trouble::Damaged) => cx.anomaly_in(datagram.tx_id, "error_on_data"),
             Err(Trouble::TooLong) => {
                 side.done = true;
                 side.crypto = Crypto::default();
@@ -162,7 +163,7 @@ impl Parser {
             _ => {}
         }
         if datagram.client.is_none() && datagram.server.is_none() {
-            cx.anomaly("error_on_data");
+            cx.anomaly_in(datagram.tx_id, "error_on_data");
         }
         side.done = true;
         side.crypto = Crypto::default();

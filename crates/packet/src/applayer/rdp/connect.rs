@@ -15,7 +15,10 @@ pub struct Connect {
 
 /// Client core data (section 2.2.1.3.2); what follows a field that is missing is missing too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields of the specification by their names")]
+#[expect(
+    missing_docs,
+    reason = "the fields of the specification by their names"
+)]
 pub struct Client {
     pub version: u32,
     pub desktop_width: u16,
@@ -123,11 +126,15 @@ impl Client {
         let physical = |size: &u32| (10..=10_000).contains(size);
         self.physical_width = Some(reader.u32().filter(physical)?);
         self.physical_height = Some(reader.u32().filter(physical)?);
-        let angle = reader.u16().filter(|angle| matches!(angle, 0 | 90 | 180 | 270));
+        let angle = reader
+            .u16()
+            .filter(|angle| matches!(angle, 0 | 90 | 180 | 270));
         self.desktop_orientation = Some(angle?);
         let scale = reader.u32().filter(|scale| (100..=500).contains(scale));
         self.scale_factor = Some(scale?);
-        let scale = reader.u32().filter(|scale| matches!(scale, 100 | 140 | 180));
+        let scale = reader
+            .u32()
+            .filter(|scale| matches!(scale, 100 | 140 | 180));
         self.device_scale_factor = Some(scale?);
         Some(())
     }
@@ -178,7 +185,10 @@ impl<'a> Reader<'a> {
         let units = units.map(|unit| u16::from_le_bytes(*unit));
         let units = units.take_while(|unit| *unit != 0);
         let text = char::decode_utf16(units);
-        Some(text.map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+        Some(
+            text.map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect(),
+        )
     }
 }
 
@@ -193,7 +203,9 @@ mod tests {
 
     #[test]
     fn blocks_and_damage() {
-        let mut core = vec![0x04, 0, 8, 0, 0, 4, 0, 3, 0x01, 0xca, 3, 0xaa, 9, 4, 0, 0, 0x28, 10, 0, 0];
+        let mut core = vec![
+            0x04, 0, 8, 0, 0, 4, 0, 3, 0x01, 0xca, 3, 0xaa, 9, 4, 0, 0, 0x28, 10, 0, 0,
+        ];
         core.extend(b"P\0C\0".iter().chain(&[0; 28]));
         core.extend([4, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0]);
         core.extend([0; 64]);

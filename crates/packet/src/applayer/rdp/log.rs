@@ -123,7 +123,10 @@ fn core(object: &mut Object<'_>, client: &Client) {
     for (key, number) in [
         ("physical_width", client.physical_width),
         ("physical_height", client.physical_height),
-        ("desktop_orientation", client.desktop_orientation.map(u32::from)),
+        (
+            "desktop_orientation",
+            client.desktop_orientation.map(u32::from),
+        ),
         ("scale_factor", client.scale_factor),
         ("device_scale_factor", client.device_scale_factor),
     ] {

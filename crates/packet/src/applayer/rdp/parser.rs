@@ -203,7 +203,9 @@ fn request(body: &[u8]) -> Item {
 fn confirm(body: &[u8]) -> Item {
     match body.get(X224_HEADER..) {
         Some([2, flags, 8, 0, protocol @ ..]) => {
-            let protocol = protocol.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+            let protocol = protocol
+                .first_chunk()
+                .map(|bytes| u32::from_le_bytes(*bytes));
             let protocol = protocol.filter(|protocol| matches!(protocol, 0 | 1 | 2 | 4 | 8));
             Item::InitialResponse {
                 chosen: protocol.map(|protocol| (*flags, protocol)),

@@ -59,7 +59,10 @@ fn authentication(object: &mut Object<'_>, session: &Session) {
     }
     if session.challenge.is_some() || session.response.is_some() {
         object.object("vnc", |object| {
-            for (key, bytes) in [("challenge", &session.challenge), ("response", &session.response)] {
+            for (key, bytes) in [
+                ("challenge", &session.challenge),
+                ("response", &session.response),
+            ] {
                 if let Some(bytes) = bytes {
                     object.text(key, &hex(bytes));
                 }

@@ -119,7 +119,14 @@ impl Parser {
             State::ClientVersion | State::Choice | State::Response | State::ClientInit => {
                 Direction::ToServer
             }
-            _ => Direction::ToClient,
+            State::ServerVersion
+            | State::Type
+            | State::Types
+            | State::Challenge
+            | State::Result
+            | State::Reason
+            | State::ServerInit
+            | State::Over => Direction::ToClient,
         }
     }
 
@@ -145,7 +152,11 @@ impl Parser {
             State::Types => {
                 let count = cursor.u8()?;
                 cursor.take(usize::from(count))?;
-                self.state = if count == 0 { State::Reason } else { State::Choice };
+                self.state = if count == 0 {
+                    State::Reason
+                } else {
+                    State::Choice
+                };
             }
             State::Choice => {
                 let security_type = u32::from(cursor.u8()?);
@@ -189,7 +200,7 @@ impl Parser {
         let major = line.get(4..7).unwrap_or_default().to_vec();
         let minor = line.get(8..11).unwrap_or_default().to_vec();
         if !line.starts_with(b"RFB ") {
-            cx.anomaly("malformed_message");
+            cx.anomaly_in(self.session.tx_id, "malformed_message");
             self.state = State::Over;
             return None;
         }
@@ -205,7 +216,7 @@ impl Parser {
             1 => State::Result,
             2 => State::Challenge,
             _ => {
-                cx.anomaly("unimplemented_security_type");
+                cx.anomaly_in(self.session.tx_id, "unimplemented_security_type");
                 State::Over
             }
         };
@@ -218,7 +229,7 @@ impl Parser {
             1 if self.minor() >= 8 => State::Reason,
             1 => State::Over,
             _ => {
-                cx.anomaly("unknown_security_result");
+                cx.anomaly_in(self.session.tx_id, "unknown_security_result");
                 State::Over
             }
         };

@@ -124,7 +124,7 @@ impl Parser {
         side.kept.extend(part.iter().take(room));
         if part.len() > room && side.state == State::Banner {
             side.state = State::LongBanner;
-            cx.anomaly("long_banner");
+            cx.anomaly_in(self.session.tx_id, "long_banner");
         }
         if end.is_some() {
             self.whole_line(cx, direction);
@@ -145,15 +145,21 @@ impl Parser {
         };
         let read = peer.read_banner(text).is_some();
         let is_old = peer.protocol.starts_with(b"1.") && peer.protocol != b"1.99";
-        let side = self.side(direction);
+        let side = match direction {
+            Direction::ToServer => &mut self.to_server,
+            Direction::ToClient => &mut self.to_client,
+        };
         match (read, first) {
-            (true, _) if is_old => side.state = State::Over,
+            (true, _) if is_old => {
+                self.to_server.over();
+                self.to_client.over();
+            }
             (true, _) => side.state = State::Packets,
             // servers may greet before (RFC 4253 section 4.2)
             (false, false) if lines < LINES_MAX && direction == Direction::ToClient => {}
             (false, _) => {
                 side.over();
-                cx.anomaly("invalid_banner");
+                cx.anomaly_in(self.session.tx_id, "invalid_banner");
             }
         }
     }
@@ -165,6 +171,10 @@ impl Parser {
         direction: Direction,
         data: &'a [u8],
     ) -> &'a [u8] {
+        if self.is_undecided(direction) {
+            self.side(direction).over();
+            return &[];
+        }
         let side = self.side(direction);
         if side.skip > 0 {
             let (skipped, rest) = data.split_at_checked(side.skip).unwrap_or((data, &[]));
@@ -172,7 +182,11 @@ impl Parser {
             return rest;
         }
         let len = packet_len(&side.kept).unwrap_or(HEADER);
-        let wanted = if side.kept.len() < HEADER { HEADER } else { len };
+        let wanted = if side.kept.len() < HEADER {
+            HEADER
+        } else {
+            len
+        };
         let missing = wanted.saturating_sub(side.kept.len());
         let (taken, rest) = data.split_at_checked(missing).unwrap_or((data, &[]));
         side.kept.extend_from_slice(taken);
@@ -181,7 +195,7 @@ impl Parser {
         };
         if !(HEADER..=PACKET_BYTES_MAX).contains(&len) {
             side.over();
-            cx.anomaly("invalid_record");
+            cx.anomaly_in(self.session.tx_id, "invalid_record");
             return &[];
         }
         match kind {
@@ -203,6 +217,12 @@ impl Parser {
         rest
     }
 
+    /// A server that speaks both versions, to a client that is not seen: its packets may be of either.
+    fn is_undecided(&self, direction: Direction) -> bool {
+        let both = self.session.server.protocol == b"1.99";
+        direction == Direction::ToClient && both && self.session.client.protocol.is_empty()
+    }
+
     fn proposal(&mut self, cx: &mut Context<'_, '_>, direction: Direction, packet: &[u8]) {
         let peer = match direction {
             Direction::ToServer => &mut self.session.client,
@@ -210,7 +230,7 @@ impl Parser {
         };
         let payload = packet.get(HEADER..).unwrap_or_default();
         if peer.read_proposal(direction, payload).is_none() {
-            cx.anomaly("invalid_record");
+            cx.anomaly_in(self.session.tx_id, "invalid_record");
         }
         if self.session.client.hassh.is_some() && self.session.server.hassh.is_some() {
             self.end(cx);

@@ -45,7 +45,9 @@ impl Peer {
         let dash = memchr::memchr(b'-', rest)?;
         let (protocol, software) = rest.split_at_checked(dash)?;
         let software = software.get(1..)?;
-        let end = software.iter().position(|byte| *byte == b' ' || *byte == b'\r');
+        let end = software
+            .iter()
+            .position(|byte| *byte == b' ' || *byte == b'\r');
         self.protocol = protocol.to_vec();
         self.software = software.get(..end.unwrap_or(software.len()))?.to_vec();
         Some(())

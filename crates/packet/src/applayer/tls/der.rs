@@ -82,7 +82,9 @@ pub(crate) fn oid_text(content: &[u8]) -> String {
     let mut numbers: Vec<u64> = Vec::new();
     let mut number = 0_u64;
     for byte in content {
-        number = number.saturating_mul(128).saturating_add(u64::from(byte & 0x7f));
+        number = number
+            .saturating_mul(128)
+            .saturating_add(u64::from(byte & 0x7f));
         if byte & 0x80 != 0 {
             continue;
         }
@@ -115,6 +117,9 @@ mod tests {
     #[test]
     fn object_identifiers() {
         assert_eq!(oid_text(&[0x55, 4, 3]), "2.5.4.3");
-        assert_eq!(oid_text(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]), "1.2.840.113549");
+        assert_eq!(
+            oid_text(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]),
+            "1.2.840.113549"
+        );
     }
 }

@@ -39,6 +39,8 @@ pub(super) fn hash(text: &str) -> String {
 }
 
 fn joined(values: &[u16], keeps_grease: bool) -> String {
-    let values = values.iter().filter(|value| keeps_grease || !is_grease(**value));
+    let values = values
+        .iter()
+        .filter(|value| keeps_grease || !is_grease(**value));
     values.map(u16::to_string).collect::<Vec<_>>().join("-")
 }

@@ -131,7 +131,10 @@ fn tls(object: &mut Object<'_>, handshake: &Handshake, fields: &Fields<'_>) {
     {
         object.texts("client_alpns", &hello.alpn);
     }
-    if let Some(hello) = handshake.server.as_ref().filter(|_| fields.has("server_alpns"))
+    if let Some(hello) = handshake
+        .server
+        .as_ref()
+        .filter(|_| fields.has("server_alpns"))
         && !hello.alpn.is_empty()
     {
         object.texts("server_alpns", &hello.alpn);
@@ -149,7 +152,10 @@ fn tls(object: &mut Object<'_>, handshake: &Handshake, fields: &Fields<'_>) {
             raw(object, &handshake.client_chain, is_raw);
         });
     }
-    if !matches!(handshake.from, AppProto::Unknown | AppProto::Failed | AppProto::Socks) {
+    if !matches!(
+        handshake.from,
+        AppProto::Unknown | AppProto::Failed | AppProto::Socks
+    ) {
         object.text("from_proto", handshake.from.name());
     }
 }

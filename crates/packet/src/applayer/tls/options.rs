@@ -30,7 +30,10 @@ impl Options {
 
     /// From `app-layer.protocols.quic`, where `auto` is yes.
     pub(crate) fn of_quic(settings: &Settings) -> Self {
-        let auto = Self { ja3: true, ja4: true };
+        let auto = Self {
+            ja3: true,
+            ja4: true,
+        };
         Self::of(settings.at("app-layer.protocols.quic"), auto)
     }
 

@@ -92,7 +92,7 @@ impl AppLayer for Parser {
                 return Next::More;
             }
             Err(Stop::Over) => {}
-            Err(Stop::Damage(name)) => cx.anomaly(name),
+            Err(Stop::Damage(name)) => cx.anomaly_in(self.handshake.tx_id, name),
         }
         self.report(cx);
         Next::Done
@@ -200,7 +200,7 @@ impl Parser {
         }
         let (version, certificate) = ssl2::server_hello(&record).ok_or("INVALID_SSLV2_HEADER")?;
         self.handshake.record_version = version;
-        self.handshake.server_chain = chain(cx, &[certificate.into()]);
+        self.handshake.server_chain = chain(cx, self.handshake.tx_id, &[certificate.into()]);
         Err(Stop::Over)
     }
 
@@ -221,7 +221,7 @@ impl Parser {
             record::HEARTBEAT => {
                 if let Some(head) = side.head(part) {
                     let len = side.record_len();
-                    heartbeat(cx, &head, len);
+                    heartbeat(cx, self.handshake.tx_id, &head, len);
                 }
             }
             record::CHANGE_CIPHER_SPEC => {
@@ -312,7 +312,7 @@ impl Parser {
             }
             (Some(&CERTIFICATE), _) => {
                 let raw = certificates(body).ok_or("CERTIFICATE_INVALID_LENGTH")?;
-                let chain = chain(cx, &raw);
+                let chain = chain(cx, self.handshake.tx_id, &raw);
                 match direction {
                     Direction::ToServer => self.handshake.client_chain = chain,
                     Direction::ToClient => self.handshake.server_chain = chain,
@@ -328,10 +328,10 @@ impl Parser {
         if self.handshake.client.is_some() {
             return;
         }
-        for name in &hello.oddities {
-            cx.anomaly(name);
-        }
         hello.tx_id = self.handshake.tx_id;
+        for name in &hello.oddities {
+            cx.anomaly_in(hello.tx_id, name);
+        }
         cx.transaction(&hello);
         self.handshake.client = Some(hello);
     }
@@ -342,6 +342,7 @@ impl Parser {
             return;
         }
         let mut handshake = std::mem::take(&mut self.handshake);
+        self.handshake.tx_id = handshake.tx_id;
         handshake.resumed |= handshake.is_taken_up_by_id();
         if handshake.is_something() {
             cx.transaction(&handshake);
@@ -360,15 +361,14 @@ fn alert(head: &[u8], len: usize) -> Result<(), Stop> {
 
 /// A heartbeat in plain text (RFC 6520 section 4): one that says to be longer than its record wants
 /// the peer's memory back (CVE-2014-0160).
-fn heartbeat(cx: &mut Context<'_, '_>, head: &[u8], len: usize) {
-    cx.anomaly("HEARTBEAT_MESSAGE");
+fn heartbeat(cx: &mut Context<'_, '_>, tx_id: u32, head: &[u8], len: usize) {
     let payload = be16(head, 1).map(usize::from);
     match (head.first(), payload) {
         (Some(1 | 2), Some(payload)) if payload.saturating_add(3) > len => {
-            cx.anomaly("OVERFLOW_HEARTBEAT_MESSAGE");
+            cx.anomaly_in(tx_id, "OVERFLOW_HEARTBEAT_MESSAGE");
         }
         (Some(1 | 2), Some(payload)) if payload > 0 => {}
-        _ => cx.anomaly("INVALID_HEARTBEAT_MESSAGE"),
+        _ => cx.anomaly_in(tx_id, "INVALID_HEARTBEAT_MESSAGE"),
     }
 }
 
@@ -389,10 +389,10 @@ fn vec24<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     cursor.take(len)
 }
 
-fn chain(cx: &mut Context<'_, '_>, raw: &[Box<[u8]>]) -> Chain {
+fn chain(cx: &mut Context<'_, '_>, tx_id: u32, raw: &[Box<[u8]>]) -> Chain {
     let leaf = raw.first().map(|first| Certificate::parse(first));
     if let Some(Err(name)) = leaf {
-        cx.anomaly(name);
+        cx.anomaly_in(tx_id, name);
     }
     Chain {
         raw: raw.to_vec(),

@@ -95,7 +95,11 @@ impl Time {
     pub fn unix_s(self) -> i64 {
         // days from civil: years that begin in March put the leap day last
         let (year, month) = (i64::from(self.year), i64::from(self.month));
-        let year = if month <= 2 { year.saturating_sub(1) } else { year };
+        let year = if month <= 2 {
+            year.saturating_sub(1)
+        } else {
+            year
+        };
         let month = if month > 2 {
             month.saturating_sub(3)
         } else {
@@ -112,7 +116,9 @@ impl Time {
             .saturating_sub(719_469);
         let hours = days.saturating_mul(24).saturating_add(self.hour.into());
         let minutes = hours.saturating_mul(60).saturating_add(self.minute.into());
-        minutes.saturating_mul(60).saturating_add(self.second.into())
+        minutes
+            .saturating_mul(60)
+            .saturating_add(self.second.into())
     }
 }
 
@@ -157,7 +163,7 @@ fn time(der: &mut Der<'_>) -> Option<Time> {
 /// Two decimal digits.
 fn two(text: &[u8], at: usize) -> Option<u8> {
     let &[high, low] = text.get(at..)?.first_chunk()?;
-    let digit = |byte: u8| byte.is_ascii_digit().then(|| byte & 0x0f);
+    let digit = |byte: u8| byte.is_ascii_digit().then_some(byte & 0x0f);
     digit(high)?.checked_mul(10)?.checked_add(digit(low)?)
 }
 

@@ -7,7 +7,7 @@ fn first_bytes() {
     assert_eq!(probe(&message), Probe::Certain);
     assert_eq!(probe(&[&[0; 4][..], &message].concat()), Probe::Certain);
     assert_eq!(probe(&message[..message.len() - 1]), Probe::No);
-    let mut other = message.clone();
+    let mut other = message;
     other[17] = 0x30;
     assert_eq!(probe(&other), Probe::No);
 }

@@ -47,6 +47,9 @@ fn the_servers_example_opens() {
 const DESTINATION: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
 
 fn hex(text: &str) -> Vec<u8> {
-    let digits = (0..text.len()).step_by(2);
-    digits.map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    let digit = |digit: &u8| u8::try_from(char::from(*digit).to_digit(16).unwrap()).unwrap();
+    let pairs = text.as_bytes().as_chunks::<2>().0.iter();
+    pairs
+        .map(|[high, low]| digit(high) << 4 | digit(low))
+        .collect()
 }

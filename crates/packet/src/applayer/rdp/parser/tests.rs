@@ -6,7 +6,10 @@ fn first_bytes() {
     let request = b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0";
     assert_eq!(probe(request), Probe::Certain);
     assert_eq!(probe(&request[..7]), Probe::Unsure);
-    assert_eq!(probe(b"\x03\0\0\x16\x11\xe0\0\0\0\1\0\xc1\2\1\0\xc2\2\1\2\xc0\1\x0a"), Probe::No);
+    assert_eq!(
+        probe(b"\x03\0\0\x16\x11\xe0\0\0\0\x01\0\xc1\x02\x01\0\xc2\x02\x01\x02\xc0\x01\x0a"),
+        Probe::No
+    );
     assert_eq!(probe(b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0"), Probe::Certain);
 }
 

@@ -26,6 +26,10 @@ fn banners_and_proposals() {
     client.read_proposal(Direction::ToClient, &payload).unwrap();
     assert_eq!(client.hassh.as_deref(), Some("k1,k2;es;ms;cs"));
     for len in 0..payload.len() {
-        assert!(client.read_proposal(Direction::ToClient, &payload[..len]).is_none());
+        assert!(
+            client
+                .read_proposal(Direction::ToClient, &payload[..len])
+                .is_none()
+        );
     }
 }

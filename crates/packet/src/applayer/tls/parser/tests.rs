@@ -47,7 +47,10 @@ fn a_hello_may_end_before_the_extensions() {
 fn every_cut_of_a_hello_is_refused_and_none_panics() {
     let whole = chrome();
     for len in 0..whole.len() {
-        assert!(Hello::parse(&whole[..len], 0, Carrier::Tcp).is_none(), "{len}");
+        assert!(
+            Hello::parse(&whole[..len], 0, Carrier::Tcp).is_none(),
+            "{len}"
+        );
     }
 }
 
