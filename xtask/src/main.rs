@@ -1,4 +1,4 @@
-//! Chores of the people who work on the project: `cargo xtask test | bench | record`.
+//! Chores of the people who work on the project: `cargo xtask test | bench | fuzz | record`.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod install;
 mod record;
 mod test;
@@ -19,8 +20,7 @@ use anyhow::{Context as _, bail};
 
 const USAGE: &str = "cargo xtask COMMAND
   test [--long]                                       install what tests need, run them all
-  bench loop [--rounds N] [--rtt MS] [--loss PCT] [--json FILE]
-                                                      time to shield, in the lab (root)
+  fuzz NAME [--seconds N]                             fuzz a protocol's parser, or `frames`
   record                                              record the bundled demo capture (root)";
 
 fn main() -> ExitCode {
@@ -39,9 +39,10 @@ fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     match arguments.as_slice() {
         ["test"] => test::run(false),
         ["test", "--long"] => test::run(true),
-        ["bench", "loop", rest @ ..] => bench::time_to_shield(rest),
+        ["bench", rest @ ..] => bench::run(rest),
+        ["fuzz", name, rest @ ..] => fuzz::run(name, rest),
         ["record"] => record::run(),
-        _ => bail!("{USAGE}"),
+        _ => bail!("{USAGE}\n{}", bench::USAGE),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use detect::{Config, Index, IndexBuilder, IndicatorConfig, SourceKey};
 use serde_json::Value;
-use shield::eve::{Log, Types, WhenFull};
+use shield::eve::{Log, Records, WhenFull};
 use shield::pipeline::{self, Pipeline};
 use shield::sessions::Sessions;
 use stix::StixId;
@@ -97,11 +97,8 @@ fn scan(capture: &[u8], patterns: &str) -> String {
         ..pipeline::Config::default()
     };
     let sink = Lines::default();
-    let types = Types {
-        stats: false,
-        ..Types::ALL
-    };
-    let log = Log::new(Box::new(sink.clone()), types, WhenFull::Wait).unwrap();
+    let open = |_: &str| Ok(Box::new(sink.clone()) as Box<dyn Write + Send>);
+    let log = Log::new(vec![Records::all("-")], WhenFull::Wait, open).unwrap();
     let sessions = Arc::new(Sessions::new(1000));
     let mut pipeline = Pipeline::new(config, index(patterns), sessions).with_log(log);
     replay(capture, &mut pipeline);

@@ -110,12 +110,47 @@ pub(crate) struct Scan {
     /// Write EVE records to this file; `-` is standard output.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) eve: Option<PathBuf>,
-    /// Write eve.json into this folder.
+    /// Write eve.json, and the other files that the configuration's outputs name, into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) eve_dir: Option<PathBuf>,
     /// Write alerts alone.
     #[arg(long)]
     pub(crate) alerts_only: bool,
+    /// A configuration as Suricata reads it (suricata.yaml).
+    #[arg(long, value_name = "YAML")]
+    pub(crate) config: Option<PathBuf>,
+    /// A setting over the configuration; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Judge as if in the path of the packets: what is dropped does not reach its receiver.
+    #[arg(long)]
+    pub(crate) inline: bool,
+    /// Whether packets with wrong checksums are left out, as their receiver would.
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    pub(crate) checksums: Checksums,
+    /// Threads that inspect; each has the traffic of its own pairs of hosts.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
+    pub(crate) threads: usize,
+}
+
+/// Most threads of a scan.
+const THREADS_MAX: usize = 256;
+
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=THREADS_MAX).contains(number));
+    number.ok_or_else(|| format!("a number from 1 to {THREADS_MAX}"))
+}
+
+/// Whether checksums are verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Checksums {
+    /// A packet with a wrong checksum is not inspected.
+    On,
+    /// They may be wrong, as where the network card fills them in after the capture.
+    Off,
 }
 
 /// `share ...`

@@ -13,11 +13,17 @@ use stix::{Object, StixId, Timestamp};
 use crate::push::{Entry, EventKind, LaneDigest};
 
 /// The live indicators of one lane. Hub and shields run this same code on the same entries.
-#[derive(Clone, Debug, Default)]
+///
+/// # Failure bias
+/// Open, and said: a set at its bound leaves new members out and counts them. From then on its
+/// digest is that of a part, for good, and proves neither loss nor that all is there.
+#[derive(Clone, Debug)]
 pub struct ActiveSet {
     members: HashMap<Key, Member>,
     expiries: BTreeSet<(Timestamp, Key)>,
     sum: Sum,
+    members_max: usize,
+    left_out: u64,
 }
 
 /// One event of a lane, as far as the live set needs it.
@@ -55,9 +61,27 @@ impl<'a> Change<'a> {
 }
 
 impl ActiveSet {
-    /// An empty set.
+    /// An empty set that takes whatever there is: for a hub, which holds all of it in its log
+    /// anyway, and whose digest has to be that of the whole lane.
     pub fn new() -> Self {
-        Self::default()
+        Self::bounded(usize::MAX)
+    }
+
+    /// An empty set of at most `members_max`: for a follower, which takes what others make.
+    pub fn bounded(members_max: usize) -> Self {
+        Self {
+            members: HashMap::new(),
+            expiries: BTreeSet::new(),
+            sum: Sum::default(),
+            members_max,
+            left_out: 0,
+        }
+    }
+
+    /// How often a member was left out because there were as many as may be. Unless it is 0, the
+    /// digest is not that of the lane.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Takes the next event of the lane. Stale versions and objects other than indicators change
@@ -100,6 +124,10 @@ impl ActiveSet {
     }
 
     fn insert(&mut self, key: Key, change: &Change<'_>) {
+        if self.members.len() >= self.members_max {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
         let term = Sum::of_member(change);
         self.sum = self.sum.plus(term);
         if let Some(until) = change.valid_until {
@@ -122,6 +150,12 @@ impl ActiveSet {
         if let Some(until) = member.until {
             self.expiries.remove(&(until, key));
         }
+    }
+}
+
+impl Default for ActiveSet {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -288,6 +322,32 @@ mod tests {
             ..accept(&id(1), 1, None)
         });
         assert_eq!(set.digest(at(0)), ActiveSet::new().digest(at(0)));
+    }
+
+    #[test]
+    fn at_its_bound_a_set_leaves_out_what_is_new_and_says_so_for_good() {
+        let mut set = ActiveSet::bounded(2);
+        set.apply(&accept(&id(1), 1, Some(10)));
+        set.apply(&accept(&id(2), 1, None));
+        set.apply(&accept(&id(2), 2, None));
+        assert_eq!(
+            set.left_out(),
+            0,
+            "a newer version takes the older one's place"
+        );
+        let before = set.digest(at(0));
+        for n in 3..100 {
+            set.apply(&accept(&id(n), 1, Some(10)));
+        }
+        assert_eq!((set.digest(at(0)), set.left_out()), (before, 97));
+        assert_eq!((set.members.len(), set.expiries.len()), (2, 1));
+        assert_eq!(set.digest(at(10)).0, 1);
+        set.apply(&accept(&id(3), 2, None));
+        assert_eq!(
+            (set.digest(at(10)).0, set.left_out()),
+            (2, 97),
+            "there is room again, but what was left out is still missing"
+        );
     }
 
     proptest! {

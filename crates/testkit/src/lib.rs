@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+pub mod conversation;
 pub mod crash;
 pub mod golden;
 pub mod netns;

@@ -3,9 +3,8 @@
 //! Which protocol a flow speaks is found from its first bytes, on any port (module `detection`);
 //! from then on that protocol's parser gets the bytes in order. One folder per protocol.
 //!
-//! To add a protocol: a folder beside [`dns`] with a type that implements [`AppLayer`] and a
-//! `PROTOCOL`, one line in [`PROTOCOLS`], and a variant each in [`AppProto`] and [`Transaction`]
-//! (if it yields any). A test compares folders and table. [`socks`] is the smallest to start from.
+//! To add a protocol, copy the folder [`template`]; `docs/recipes/add-parser.md` goes through it.
+//! A test compares folders and table.
 //!
 //! Rules for parsers: bytes are hostile; keep no more than [`Context::config`] allows and give the
 //! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
@@ -21,6 +20,7 @@ pub mod rdp;
 pub mod rfb;
 pub mod socks;
 pub mod ssh;
+pub mod template;
 pub mod tls;
 mod transaction;
 
@@ -43,6 +43,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &ike::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
+    &template::PROTOCOL,
 ];
 
 /// An application protocol.
@@ -112,6 +113,8 @@ pub enum AppProto {
     Socks,
     /// SSH 2.
     Ssh,
+    /// The template, a model for new protocols.
+    Template,
     /// TFTP.
     Tftp,
     /// TLS 1.0 to 1.3, and SSL 2 and 3.

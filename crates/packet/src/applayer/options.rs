@@ -1,10 +1,10 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS};
+use super::{AppProto, PROTOCOLS, Protocol};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
@@ -16,13 +16,22 @@ pub struct Options {
     pub quic: super::tls::Options,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self::from_settings(&Settings::default())
+    }
+}
+
 impl Options {
     /// From `app-layer.protocols` of the settings.
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
         let protocols = settings.at("app-layer.protocols");
-        let is_disabled = |name: &str| protocols.at(name).at("enabled").flag() == Some(false);
-        let disabled = PROTOCOLS.iter().filter(|known| is_disabled(known.name));
+        let is_enabled = |known: &&&Protocol| {
+            let says = protocols.at(known.name).at("enabled").flag();
+            says.unwrap_or(known.app != AppProto::Template)
+        };
+        let disabled = PROTOCOLS.iter().filter(|known| !is_enabled(known));
         Self {
             disabled: disabled.map(|known| known.app).collect(),
             ssh: super::ssh::Options::from_settings(settings),

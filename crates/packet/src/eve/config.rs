@@ -12,7 +12,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// An output of all records under default options.
+    /// An output of all records under default options, but `netflow`, which says again what `flow`
+    /// says.
     #[must_use]
     pub fn all(filename: &str) -> Self {
         Self {
@@ -65,7 +66,7 @@ impl Output {
 
     /// The options of each entry of that type.
     pub(super) fn types_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = Setting<'a>> {
-        let all = self.types.is_none().then_some(Setting::NOTHING);
+        let all = (self.types.is_none() && kind != "netflow").then_some(Setting::NOTHING);
         let types = self.types.iter().flatten();
         types
             .filter(move |(name, _)| name == kind)

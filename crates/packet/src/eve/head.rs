@@ -81,3 +81,15 @@ const PROTO_NAMES: &[(u8, &str)] = &[
     (132, "SCTP"),
     (136, "UDPLite"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocols_have_their_names() {
+        for (number, name) in [(2, "IGMP"), (47, "GRE"), (132, "SCTP"), (99, "099")] {
+            assert_eq!(proto_name(Proto::Other(number)), name);
+        }
+    }
+}

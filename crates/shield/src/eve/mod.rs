@@ -16,10 +16,10 @@ use std::io::{self, Write};
 
 use detect::Verdict;
 use packet::Event;
-use packet::eve::{Now, Recorder};
+use packet::eve::Recorder;
 
 pub use output::{BUFFER_BYTES_MAX, WhenFull};
-pub use packet::eve::Output as Records;
+pub use packet::eve::{Now, Output as Records};
 
 use output::Output;
 
@@ -53,6 +53,16 @@ impl Log {
         })
     }
 
+    /// Another log of the same records to the same files, for another thread. What it wrote is
+    /// written when this one is closed, which must be after it.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            recorder: Recorder::new(self.recorder.outputs().to_vec()),
+            outputs: self.outputs.iter().map(Output::beside).collect(),
+        }
+    }
+
     /// Writes the records of an event, if it has any.
     pub fn event(&mut self, event: &Event<'_>, now: Now) {
         let Self { recorder, outputs } = self;
@@ -76,7 +86,9 @@ impl Log {
     /// Writes a record of counters named `part.counter`.
     pub fn stats(&mut self, counters: &[(&'static str, u64)], now: Now) {
         let Self { recorder, outputs } = self;
-        recorder.stats(counters, now, &mut |number, line| send(outputs, number, line));
+        recorder.stats(counters, now, &mut |number, line| {
+            send(outputs, number, line)
+        });
     }
 
     /// Records lost because a buffer was full.

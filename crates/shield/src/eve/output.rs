@@ -58,6 +58,16 @@ impl Output {
         })
     }
 
+    /// Another writing end to the same sink, which ends with this one.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            when_full: self.when_full,
+            dropped: 0,
+            thread: None,
+        }
+    }
+
     /// Adds one line.
     pub(super) fn line(&mut self, line: &str) {
         let bytes = line.len().saturating_add(1);
@@ -92,12 +102,13 @@ impl Output {
     }
 
     fn end(&mut self) -> io::Result<()> {
+        let Some(thread) = self.thread.take() else {
+            return Ok(());
+        };
         self.shared.lock().closed = true;
         self.shared.changed.notify_all();
-        let ended = self.thread.take().map(JoinHandle::join);
-        ended
-            .unwrap_or(Ok(Ok(())))
-            .unwrap_or_else(|_panic| Err(io::Error::other("eve thread")))
+        let ended = thread.join();
+        ended.unwrap_or_else(|_panic| Err(io::Error::other("eve thread")))
     }
 }
 

@@ -8,9 +8,11 @@
 //! Several objects may ask for one key. The strongest action among their live claims is enforced,
 //! until the last claim of that strength ends; then the next strongest, and when the last claim
 //! ends the key goes. The end that the kernel holds is never later than the claims that justify
-//! its action, so that nothing outlives its reason if this process dies.
+//! its action, so that nothing outlives its reason if this process dies. A key that only partners
+//! ask for is not enforced more mildly than our own lease on the same source that covers it.
 
 mod claim;
+mod cover;
 mod exempt;
 mod hits;
 mod reassert;
@@ -25,6 +27,7 @@ use ipnet::IpNet;
 use packet::FiveTuple;
 
 pub use claim::{Asker, Claim, Ended, Origin};
+pub use cover::RECHECKED_MAX;
 pub use exempt::EXEMPT_PER_SLOT_MAX;
 pub use hits::{FirstHit, POLL_FAST, POLL_FAST_MAX, POLL_SLOW, POLL_SLOW_MAX};
 pub use reassert::Reasserted;
@@ -52,6 +55,8 @@ pub struct Book {
     exempted: BTreeMap<SessionOrder, usize>,
     reasons: BTreeMap<u32, Key>,
     unhit: BTreeMap<u64, Key>,
+    /// Keys that an own lease began or ceased to cover and that were not looked at since.
+    recheck: BTreeSet<Key>,
     serial: u64,
     slow_cursor: Option<Key>,
     counters: Counters,
@@ -85,6 +90,7 @@ impl Book {
             exempted: BTreeMap::new(),
             reasons: BTreeMap::new(),
             unhit: BTreeMap::new(),
+            recheck: BTreeSet::new(),
             serial: 0,
             slow_cursor: None,
             counters: Counters::default(),
@@ -92,7 +98,8 @@ impl Book {
     }
 
     /// Takes a claim, replacing an earlier one of the same asker, and enforces it. Under a rate
-    /// limit the `open` sessions are exempted first, so that none of their packets meets it.
+    /// limit the `open` sessions are exempted first, so that none of their packets meets it, unless
+    /// an own lease is harder.
     /// Returns when the kernel had it, `CLOCK_MONOTONIC` nanoseconds.
     ///
     /// # Failure bias
@@ -112,9 +119,10 @@ impl Book {
         let (ends_ns, origin) = (claim.ends_ns, claim.origin);
         let before_ns = self.claim_of(asker).map(|claim| claim.ends_ns);
         let slot = self.slots.entry(id).or_insert_with(|| Slot::new(id));
-        let limited = matches!(claim.action, Action::RateLimit { .. });
+        let action = claim.action;
         let earlier = slot.claims.insert(asker.clone(), claim);
-        if limited {
+        let limited = matches!(action, Action::RateLimit { .. });
+        if limited && !self.is_overruled(&id, &action, now_ns) {
             self.exempt(&id, open);
         }
         if let Err(error) = self.enforce(&id, now_ns) {
@@ -128,8 +136,12 @@ impl Book {
             claim.installed_ns = installed_ns;
         }
         self.count_in(asker, origin);
-        if let Some(earlier) = earlier {
+        if let Some(earlier) = &earlier {
             self.count_out(asker, earlier.origin);
+        }
+        let was_own = earlier.is_some_and(|earlier| earlier.origin == Origin::Local);
+        if was_own || origin == Origin::Local {
+            self.recheck_under(&id, now_ns);
         }
         if let Some(before_ns) = before_ns {
             self.ends.remove(&(before_ns, asker.clone()));
@@ -269,6 +281,9 @@ impl Book {
             self.remove(id)
         };
         self.note(result);
+        if claim.origin == Origin::Local {
+            self.recheck_under(id, now_ns);
+        }
         Some(Ended {
             asker: asker.clone(),
             claim,
@@ -276,24 +291,12 @@ impl Book {
         })
     }
 
-    /// Enforces what remains of a slot. Should that fail, the kernel may hold what nobody asks for
-    /// any longer, so that the next comparison has to put it right.
-    fn weaken(&mut self, id: &Key, now_ns: u64) -> Result<(), EnforceError> {
-        let result = self.enforce(id, now_ns);
-        if result.is_err()
-            && let Some(slot) = self.slots.get_mut(id)
-        {
-            slot.kernel = None;
-        }
-        result
-    }
-
     /// Brings the kernel in line with a slot's claims.
     fn enforce(&mut self, id: &Key, now_ns: u64) -> Result<(), EnforceError> {
         let Some(slot) = self.slots.get(id) else {
             return Ok(());
         };
-        let Some(wanted) = slot.wanted(now_ns) else {
+        let Some(wanted) = self.wanted(id, now_ns) else {
             return Ok(());
         };
         if slot.kernel == Some(wanted) {
@@ -337,6 +340,7 @@ impl Book {
             return Ok(());
         };
         self.unhit.remove(&slot.serial);
+        self.recheck.remove(id);
         if let Some(reason) = slot.reason {
             self.reasons.remove(&reason);
         }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use datapath::enforce::{Action, Hits, Key};
 use packet::FiveTuple;
 
-use super::{Asker, Claim};
+use super::{Asker, Claim, Origin};
 
 /// One kernel key and those who ask for it.
 #[derive(Debug)]
@@ -36,9 +36,12 @@ impl Slot {
         }
     }
 
-    /// The strongest action among the live claims, and the last end among those that ask for it.
-    pub(super) fn wanted(&self, now_ns: u64) -> Option<(Action, u64)> {
-        let live = self.claims.values().filter(|claim| claim.ends_ns > now_ns);
+    /// The strongest action among the live claims, of one origin if one is named, and the last end
+    /// among those that ask for it.
+    pub(super) fn strongest(&self, origin: Option<Origin>, now_ns: u64) -> Option<(Action, u64)> {
+        let live = self.claims.values().filter(|claim| {
+            claim.ends_ns > now_ns && origin.is_none_or(|origin| claim.origin == origin)
+        });
         let strongest = live.max_by_key(|claim| (strength(&claim.action), claim.ends_ns))?;
         Some((strongest.action, strongest.ends_ns))
     }

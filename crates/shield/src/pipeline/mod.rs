@@ -51,6 +51,8 @@ struct Judge {
     watch: Watch,
     log: Option<eve::Log>,
     verdicts: Vec<Verdict>,
+    /// Number in its capture of the latest packet.
+    packet: u64,
     frames: u64,
     bytes: u64,
     given: u64,
@@ -66,6 +68,7 @@ impl Pipeline {
             watch: Watch::new(home, sessions),
             log: None,
             verdicts: Vec::new(),
+            packet: 0,
             frames: 0,
             bytes: 0,
             given: 0,
@@ -94,6 +97,12 @@ impl Pipeline {
         sensor.packet(frame, &mut |event| {
             judge.event(&event, frame.ts_ns, mono_ns, on_verdict)
         });
+    }
+
+    /// Says the number in its capture of the packet that comes next, where packets of one capture go
+    /// to several pipelines.
+    pub fn number(&mut self, next: u64) {
+        self.judge.packet = next.saturating_sub(1);
     }
 
     /// Lets time pass: attempts go unanswered, idle flows end, held sessions are looked at. Call it
@@ -160,7 +169,7 @@ impl Pipeline {
         if let Some(log) = &mut self.judge.log {
             let now = Now {
                 ts_ns: now_ns,
-                packet: self.judge.frames,
+                packet: self.judge.packet,
             };
             log.stats(&counters, now);
         }
@@ -183,6 +192,7 @@ impl Pipeline {
 
 impl Judge {
     fn frame(&mut self, frame: &Frame<'_>) {
+        self.packet = self.packet.saturating_add(1);
         self.frames = self.frames.saturating_add(1);
         self.bytes = self.bytes.saturating_add(u64::from(frame.wire_len));
     }
@@ -198,15 +208,21 @@ impl Judge {
         self.watch.convict_all(&self.verdicts);
         self.watch.event(event, mono_ns);
         self.give(Some(event), on_verdict);
-        let packet = self.frames;
+        let packet = self.packet;
         if let Some(log) = &mut self.log {
-            log.event(event, Now { ts_ns: now_ns, packet });
+            log.event(
+                event,
+                Now {
+                    ts_ns: now_ns,
+                    packet,
+                },
+            );
         }
     }
 
     /// Hands out the verdicts reached, and logs them with the event that led there.
     fn give(&mut self, event: Option<&Event<'_>>, on_verdict: &mut OnVerdict<'_>) {
-        let packet = self.frames;
+        let packet = self.packet;
         for verdict in self.verdicts.drain(..) {
             on_verdict(&verdict);
             self.given = self.given.saturating_add(1);

@@ -364,3 +364,55 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// Gaps in a row after which the cursor is no longer trusted.
 const GAPS_MAX: u32 = 2;
 const WHY_CHARS_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use stix::{Object, StixId, Timestamp};
+    use taxii::push::EventKind;
+
+    use super::*;
+
+    /// Takes an indicator of `source` marked GREEN and detects with it.
+    fn take(view: &mut View, lane: Lane, source: &str) -> Asker {
+        let id = StixId::v5("indicator", source);
+        let at = Timestamp::EPOCH.to_string();
+        let raw = json!({
+            "type": "indicator", "spec_version": "2.1", "id": id, "created": at, "modified": at,
+            "pattern": "[url:value = 'http://evil.example/a']", "pattern_type": "stix",
+            "valid_from": at,
+            "object_marking_refs": ["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"],
+        });
+        let raw = serde_json::value::RawValue::from_string(raw.to_string()).unwrap();
+        let object = Object::parse(raw.get().as_bytes(), &stix::Limits::default()).unwrap();
+        assert_eq!(object.head().tlp(), Some(Tlp::Green));
+        let raw_pattern = &object.head().pattern.as_ref().unwrap().pattern;
+        let pattern = stix::pattern::parse(raw_pattern).unwrap();
+        let entry = Entry {
+            event: EventKind::Accept,
+            source: source.to_owned(),
+            date_added: Timestamp::EPOCH,
+            stale: false,
+            object: raw,
+        };
+        view.apply(lane, entry, &object);
+        let asker = Asker {
+            source: source.into(),
+            object: id,
+        };
+        view.index(lane, &asker, Arc::new(pattern), 50);
+        asker
+    }
+
+    #[test]
+    fn what_rests_on_an_object_addressed_to_us_is_withheld() {
+        let mut view = View::new("default", 1);
+        let shared = take(&mut view, Lane::Community, "bravo");
+        let for_us = take(&mut view, Lane::Addressed, "charlie");
+        let own = take(&mut view, Lane::Addressed, "alpha");
+        let markings = markings(std::iter::once(&view), "alpha");
+        assert_eq!(markings[&shared], Tlp::Green);
+        assert_eq!(markings[&for_us], Tlp::Red, "others would learn of it");
+        assert_eq!(markings[&own], Tlp::Green, "we addressed it to others");
+    }
+}

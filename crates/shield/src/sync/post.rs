@@ -41,6 +41,8 @@ enum Outcome {
     Taken(Vec<(String, String)>),
     /// Not now.
     Later(String),
+    /// It says that it has them, in words that do not say so for each: nothing is known of any.
+    Unclear(String),
     /// Never, whatever is tried.
     Never(String),
 }
@@ -48,7 +50,6 @@ enum Outcome {
 /// The part of the hub's answer that matters here.
 #[derive(Deserialize)]
 struct Report {
-    #[serde(default)]
     outcomes: Vec<ObjectOutcome>,
 }
 
@@ -149,7 +150,8 @@ impl Poster {
             .timeout(ANSWER_WAIT_MAX)
             .body(envelope(&items));
         let seqs = items.iter().map(|item| item.seq).collect();
-        flights.spawn(async move { (seqs, post(request).await) });
+        let ids: Vec<StixId> = items.iter().flat_map(Item::ids).collect();
+        flights.spawn(async move { (seqs, post(request, &ids).await) });
     }
 
     fn landed(&mut self, seqs: &[u64], outcome: Outcome, retry: &mut Retry) {
@@ -161,12 +163,18 @@ impl Poster {
             }
             Outcome::Later(why) => {
                 tracing::debug!(why, "signals not delivered yet");
-                retry.waiting.extend(seqs);
-                retry.at = Instant::now()
-                    .checked_add(retry.backoff.next(random()))
-                    .unwrap_or(retry.at);
+                self.put_off(seqs, retry);
+            }
+            Outcome::Unclear(why) => {
+                tracing::warn!(
+                    why,
+                    "signals kept: the hub's answer does not say that it has them"
+                );
                 self.status
-                    .count(|c| c.failures = c.failures.saturating_add(1));
+                    .count(|c| c.answers_unclear = c.answers_unclear.saturating_add(1));
+                let what = format!("signals kept: {why}");
+                self.journal.write(Now::read(), Event::State { what });
+                self.put_off(seqs, retry);
             }
             Outcome::Never(why) => {
                 let all: Vec<_> = self
@@ -177,6 +185,17 @@ impl Poster {
                 self.settle(seqs, &all);
             }
         }
+    }
+
+    /// Signals that stay in the spool are sent again, after a wait that grows with each failure in
+    /// a row: a hub that is broken, in whichever way, is not asked in a hot loop.
+    fn put_off(&self, seqs: &[u64], retry: &mut Retry) {
+        retry.waiting.extend(seqs);
+        retry.at = Instant::now()
+            .checked_add(retry.backoff.next(random()))
+            .unwrap_or(retry.at);
+        self.status
+            .count(|c| c.failures = c.failures.saturating_add(1));
     }
 
     /// Takes signals out of the spool and tells what the hub took and what not.
@@ -230,7 +249,7 @@ impl Poster {
     }
 }
 
-async fn post(request: reqwest::RequestBuilder) -> Outcome {
+async fn post(request: reqwest::RequestBuilder, ids: &[StixId]) -> Outcome {
     let response = match request.send().await {
         Ok(response) => response,
         Err(error) => return Outcome::Later(error.to_string()),
@@ -238,7 +257,7 @@ async fn post(request: reqwest::RequestBuilder) -> Outcome {
     let status = response.status();
     let answer = read_answer(response).await;
     match (status.as_u16(), answer) {
-        (200..=299, Ok(answer)) => taken(&answer),
+        (200..=299, Ok(answer)) => taken(&answer, ids),
         (_, Err(error)) => Outcome::Later(error),
         // The request itself is at fault: it would be refused for ever.
         (400 | 413 | 415 | 422, Ok(answer)) => Outcome::Never(
@@ -251,9 +270,20 @@ async fn post(request: reqwest::RequestBuilder) -> Outcome {
     }
 }
 
-fn taken(answer: &[u8]) -> Outcome {
-    let outcomes =
-        serde_json::from_slice::<Report>(answer).map_or_else(|_| Vec::new(), |r| r.outcomes);
+/// What an answer of success says of the objects that were sent. One that leaves any of them out
+/// may come from something else than a hub: a proxy, a portal.
+///
+/// # Failure bias
+/// Towards sending again: the hub answers the same both times, and what is settled is gone.
+fn taken(answer: &[u8], ids: &[StixId]) -> Outcome {
+    let outcomes = match serde_json::from_slice::<Report>(answer) {
+        Ok(report) => report.outcomes,
+        Err(error) => return Outcome::Unclear(format!("an unreadable answer: {error}")),
+    };
+    let told: BTreeSet<&str> = outcomes.iter().map(|o| o.id.as_str()).collect();
+    if let Some(left_out) = ids.iter().find(|id| !told.contains(id.as_str())) {
+        return Outcome::Unclear(format!("an answer without an outcome for {left_out}"));
+    }
     let refused = outcomes
         .into_iter()
         .filter(|o| !matches!(&*o.outcome, "accepted" | "duplicate"));
@@ -286,3 +316,35 @@ fn widen(n: usize) -> u64 {
 const DRAIN_WAIT_MAX: Duration = Duration::from_millis(500);
 /// Most of the hub's words that are kept.
 const WHY_CHARS_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_that_names_every_object_settles_them() {
+        let ids = ["a", "b"].map(|name| StixId::v5("indicator", name));
+        let outcome =
+            |id: &StixId, what: &str| format!("{{\"id\":\"{id}\",\"outcome\":\"{what}\"}}");
+        let answer = |outcomes: &[String]| format!("{{\"outcomes\":[{}]}}", outcomes.join(","));
+        let whole = answer(&[outcome(&ids[0], "duplicate"), outcome(&ids[1], "conflict")]);
+        let Outcome::Taken(refused) = taken(whole.as_bytes(), &ids) else {
+            panic!("{whole} says enough");
+        };
+        assert_eq!(refused, [(ids[1].to_string(), "conflict".to_owned())]);
+        for unclear in [
+            String::new(),
+            "<html>Welcome</html>".to_owned(),
+            "{}".to_owned(),
+            answer(&[]),
+            answer(&[outcome(&ids[0], "accepted")]),
+            whole.trim_end_matches("]}").to_owned(),
+        ] {
+            let outcome = taken(unclear.as_bytes(), &ids);
+            assert!(
+                matches!(outcome, Outcome::Unclear(_)),
+                "{unclear}: {outcome:?}"
+            );
+        }
+    }
+}

@@ -34,6 +34,12 @@ pub struct Counters {
     pub connections: u64,
     /// Attempts and connections that failed.
     pub failures: u64,
+    /// Answers of success that did not say what became of each signal; those are sent again.
+    pub answers_unclear: u64,
+    /// Indicators of the view left out at [`super::view::KNOWN_MAX`].
+    pub known_left_out: u64,
+    /// Members of its live sets left out at [`super::view::MEMBERS_MAX`].
+    pub members_left_out: u64,
     /// Terms that the indicator index refused.
     pub terms_refused: u64,
     /// Indicators that are detected with.

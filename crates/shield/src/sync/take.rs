@@ -9,7 +9,7 @@ use taxii::push::{self, Digest, Entry, EventKind, Frame, Hello, Lane, Trimmed};
 use super::follow::{Follower, Lost, cursor_record};
 use super::known::Record;
 use super::sse;
-use super::view::{Agreement, Fit, View};
+use super::view::{Agreement, Fit, MEMBERS_MAX, View};
 use crate::clock::Now;
 use crate::journal::Event;
 use crate::leases::Asker;
@@ -95,6 +95,7 @@ impl Follower {
             }
         }
         let objects = self.entries(frame, read_ns);
+        self.count_left_out();
         let target = self.target_mut();
         target.advance(lane, to);
         target.cursor = event.id.clone().or_else(|| target.cursor.take());
@@ -183,7 +184,7 @@ impl Follower {
     fn digest(&mut self, digest: &Digest) -> Result<(), Lost> {
         match self.target_mut().compare(digest) {
             Agreement::Older => Ok(()),
-            Agreement::Same => {
+            Agreement::Same | Agreement::Partial => {
                 let [community, addressed] = &mut self.agreed;
                 *community |= digest.community.is_some();
                 *addressed |= digest.addressed.is_some();
@@ -198,12 +199,34 @@ impl Follower {
         }
     }
 
-    /// Both lanes agree: a fresh view replaces the old one, and what only the old one held goes.
+    /// Counts what the view left out at its bounds, and says so when that begins.
+    fn count_left_out(&self) {
+        let (known, members) = (self.target().full, self.target().left_out());
+        let before = self.status.counters().members_left_out;
+        self.status.count(|c| {
+            c.known_left_out = known;
+            c.members_left_out = members;
+        });
+        if members == 0 || before > 0 {
+            return;
+        }
+        let what = format!(
+            "a lane has more than {MEMBERS_MAX} indicators: whether all of it is here cannot be told"
+        );
+        tracing::warn!("{what}");
+        self.guard
+            .journal()
+            .write(Now::read(), Event::State { what });
+    }
+
+    /// Both lanes agree, as far as that can be told: a fresh view replaces the old one, and what only
+    /// the old one held goes. Whole is only what nothing was left out of.
     fn complete(&mut self) {
         if self.agreed != [true; 2] {
             return;
         }
-        self.status.update(|state| state.complete = true);
+        let whole = self.target().left_out() == 0;
+        self.status.update(|state| state.complete = whole);
         let Some(fresh) = self.fresh.take() else {
             return;
         };

@@ -14,6 +14,10 @@ use crate::leases::Asker;
 
 /// Most indicators held of one lane.
 pub const KNOWN_MAX: usize = 2_000_000;
+/// Most members of the live set of one lane. Beyond, positions alone say whether we are in step
+/// ([`Agreement::Partial`]): frames are taken and enforced as ever, and nothing is fetched anew for
+/// a digest that we cannot compare.
+pub const MEMBERS_MAX: usize = KNOWN_MAX;
 
 /// A partner's view of one community.
 #[derive(Clone, Debug, Default)]
@@ -32,11 +36,21 @@ pub struct View {
 }
 
 /// One lane.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct LaneView {
     position: u64,
     active: ActiveSet,
     known: BTreeMap<Asker, Known>,
+}
+
+impl Default for LaneView {
+    fn default() -> Self {
+        Self {
+            position: 0,
+            active: ActiveSet::bounded(MEMBERS_MAX),
+            known: BTreeMap::new(),
+        }
+    }
 }
 
 /// An indicator as the shield holds it.
@@ -73,6 +87,9 @@ pub enum Fit {
 pub enum Agreement {
     /// Every lane that it tells of is the same here.
     Same,
+    /// The positions are the same; whether the sets are cannot be told, since ours leaves out what
+    /// is beyond [`MEMBERS_MAX`].
+    Partial,
     /// It tells of positions that we have left already, so it says nothing.
     Older,
     /// The hub is further than what it sent us.
@@ -196,7 +213,7 @@ impl View {
     /// Compares the hub's digest with our live sets.
     pub fn compare(&mut self, digest: &Digest) -> Agreement {
         self.hub_now = self.hub_now.max(Some(digest.at));
-        let mut older = false;
+        let (mut older, mut partial) = (false, false);
         let lanes = [
             (Lane::Community, &digest.community),
             (Lane::Addressed, &digest.addressed),
@@ -217,7 +234,9 @@ impl View {
                 continue;
             }
             let ours = view.active.lane_digest(digest.at, have);
-            if ours != *theirs {
+            if view.active.left_out() > 0 {
+                partial = true;
+            } else if ours != *theirs {
                 return Agreement::Different {
                     lane,
                     ours,
@@ -227,9 +246,19 @@ impl View {
         }
         if older {
             Agreement::Older
+        } else if partial {
+            Agreement::Partial
         } else {
             Agreement::Same
         }
+    }
+
+    /// How often a member of a live set was left out because of [`MEMBERS_MAX`].
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        let [community, addressed] = &self.lanes;
+        let (community, addressed) = (&community.active, &addressed.active);
+        community.left_out().saturating_add(addressed.left_out())
     }
 
     /// Whether either lane holds this assertion.
@@ -309,3 +338,6 @@ fn marking(object: &Object) -> Tlp {
     }
     object.head().tlp().unwrap_or(Tlp::Amber)
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,8 @@ pub(crate) struct FakeHub {
 struct Shared {
     refusing: AtomicBool,
     post_status: AtomicU16,
+    /// What posts are answered with instead of an outcome for each object.
+    post_answer: Mutex<Option<&'static str>>,
     posts: Mutex<Vec<Vec<u8>>>,
     states: Mutex<Vec<Vec<u8>>>,
     enrolments: Mutex<Vec<Vec<u8>>>,
@@ -63,6 +65,7 @@ impl FakeHub {
         let shared = Arc::new(Shared {
             refusing: AtomicBool::new(false),
             post_status: AtomicU16::new(200),
+            post_answer: Mutex::default(),
             posts: Mutex::default(),
             states: Mutex::default(),
             enrolments: Mutex::default(),
@@ -143,6 +146,11 @@ impl FakeHub {
 
     pub(crate) fn answer_posts_with(&self, status: u16) {
         self.shared.post_status.store(status, Ordering::SeqCst);
+    }
+
+    /// Answers posts with these words; `None`: with an outcome for each object.
+    pub(crate) fn say_to_posts(&self, answer: Option<&'static str>) {
+        *self.shared.post_answer.lock().unwrap() = answer;
     }
 
     pub(crate) fn posts(&self) -> Vec<Vec<u8>> {
@@ -292,13 +300,11 @@ fn serve(tls: Tls, hub: &Shared, ca: &Authority, pushed: &Sender<Push>) {
                 answer(&mut reader, 200, &ca.issue(&body.csr_pem));
             }
             "POST /exchange/v1/objects" => {
+                let said = *hub.post_answer.lock().unwrap();
+                let said = said.map_or_else(|| outcomes(&request.body), str::to_owned);
                 hub.posts.lock().unwrap().push(request.body);
                 let status = hub.post_status.load(Ordering::SeqCst);
-                answer(
-                    &mut reader,
-                    status,
-                    b"{\"accepted\":0,\"refused\":0,\"outcomes\":[]}",
-                );
+                answer(&mut reader, status, said.as_bytes());
             }
             "POST /exchange/v1/state" => {
                 hub.states.lock().unwrap().push(request.body);
@@ -311,6 +317,17 @@ fn serve(tls: Tls, hub: &Shared, ca: &Authority, pushed: &Sender<Push>) {
             route => panic!("unknown route {route}"),
         }
     }
+}
+
+/// An answer that takes every object of an envelope.
+fn outcomes(envelope: &[u8]) -> String {
+    let envelope: serde_json::Value = serde_json::from_slice(envelope).unwrap();
+    let objects = envelope["objects"].as_array().unwrap();
+    let outcomes: Vec<_> = objects
+        .iter()
+        .map(|object| serde_json::json!({"id": object["id"], "outcome": "accepted"}))
+        .collect();
+    serde_json::json!({"accepted": outcomes.len(), "refused": 0, "outcomes": outcomes}).to_string()
 }
 
 fn push(mut tls: Tls, last_event_id: Option<String>, pushed: &Sender<Push>) {

@@ -10,6 +10,7 @@
 
 mod hub;
 mod objects;
+mod signals;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -396,74 +397,6 @@ fn without_the_hub_the_last_known_set_is_enforced() {
     push.hello(&log);
     push.digests(&mut log);
     until("completeness", || shield.complete());
-}
-
-#[test]
-fn signals_go_in_order_and_again_until_the_hub_has_them() {
-    let mut shield = Shield::new();
-    let spool = shield.data().join("spool");
-    let mut open = shield::signals::spool::Spool::open(&spool).unwrap();
-    for n in 1..=3 {
-        open.append(&[objects::parsed(&indicator(n))]);
-    }
-    drop(open);
-    shield.hub.answer_posts_with(503);
-    shield.start();
-    until("a refused post", || !shield.hub.posts().is_empty());
-    shield.hub.answer_posts_with(200);
-    until("acknowledgements", || {
-        shield.journal("acknowledged").len() == 1
-    });
-    let last = shield.hub.posts().pop().unwrap();
-    let sent: serde_json::Value = serde_json::from_slice(&last).unwrap();
-    let ids: Vec<_> = sent["objects"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|o| o["id"].clone())
-        .collect();
-    let expected: Vec<_> = (1..=3)
-        .map(|n| objects::id(n).as_str().to_owned())
-        .collect();
-    assert_eq!(ids, expected);
-    let first = objects::parsed(&indicator(1));
-    let text = String::from_utf8(last).unwrap();
-    assert!(
-        text.contains(std::str::from_utf8(first.raw()).unwrap()),
-        "byte for byte"
-    );
-    shield.stop();
-    assert!(
-        shield::signals::spool::Spool::open(&spool)
-            .unwrap()
-            .is_empty()
-    );
-}
-
-#[test]
-fn without_share_nothing_leaves_but_that_we_are_there() {
-    let mut shield = Shield::new();
-    shield.shares = false;
-    let spool = shield.data().join("spool");
-    let mut open = shield::signals::spool::Spool::open(&spool).unwrap();
-    open.append(&[objects::parsed(&indicator(1))]);
-    drop(open);
-    shield.start();
-    let mut log = Log::new();
-    let push = two_leases(&shield, &mut log);
-    let before = shield.hub.states().len();
-    until("two more reports", || {
-        shield.hub.states().len() > before + 1
-    });
-    let text = String::from_utf8(shield.hub.states().pop().unwrap()).unwrap();
-    assert!(!text.contains("192.0.2."), "{text}");
-    let report: taxii::state::StateReport = serde_json::from_str(&text).unwrap();
-    assert!(report.sync.connected && report.counters.is_empty() && report.leases.is_empty());
-    assert!(
-        shield.hub.posts().is_empty(),
-        "what an earlier configuration spooled stays"
-    );
-    drop(push);
 }
 
 #[test]

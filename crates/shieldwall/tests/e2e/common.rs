@@ -1,8 +1,8 @@
 //! Hubs, shields and partners as processes and folders, for tests of the binary.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    net::TcpListener,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -99,6 +99,39 @@ impl HubFolder {
         }
     }
 
+    /// Also with a console, which shows one partner's view.
+    pub(crate) fn with_console(folder: &Path, partner: &str) -> Self {
+        let hub = Self::new(folder);
+        let console = free_port();
+        let more = format!("console = \"127.0.0.1:{console}\"\nconsole_partners = [{partner:?}]\n");
+        let config = folder.join("hub.toml");
+        let config_text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, config_text + &more).unwrap();
+        hub
+    }
+
+    /// Uses up the console's one-time link; gives the cookie of the session.
+    pub(crate) fn open_console(&self) -> String {
+        let answer = get(&self.console_link(), "");
+        let cookie = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("set-cookie: "))
+            .unwrap_or_else(|| panic!("no session: {answer}"));
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// The console's page.
+    pub(crate) fn console(&self, cookie: &str) -> String {
+        let link = self.console_link();
+        let (page, _) = link.split_once("open?").unwrap();
+        get(page, cookie)
+    }
+
+    fn console_link(&self) -> String {
+        let link = std::fs::read_to_string(self.folder.join("hub/console.link")).unwrap();
+        link.trim().to_owned()
+    }
+
     /// Starts the hub.
     pub(crate) fn start(&self) -> Process {
         let config = self.folder.join("hub.toml");
@@ -182,6 +215,20 @@ pub(crate) fn wait_for<T>(what: &str, at_most: Duration, mut done: impl FnMut() 
         assert!(start.elapsed() < at_most, "{what}: not within {at_most:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// The whole answer to a plain HTTP request.
+fn get(url: &str, cookie: &str) -> String {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let request = format!(
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    text(&answer)
 }
 
 /// A port of which the next one is free too.

@@ -12,4 +12,5 @@ mod hub_killed;
 mod lab;
 mod partners;
 mod refusals;
+mod traffic;
 mod up;

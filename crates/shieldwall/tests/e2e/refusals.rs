@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use crate::common::{HubFolder, ShieldFolder, run, wait_for};
+use crate::traffic::Traffic;
 use serde_json::{Value, json};
 
 /// Protected by configuration; the resolver is one of the protected too.
@@ -73,6 +74,76 @@ fn nothing_protected_or_wide_is_enforced_on_a_partners_word() {
     }
     check_refused(&bravo, 90, "198.51.100.90/32", "");
     check_refused(&bravo, 91, "198.51.100.91/32", "");
+}
+
+/// Whom B has many sessions with, whom a few, and who scans it.
+const CROWD: &str = "198.51.100.77";
+const GUEST: &str = "198.51.100.78";
+const SCANNER: &str = "198.51.100.79";
+
+#[test]
+fn a_partners_word_does_not_block_whom_b_has_many_benign_sessions_with() {
+    let _turn = crate::common::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let hub = HubFolder::with_console(folder.path(), "bravo");
+    let _hub = hub.start();
+    let alpha = hub.enrol("alpha");
+    let bravo = hub.shield("bravo", &hub.enrol("bravo"), &watching(folder.path()));
+    let _bravo = bravo.start();
+    // The scan is the last of the traffic: once it is judged, all sessions have been seen.
+    let own = wait_for("B's own verdict", Duration::from_secs(20), || {
+        let leases = bravo.events("lease").into_iter();
+        leases.into_iter().find(|lease| lease["origin"] == "local")
+    });
+    assert_eq!(
+        (&own["action"], own["why"].as_str()),
+        (&json!("drop"), None)
+    );
+
+    for (number, source) in (1..).zip([CROWD, GUEST, "198.51.100.99"]) {
+        let source = format!("{source}/32");
+        ask(folder.path(), &alpha, number, &source, "exploit", 60);
+    }
+    let [crowd, guest, stranger] = [1, 2, 3].map(|number| {
+        wait_for("a lease of a partner's", Duration::from_secs(10), || {
+            let leases = bravo.events("lease").into_iter();
+            leases
+                .into_iter()
+                .find(|lease| lease["object"] == id(number))
+        })
+    });
+    let said = "12 recent benign sessions: monitor";
+    assert_eq!(
+        (&crowd["action"], &crowd["why"]),
+        (&json!("monitor"), &json!(said))
+    );
+    let limited = "3 recent benign sessions: rate limit";
+    assert_eq!(
+        (&guest["action"], &guest["why"]),
+        (&json!("rate-limit"), &json!(limited))
+    );
+    assert_eq!(
+        stranger["action"], "drop",
+        "who has no session with B is blocked"
+    );
+    let session = hub.open_console();
+    wait_for("the reason on the console", Duration::from_secs(20), || {
+        hub.console(&session).contains(said).then_some(())
+    });
+}
+
+/// More configuration of B: it inspects a capture, and tells its partner's console of itself.
+fn watching(folder: &Path) -> String {
+    let mut traffic = Traffic::default();
+    traffic.benign_sessions(CROWD, 12);
+    traffic.benign_sessions(GUEST, 3);
+    traffic.connect_scan(SCANNER);
+    let pcap = folder.join("traffic.pcap");
+    std::fs::write(&pcap, traffic.pcap()).unwrap();
+    format!(
+        "[capture]\npcap = {pcap:?}\n[home]\nnetworks = [\"{OWN_NETWORK}\"]\n\
+         [share]\ntlp = \"TLP:GREEN\"\n"
+    )
 }
 
 fn check_refused(bravo: &ShieldFolder, number: u32, source: &str, word: &str) {

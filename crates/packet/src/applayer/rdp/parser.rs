@@ -45,6 +45,10 @@ struct Parser {
     to_client: Side,
     /// The server's answer has been seen.
     agreed: bool,
+    /// The client has told of itself.
+    told: bool,
+    /// The server has answered that.
+    answered: bool,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +64,10 @@ impl AppLayer for Parser {
             Direction::ToServer => &mut self.to_server,
             Direction::ToClient => &mut self.to_client,
         };
+        // the client's part of a TLS handshake is of no interest here
+        if side.tls && direction == Direction::ToServer {
+            return Next::More;
+        }
         side.kept.extend_from_slice(data);
         if side.kept.len() > cx.config.head_bytes_max {
             cx.too_large("message_too_large");
@@ -137,9 +145,10 @@ impl Parser {
         let Some(item) = item else {
             return Taken::Over;
         };
-        let over = item == Item::ConnectResponse;
+        self.told |= matches!(item, Item::ConnectRequest(_));
+        self.answered |= item == Item::ConnectResponse;
         emit(cx, direction, item);
-        if over {
+        if self.told && self.answered {
             Taken::Over
         } else {
             Taken::Some(packet.len())
@@ -157,7 +166,6 @@ impl Parser {
             return Taken::Over;
         }
         if direction == Direction::ToServer {
-            // the client's hello is of no interest here
             return Taken::Some(kept.len());
         }
         let messages = handshake_bytes(kept);

@@ -1,27 +1,29 @@
 //! `scan`: captures in, EVE records and a summary out.
 
+mod indicators;
+mod records;
+mod summary;
+mod threads;
+
 use std::{
-    collections::BTreeMap,
     fs::{File, Metadata},
-    io::{self, BufWriter, Write},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use datapath::clock::mono_ns;
-use detect::{Index, IndexBuilder, IndicatorConfig, SourceKey};
-use packet::pcap::Reader;
-use serde_json::json;
+use detect::IndicatorConfig;
+use packet::pcap::{PcapError, Reader};
+use packet::settings::Settings;
 use shield::{
-    eve::{ALERTS, Log, Records, WhenFull},
     pipeline::{Config, Pipeline},
     sessions::Sessions,
 };
-use stix::{Limits, bundle, pattern::Term};
+use summary::Summary;
+use threads::Parts;
 
 use crate::{
-    cli::Scan,
+    cli::{Checksums, Scan},
     outcome::{Failure, Outcome},
     text::complain,
 };
@@ -35,36 +37,58 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     for capture in &args.captures {
         readable(capture)?;
     }
-    let index = Arc::new(indicators(args)?);
+    let index = Arc::new(indicators::index(args)?);
     let mut total = Summary::default();
-    let mut log = log(args)?;
+    let settings = settings(args)?;
+    let mut log = records::log(args, settings.as_ref())?;
     let mut scanned = Ok(());
     for capture in &args.captures {
-        let config = config(total.count("flow.total"));
-        let mut pipeline = Pipeline::new(
-            config,
-            Arc::clone(&index),
-            Arc::new(Sessions::new(SESSIONS_MAX)),
-        );
-        if let Some(log) = log.take() {
-            pipeline = pipeline.with_log(log);
+        let config = config(args, settings.as_ref(), total.count("flow.total"));
+        if args.threads > 1 {
+            let parts = Parts {
+                config,
+                index: &index,
+                log: log.as_mut(),
+                threads: args.threads,
+            };
+            scanned = threads::scan(capture, parts, &mut total);
+        } else {
+            let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
+            let mut pipeline = Pipeline::new(config, Arc::clone(&index), sessions);
+            if let Some(log) = log.take() {
+                pipeline = pipeline.with_log(log);
+            }
+            scanned = scan(capture, &mut pipeline);
+            total.add(&pipeline.counters());
+            log = pipeline.into_log();
         }
-        scanned = scan(capture, &mut pipeline);
-        total.add(&pipeline.counters());
-        log = pipeline.into_log();
         if scanned.is_err() {
             break;
         }
     }
     if let Some(log) = log {
-        close(log)?;
+        records::close(log)?;
     }
     total.print(json);
     scanned.map(|()| Outcome::Done)
 }
 
+/// The configuration, with what is set over it.
+fn settings(args: &Scan) -> Result<Option<Settings>, Failure> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).map_err(|e| Failure::input(path.display(), e))?;
+        Settings::parse(&text).map_err(|e| Failure::input(path.display(), e))
+    };
+    let mut settings = args.config.as_ref().map(read).transpose()?;
+    for set in &args.set {
+        let settings = settings.get_or_insert_default();
+        settings.set(set).map_err(|e| Failure::input("--set", e))?;
+    }
+    Ok(settings)
+}
+
 /// The pipeline of one capture: every match is told, and no two flows of a log share a number.
-fn config(flows_before: u64) -> Config {
+fn config(args: &Scan, settings: Option<&Settings>, flows_before: u64) -> Config {
     let indicator = IndicatorConfig {
         quiet_ns: 0,
         ..IndicatorConfig::default()
@@ -72,7 +96,9 @@ fn config(flows_before: u64) -> Config {
     Config {
         sensor: packet::Config {
             flow_ids_after: flows_before,
-            ..packet::Config::default()
+            inline: args.inline,
+            verify_checksums: args.checksums == Checksums::On,
+            ..settings.map_or_else(packet::Config::default, packet::Config::from_settings)
         },
         detect: detect::Config {
             indicator,
@@ -81,12 +107,16 @@ fn config(flows_before: u64) -> Config {
     }
 }
 
+/// Opens a capture.
+fn open(capture: &Path) -> Result<Reader<File>, Failure> {
+    let file = File::open(capture).map_err(|error| Failure::input(capture.display(), error))?;
+    Reader::new(file).map_err(|error| Failure::input(capture.display(), error))
+}
+
 /// Runs a whole capture through a pipeline. What stands before a damaged place counts, flows that
 /// were open there included.
 fn scan(capture: &Path, pipeline: &mut Pipeline) -> Result<(), Failure> {
-    let bad = |error| Failure::input(capture.display(), error);
-    let file = File::open(capture).map_err(|error| bad(anyhow::Error::new(error)))?;
-    let mut reader = Reader::new(file).map_err(|error| bad(error.into()))?;
+    let mut reader = open(capture)?;
     let (mut last_ns, mut ticked_ns) = (0, 0);
     let read = loop {
         let frame = match reader.next() {
@@ -103,7 +133,16 @@ fn scan(capture: &Path, pipeline: &mut Pipeline) -> Result<(), Failure> {
     };
     pipeline.finish(last_ns, mono_ns(), &mut |_| {});
     pipeline.log_stats(last_ns);
-    read.map_err(|error| bad(error.into()))?;
+    read_to_end(capture, &reader, read)
+}
+
+/// What to say of how reading ended.
+fn read_to_end(
+    capture: &Path,
+    reader: &Reader<File>,
+    read: Result<(), PcapError>,
+) -> Result<(), Failure> {
+    read.map_err(|error| Failure::input(capture.display(), error))?;
     // a capture that is still written, or whose writer was killed, ends so: no fault of the operator
     if reader.is_truncated() {
         complain(format_args!(
@@ -127,160 +166,9 @@ fn readable(path: &Path) -> Result<Metadata, Failure> {
     Ok(metadata)
 }
 
-/// Where the records go, if anywhere.
-fn sink(args: &Scan) -> Result<Option<Box<dyn Write + Send>>, Failure> {
-    match (&args.eve, &args.eve_dir) {
-        (Some(path), _) if path.as_os_str() == "-" => Ok(Some(Box::new(io::stdout()))),
-        (Some(path), _) => create(args, path).map(Some),
-        (None, Some(folder)) => {
-            std::fs::create_dir_all(folder).map_err(|e| Failure::input(folder.display(), e))?;
-            create(args, &folder.join("eve.json")).map(Some)
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-/// Creates the file of the records, which must not be one that is read.
-fn create(args: &Scan, path: &Path) -> Result<Box<dyn Write + Send>, Failure> {
-    let is_same = |input: &&PathBuf| {
-        let both = std::fs::metadata(input).and_then(|a| Ok((a, std::fs::metadata(path)?)));
-        both.is_ok_and(|(a, b)| b.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()))
-    };
-    if args
-        .captures
-        .iter()
-        .chain(&args.indicators)
-        .any(|input| is_same(&input))
-    {
-        return Err(Failure::input(
-            path.display(),
-            anyhow::anyhow!("this file is read: name another one for the records"),
-        ));
-    }
-    let file = File::create(path).map_err(|e| Failure::input(path.display(), e))?;
-    Ok(Box::new(BufWriter::new(file)))
-}
-
-/// A reader that has enough (`| head`) is no failure.
-fn close(log: Log) -> Result<(), Failure> {
-    match log.close() {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        closed => closed.map_err(|e| Failure::system("write the records", e)),
-    }
-}
-
-/// The index of all bundles. What cannot be looked for is named, never skipped in silence.
-fn indicators(args: &Scan) -> Result<Index, Failure> {
-    let mut builder = IndexBuilder::new();
-    for path in &args.indicators {
-        let bytes = std::fs::read(path).map_err(|e| Failure::input(path.display(), e))?;
-        let objects =
-            bundle::parse(&bytes, &limits()).map_err(|e| Failure::input(path.display(), e))?;
-        let source: Arc<str> = path.display().to_string().into();
-        for object in objects {
-            match object {
-                Ok(object) => add(&mut builder, &source, &object),
-                Err(error) => complain(format_args!("{source}: refused: {error}")),
-            }
-        }
-    }
-    Ok(builder.build())
-}
-
-/// A file that the operator names may be large.
-fn limits() -> Limits {
-    Limits {
-        bytes_max: 1 << 30,
-        objects_max: 10_000_000,
-        ..Limits::default()
-    }
-}
-
-fn add(builder: &mut IndexBuilder, source: &Arc<str>, object: &stix::Object) {
-    let head = object.head();
-    let Some(raw) = head.pattern.as_ref().filter(|_| !head.revoked) else {
-        return;
-    };
-    if &*raw.pattern_type != "stix" {
-        complain(format_args!(
-            "{source}: {}: refused: patterns of type {} are not looked for; write it as a stix pattern",
-            head.id, raw.pattern_type
-        ));
-        return;
-    }
-    match stix::pattern::parse(&raw.pattern) {
-        Ok(pattern) => {
-            if pattern
-                .terms
-                .iter()
-                .any(|term| matches!(term, Term::FileHash { .. }))
-            {
-                complain(format_args!(
-                    "{source}: {}: not looked for: files are not taken out of captures, so a file's \
-                     hash is never found; name its URL or address too",
-                    head.id
-                ));
-            }
-            let key = SourceKey {
-                source: Arc::clone(source),
-                id: head.id.clone(),
-            };
-            for refusal in builder.add(
-                key,
-                head.confidence.unwrap_or(CONFIDENCE_UNSTATED),
-                &pattern,
-            ) {
-                complain(format_args!("{source}: {}: refused: {refusal}", head.id));
-            }
-        }
-        Err(error) => complain(format_args!("{source}: {}: refused: {error}", head.id)),
-    }
-}
-
-/// STIX 2.1 section 3.2: no confidence means that it is unspecified; taken as even.
-const CONFIDENCE_UNSTATED: u8 = 50;
-
-/// What was seen, over all captures.
-#[derive(Default)]
-struct Summary {
-    counters: BTreeMap<&'static str, u64>,
-}
-
-impl Summary {
-    fn add(&mut self, counters: &[(&'static str, u64)]) {
-        for (name, count) in counters {
-            let sum = self.counters.entry(name).or_default();
-            *sum = sum.saturating_add(*count);
-        }
-    }
-
-    fn count(&self, name: &str) -> u64 {
-        self.counters.get(name).copied().unwrap_or_default()
-    }
-
-    fn print(&self, json: bool) {
-        let (packets, bytes) = (self.count("pipeline.frames"), self.count("pipeline.bytes"));
-        let flows = self.count("flow.total");
-        let transactions = self.count("app_layer.transactions");
-        let alerts = self.count("pipeline.verdicts");
-        let cpu_s = datapath::clock::process_cpu_s();
-        if json {
-            complain(json!({
-                "packets": packets, "bytes": bytes, "flows": flows, "transactions": transactions,
-                "alerts": alerts, "cpu_s": cpu_s,
-            }));
-        } else {
-            complain(format_args!(
-                "{packets} packets, {bytes} bytes, {flows} flows, {transactions} transactions, \
-                 {alerts} alerts, {cpu_s:.3} CPU-seconds"
-            ));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
     use testkit::capture::{Frames, Segment, flag};
 
     use super::*;
@@ -313,6 +201,34 @@ mod tests {
             .map(|flow| flow["flow_id"].as_u64())
             .collect();
         assert_eq!(flows, (1..=6).map(Some).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn several_threads_write_the_records_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let capture = folder.path().join("in.pcap");
+        std::fs::write(&capture, syns(40)).unwrap();
+        let mut args = args(folder.path(), &[&capture]);
+        let flows = |args: &Scan| {
+            run(args, false).unwrap();
+            let mut ports: Vec<_> = records(args)
+                .iter()
+                .filter(|record| record["event_type"] == "flow")
+                .map(|record| (record["src_port"].as_u64(), record["pcap_cnt"].is_u64()))
+                .collect();
+            ports.sort_unstable();
+            ports
+        };
+        let one = flows(&args);
+        args.threads = 3;
+        assert_eq!(flows(&args), one);
+        let stats = records(&args);
+        let stats: Vec<_> = stats
+            .iter()
+            .filter(|record| record["event_type"] == "stats")
+            .collect();
+        assert_eq!(stats.len(), 1);
+        assert_eq!(stats[0]["stats"]["decoder"]["pkts"], 40);
     }
 
     #[test]
@@ -366,6 +282,11 @@ mod tests {
             eve: Some(folder.join("out.jsonl")),
             eve_dir: None,
             alerts_only: false,
+            config: None,
+            set: Vec::new(),
+            inline: false,
+            threads: 1,
+            checksums: Checksums::Off,
         }
     }
 

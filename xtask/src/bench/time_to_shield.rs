@@ -1,21 +1,16 @@
-//! `cargo xtask bench`: measurements of the release binary, as tables and as JSON.
+//! Time to shield: the lab's measurement, with units in the keys.
 
 use std::{fs, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use crate::{cargo, sh};
+use super::{release_binary, report};
 
-/// Time to shield: the lab's measurement, with units in the keys.
-pub(crate) fn time_to_shield(arguments: &[&str]) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let (forwarded, json_file) = split(arguments)?;
-    sh(cargo().args(["build", "--release", "--locked", "--package", "shieldwall"]))?;
-    let root = testkit::workspace_root();
-    let figures = root.join("target/bench-loop.json");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    let mut lab = std::process::Command::new(target.join("release/shieldwall"));
+    let figures = testkit::workspace_root().join("target/bench-loop.json");
+    let mut lab = std::process::Command::new(release_binary()?);
     lab.args(["lab", "measure"])
         .args(forwarded)
         .arg("--out")
@@ -23,10 +18,7 @@ pub(crate) fn time_to_shield(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let status = lab.status().context("starting the lab")?;
     let measured = fs::read(&figures).with_context(|| format!("reading {}", figures.display()))?;
     let line = flat(&serde_json::from_slice(&measured)?);
-    println!("{line}");
-    if let Some(path) = json_file {
-        fs::write(path, format!("{line}\n")).with_context(|| format!("writing {path}"))?;
-    }
+    report(&line, json_file)?;
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {

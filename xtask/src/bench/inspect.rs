@@ -1,0 +1,204 @@
+//! What inspecting a capture takes, on one thread without rules, beside Suricata on the same
+//! capture in the same minutes.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context as _, bail};
+use serde_json::{Map, Value, json};
+
+use super::{process, release_binary, report};
+
+const ROUNDS: usize = 5;
+
+struct Options<'a> {
+    pcap: &'a str,
+    log: bool,
+    rounds: usize,
+    /// Where Suricata is installed.
+    suricata: Option<&'a str>,
+    json_file: Option<&'a str>,
+}
+
+pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let options = parse(arguments)?;
+    let ours = release_binary()?;
+    let folder = testkit::workspace_root().join("target/bench-inspect");
+    std::fs::create_dir_all(&folder)?;
+    let packet_bytes = packet_bytes(&ours, options.pcap)?;
+    let (mut own, mut peer) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds {
+        own.push(process::measure(&mut our_scan(&ours, &options, &folder))?);
+        if let Some(prefix) = options.suricata {
+            peer.push(process::measure(&mut suricata(prefix, &options, &folder))?);
+        }
+    }
+    let mut figures = Map::new();
+    figures.insert("packet_bytes".to_owned(), json!(packet_bytes));
+    figures.insert("logged".to_owned(), json!(options.log));
+    let own_cpu_s = add(&mut figures, "", &own, packet_bytes);
+    if !peer.is_empty() {
+        let peer_cpu_s = add(&mut figures, "suricata_", &peer, packet_bytes);
+        figures.insert("ratio".to_owned(), json!(own_cpu_s / peer_cpu_s));
+    }
+    if options.log {
+        println!("records: {}", counts(&folder.join("own.json"))?);
+        if options.suricata.is_some() {
+            println!(
+                "of Suricata: {}",
+                counts(&folder.join("suricata/eve.json"))?
+            );
+        }
+    }
+    report(&Value::Object(figures), options.json_file)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parse<'a>(arguments: &[&'a str]) -> anyhow::Result<Options<'a>> {
+    let mut options = Options {
+        pcap: "",
+        log: true,
+        rounds: ROUNDS,
+        suricata: None,
+        json_file: None,
+    };
+    let mut arguments = arguments.iter().copied();
+    while let Some(argument) = arguments.next() {
+        let mut value = || {
+            arguments
+                .next()
+                .with_context(|| format!("{argument} needs a value"))
+        };
+        match argument {
+            "--pcap" => options.pcap = value()?,
+            "--log" => options.log = true,
+            "--no-log" => options.log = false,
+            "--rounds" => options.rounds = value()?.parse().context("--rounds is a number")?,
+            "--suricata" => options.suricata = Some(value()?),
+            "--json" => options.json_file = Some(value()?),
+            _ => bail!("bench inspect does not know {argument}"),
+        }
+    }
+    if options.pcap.is_empty() || options.rounds == 0 {
+        bail!("bench inspect needs --pcap F and at least one round");
+    }
+    Ok(options)
+}
+
+/// Medians, under keys that begin with `prefix`; returns the CPU-seconds.
+fn add(
+    figures: &mut Map<String, Value>,
+    prefix: &str,
+    taken: &[process::Taken],
+    packet_bytes: f64,
+) -> f64 {
+    let cpu_s = median(taken.iter().map(|taken| taken.cpu_s).collect());
+    let wall_s = median(taken.iter().map(|taken| taken.wall_s).collect());
+    let peak = taken.iter().map(|taken| taken.peak_rss_bytes).max();
+    for (key, value) in [
+        ("cpu_s", json!(cpu_s)),
+        ("cpu_s_per_gb", json!(cpu_s / packet_bytes * 1e9)),
+        ("wall_s", json!(wall_s)),
+        ("peak_rss_bytes", json!(peak)),
+    ] {
+        figures.insert(format!("{prefix}{key}"), value);
+    }
+    cpu_s
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn our_scan(binary: &Path, options: &Options<'_>, folder: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.args(["scan", options.pcap, "--checksums", "off"]);
+    if options.log {
+        command.arg("--eve").arg(folder.join("own.json"));
+    }
+    command
+}
+
+/// Its stock configuration, one thread, no rules, no checksums.
+fn suricata(prefix: &str, options: &Options<'_>, folder: &Path) -> Command {
+    let prefix = PathBuf::from(prefix);
+    let out = folder.join("suricata");
+    // a folder that cannot be made shows when Suricata starts
+    std::fs::create_dir_all(&out).ok();
+    std::fs::remove_file(out.join("eve.json")).ok();
+    let mut command = Command::new(prefix.join("bin/suricata"));
+    let etc = prefix.join("etc/suricata");
+    command.arg("-c").arg(etc.join("suricata.yaml"));
+    command.args(["-r", options.pcap, "--runmode", "single", "-k", "none"]);
+    command.arg("--disable-detection").arg("-l").arg(&out);
+    for (key, file) in [
+        ("classification-file", "classification.config"),
+        ("reference-config-file", "reference.config"),
+    ] {
+        command
+            .arg("--set")
+            .arg(format!("{key}={}", etc.join(file).display()));
+    }
+    if !options.log {
+        command.args([
+            "--set",
+            "outputs.1.eve-log.enabled=no",
+            "--set",
+            "outputs.0.fast.enabled=no",
+        ]);
+        command.args(["--set", "stats.enabled=no"]);
+    }
+    command
+}
+
+/// Bytes of the capture's packets, as we count them.
+fn packet_bytes(binary: &Path, pcap: &str) -> anyhow::Result<f64> {
+    let scan = Command::new(binary)
+        .args(["--json", "scan", pcap])
+        .output()?;
+    let summary = String::from_utf8_lossy(&scan.stderr);
+    let last = summary.lines().last().unwrap_or_default();
+    let summary: Value = serde_json::from_str(last).with_context(|| format!("{pcap}: {last}"))?;
+    summary
+        .pointer("/bytes")
+        .and_then(Value::as_f64)
+        .context("scan did not count bytes")
+}
+
+/// Records by type.
+fn counts(path: &Path) -> anyhow::Result<String> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let mut counts = std::collections::BTreeMap::<&str, u64>::new();
+    for line in text.lines() {
+        let kind = line
+            .split_once("\"event_type\":\"")
+            .and_then(|(_, rest)| rest.split_once('"'));
+        let count = counts
+            .entry(kind.map_or("?", |(kind, _)| kind))
+            .or_default();
+        *count = count.saturating_add(1);
+    }
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    Ok(counts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_and_unknown_ones_refused() {
+        let options = parse(&["--pcap", "x", "--no-log", "--rounds", "3"]).unwrap();
+        assert_eq!((options.pcap, options.log, options.rounds), ("x", false, 3));
+        assert!(parse(&["--pcap", "x", "--fast"]).is_err());
+        assert!(parse(&["--no-log"]).is_err());
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+    }
+}

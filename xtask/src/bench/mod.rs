@@ -1,0 +1,50 @@
+//! `cargo xtask bench`: measurements of the release binary, as tables and as JSON.
+
+mod flows;
+mod inspect;
+mod process;
+mod time_to_shield;
+
+use std::{fs, process::ExitCode};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::{cargo, sh};
+
+/// What can be measured, and how it is asked for.
+pub(crate) const USAGE: &str = "  bench loop [--rounds N] [--rtt MS] [--loss PCT]     time to shield, in the lab (root)
+  bench inspect --pcap F [--log|--no-log] [--rounds N] [--suricata PREFIX]
+                                                      CPU-seconds and memory of inspecting a capture, beside Suricata's
+  bench flows                                         bytes per idle TCP flow
+  (each takes --json FILE)";
+
+/// Runs the measurement that is named first.
+pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    match arguments {
+        ["loop", rest @ ..] => time_to_shield::run(rest),
+        ["inspect", rest @ ..] => inspect::run(rest),
+        ["flows", rest @ ..] => flows::run(rest),
+        _ => bail!("bench measures:\n{USAGE}"),
+    }
+}
+
+/// Builds the release binary and returns its path.
+fn release_binary() -> anyhow::Result<std::path::PathBuf> {
+    sh(cargo().args(["build", "--release", "--locked", "--package", "shieldwall"]))?;
+    Ok(target().join("release/shieldwall"))
+}
+
+fn target() -> std::path::PathBuf {
+    let root = testkit::workspace_root();
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into)
+}
+
+/// Prints the object, and writes it to the file asked for.
+fn report(figures: &Value, json_file: Option<&str>) -> anyhow::Result<()> {
+    println!("{figures}");
+    if let Some(path) = json_file {
+        fs::write(path, format!("{figures}\n")).with_context(|| format!("writing {path}"))?;
+    }
+    Ok(())
+}
