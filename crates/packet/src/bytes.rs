@@ -21,6 +21,36 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(digits).flatten().collect()
 }
 
+/// Bytes in base64 with padding (RFC 4648 section 4).
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |group: u32, shift: u32| {
+        let index = usize::try_from(group >> shift & 63).unwrap_or(0);
+        DIGITS.get(index).copied().map_or('=', char::from)
+    };
+    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+    for chunk in bytes.chunks(3) {
+        let mut group = [0; 4];
+        for (place, byte) in group.iter_mut().skip(1).zip(chunk) {
+            *place = *byte;
+        }
+        let group = u32::from_be_bytes(group);
+        text.push(digit(group, 18));
+        text.push(digit(group, 12));
+        text.push(if chunk.len() > 1 {
+            digit(group, 6)
+        } else {
+            '='
+        });
+        text.push(if chunk.len() > 2 {
+            digit(group, 0)
+        } else {
+            '='
+        });
+    }
+    text
+}
+
 /// Reads forward through a slice; a read past its end gives `None` and moves nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
@@ -40,6 +70,11 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.at >= self.data.len()
+    }
+
+    /// The next byte, which stays where it is.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.data.get(self.at).copied()
     }
 
     pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
@@ -77,6 +112,18 @@ impl<'a> Cursor<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64_of_rfc_4648() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
 
     #[test]
     fn reads_stop_at_the_end() {

@@ -137,6 +137,8 @@ fn run(frames: &Frames) -> Found {
         Event::Anomaly(_, anomaly) => found.anomalies.push(anomaly.name()),
         Event::FileData(..)
         | Event::FlowStart(_)
+        | Event::Packet(_)
+        | Event::Arp(_)
         | Event::Attempt(..)
         | Event::Proven(_)
         | Event::Closed(..) => {}

@@ -141,6 +141,9 @@ impl App {
         let Self::Detecting(firsts) = std::mem::replace(self, Self::Parsing(parser)) else {
             return;
         };
+        if !matches!(cx.flow.app, AppProto::Unknown | AppProto::Failed) {
+            cx.flow.app_before = cx.flow.app;
+        }
         cx.flow.app = protocol.app;
         cx.counters.apps.flow(cx.flow);
         if let Some(found) = cx.flow.app_found.get_mut(direction.at()) {

@@ -14,8 +14,13 @@ pub(crate) mod detection;
 pub mod dns;
 mod expectation;
 pub mod http1;
+pub mod ike;
 mod options;
+pub mod quic;
+pub mod rdp;
+pub mod rfb;
 pub mod socks;
+pub mod ssh;
 pub mod template;
 pub mod tls;
 mod transaction;
@@ -33,7 +38,12 @@ pub use transaction::Transaction;
 /// The protocols, in the order in which they are asked: those that are surest of themselves first.
 pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
+    &quic::PROTOCOL,
+    &ssh::PROTOCOL,
+    &rfb::PROTOCOL,
+    &rdp::PROTOCOL,
     &http1::PROTOCOL,
+    &ike::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
     &template::PROTOCOL,
@@ -55,7 +65,7 @@ pub enum AppProto {
     Dhcp,
     /// DNP3 (IEEE 1815).
     Dnp3,
-    /// DNS over UDP and TCP, multicast DNS and LLMNR.
+    /// DNS over UDP and TCP, and LLMNR.
     Dns,
     /// EtherNet/IP with CIP.
     Enip,
@@ -75,6 +85,8 @@ pub enum AppProto {
     Krb5,
     /// LDAP.
     Ldap,
+    /// Multicast DNS.
+    Mdns,
     /// Modbus over TCP.
     Modbus,
     /// MQTT 3.1 to 5.
@@ -122,6 +134,7 @@ impl AppProto {
             None if self == Self::Failed => "failed",
             None if self == Self::Http2 => "http2",
             None if self == Self::FtpData => "ftp-data",
+            None if self == Self::Mdns => "mdns",
             None => "unknown",
         }
     }
@@ -214,6 +227,16 @@ impl Context<'_, '_> {
         (self.out)(Event::Transaction(self.flow, transaction));
     }
 
+    /// Whose packet a record about a message of that direction comes with, where records are told by
+    /// packets: out of the path a message counts once its receiver has acknowledged it.
+    pub(crate) fn told_by(&self, direction: Direction) -> Direction {
+        if self.config.inline || self.flow.tuple.proto != Proto::Tcp {
+            direction
+        } else {
+            direction.reversed()
+        }
+    }
+
     /// A number for a transaction that begins.
     pub fn transaction_id(&mut self) -> u32 {
         let id = self.flow.transactions;
@@ -259,6 +282,15 @@ impl Context<'_, '_> {
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.
     pub fn anomaly(&mut self, name: &'static str) {
+        self.report(name, None);
+    }
+
+    /// Reports damage in a transaction.
+    pub fn anomaly_in(&mut self, tx_id: u32, name: &'static str) {
+        self.report(name, Some(tx_id));
+    }
+
+    fn report(&mut self, name: &'static str, tx_id: Option<u32>) {
         let kind = AnomalyKind::AppLayer(self.flow.app, name);
         (self.out)(Event::Anomaly(
             Some(self.flow),
@@ -266,6 +298,7 @@ impl Context<'_, '_> {
                 ts_ns: self.ts_ns,
                 kind,
                 tuple: None,
+                tx_id,
             },
         ));
     }

@@ -8,6 +8,12 @@ use crate::settings::Settings;
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
+    /// SSH.
+    pub ssh: super::ssh::Options,
+    /// TLS.
+    pub tls: super::tls::Options,
+    /// Fingerprints of the hellos in QUIC, which are all logged unless told otherwise.
+    pub quic: super::tls::Options,
 }
 
 impl Default for Options {
@@ -28,6 +34,9 @@ impl Options {
         let disabled = PROTOCOLS.iter().filter(|known| !is_enabled(known));
         Self {
             disabled: disabled.map(|known| known.app).collect(),
+            ssh: super::ssh::Options::from_settings(settings),
+            tls: super::tls::Options::from_settings(settings),
+            quic: super::tls::Options::of_quic(settings),
         }
     }
 

@@ -42,6 +42,9 @@ pub(super) fn write(
         }
         None => object.text("event_type", "anomaly"),
     }
+    if let Some(tx_id) = anomaly.tx_id {
+        object.number("tx_id", tx_id);
+    }
     let (kind, layer) = layer(anomaly.kind);
     object.object("anomaly", |object| {
         if let AnomalyKind::AppLayer(app, _) = anomaly.kind {

@@ -101,6 +101,8 @@ pub struct Anomaly {
     /// The ends of the packet, its sender first, where its IP header could be read; ports are 0
     /// where they could not. None where the anomaly is one of messages, not of a packet.
     pub tuple: Option<FiveTuple>,
+    /// The transaction that it was found in.
+    pub tx_id: Option<u32>,
 }
 
 /// What was wrong, by layer.
@@ -146,6 +148,7 @@ impl Anomaly {
             ts_ns,
             kind: AnomalyKind::Decode(damage),
             tuple,
+            tx_id: None,
         }
     }
 
@@ -154,6 +157,7 @@ impl Anomaly {
             ts_ns,
             kind: AnomalyKind::Fragment,
             tuple,
+            tx_id: None,
         }
     }
 
@@ -163,6 +167,7 @@ impl Anomaly {
             ts_ns,
             kind: AnomalyKind::Stream(trouble),
             tuple: Some(tuple),
+            tx_id: None,
         }
     }
 }

@@ -1,9 +1,13 @@
-//! The `dns` record: version 3 of Suricata's.
+//! The `dns` record: versions 3 and 2 of Suricata's. That of multicast DNS is in `multicast`.
 
 use std::net::IpAddr;
 
 use super::message::{Kind, Message, RData, Record};
+use super::multicast;
+use super::name::Name;
+use super::types::{rcode_name, rrtype_name};
 use crate::applayer::{AppProto, Transaction};
+use crate::bytes::{Cursor, hex};
 use crate::eve::address;
 use crate::flow::Direction;
 use crate::json::Object;
@@ -11,7 +15,11 @@ use crate::settings::Setting;
 
 impl Transaction for Message {
     fn app(&self) -> AppProto {
-        AppProto::Dns
+        if self.multicast {
+            AppProto::Mdns
+        } else {
+            AppProto::Dns
+        }
     }
 
     fn id(&self) -> u32 {
@@ -24,8 +32,9 @@ impl Transaction for Message {
 
     fn direction(&self) -> Direction {
         match self.kind {
-            Kind::Query => Direction::ToServer,
-            Kind::Answer => Direction::ToClient,
+            // answers too go to the group
+            Kind::Answer if !self.multicast => Direction::ToClient,
+            Kind::Query | Kind::Answer => Direction::ToServer,
         }
     }
 
@@ -35,21 +44,24 @@ impl Transaction for Message {
             Kind::Answer => "responses",
         };
         let types = options.at("types");
-        let asked = || {
-            self.questions
-                .iter()
-                .map(|question| rrtype_name(question.qtype))
-        };
         let is_wanted = |name: &str| {
             let mut names = types.items().filter_map(Setting::text);
             names.any(|wanted| wanted.eq_ignore_ascii_case(name))
         };
+        let mut asked = self.questions.iter();
         options.at(side).flag().unwrap_or(true)
-            && (!types.is_set() || asked().any(|name| is_wanted(&name)))
+            && (!types.is_set() || asked.any(|question| is_wanted(&rrtype_name(question.qtype))))
     }
 
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {
-        record.object("dns", |object| dns(object, self, &Formats::of(options)));
+        if self.multicast {
+            return record.object("mdns", |object| multicast::write(object, self));
+        }
+        let formats = Formats::of(options);
+        record.object("dns", |object| match options.at("version").number() {
+            Some(2) => version_2(object, self, &formats),
+            Some(_) | None => version_3(object, self, &formats),
+        });
     }
 }
 
@@ -70,13 +82,49 @@ impl Formats {
     }
 }
 
-/// Version 3 of Suricata's DNS record.
-fn dns(object: &mut Object<'_>, message: &Message, formats: &Formats) {
-    let is_answer = message.kind == Kind::Answer;
+fn version_3(object: &mut Object<'_>, message: &Message, formats: &Formats) {
     object.number("version", 3u8);
+    let is_answer = message.kind == Kind::Answer;
     object.text("type", if is_answer { "response" } else { "request" });
     object.number("tx_id", message.tx_id);
     object.number("id", message.id);
+    flags(object, message);
+    object.number("opcode", message.opcode());
+    object.text("rcode", &rcode_name(message.rcode()));
+    if !message.questions.is_empty() {
+        object.objects("queries", &message.questions, |object, question| {
+            name(object, "rrname", &question.name);
+            object.text("rrtype", &rrtype_name(question.qtype));
+        });
+    }
+    answers(object, message, formats);
+    others(object, message);
+}
+
+fn version_2(object: &mut Object<'_>, message: &Message, formats: &Formats) {
+    object.number("version", 2u8);
+    let is_answer = message.kind == Kind::Answer;
+    object.text("type", if is_answer { "answer" } else { "query" });
+    object.number("id", message.id);
+    if is_answer {
+        flags(object, message);
+        object.number("opcode", message.opcode());
+    }
+    if let Some(question) = message.questions.first() {
+        name(object, "rrname", &question.name);
+        object.text("rrtype", &rrtype_name(question.qtype));
+    }
+    if !is_answer {
+        object.number("tx_id", message.tx_id);
+        object.number("opcode", message.opcode());
+        return;
+    }
+    object.text("rcode", &rcode_name(message.rcode()));
+    answers(object, message, formats);
+    others(object, message);
+}
+
+fn flags(object: &mut Object<'_>, message: &Message) {
     object.text("flags", &format!("{:x}", message.flags));
     for (bit, name) in [
         (15, "qr"),
@@ -90,57 +138,131 @@ fn dns(object: &mut Object<'_>, message: &Message, formats: &Formats) {
             object.flag(name, true);
         }
     }
-    object.number("opcode", message.opcode());
-    if is_answer {
-        object.text("rcode", &rcode_name(message.rcode()));
-    }
-    if !message.questions.is_empty() {
-        object.objects("queries", &message.questions, |object, question| {
-            object.bytes("rrname", question.name.bytes());
-            object.text("rrtype", &rrtype_name(question.qtype));
-        });
-    }
-    if !is_answer {
+}
+
+fn answers(object: &mut Object<'_>, message: &Message, formats: &Formats) {
+    if message.answers.is_empty() {
         return;
     }
-    let detailed = if formats.detailed {
-        &message.answers[..]
-    } else {
-        &[]
-    };
-    for (key, records) in [
-        ("answers", detailed),
-        ("authorities", &message.authorities[..]),
-        ("additionals", &message.additionals[..]),
-    ] {
-        if !records.is_empty() {
-            object.objects(key, records, dns_record);
-        }
+    if formats.detailed {
+        records(object, "answers", &message.answers);
     }
     if formats.grouped {
-        dns_grouped(object, &message.answers);
+        object.object("grouped", |object| grouped(object, &message.answers));
     }
 }
 
-fn dns_record(object: &mut Object<'_>, record: &Record) {
-    object.bytes("rrname", record.name.bytes());
-    object.text("rrtype", &rrtype_name(record.rtype));
-    object.number("ttl", record.ttl);
-    if let Some(text) = rdata(&record.data) {
-        object.bytes("rdata", &text);
+fn others(object: &mut Object<'_>, message: &Message) {
+    for (section, key, list) in [
+        (2, "authorities", &message.authorities),
+        (3, "additionals", &message.additionals),
+    ] {
+        // EDNS without options says nothing (RFC 6891 section 6.1)
+        let told = list.iter().filter(|record| !is_bare_opt(record));
+        if told.clone().next().is_some() && message.broken != Some(section) {
+            records(object, key, told);
+        }
     }
+}
+
+fn is_bare_opt(record: &Record) -> bool {
+    matches!((record.rtype, &record.data), (OPT, RData::Other(bytes)) if bytes.is_empty())
+}
+
+fn records<'a>(object: &mut Object<'_>, key: &str, records: impl IntoIterator<Item = &'a Record>) {
+    // each text of a TXT record is written as a record of its own
+    let entries = records.into_iter().flat_map(|record| {
+        let texts = if let RData::Txt(texts) = &record.data {
+            texts.len()
+        } else {
+            1
+        };
+        (0..texts).map(move |text| (record, text))
+    });
+    object.objects(key, entries, |object, (record, text)| {
+        name(object, "rrname", &record.name);
+        object.text("rrtype", &rrtype_name(record.rtype));
+        object.number("ttl", record.ttl);
+        content(object, "rdata", record, text);
+    });
+}
+
+/// The content of a record; of TXT one of its texts.
+pub(super) fn content(object: &mut Object<'_>, key: &str, record: &Record, text: usize) {
+    if let Some(target) = target(record) {
+        return name(object, key, target);
+    }
+    if let Some(text) = plain(record, text) {
+        return object.bytes(key, &text);
+    }
+    match (record.rtype, &record.data) {
+        (_, RData::Soa { .. }) => object.object("soa", |object| soa(object, record)),
+        (_, RData::Srv { .. }) => object.object("srv", |object| srv(object, record)),
+        (SSHFP, RData::Other(bytes)) if bytes.len() >= 2 => {
+            object.object("sshfp", |object| sshfp(object, record));
+        }
+        (OPT, RData::Other(bytes)) => {
+            let options = options(bytes);
+            if !options.is_empty() {
+                object.objects("opt", options, |object, (code, data)| {
+                    object.number("code", code);
+                    object.text("data", &hex(data));
+                });
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The name that a record's content is.
+fn target(record: &Record) -> Option<&Name> {
+    match &record.data {
+        RData::Cname(name) | RData::Ns(name) | RData::Ptr(name) => Some(name),
+        RData::Mx { exchange, .. } => Some(exchange),
+        RData::A(_)
+        | RData::Aaaa(_)
+        | RData::Soa { .. }
+        | RData::Srv { .. }
+        | RData::Txt(_)
+        | RData::Other(_) => None,
+    }
+}
+
+/// Content that is written as text.
+fn plain(record: &Record, text: usize) -> Option<Vec<u8>> {
+    match (record.rtype, &record.data) {
+        (_, RData::A(v4)) => Some(v4.to_string().into_bytes()),
+        (_, RData::Aaaa(v6)) => Some(address(IpAddr::V6(*v6)).into_bytes()),
+        (_, RData::Txt(texts)) => texts.get(text).map(|text| text.to_vec()),
+        // neither address nor name, as in the deletions of RFC 2136 section 2.5
+        (A | AAAA | NS | CNAME | PTR | MX, RData::Other(_)) => Some(Vec::new()),
+        (NULL, RData::Other(bytes)) => Some(bytes.to_vec()),
+        _ => None,
+    }
+}
+
+fn soa(object: &mut Object<'_>, record: &Record) {
     if let RData::Soa {
         mname,
         rname,
         serial,
+        refresh,
+        retry,
+        expire,
+        minimum,
     } = &record.data
     {
-        object.object("soa", |object| {
-            object.bytes("mname", mname.bytes());
-            object.bytes("rname", rname.bytes());
-            object.number("serial", *serial);
-        });
+        name(object, "mname", mname);
+        name(object, "rname", rname);
+        object.number("serial", *serial);
+        object.number("refresh", *refresh);
+        object.number("retry", *retry);
+        object.number("expire", *expire);
+        object.number("minimum", *minimum);
     }
+}
+
+pub(super) fn srv(object: &mut Object<'_>, record: &Record) {
     if let RData::Srv {
         priority,
         weight,
@@ -148,95 +270,89 @@ fn dns_record(object: &mut Object<'_>, record: &Record) {
         target,
     } = &record.data
     {
-        object.object("srv", |object| {
-            object.number("priority", *priority);
-            object.number("weight", *weight);
-            object.number("port", *port);
-            object.bytes("name", target.bytes());
-        });
+        object.number("priority", *priority);
+        object.number("weight", *weight);
+        object.number("port", *port);
+        name(object, "name", target);
     }
 }
 
-/// The answers' content by type, as Suricata groups it.
-fn dns_grouped(object: &mut Object<'_>, answers: &[Record]) {
-    const GROUPED: [(u16, &str); 7] = [
-        (1, "A"),
-        (28, "AAAA"),
-        (5, "CNAME"),
-        (15, "MX"),
-        (2, "NS"),
-        (12, "PTR"),
-        (16, "TXT"),
-    ];
-    let of = |rtype: u16| {
-        let records = answers.iter().filter(move |record| record.rtype == rtype);
-        records.filter_map(|record| rdata(&record.data))
-    };
-    if !GROUPED.iter().any(|(rtype, _)| of(*rtype).next().is_some()) {
-        return;
+/// RFC 4255 section 3.1.
+fn sshfp(object: &mut Object<'_>, record: &Record) {
+    if let RData::Other(bytes) = &record.data
+        && let [algorithm, kind, digest @ ..] = &**bytes
+    {
+        let pairs = digest.iter().map(|byte| format!("{byte:02x}"));
+        object.text("fingerprint", &pairs.collect::<Vec<_>>().join(":"));
+        object.number("algo", *algorithm);
+        object.number("type", *kind);
     }
-    object.object("grouped", |object| {
-        for (rtype, name) in GROUPED {
-            if of(rtype).next().is_some() {
-                object.texts(name, of(rtype));
-            }
+}
+
+/// The options of EDNS (RFC 6891 section 6.1.2).
+pub(super) fn options(bytes: &[u8]) -> Vec<(u16, &[u8])> {
+    let mut cursor = Cursor::new(bytes);
+    let mut options = Vec::new();
+    while let Some(code) = cursor.u16()
+        && let Some(data) = cursor.vec16()
+    {
+        options.push((code, data));
+    }
+    options
+}
+
+/// The answers' content by type.
+fn grouped(object: &mut Object<'_>, answers: &[Record]) {
+    const TEXTS: [(u16, &str); 8] = [
+        (A, "A"),
+        (AAAA, "AAAA"),
+        (CNAME, "CNAME"),
+        (MX, "MX"),
+        (NS, "NS"),
+        (NULL, "NULL"),
+        (PTR, "PTR"),
+        (TXT, "TXT"),
+    ];
+    let of = |rtype: u16| answers.iter().filter(move |record| record.rtype == rtype);
+    for (rtype, key) in TEXTS {
+        if of(rtype).next().is_none() {
+            continue;
         }
-    });
-}
-
-fn rdata(data: &RData) -> Option<Vec<u8>> {
-    match data {
-        RData::A(v4) => Some(v4.to_string().into_bytes()),
-        RData::Aaaa(v6) => Some(address(IpAddr::V6(*v6)).into_bytes()),
-        RData::Cname(name) | RData::Ns(name) | RData::Ptr(name) => Some(name.bytes().to_vec()),
-        RData::Mx { exchange, .. } => Some(exchange.bytes().to_vec()),
-        RData::Txt(texts) => Some(texts.concat()),
-        RData::Other(bytes) => Some(bytes.to_vec()).filter(|bytes| !bytes.is_empty()),
-        RData::Soa { .. } | RData::Srv { .. } => None,
+        let texts = of(rtype).flat_map(|record| match (target(record), &record.data) {
+            (Some(name), _) => vec![name.bytes().to_vec()],
+            (None, RData::Txt(texts)) => texts.iter().map(|text| text.to_vec()).collect(),
+            (None, _) => plain(record, 0).into_iter().collect(),
+        });
+        object.texts(key, texts);
+    }
+    let is_soa = |record: &&Record| matches!(record.data, RData::Soa { .. });
+    let is_srv = |record: &&Record| matches!(record.data, RData::Srv { .. });
+    if answers.iter().any(|record| is_soa(&record)) {
+        object.objects("SOA", answers.iter().filter(is_soa), soa);
+    }
+    if answers.iter().any(|record| is_srv(&record)) {
+        object.objects("SRV", answers.iter().filter(is_srv), srv);
+    }
+    if of(SSHFP).next().is_some() {
+        object.objects("SSHFP", of(SSHFP), sshfp);
     }
 }
 
-/// IANA's names of the types that are met; others are written by number.
-fn rrtype_name(rtype: u16) -> String {
-    const NAMES: &[(u16, &str)] = &[
-        (1, "A"),
-        (2, "NS"),
-        (5, "CNAME"),
-        (6, "SOA"),
-        (10, "NULL"),
-        (12, "PTR"),
-        (13, "HINFO"),
-        (15, "MX"),
-        (16, "TXT"),
-        (28, "AAAA"),
-        (33, "SRV"),
-        (35, "NAPTR"),
-        (39, "DNAME"),
-        (41, "OPT"),
-        (43, "DS"),
-        (44, "SSHFP"),
-        (46, "RRSIG"),
-        (47, "NSEC"),
-        (48, "DNSKEY"),
-        (50, "NSEC3"),
-        (52, "TLSA"),
-        (64, "SVCB"),
-        (65, "HTTPS"),
-        (99, "SPF"),
-        (251, "IXFR"),
-        (252, "AXFR"),
-        (255, "ANY"),
-        (257, "CAA"),
-    ];
-    let name = NAMES.iter().find(|(number, _)| *number == rtype);
-    name.map_or_else(|| rtype.to_string(), |(_, name)| (*name).to_owned())
+/// A name, and whether some of it is missing.
+pub(super) fn name(object: &mut Object<'_>, key: &str, name: &Name) {
+    object.bytes(key, name.bytes());
+    if name.cut().is_some() {
+        object.flag(&format!("{key}_truncated"), true);
+    }
 }
 
-fn rcode_name(rcode: u8) -> String {
-    const NAMES: [&str; 11] = [
-        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET",
-        "NXRRSET", "NOTAUTH", "NOTZONE",
-    ];
-    let name = NAMES.get(usize::from(rcode));
-    name.map_or_else(|| rcode.to_string(), |name| (*name).to_owned())
-}
+const A: u16 = 1;
+const NS: u16 = 2;
+const CNAME: u16 = 5;
+const NULL: u16 = 10;
+const PTR: u16 = 12;
+const MX: u16 = 15;
+const TXT: u16 = 16;
+const AAAA: u16 = 28;
+const OPT: u16 = 41;
+const SSHFP: u16 = 44;

@@ -42,6 +42,11 @@ pub struct Message {
     pub additionals: Vec<Record>,
     /// Set when records are missing here: the message was damaged or had more than [`RECORDS_MAX`].
     pub truncated: bool,
+    /// It is multicast DNS (RFC 6762).
+    pub multicast: bool,
+    /// The section that could not be read, by its number from 0, the questions; what is behind it
+    /// is not read either.
+    pub(super) broken: Option<usize>,
 }
 
 /// A question.
@@ -90,6 +95,10 @@ pub enum RData {
         mname: Name,
         rname: Name,
         serial: u32,
+        refresh: u32,
+        retry: u32,
+        expire: u32,
+        minimum: u32,
     },
     Srv {
         priority: u16,
@@ -121,6 +130,14 @@ impl Message {
         self.questions.first().map(|question| question.name.field())
     }
 
+    /// Every name of its questions and records' owners.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
+        let asked = self.questions.iter().map(|question| &question.name);
+        let sections = [&self.answers, &self.authorities, &self.additionals];
+        let owners = sections.into_iter().flatten().map(|record| &record.name);
+        asked.chain(owners)
+    }
+
     /// Reads a message; `None` when the header is not whole.
     pub(super) fn parse(data: &[u8], first_ts_ns: u64) -> Option<Self> {
         let mut reader = Reader {
@@ -147,6 +164,8 @@ impl Message {
             authorities: Vec::new(),
             additionals: Vec::new(),
             truncated: false,
+            multicast: false,
+            broken: None,
         };
         let sections = [answers?, authorities?, additionals?];
         message.truncated = message.read(&mut reader, questions?, sections).is_none();
@@ -155,6 +174,7 @@ impl Message {
 
     /// Reads the sections; `None` at the first damage: what came before is kept.
     fn read(&mut self, reader: &mut Reader<'_>, questions: u16, sections: [u16; 3]) -> Option<()> {
+        self.broken = Some(0);
         for _ in 0..bounded(questions)? {
             self.questions.push(reader.question()?);
         }
@@ -163,7 +183,8 @@ impl Message {
             &mut self.authorities,
             &mut self.additionals,
         ];
-        for (list, count) in lists.into_iter().zip(sections) {
+        for ((section, list), count) in (1..).zip(lists).zip(sections) {
+            self.broken = Some(section);
             for _ in 0..usize::from(count) {
                 if list.len() >= RECORDS_MAX {
                     return None;
@@ -171,6 +192,7 @@ impl Message {
                 list.push(reader.record()?);
             }
         }
+        self.broken = None;
         Some(())
     }
 }
@@ -195,9 +217,11 @@ impl<'a> Reader<'a> {
         let ttl = self.cursor.u32()?;
         let data = self.cursor.vec16()?;
         let start = self.cursor.position().checked_sub(data.len())?;
-        let data = self
-            .rdata(rtype, data, start)
-            .unwrap_or_else(|| RData::Other(data.into()));
+        let data = match self.rdata(rtype, data, start) {
+            Some(data) => data,
+            None if is_damaged(rtype, data) => return None,
+            None => RData::Other(data.into()),
+        };
         Some(Record {
             name,
             rtype,
@@ -216,7 +240,12 @@ impl<'a> Reader<'a> {
     /// Content of a record whose data begins at `start` of the message; `None` when it is damaged.
     fn rdata(&self, rtype: u16, data: &'a [u8], start: usize) -> Option<RData> {
         let mut cursor = Cursor::new(data);
-        let name_at = |offset: usize| Name::read(self.message, start.checked_add(offset)?);
+        // a name that goes beyond the record is none of its
+        let name_at = |offset: usize| {
+            let (name, used) = Name::read(self.message, start.checked_add(offset)?)?;
+            let end = offset.checked_add(used)?;
+            (end <= data.len()).then_some((name, used))
+        };
         Some(match rtype {
             1 => RData::A(Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?)),
             2 => RData::Ns(name_at(0)?.0),
@@ -229,6 +258,10 @@ impl<'a> Reader<'a> {
                     mname,
                     rname,
                     serial: cursor.u32()?,
+                    refresh: cursor.u32()?,
+                    retry: cursor.u32()?,
+                    expire: cursor.u32()?,
+                    minimum: cursor.u32()?,
                 }
             }
             12 => RData::Ptr(name_at(0)?.0),
@@ -246,6 +279,17 @@ impl<'a> Reader<'a> {
             },
             _ => return None,
         })
+    }
+}
+
+/// Content of these types that cannot be read makes the message unreadable from there on; of others
+/// it is kept as sent, as is no content at all (RFC 2136 section 2.5).
+fn is_damaged(rtype: u16, data: &[u8]) -> bool {
+    const SSHFP: u16 = 44;
+    match rtype {
+        2 | 5 | 6 | 12 | 15 | 33 => !data.is_empty(),
+        SSHFP => data.len() < 2,
+        _ => false,
     }
 }
 

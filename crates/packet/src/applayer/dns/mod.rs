@@ -2,11 +2,13 @@
 
 mod log;
 mod message;
+mod multicast;
 mod name;
 mod parser;
+mod types;
 
 pub use message::{Kind, Message, Question, RData, RECORDS_MAX, Record};
-pub use name::{NAME_BYTES_MAX, Name, POINTERS_MAX};
+pub use name::{Cut, LABELS_MAX, NAME_BYTES_MAX, Name, POINTERS_MAX};
 
 use super::{AppProto, Protocol};
 

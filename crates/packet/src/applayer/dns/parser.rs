@@ -1,8 +1,9 @@
 //! Messages from datagrams, and from a TCP stream, where a 16-bit length stands before each (RFC
 //! 1035 section 4.2.2).
 
-use super::message::{Kind, Message};
-use crate::applayer::{AppLayer, Context, Next, Probe};
+use super::message::{Kind, Message, Question};
+use super::name::{Cut, Name};
+use crate::applayer::{AppLayer, AppProto, Context, Next, Probe};
 use crate::bytes::be16;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
@@ -45,11 +46,17 @@ fn looks_like_dns(data: &[u8]) -> bool {
         return false;
     }
     Message::parse(data, 0).is_some_and(|message| match message.questions.first() {
-        Some(question) => question.qclass & 0x7fff <= CLASS_MAX,
+        // with an odd header, all else must be right
+        Some(question) if is_netbios(question) => false,
+        Some(_) if has_odd_flags(data) => {
+            let mut asked = message.questions.iter();
+            !message.truncated && asked.all(|question| is_class(question.qclass))
+        }
+        Some(question) => is_class(question.qclass & 0x7fff) && question.qtype != 0,
         // multicast DNS answers repeat no question (RFC 6762 section 6)
         None => {
             let answer = message.answers.first();
-            let is_sound = answer.is_some_and(|answer| answer.class & 0x7fff <= CLASS_MAX);
+            let is_sound = answer.is_some_and(|answer| is_class(answer.class & 0x7fff));
             message.kind == Kind::Answer && !message.truncated && is_sound
         }
     })
@@ -58,12 +65,27 @@ fn looks_like_dns(data: &[u8]) -> bool {
 /// Judges as much of a header as is there.
 fn header_makes_sense(data: &[u8]) -> bool {
     let fits = |at: usize, fits: fn(u16) -> bool| be16(data, at).is_none_or(fits);
-    fits(2, |flags| {
-        (flags >> 11) & 0x0f <= OPCODE_MAX && flags & 0x0040 == 0
-    }) && fits(4, |questions| questions <= QUESTIONS_LIKELY)
+    fits(4, |questions| questions <= QUESTIONS_LIKELY)
         && fits(6, |answers| answers <= ANSWERS_LIKELY)
         && fits(8, |authorities| authorities <= ANSWERS_LIKELY)
         && fits(10, |additionals| additionals <= ANSWERS_LIKELY)
+}
+
+/// IN, CH, HS, and the NONE and ANY of RFC 2136; the top bit is a flag in multicast DNS.
+fn is_class(class: u16) -> bool {
+    matches!(class, 1 | 3 | 4 | 254 | 255)
+}
+
+/// NetBIOS names (RFC 1002 section 4.2) look much alike: 32 letters from A to P, type NB or NBSTAT.
+fn is_netbios(question: &Question) -> bool {
+    let label = question.name.bytes().first_chunk::<32>();
+    let encoded = label.is_some_and(|label| label.iter().all(|c| matches!(c, b'A'..=b'P')));
+    encoded && matches!(question.qtype, 32 | 33)
+}
+
+/// Flags that no resolver sends.
+fn has_odd_flags(data: &[u8]) -> bool {
+    be16(data, 2).is_some_and(|flags| (flags >> 11) & 0x0f > OPCODE_MAX || flags & Z_FLAG != 0)
 }
 
 #[derive(Debug)]
@@ -104,7 +126,7 @@ struct Framed {
 impl AppLayer for OverTcp {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         self.side(direction).data(cx, direction, data);
-        self.next()
+        Next::More
     }
 
     fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
@@ -112,7 +134,7 @@ impl AppLayer for OverTcp {
             lost: true,
             ..Framed::default()
         };
-        self.next()
+        Next::More
     }
 
     fn end(&mut self, _: &mut Context<'_, '_>) {}
@@ -132,20 +154,16 @@ impl OverTcp {
             Direction::ToClient => &mut self.to_client,
         }
     }
-
-    fn next(&self) -> Next {
-        if self.to_server.lost && self.to_client.lost {
-            Next::Done
-        } else {
-            Next::More
-        }
-    }
 }
 
 impl Framed {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
+        // behind a gap, what looks like a message begins one
         if self.lost {
-            return;
+            if probe(Proto::Tcp, direction, data) != Probe::Certain {
+                return;
+            }
+            self.lost = false;
         }
         if self.kept.is_empty() {
             self.ts_ns = cx.ts_ns;
@@ -166,7 +184,7 @@ impl Framed {
                 lost: true,
                 ..Self::default()
             };
-            cx.too_large("dns.message_too_large");
+            cx.too_large("message_too_large");
         }
     }
 }
@@ -195,31 +213,66 @@ fn emit_whole<'a>(
 
 fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns: u64) {
     let Some(mut message) = Message::parse(data, first_ts_ns) else {
-        return cx.anomaly("dns.malformed_data");
+        return cx.anomaly("malformed_data");
     };
-    if message.truncated {
-        cx.anomaly("dns.malformed_data");
-    }
-    let expected = match direction {
-        Direction::ToServer => Kind::Query,
-        Direction::ToClient => Kind::Answer,
-    };
-    // multicast DNS answers go to the group
-    if message.kind != expected && !cx.flow().tuple.dst.is_multicast() {
-        cx.anomaly("dns.not_response");
+    let tuple = &cx.flow().tuple;
+    message.multicast = tuple.proto == Proto::Udp && MULTICAST_PORT == tuple.dst_port;
+    if message.multicast {
+        cx.flow.app = AppProto::Mdns;
     }
     message.tx_id = cx.transaction_id();
+    anomalies(cx, direction, &message);
     cx.transaction(&message);
+}
+
+fn anomalies(cx: &mut Context<'_, '_>, direction: Direction, message: &Message) {
+    let tx_id = message.tx_id;
+    match message.broken {
+        Some(2) => cx.anomaly_in(tx_id, "invalid_authorities"),
+        Some(3) => cx.anomaly_in(tx_id, "invalid_additionals"),
+        Some(_) => cx.anomaly_in(tx_id, "malformed_data"),
+        None => {}
+    }
+    if message.flags & Z_FLAG != 0 {
+        cx.anomaly_in(tx_id, "z_flag_set");
+    }
+    if u16::from(message.opcode()) > OPCODE_MAX {
+        cx.anomaly_in(tx_id, "invalid_opcode");
+    }
+    let is_cut = |wanted: &[Cut]| {
+        let mut cuts = message.names().filter_map(Name::cut);
+        cuts.any(|cut| wanted.contains(&cut))
+    };
+    for (event, cuts) in [
+        ("name_too_long", &[Cut::Bytes, Cut::Labels][..]),
+        ("infinite_loop", &[Cut::Pointers]),
+        ("too_many_labels", &[Cut::Labels]),
+    ] {
+        if is_cut(cuts) {
+            cx.anomaly_in(tx_id, event);
+        }
+    }
+    // datagrams may come in any order, and those of multicast DNS go to the group
+    if cx.flow().tuple.proto == Proto::Udp {
+        return;
+    }
+    match (message.kind, direction) {
+        (Kind::Answer, Direction::ToServer) => cx.anomaly_in(tx_id, "not_request"),
+        (Kind::Query, Direction::ToClient) => cx.anomaly_in(tx_id, "not_response"),
+        (Kind::Query, Direction::ToServer) | (Kind::Answer, Direction::ToClient) => {}
+    }
 }
 
 const HEADER: usize = 12;
 /// Operation codes in use: query, inverse query, status, notify, update, stateful operations.
 const OPCODE_MAX: u16 = 6;
+/// The reserved bit of RFC 1035 section 4.1.1.
+const Z_FLAG: u16 = 0x0040;
+/// RFC 6762 section 5.
+const MULTICAST_PORT: u16 = 5353;
 /// Multicast DNS asks for many services at once.
 const QUESTIONS_LIKELY: u16 = 64;
 const ANSWERS_LIKELY: u16 = 256;
-/// Class "any"; the top bit is a flag in multicast DNS.
-const CLASS_MAX: u16 = 255;
 
 #[cfg(test)]
 mod tests;

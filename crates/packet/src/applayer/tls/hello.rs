@@ -1,8 +1,15 @@
 //! A ClientHello and its fingerprints.
 
-use super::{ja3, ja4};
+use super::{ja3, ja4, version};
 use crate::applayer::Field;
 use crate::bytes::{Cursor, len32};
+
+/// What carries the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Tcp,
+    Quic,
+}
 
 /// A TLS ClientHello.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +23,14 @@ pub struct Hello {
     pub version: u16,
     /// The version field of the hello itself.
     pub legacy_version: u16,
+    /// Random bytes.
+    pub random: [u8; 32],
+    /// Session identifier.
+    pub session_id: Vec<u8>,
     /// Cipher suites as sent, GREASE (RFC 8701) included.
     pub ciphers: Vec<u16>,
+    /// Versions offered in supported_versions, as sent, GREASE included.
+    pub versions: Vec<u16>,
     /// Types of the extensions as sent, GREASE included.
     pub extensions: Vec<u16>,
     /// Supported groups (elliptic curves) as sent, GREASE included.
@@ -30,6 +43,8 @@ pub struct Hello {
     pub alpn: Vec<Box<[u8]>>,
     /// Encrypted ClientHello is offered: the server name is an outer one (draft-ietf-tls-esni).
     pub ech: bool,
+    /// Names of the anomalies of its extensions.
+    pub(crate) oddities: Vec<&'static str>,
     sni: Option<(Box<[u8]>, u32)>,
     ja3: String,
     ja3_hash: String,
@@ -72,15 +87,15 @@ impl Hello {
 
     /// Reads a handshake message with its header of four bytes; `None` when it is no whole
     /// ClientHello.
-    pub(super) fn parse(message: &[u8], first_ts_ns: u64) -> Option<Self> {
+    pub(crate) fn parse(message: &[u8], first_ts_ns: u64, carrier: Carrier) -> Option<Self> {
         let mut cursor = Cursor::new(message);
         let announced = cursor.u32()? & 0x00ff_ffff;
         if message.len().checked_sub(HANDSHAKE_HEADER) != usize::try_from(announced).ok() {
             return None;
         }
         let legacy_version = cursor.u16()?;
-        cursor.take(RANDOM)?;
-        cursor.vec8()?;
+        let random = cursor.take(RANDOM)?.try_into().ok()?;
+        let session_id = cursor.vec8()?.to_vec();
         let ciphers = words(cursor.vec16()?);
         cursor.vec8()?;
         let mut hello = Self {
@@ -88,13 +103,17 @@ impl Hello {
             tx_id: 0,
             version: legacy_version,
             legacy_version,
+            random,
+            session_id,
             ciphers,
+            versions: Vec::new(),
             extensions: Vec::new(),
             groups: Vec::new(),
             point_formats: Vec::new(),
             signature_algorithms: Vec::new(),
             alpn: Vec::new(),
             ech: false,
+            oddities: Vec::new(),
             sni: None,
             ja3: String::new(),
             ja3_hash: String::new(),
@@ -106,10 +125,39 @@ impl Hello {
             let start = cursor.position().checked_sub(extensions.len())?;
             hello.read_extensions(extensions, start)?;
         }
-        hello.ja3 = ja3::text(&hello);
+        hello.ja3 = ja3::text(&hello, carrier);
         hello.ja3_hash = ja3::hash(&hello.ja3);
-        hello.ja4 = ja4::fingerprint(&hello);
+        hello.ja4 = ja4::fingerprint(&hello, carrier);
         Some(hello)
+    }
+
+    /// Makes what an SSL 2.0 hello (draft-hickman-netscape-ssl) tells: its ciphers have three bytes.
+    pub(super) fn of_ssl2(version: u16, ciphers: Vec<u16>, first_ts_ns: u64) -> Self {
+        let mut hello = Self {
+            first_ts_ns,
+            tx_id: 0,
+            version,
+            legacy_version: version,
+            random: [0; 32],
+            session_id: Vec::new(),
+            ciphers,
+            versions: Vec::new(),
+            extensions: Vec::new(),
+            groups: Vec::new(),
+            point_formats: Vec::new(),
+            signature_algorithms: Vec::new(),
+            alpn: Vec::new(),
+            ech: false,
+            oddities: Vec::new(),
+            sni: None,
+            ja3: String::new(),
+            ja3_hash: String::new(),
+            ja4: String::new(),
+        };
+        hello.ja3 = ja3::text(&hello, Carrier::Tcp);
+        hello.ja3_hash = ja3::hash(&hello.ja3);
+        hello.ja4 = ja4::fingerprint(&hello, Carrier::Tcp);
+        hello
     }
 
     fn read_extensions(&mut self, extensions: &[u8], start: usize) -> Option<()> {
@@ -130,7 +178,13 @@ impl Hello {
     fn read_extension(&mut self, kind: u16, body: &[u8], at: usize) -> Option<()> {
         let mut cursor = Cursor::new(body);
         match kind {
-            0 => self.sni = server_name(body, at).or(self.sni.take()),
+            0 => {
+                if self.extensions.iter().filter(|kind| **kind == 0).count() > 1 {
+                    self.oddities.push("MULTIPLE_SNI_EXTENSIONS");
+                }
+                self.oddities.extend(odd_server_name(body));
+                self.sni = self.sni.take().or(server_name(body, at));
+            }
             10 => self.groups = words(cursor.vec16()?),
             11 => self.point_formats = cursor.vec8()?.to_vec(),
             13 => self.signature_algorithms = words(cursor.vec16()?),
@@ -141,12 +195,10 @@ impl Hello {
                 }
             }
             43 => {
-                let offered = words(cursor.vec8()?);
-                let highest = offered
-                    .into_iter()
-                    .filter(|version| !is_grease(*version))
-                    .max();
-                self.version = highest.unwrap_or(self.version);
+                self.versions = words(cursor.vec8()?);
+                let offers = self.versions.iter().copied();
+                let known = offers.filter(|offer| version::is_offer(*offer));
+                self.version = known.max().unwrap_or(self.version);
             }
             0xfe0d => self.ech = true,
             _ => {}
@@ -169,13 +221,26 @@ fn server_name(body: &[u8], at: usize) -> Option<(Box<[u8]>, u32)> {
     None
 }
 
+/// What is wrong with the list of names.
+fn odd_server_name(body: &[u8]) -> Option<&'static str> {
+    let mut cursor = Cursor::new(body);
+    let list = cursor.vec16();
+    let mut names = Cursor::new(list?);
+    let kind = names.u8()?;
+    match names.vec16() {
+        None => Some("INVALID_SNI_LENGTH"),
+        Some(_) if kind != 0 => Some("INVALID_SNI_TYPE"),
+        Some(_) => None,
+    }
+}
+
 /// RFC 8701: values that clients send to see whether servers ignore what they do not know.
-pub(super) fn is_grease(value: u16) -> bool {
+pub(crate) fn is_grease(value: u16) -> bool {
     let [high, low] = value.to_be_bytes();
     high == low && high & 0x0f == 0x0a
 }
 
-fn words(bytes: &[u8]) -> Vec<u16> {
+pub(super) fn words(bytes: &[u8]) -> Vec<u16> {
     bytes
         .as_chunks::<2>()
         .0

@@ -1,15 +1,19 @@
-//! JA4 of a TLS client over TCP, by its specification (FoxIO, BSD-3-Clause:
+//! JA4 of a TLS client over TCP or QUIC, by its specification (FoxIO, BSD-3-Clause:
 //! <https://github.com/FoxIO-LLC/ja4/blob/main/technical_details/JA4.md>). GREASE counts nowhere.
 
 use sha2::{Digest, Sha256};
 
-use super::hello::{Hello, is_grease};
+use super::hello::{Carrier, Hello, is_grease};
 
-pub(super) fn fingerprint(hello: &Hello) -> String {
+pub(super) fn fingerprint(hello: &Hello, carrier: Carrier) -> String {
     let ciphers = without_grease(&hello.ciphers);
     let extensions = without_grease(&hello.extensions);
     let head = format!(
-        "t{}{}{:02}{:02}{}",
+        "{}{}{}{:02}{:02}{}",
+        match carrier {
+            Carrier::Tcp => 't',
+            Carrier::Quic => 'q',
+        },
         version(hello.version),
         if extensions.contains(&SERVER_NAME) {
             'd'
@@ -60,17 +64,17 @@ fn cipher_hash(mut ciphers: Vec<u16>) -> String {
 }
 
 /// Extensions sorted, without server name and ALPN, then the signature algorithms in the order
-/// sent.
+/// sent. The underscore between them stands also where there are no algorithms: the specification
+/// would leave it out, but the rules and logs of the field have it.
 fn extension_hash(hello: &Hello, mut extensions: Vec<u16>) -> String {
     extensions.retain(|kind| *kind != SERVER_NAME && *kind != ALPN);
     extensions.sort_unstable();
     let algorithms = without_grease(&hello.signature_algorithms);
-    let mut text = hex_list(&extensions);
-    if !algorithms.is_empty() {
-        text.push('_');
-        text.push_str(&hex_list(&algorithms));
+    if extensions.is_empty() && algorithms.is_empty() {
+        return short_hash("");
     }
-    short_hash(&text)
+    let (extensions, algorithms) = (hex_list(&extensions), hex_list(&algorithms));
+    short_hash(&format!("{extensions}_{algorithms}"))
 }
 
 /// The first 12 hexadecimal digits of SHA-256; zeros for nothing.

@@ -1,13 +1,30 @@
-//! TLS: the ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2), in plain text in every
-//! version.
+//! TLS and SSL: the handshake, as far as it is in plain text (RFC 8446 section 4, RFC 5246 section
+//! 7.4). The client's hello is yielded at once, the [`Handshake`] when both sides are encrypted.
+//!
+//! - `parser`, `record`, `ssl2`: from bytes to handshake messages
+//! - [`hello`](Hello), `server_hello`, `ja3`, `ja4`, `version`: the hellos and their fingerprints
+//! - `x509`, `der`, `name`: certificates
 
-mod hello;
-mod ja3;
+pub(crate) mod der;
+mod handshake;
+pub(crate) mod hello;
+pub(crate) mod ja3;
 mod ja4;
 mod log;
+mod name;
+mod options;
 mod parser;
+mod record;
+pub(crate) mod server_hello;
+mod ssl2;
+pub(crate) mod version;
+pub(crate) mod x509;
 
+pub use handshake::{CHAIN_MAX, Chain, Handshake};
 pub use hello::Hello;
+pub use options::Options;
+pub use server_hello::ServerHello;
+pub use x509::{Certificate, NAMES_MAX, Time};
 
 use super::{AppProto, Protocol};
 

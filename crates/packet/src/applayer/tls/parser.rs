@@ -1,145 +1,425 @@
-//! Handshake messages from records: the ClientHello may be spread over records and TCP segments.
+//! From records to the handshake. Messages may be spread over records and TCP segments in any way.
 
-use super::hello::Hello;
+use super::handshake::{CHAIN_MAX, Chain, Handshake};
+use super::hello::{Carrier, Hello};
+use super::record::{self, Part, Side};
+use super::server_hello::ServerHello;
+use super::x509::Certificate;
+use super::{ssl2, version};
 use crate::applayer::{AppLayer, Context, Next, Probe};
-use crate::bytes::be16;
+use crate::bytes::{Cursor, be16};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
-pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser::default())
+pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
+    let mut parser = Parser::default();
+    parser.handshake.fingerprints = config.apps.tls;
+    Box::new(parser)
 }
 
-/// A handshake record of SSL 3.0 or TLS that begins with a hello of either side.
+/// A handshake record of SSL 3.0 or TLS that begins with a hello of either side, or a client's SSL
+/// 2.0 hello.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
+    if proto != Proto::Tcp {
+        return Probe::No;
+    }
     let hello = match direction {
         Direction::ToServer => CLIENT_HELLO,
         Direction::ToClient => SERVER_HELLO,
     };
     let fits = |at: usize, fits: &dyn Fn(u8) -> bool| data.get(at).copied().is_none_or(fits);
-    let possible = proto == Proto::Tcp
-        && fits(0, &|kind| kind == HANDSHAKE)
+    let possible = fits(0, &|kind| kind == record::HANDSHAKE)
         && fits(1, &|major| major == 3)
         && fits(2, &|minor| minor <= 4)
-        && record_len_fits(data)
+        && be16(data, 3).is_none_or(|len| (1..=record::BODY_BYTES_MAX).contains(&len))
         && fits(5, &|kind| kind == hello);
-    match (possible, data.len() > RECORD_HEADER) {
+    match (possible, data.len() > record::HEADER) {
         (true, true) => Probe::Certain,
         (true, false) => Probe::Unsure,
+        (false, _) if direction == Direction::ToServer => ssl2::probe(data),
         (false, _) => Probe::No,
     }
 }
 
-fn record_len_fits(data: &[u8]) -> bool {
-    be16(data, 3).is_none_or(|len| (1..=RECORD_BYTES_MAX).contains(&len))
-}
-
-/// What is there of the ClientHello.
+/// A connection up to its encryption.
 #[derive(Debug, Default)]
 struct Parser {
-    /// The header of the record, as far as it is there.
-    header: Vec<u8>,
-    /// Bytes left of the record.
-    left: usize,
-    /// The handshake message, as far as it is there.
-    message: Vec<u8>,
-    /// Time of the packet that the first byte came with.
-    ts_ns: Option<u64>,
+    to_server: Side,
+    to_client: Side,
+    /// What is known so far.
+    handshake: Handshake,
+    /// The client's hello, or the first message without one, has got the transaction's number.
+    begun: bool,
+    /// The server asked for another hello, which stands behind the client's first cipher change.
+    retrying: bool,
+    /// The server wants to see the client's certificate.
+    asks_client: bool,
+    /// The server has said all that it says in plain text.
+    server_done: bool,
+    /// The handshake has been yielded; what follows is watched for damage only.
+    reported: bool,
+}
+
+/// Why nothing more is read.
+enum Stop {
+    /// It is over.
+    Over,
+    /// Damage of this name.
+    Damage(&'static str),
+}
+
+impl From<&'static str> for Stop {
+    fn from(name: &'static str) -> Self {
+        Self::Damage(name)
+    }
 }
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        if direction == Direction::ToClient {
-            return Next::More;
+        if !self.begun {
+            self.begun = true;
+            self.handshake.first_ts_ns = cx.ts_ns;
+            self.handshake.from = cx.flow().app_before;
+            self.handshake.tx_id = cx.transaction_id();
         }
-        self.ts_ns.get_or_insert(cx.ts_ns);
-        let mut rest = data;
-        while !rest.is_empty() {
-            let taken = if self.left == 0 {
-                self.take_header(rest)
-            } else {
-                self.take_body(rest)
-            };
-            let Some(taken) = taken else {
-                cx.anomaly("tls.invalid_record");
-                return Next::Done;
-            };
-            rest = rest.get(taken..).unwrap_or_default();
-            if let Some(len) = self.message_len() {
-                if self.message.len() >= len {
-                    self.emit(cx, len);
-                    return Next::Done;
+        match self.take(cx, direction, data) {
+            Ok(()) if self.to_server.encrypted && self.to_client.encrypted => {}
+            Ok(()) => {
+                let client_done = self.to_server.encrypted || !self.asks_client;
+                if (self.server_done && client_done) || self.to_client.encrypted {
+                    self.report(cx);
                 }
-                if len > cx.config.head_bytes_max {
-                    cx.too_large("tls.client_hello_too_large");
-                    return Next::Done;
-                }
+                return Next::More;
             }
+            Err(Stop::Over) => {}
+            Err(Stop::Damage(name)) => cx.anomaly_in(self.handshake.tx_id, name),
+        }
+        self.report(cx);
+        Next::Done
+    }
+
+    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
+        // where the next record begins is lost
+        self.side(direction).encrypted = true;
+        if self.to_server.encrypted && self.to_client.encrypted {
+            self.report(cx);
+            return Next::Done;
         }
         Next::More
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
-        match direction {
-            Direction::ToServer => Next::Done,
-            Direction::ToClient => Next::More,
-        }
+    fn end(&mut self, cx: &mut Context<'_, '_>) {
+        self.report(cx);
     }
 
-    fn end(&mut self, _: &mut Context<'_, '_>) {}
-
     fn buffered(&self) -> usize {
-        self.header.len().saturating_add(self.message.len())
+        let sides = self.to_server.buffered();
+        let sides = sides.saturating_add(self.to_client.buffered());
+        let chains = [&self.handshake.server_chain, &self.handshake.client_chain];
+        let raw = chains.iter().flat_map(|chain| &chain.raw);
+        sides.saturating_add(raw.map(|der| der.len()).sum())
     }
 }
 
 impl Parser {
-    /// Takes bytes of a record's header; `None` when it is not one of a handshake.
-    fn take_header(&mut self, data: &[u8]) -> Option<usize> {
-        let missing = RECORD_HEADER.saturating_sub(self.header.len());
-        let taken = data.get(..missing).unwrap_or(data);
-        self.header.extend_from_slice(taken);
-        if let Some(len) = be16(&self.header, 3) {
-            let sound = self.header.first() == Some(&HANDSHAKE) && record_len_fits(&self.header);
-            self.left = usize::from(len);
-            self.header.clear();
-            sound.then_some(())?;
+    fn side(&mut self, direction: Direction) -> &mut Side {
+        match direction {
+            Direction::ToServer => &mut self.to_server,
+            Direction::ToClient => &mut self.to_client,
         }
-        Some(taken.len())
     }
 
-    fn take_body(&mut self, data: &[u8]) -> Option<usize> {
-        let taken = data.get(..self.left).unwrap_or(data);
-        self.message.extend_from_slice(taken);
-        self.left = self.left.saturating_sub(taken.len());
-        (self.message.first() == Some(&CLIENT_HELLO)).then_some(taken.len())
-    }
-
-    /// Length of the handshake message with its header.
-    fn message_len(&self) -> Option<usize> {
-        let &[_, a, b, c] = self.message.first_chunk::<4>()?;
-        let len = usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?;
-        len.checked_add(4)
-    }
-
-    fn emit(&self, cx: &mut Context<'_, '_>, len: usize) {
-        let message = self.message.get(..len).unwrap_or_default();
-        match Hello::parse(message, self.ts_ns.unwrap_or(cx.ts_ns)) {
-            Some(mut hello) => {
-                hello.tx_id = cx.transaction_id();
-                cx.transaction(&hello);
+    fn take(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        data: &[u8],
+    ) -> Result<(), Stop> {
+        let mut rest = data;
+        if !self.side(direction).begun {
+            rest = match self.ssl2(cx, direction, data)? {
+                Some(rest) => rest,
+                None => return Ok(()),
+            };
+        }
+        while !rest.is_empty() {
+            // a gap has hidden where records begin, or nothing readable follows
+            if self.side(direction).encrypted {
+                return Ok(());
             }
-            None => cx.anomaly("tls.invalid_client_hello"),
+            let side = self.side(direction);
+            let taken = side.take(rest);
+            let version = side.version();
+            if direction == Direction::ToClient && version != 0 {
+                self.handshake.record_version = version;
+            }
+            let (part, behind) = taken?;
+            rest = behind;
+            if let Some(part) = part {
+                self.part(cx, direction, part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a first record of SSL 2.0; gives what is behind it, or all of `data` if there is none.
+    fn ssl2<'a>(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        data: &'a [u8],
+    ) -> Result<Option<&'a [u8]>, Stop> {
+        let first_ts_ns = self.handshake.first_ts_ns;
+        let side = self.side(direction);
+        let kept = side.message.len();
+        let first = side.message.first().or(data.first()).copied();
+        if first.is_none_or(|first| first & 0x80 == 0) {
+            return Ok(Some(data));
+        }
+        let head = data.get(..2_usize.saturating_sub(kept)).unwrap_or(data);
+        side.message.extend_from_slice(head);
+        let Some(len) = ssl2::record_len(&side.message) else {
+            return Ok(None);
+        };
+        if len > cx.config.head_bytes_max {
+            return Err(Stop::Damage("INVALID_SSLV2_HEADER"));
+        }
+        let body = data.get(head.len()..).unwrap_or_default();
+        let missing = len.saturating_sub(side.message.len());
+        let (taken, rest) = body.split_at_checked(missing).unwrap_or((body, &[]));
+        side.message.extend_from_slice(taken);
+        if side.message.len() < len {
+            return Ok(None);
+        }
+        let record = std::mem::take(&mut side.message);
+        side.begun = true;
+        if direction == Direction::ToServer {
+            let hello = ssl2::client_hello(&record, first_ts_ns);
+            self.client_hello(cx, hello.ok_or("INVALID_SSLV2_HEADER")?);
+            return Ok(Some(rest));
+        }
+        let (version, certificate) = ssl2::server_hello(&record).ok_or("INVALID_SSLV2_HEADER")?;
+        self.handshake.record_version = version;
+        self.handshake.server_chain = chain(cx, self.handshake.tx_id, &[certificate.into()]);
+        Err(Stop::Over)
+    }
+
+    fn part(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        part: Part<'_>,
+    ) -> Result<(), Stop> {
+        let side = self.side(direction);
+        match part.kind {
+            record::HANDSHAKE => self.handshake_part(cx, direction, part.data)?,
+            record::ALERT => {
+                if let Some(head) = side.head(part) {
+                    alert(&head, side.record_len())?;
+                }
+            }
+            record::HEARTBEAT => {
+                if let Some(head) = side.head(part) {
+                    let len = side.record_len();
+                    heartbeat(cx, self.handshake.tx_id, &head, len);
+                }
+            }
+            record::CHANGE_CIPHER_SPEC => {
+                if direction == Direction::ToClient && !self.retrying {
+                    self.note_resumption();
+                }
+                let retrying = self.retrying;
+                self.side(direction).encrypted = !retrying;
+            }
+            record::APPLICATION_DATA => self.side(direction).encrypted = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A server that goes on without a certificate knows the client from before; where TLS 1.3 hides
+    /// the certificate, nobody can tell.
+    fn note_resumption(&mut self) {
+        let known = self.handshake.server.as_ref();
+        let known = known.is_some_and(|hello| !version::is_tls13(hello.version));
+        self.handshake.resumed = known && self.handshake.server_chain.raw.is_empty();
+    }
+
+    fn handshake_part(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        data: &[u8],
+    ) -> Result<(), Stop> {
+        let mut rest = data;
+        let reported = self.reported;
+        while !rest.is_empty() {
+            let side = self.side(direction);
+            if side.skip > 0 {
+                let (skipped, behind) = rest.split_at_checked(side.skip).unwrap_or((rest, &[]));
+                side.skip = side.skip.saturating_sub(skipped.len());
+                rest = behind;
+                continue;
+            }
+            let len = message_len(&side.message).unwrap_or(MESSAGE_HEADER);
+            let missing = len.saturating_sub(side.message.len());
+            let (taken, behind) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
+            side.message.extend_from_slice(taken);
+            rest = behind;
+            let (Some(kind), Some(len)) = (side.message.first(), message_len(&side.message)) else {
+                continue;
+            };
+            if !is_message(*kind) {
+                return Err(Stop::Damage("INVALID_HANDSHAKE_MESSAGE"));
+            }
+            let kind = *kind;
+            if reported || !matches!(kind, CLIENT_HELLO | SERVER_HELLO | CERTIFICATE) {
+                side.skip = len.saturating_sub(MESSAGE_HEADER);
+                side.message.clear();
+                self.asks_client |= kind == CERTIFICATE_REQUEST;
+                self.server_done |= kind == SERVER_HELLO_DONE;
+            } else if len > cx.config.head_bytes_max {
+                cx.too_large("HANDSHAKE_INVALID_LENGTH");
+                return Err(Stop::Over);
+            } else if side.message.len() >= len {
+                let message = std::mem::take(&mut side.message);
+                self.message(cx, direction, &message)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a whole message with its header of four bytes.
+    fn message(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        message: &[u8],
+    ) -> Result<(), Stop> {
+        let invalid = "INVALID_HANDSHAKE_MESSAGE";
+        let body = message.get(MESSAGE_HEADER..).unwrap_or_default();
+        match (message.first(), direction) {
+            (Some(&CLIENT_HELLO), Direction::ToServer) => {
+                let ts_ns = self.handshake.first_ts_ns;
+                let hello = Hello::parse(message, ts_ns, Carrier::Tcp);
+                self.client_hello(cx, hello.ok_or(invalid)?);
+                self.retrying = false;
+            }
+            (Some(&SERVER_HELLO), Direction::ToClient) => {
+                let hello = ServerHello::parse(body).ok_or(invalid)?;
+                self.retrying = hello.is_retry();
+                self.handshake.server.get_or_insert(hello);
+            }
+            (Some(&CERTIFICATE), _) => {
+                let raw = certificates(body).ok_or("CERTIFICATE_INVALID_LENGTH")?;
+                let chain = chain(cx, self.handshake.tx_id, &raw);
+                match direction {
+                    Direction::ToServer => self.handshake.client_chain = chain,
+                    Direction::ToClient => self.handshake.server_chain = chain,
+                }
+            }
+            _ => return Err(Stop::Damage(invalid)),
+        }
+        Ok(())
+    }
+
+    /// Yields the first hello at once.
+    fn client_hello(&mut self, cx: &mut Context<'_, '_>, mut hello: Hello) {
+        if self.handshake.client.is_some() {
+            return;
+        }
+        hello.tx_id = self.handshake.tx_id;
+        for name in &hello.oddities {
+            cx.anomaly_in(hello.tx_id, name);
+        }
+        cx.transaction(&hello);
+        self.handshake.client = Some(hello);
+    }
+
+    /// Yields the handshake, once.
+    fn report(&mut self, cx: &mut Context<'_, '_>) {
+        if std::mem::replace(&mut self.reported, true) {
+            return;
+        }
+        let mut handshake = std::mem::take(&mut self.handshake);
+        self.handshake.tx_id = handshake.tx_id;
+        handshake.resumed |= handshake.is_taken_up_by_id();
+        if handshake.is_something() {
+            cx.transaction(&handshake);
         }
     }
 }
 
-const HANDSHAKE: u8 = 22;
+fn alert(head: &[u8], len: usize) -> Result<(), Stop> {
+    match (head, len) {
+        ([FATAL, _, ..], 2) => Err(Stop::Over),
+        ([WARNING, _, ..], 2) => Ok(()),
+        // an encrypted one, where its cipher change was not seen
+        _ => Err(Stop::Damage("INVALID_ALERT_MESSAGE")),
+    }
+}
+
+/// A heartbeat in plain text (RFC 6520 section 4): one that says to be longer than its record wants
+/// the peer's memory back (CVE-2014-0160).
+fn heartbeat(cx: &mut Context<'_, '_>, tx_id: u32, head: &[u8], len: usize) {
+    let payload = be16(head, 1).map(usize::from);
+    match (head.first(), payload) {
+        (Some(1 | 2), Some(payload)) if payload.saturating_add(3) > len => {
+            cx.anomaly_in(tx_id, "OVERFLOW_HEARTBEAT_MESSAGE");
+        }
+        (Some(1 | 2), Some(payload)) if payload > 0 => {}
+        _ => cx.anomaly_in(tx_id, "INVALID_HEARTBEAT_MESSAGE"),
+    }
+}
+
+/// The certificates of a message (RFC 5246 section 7.4.2); those beyond [`CHAIN_MAX`] are left out.
+fn certificates(body: &[u8]) -> Option<Vec<Box<[u8]>>> {
+    let mut outer = Cursor::new(body);
+    let mut list = Cursor::new(vec24(&mut outer)?);
+    let mut certificates = Vec::new();
+    while !list.is_empty() && certificates.len() < CHAIN_MAX {
+        certificates.push(vec24(&mut list)?.into());
+    }
+    Some(certificates)
+}
+
+fn vec24<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let high = usize::from(cursor.u8()?).checked_mul(1 << 16)?;
+    let len = high.checked_add(usize::from(cursor.u16()?))?;
+    cursor.take(len)
+}
+
+fn chain(cx: &mut Context<'_, '_>, tx_id: u32, raw: &[Box<[u8]>]) -> Chain {
+    let leaf = raw.first().map(|first| Certificate::parse(first));
+    if let Some(Err(name)) = leaf {
+        cx.anomaly_in(tx_id, name);
+    }
+    Chain {
+        raw: raw.to_vec(),
+        leaf: leaf.and_then(Result::ok),
+    }
+}
+
+/// Length of a handshake message with its header.
+fn message_len(message: &[u8]) -> Option<usize> {
+    let &[_, a, b, c] = message.first_chunk::<MESSAGE_HEADER>()?;
+    let len = usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?;
+    len.checked_add(MESSAGE_HEADER)
+}
+
+/// IANA's registry of handshake types.
+fn is_message(kind: u8) -> bool {
+    matches!(kind, 0..=6 | 8 | 11..=16 | 20..=26 | 67 | 254)
+}
+
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
-const RECORD_HEADER: usize = 5;
-/// RFC 5246 section 6.2.3: 2^14 bytes of content and 2048 of expansion.
-const RECORD_BYTES_MAX: u16 = (1 << 14) + 2048;
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
+const SERVER_HELLO_DONE: u8 = 14;
+const WARNING: u8 = 1;
+const FATAL: u8 = 2;
+const MESSAGE_HEADER: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,7 @@ fn records_of_many_types() {
                 mname,
                 rname,
                 serial,
+                ..
             } => {
                 format!("SOA {} {} {serial}", mname.text(), rname.text())
             }

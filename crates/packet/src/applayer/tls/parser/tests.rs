@@ -1,11 +1,11 @@
 //! Hellos whole and in pieces; fingerprints against the examples that their authors publish.
 
-use super::super::{Hello, ja3};
+use super::super::{Hello, hello::Carrier, ja3};
 use super::*;
 
 #[test]
 fn the_example_of_the_ja4_specification() {
-    let hello = Hello::parse(&chrome(), 7).unwrap();
+    let hello = Hello::parse(&chrome(), 7, Carrier::Tcp).unwrap();
     assert_eq!(hello.ja4(), "t13d1516h2_8daaf6152771_e5627efa2ab1");
     assert_eq!(hello.sni(), Some(&b"www.example.com"[..]));
     let field = hello.sni_field().unwrap();
@@ -36,7 +36,7 @@ fn a_hello_may_end_before_the_extensions() {
     message.truncate(message.len() - 2);
     let len = message.len() - 4;
     message[3] = u8::try_from(len).unwrap();
-    let hello = Hello::parse(&message, 0).unwrap();
+    let hello = Hello::parse(&message, 0, Carrier::Tcp).unwrap();
     assert_eq!(hello.ja3(), "771,4-5-10,,,");
     assert!(hello.ja4().starts_with("t12i030000_"), "{}", hello.ja4());
     assert!(hello.ja4().ends_with("_000000000000"), "{}", hello.ja4());
@@ -47,7 +47,10 @@ fn a_hello_may_end_before_the_extensions() {
 fn every_cut_of_a_hello_is_refused_and_none_panics() {
     let whole = chrome();
     for len in 0..whole.len() {
-        assert!(Hello::parse(&whole[..len], 0).is_none(), "{len}");
+        assert!(
+            Hello::parse(&whole[..len], 0, Carrier::Tcp).is_none(),
+            "{len}"
+        );
     }
 }
 
