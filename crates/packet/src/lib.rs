@@ -54,12 +54,14 @@
 
 pub mod applayer;
 mod bytes;
+mod coding;
 pub mod decode;
 pub mod eve;
 mod file;
 mod flow;
 mod frame;
 pub mod json;
+mod magic;
 pub mod pcap;
 mod sensor;
 pub mod settings;
@@ -67,10 +69,11 @@ mod stream;
 
 pub use applayer::dns;
 pub use applayer::http1;
+pub use applayer::http2;
 pub use applayer::tls;
 pub use applayer::{AppProto, Field, Transaction};
 pub use decode::Vlans;
-pub use file::{Digests, File, FileChunk, FileInfo, FileState};
+pub use file::{Digests, File, FileChunk, FileInfo, FileState, FileStore};
 pub use flow::{Counts, Direction, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};
 pub use frame::{Frame, LinkType, Way};
 pub use sensor::{

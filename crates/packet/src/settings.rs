@@ -106,6 +106,12 @@ impl<'a> Setting<'a> {
         self.0.is_some_and(|node| *node != Node::Nothing)
     }
 
+    /// Whether this place is there at all, be it empty.
+    #[must_use]
+    pub fn is_present(self) -> bool {
+        self.0.is_some()
+    }
+
     /// The scalar here.
     #[must_use]
     pub fn text(self) -> Option<&'a str> {

@@ -92,7 +92,16 @@ impl App {
             Next::More => {}
             Next::Done => *self = Self::Over,
             Next::Redetect(used) => {
-                *self = Self::new();
+                *self = match cx.successor.take() {
+                    Some((app, parser)) => {
+                        cx.flow.app = app;
+                        Self::Parsing(parser)
+                    }
+                    None => {
+                        cx.restart_transactions();
+                        Self::new()
+                    }
+                };
                 let rest = data.get(used..).unwrap_or_default();
                 if !rest.is_empty() {
                     self.data(cx, direction, rest);

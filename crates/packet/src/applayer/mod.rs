@@ -14,6 +14,7 @@
 pub(crate) mod detection;
 pub mod dns;
 pub mod http1;
+pub mod http2;
 mod options;
 pub mod socks;
 pub mod tls;
@@ -30,6 +31,7 @@ pub use transaction::Transaction;
 /// The protocols, in the order in which they are asked: those that are surest of themselves first.
 pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
+    &http2::PROTOCOL,
     &http1::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
@@ -113,7 +115,6 @@ impl AppProto {
         match self {
             Self::Unknown => "unknown",
             Self::Failed => "failed",
-            Self::Http2 => "http2",
             Self::FtpData => "ftp-data",
             _ => PROTOCOLS
                 .iter()
@@ -192,6 +193,7 @@ pub struct Context<'a, 'out> {
     pub(crate) flow: &'a mut Flow,
     pub(crate) counters: &'a mut Counters,
     pub(crate) out: &'a mut Sink<'out>,
+    pub(crate) successor: Option<(AppProto, Box<dyn AppLayer>)>,
 }
 
 impl Context<'_, '_> {
@@ -212,6 +214,17 @@ impl Context<'_, '_> {
         let id = self.flow.transactions;
         self.flow.transactions = id.saturating_add(1);
         id
+    }
+
+    /// Transactions are numbered from 0 again: another protocol begins.
+    pub fn restart_transactions(&mut self) {
+        self.flow.transactions = 0;
+    }
+
+    /// The parser that gets what follows, where it is known: said before [`Next::Redetect`], which
+    /// then detects nothing.
+    pub fn hand_over(&mut self, app: AppProto, parser: Box<dyn AppLayer>) {
+        self.successor = Some((app, parser));
     }
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.
@@ -259,7 +272,7 @@ mod tests {
             // a number tells versions apart that share a name in logs
             let name = folder.trim_end_matches(|last: char| last.is_ascii_digit());
             assert!(
-                PROTOCOLS.iter().any(|known| known.name == name),
+                PROTOCOLS.iter().any(|known| known.name == name || known.name == folder),
                 "{folder} is not in PROTOCOLS"
             );
         }

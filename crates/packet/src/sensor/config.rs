@@ -1,7 +1,7 @@
 //! Bounds and timeouts of a sensor.
 
 use crate::applayer::Options;
-use crate::file::Digests;
+use crate::file::{Digests, FileStore};
 use crate::settings::Settings;
 
 /// Configuration of a [`Sensor`](super::Sensor). Each bound is counted in
@@ -39,6 +39,8 @@ pub struct Config {
     pub apps: Options,
     /// What is worked out of each file.
     pub digests: Digests,
+    /// Which files are stored.
+    pub file_store: FileStore,
 }
 
 impl Default for Config {
@@ -57,6 +59,7 @@ impl Default for Config {
             inline: false,
             apps: Options::default(),
             digests: Digests::default(),
+            file_store: FileStore::default(),
         }
     }
 }
@@ -68,6 +71,7 @@ impl Config {
         Self {
             apps: Options::from_settings(settings),
             digests: Digests::from_settings(settings),
+            file_store: FileStore::from_settings(settings),
             ..Self::default()
         }
     }

@@ -35,6 +35,10 @@ pub struct Counters {
     pub heads_max_hit: u64,
     /// Transactions given up because `pending_max` was reached.
     pub pending_max_hit: u64,
+    /// Bodies followed no further because their limit was reached.
+    pub bodies_max_hit: u64,
+    /// Bodies decoded no further because they grew too much.
+    pub decompression_max_hit: u64,
     /// Transactions emitted.
     pub transactions: u64,
     /// Bytes kept at this time: out-of-order segments, heads, first bytes of flows whose protocol
@@ -64,6 +68,8 @@ impl Counters {
             ("app_layer.transactions", self.transactions),
             ("app_layer.heads_max_hit", self.heads_max_hit),
             ("app_layer.pending_max_hit", self.pending_max_hit),
+            ("app_layer.bodies_max_hit", self.bodies_max_hit),
+            ("app_layer.decompression_max_hit", self.decompression_max_hit),
         ]
     }
 }

@@ -164,6 +164,7 @@ impl Visit<'_, '_> {
                 flow,
                 counters: self.counters,
                 out: self.out,
+                successor: None,
             },
         );
         let (now, before) = session.recharge();

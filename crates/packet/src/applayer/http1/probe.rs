@@ -67,6 +67,11 @@ fn unfinished_request_line(known: bool, target: &[u8]) -> Probe {
     }
 }
 
+/// Whether everyone knows the method.
+pub(super) fn is_known_method(method: &[u8]) -> bool {
+    METHODS.contains(&method)
+}
+
 fn is_method_byte(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')
 }

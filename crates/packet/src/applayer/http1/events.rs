@@ -1,0 +1,161 @@
+//! What is odd about messages, by the names of Suricata's events.
+
+use super::head::{Head, Oddities};
+use super::probe::is_known_method;
+use super::transaction::Transaction;
+use crate::applayer::Context;
+use crate::flow::Direction;
+
+/// Reports what is odd about a request's head.
+pub(super) fn request(
+    cx: &mut Context<'_, '_>,
+    transaction: &Transaction,
+    oddities: Vec<&'static str>,
+) {
+    let Some(head) = transaction.request() else {
+        return;
+    };
+    let mut names = Vec::new();
+    let version = transaction.version();
+    let method = transaction.method();
+    if head.oddities.leading_space {
+        names.push("REQUEST_LINE_LEADING_WHITESPACE");
+    }
+    if version.is_empty() {
+        if !is_known_method(method) {
+            names.push("REQUEST_LINE_UNKNOWN_METHOD_NO_PROTOCOL");
+        }
+        names.push("REQUEST_LINE_MISSING_PROTOCOL");
+    } else if !is_known_version(version) {
+        names.push("REQUEST_LINE_INVALID_PROTOCOL");
+    }
+    if transaction.uri.double_encoded {
+        names.push("DOUBLE_ENCODED_URI");
+    }
+    let lines = Lines {
+        missing_colon: "REQUEST_FIELD_MISSING_COLON",
+        space_after_name: "REQUEST_INVALID_LWS_AFTER_NAME",
+        not_token: "REQUEST_HEADER_NAME_NOT_TOKEN",
+        repetition: "REQUEST_HEADER_REPETITION",
+        too_many: "REQUEST_TOO_MANY_HEADERS",
+    };
+    lines.report(head, &mut names);
+    let has_host = head.header(b"host").is_some();
+    if version.eq_ignore_ascii_case(b"HTTP/1.1") && !has_host {
+        names.push("MISSING_HOST_HEADER");
+    }
+    for name in names.into_iter().chain(oddities) {
+        cx.anomaly(name);
+    }
+}
+
+/// Reports what is odd about a response's head.
+pub(super) fn response(
+    cx: &mut Context<'_, '_>,
+    transaction: &Transaction,
+    oddities: Vec<&'static str>,
+) {
+    let Some(head) = transaction.response() else {
+        return;
+    };
+    let mut names = Vec::new();
+    let version = transaction.response_version();
+    if !is_known_version(version) {
+        names.push("RESPONSE_LINE_INVALID_PROTOCOL");
+    }
+    if !transaction.status.is_some_and(|status| (100..1000).contains(&status)) {
+        names.push("RESPONSE_LINE_INVALID_RESPONSE_STATUS");
+    }
+    let lines = Lines {
+        missing_colon: "RESPONSE_FIELD_MISSING_COLON",
+        space_after_name: "RESPONSE_INVALID_LWS_AFTER_NAME",
+        not_token: "RESPONSE_HEADER_NAME_NOT_TOKEN",
+        repetition: "RESPONSE_HEADER_REPETITION",
+        too_many: "RESPONSE_TOO_MANY_HEADERS",
+    };
+    lines.report(head, &mut names);
+    let is_chunked = head
+        .values(b"transfer-encoding")
+        .any(|value| value.bytes.to_ascii_lowercase().windows(7).any(|part| part == b"chunked"));
+    if is_chunked && !version.eq_ignore_ascii_case(b"HTTP/1.1") {
+        names.push("RESPONSE_CHUNKED_OLD_PROTO");
+    }
+    for name in names.into_iter().chain(oddities) {
+        cx.anomaly(name);
+    }
+}
+
+/// Reports what is odd about chunks.
+pub(super) fn body(cx: &mut Context<'_, '_>, direction: Direction, broken: bool, extension: bool) {
+    let (invalid, extended) = match direction {
+        Direction::ToServer => ("INVALID_REQUEST_CHUNK_LEN", "REQUEST_CHUNK_EXTENSION"),
+        Direction::ToClient => ("INVALID_RESPONSE_CHUNK_LEN", "RESPONSE_CHUNK_EXTENSION"),
+    };
+    if extension {
+        cx.anomaly(extended);
+    }
+    if broken {
+        cx.anomaly(invalid);
+    }
+}
+
+/// Names of events about header lines.
+struct Lines {
+    missing_colon: &'static str,
+    space_after_name: &'static str,
+    not_token: &'static str,
+    repetition: &'static str,
+    too_many: &'static str,
+}
+
+impl Lines {
+    fn report(&self, head: &Head, names: &mut Vec<&'static str>) {
+        let Oddities {
+            no_colon,
+            bare_cr,
+            space_after_name,
+            name_not_token,
+            ..
+        } = head.oddities;
+        if bare_cr {
+            names.push("DEFORMED_EOL");
+        }
+        for (count, name) in [
+            (no_colon, self.missing_colon),
+            (space_after_name, self.space_after_name),
+            (name_not_token, self.not_token),
+        ] {
+            if count > 0 {
+                names.push(name);
+            }
+        }
+        if repeats(head) {
+            names.push(self.repetition);
+        }
+        if head.headers_cut() {
+            names.push(self.too_many);
+        }
+    }
+}
+
+/// Whether two fields share a name. Only the first fields of a head are compared.
+fn repeats(head: &Head) -> bool {
+    let names: Vec<&[u8]> = head
+        .headers()
+        .map(|(name, _)| name.bytes)
+        .filter(|name| !name.is_empty())
+        .take(COMPARED_MAX)
+        .collect();
+    names.iter().enumerate().any(|(at, name)| {
+        let before = names.get(..at).unwrap_or_default();
+        before.iter().any(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
+fn is_known_version(version: &[u8]) -> bool {
+    let known = [&b"HTTP/0.9"[..], b"HTTP/1.0", b"HTTP/1.1"];
+    known.iter().any(|known| known.eq_ignore_ascii_case(version))
+}
+
+/// Most fields of a head that are compared with each other.
+const COMPARED_MAX: usize = 64;
