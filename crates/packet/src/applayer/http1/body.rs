@@ -36,6 +36,8 @@ pub(super) enum Chunk {
 pub(super) struct Taken<'d> {
     /// Bytes that belong to the message.
     pub(super) used: usize,
+    /// Of these, bytes behind the last chunk, which do not count for the body's length.
+    pub(super) trailer: usize,
     /// Of these, bytes of the body proper.
     pub(super) content: &'d [u8],
     /// The message is over.
@@ -86,6 +88,7 @@ impl Body {
     pub(super) fn take<'d>(&mut self, data: &'d [u8]) -> Taken<'d> {
         let mut taken = Taken {
             used: 0,
+            trailer: 0,
             content: &[],
             over: false,
             broken: false,
@@ -154,6 +157,9 @@ impl Chunk {
             let Some(byte) = rest.first().copied() else {
                 return;
             };
+            if matches!(self, Self::Trailer { .. }) {
+                taken.trailer = taken.trailer.saturating_add(1);
+            }
             match self.byte(byte, taken) {
                 Some(over) => {
                     taken.used = taken.used.saturating_add(1);
@@ -257,8 +263,8 @@ fn is_chunked(head: &Head, names: Names, oddities: &mut Vec<&'static str>) -> bo
     let (mut chunked, mut exact) = (false, true);
     for value in head.values(b"transfer-encoding") {
         values = values.saturating_add(1);
-        chunked |= value
-            .bytes
+        let text: Vec<u8> = value.bytes.iter().copied().filter(|byte| *byte != 0).collect();
+        chunked |= text
             .windows(b"chunked".len())
             .any(|part| part.eq_ignore_ascii_case(b"chunked"));
         exact &= value.bytes.eq_ignore_ascii_case(b"chunked");

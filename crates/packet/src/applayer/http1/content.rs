@@ -24,6 +24,11 @@ pub(super) struct Content {
     decoded: u64,
     /// Most of them that are followed; 0 for all.
     max: u64,
+    /// Files of a request that are over but not told yet: they are told with what the response says,
+    /// unless packets wait for the verdict.
+    closed: Vec<(File, FileState)>,
+    /// Its files are followed.
+    has_files: bool,
     /// No more is followed.
     over: bool,
     /// That it cannot be decoded was reported.
@@ -40,8 +45,10 @@ impl Content {
     ) -> Self {
         let kind = head.header(b"content-type");
         let multipart = kind.and_then(|kind| Multipart::of(kind.bytes));
+        let method = head.start_part(0).bytes;
         Self {
-            multipart: multipart.filter(|_| head.start_part(0).bytes == b"POST"),
+            multipart: multipart.filter(|_| method == b"POST"),
+            has_files: matches!(method, b"POST" | b"PUT"),
             ..Self::new(head, Direction::ToServer, name, options, oddities)
         }
     }
@@ -59,9 +66,7 @@ impl Content {
         let range = range.and_then(|value| content_range(value.bytes));
         let name = named.unwrap_or(name);
         let mut content = Self::new(head, Direction::ToClient, name, options, oddities);
-        if let Some([Some(first), Some(_), total]) = range {
-            content.range = Some((first, total.unwrap_or(0)));
-        }
+        content.range = range.and_then(part_of);
         content
     }
 
@@ -104,6 +109,8 @@ impl Content {
                 Direction::ToServer => options.http.request_body_max,
                 Direction::ToClient => options.http.response_body_max,
             },
+            closed: Vec::new(),
+            has_files: true,
             over: false,
             reported: false,
         }
@@ -181,7 +188,22 @@ impl Content {
             multipart.end(&mut |part| self.part(cx, tx, part));
         }
         self.layers = Vec::new();
-        if let Some(file) = self.file.take() {
+        self.close(cx, tx, state);
+    }
+
+    /// Tells of the files that are over.
+    pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
+        for (file, state) in self.closed.drain(..) {
+            file.close(cx, tx, state);
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
+        let Some(file) = self.file.take() else { return };
+        let is_early = self.direction == Direction::ToServer && tx.response().is_none();
+        if is_early && !cx.config.inline && self.closed.len() < CLOSED_MAX {
+            self.closed.push((file, state));
+        } else {
             file.close(cx, tx, state);
         }
     }
@@ -214,7 +236,7 @@ impl Content {
     }
 
     fn open(&mut self, cx: &mut Context<'_, '_>) {
-        if self.file.is_none() {
+        if self.file.is_none() && self.has_files {
             let mut file = File::open(cx, self.direction, &self.name);
             if let Some((first, total)) = self.range {
                 file.set_range(first, total);
@@ -234,11 +256,7 @@ impl Content {
                     file.data(cx, tx, data);
                 }
             }
-            Part::End => {
-                if let Some(file) = self.file.take() {
-                    file.close(cx, tx, FileState::Closed);
-                }
-            }
+            Part::End => self.close(cx, tx, FileState::Closed),
             Part::Damage(name) => cx.anomaly(name),
         }
     }
@@ -267,6 +285,7 @@ fn codings(head: &Head, options: &Options, oddities: &mut Vec<&'static str>) -> 
     let mut layers = 0_usize;
     for value in head.values(b"content-encoding") {
         for token in value.bytes.split(|byte| *byte == b',') {
+            let token: Vec<u8> = token.iter().copied().filter(|byte| *byte != 0).collect();
             let token = token.trim_ascii();
             if token.is_empty() {
                 continue;
@@ -321,6 +340,15 @@ fn coding(
     }
 }
 
+/// The place of a part in the whole, where it is not all of it.
+fn part_of([first, last, total]: [Option<u64>; 3]) -> Option<(u64, u64)> {
+    let (first, last) = (first?, last?);
+    let whole = first == 0 && total.is_some_and(|total| last.checked_add(1) == Some(total));
+    (!whole).then(|| (first, total.unwrap_or(0)))
+}
+
+/// Most files of a request that are held back until the response comes.
+const CLOSED_MAX: usize = 64;
 /// Most layers whatever the settings say.
 const LAYERS_MAX: usize = 8;
 /// Longest file name kept.

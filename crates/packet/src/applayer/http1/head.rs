@@ -94,15 +94,47 @@ impl Head {
     #[must_use]
     pub fn header(&self, name: &[u8]) -> Option<Field<'_>> {
         self.headers()
-            .find(|(found, _)| found.bytes.eq_ignore_ascii_case(name))
+            .find(|(found, _)| is_name(found.bytes, name))
             .map(|pair| pair.1)
     }
 
     /// The values of all fields of that name.
     pub fn values<'h>(&'h self, name: &'h [u8]) -> impl Iterator<Item = Field<'h>> {
         self.headers()
-            .filter(move |(found, _)| found.bytes.eq_ignore_ascii_case(name))
+            .filter(move |(found, _)| is_name(found.bytes, name))
             .map(|pair| pair.1)
+    }
+
+    /// The values of all fields of that name behind each other.
+    #[must_use]
+    pub fn merged_header(&self, name: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
+        let mut found = self.headers().filter(|(known, _)| is_name(known.bytes, name));
+        let first = found.next()?.1.bytes;
+        let mut merged = std::borrow::Cow::Borrowed(first);
+        for (_, value) in found {
+            let all = merged.to_mut();
+            all.extend_from_slice(b", ");
+            all.extend_from_slice(value.bytes);
+        }
+        Some(merged)
+    }
+
+    /// Adds the fields of a trailer.
+    pub(super) fn add_trailer(&mut self, raw: &[u8], kind: StartLine) {
+        let lines = Lines { raw, at: 0, kind };
+        for line in lines.filter(|line| !line.bytes.is_empty()) {
+            let colon = memchr::memchr(b':', line.bytes);
+            let (name, value) = colon
+                .and_then(|colon| line.bytes.split_at_checked(colon))
+                .unwrap_or((&[], line.bytes));
+            if self.headers.len() >= HEADERS_MAX {
+                self.headers_cut = true;
+                return;
+            }
+            let name = self.join(&[trim(name)]);
+            let value = self.join(&[trim(value.strip_prefix(b":").unwrap_or(value))]);
+            self.headers.push((name, value));
+        }
     }
 
     /// Names with the values of all fields of that name behind each other (RFC 9110 section 5.3),
@@ -233,15 +265,16 @@ impl Head {
     /// Continues the value of the last field.
     fn fold(&mut self, more: &[u8]) {
         self.oddities.folded = self.oddities.folded.saturating_add(1);
-        let more = trim(more);
+        let more = more.trim_ascii_end();
         let Some((_, value)) = self.headers.last().copied() else {
             return;
         };
-        if more.is_empty() {
-            return;
-        }
         let before = self.field(value).bytes.to_vec();
-        let joined = self.join(&[&before, more]);
+        let joined = if before.is_empty() {
+            self.join(&[trim(more)])
+        } else {
+            self.join(&[&before, more])
+        };
         if let Some((_, value)) = self.headers.last_mut() {
             *value = joined;
         }
@@ -338,7 +371,7 @@ fn status_line(line: Line<'_>) -> [Span; 3] {
     let code_end = skip(code, |byte| !is_space(byte));
     [
         line.part(from, version),
-        line.part(code, code_end),
+        line.span(code, code_end),
         line.part(code_end, len),
     ]
 }
@@ -355,6 +388,15 @@ fn looks_like_field(line: &[u8]) -> bool {
     let line = line.trim_ascii_start();
     let name = memchr::memchr(b':', line).and_then(|colon| line.get(..colon));
     name.is_some_and(|name| !name.is_empty() && name.iter().all(|byte| is_token(*byte)))
+}
+
+/// Whether a name is this one, whatever its case; lenient receivers do not see NULs in it.
+fn is_name(found: &[u8], name: &[u8]) -> bool {
+    if memchr::memchr(0, found).is_none() {
+        return found.eq_ignore_ascii_case(name);
+    }
+    let seen = found.iter().filter(|byte| **byte != 0);
+    seen.map(u8::to_ascii_lowercase).eq(name.iter().map(u8::to_ascii_lowercase))
 }
 
 /// RFC 9110 section 5.6.2.

@@ -69,8 +69,10 @@ fn basic(object: &mut Object<'_>, http: &Transaction) {
     if let Some(value) = http.header(b"x-forwarded-for") {
         object.bytes("xff", value);
     }
-    if let Some(value) = http.content_type(Direction::ToClient) {
-        object.bytes("http_content_type", value);
+    let kind = http.response().and_then(|head| head.merged_header(b"content-type"));
+    if let Some(value) = kind {
+        let end = memchr::memchr(b';', &value).unwrap_or(value.len());
+        object.bytes("http_content_type", value.get(..end).unwrap_or_default());
     }
     if let Some(value) = http.response_header(b"content-range") {
         object.object("content_range", |object| {
@@ -129,11 +131,22 @@ fn custom(object: &mut Object<'_>, http: &Transaction, options: Setting<'_>) {
 }
 
 fn headers(object: &mut Object<'_>, key: &str, head: Option<&Head>) {
-    let Some(head) = head else { return };
+    let Some(head) = head.filter(|head| head.headers().next().is_some()) else {
+        return;
+    };
     object.objects(key, head.merged(), |object, (name, value)| {
-        object.bytes("name", name);
-        object.bytes("value", &value);
+        header(object, "name", name);
+        header(object, "value", &value);
     });
+}
+
+/// A part of a field up to its first NUL; what is no UTF-8 is left out, as Suricata leaves it out.
+fn header(object: &mut Object<'_>, key: &str, part: &[u8]) {
+    let end = memchr::memchr(0, part).unwrap_or(part.len());
+    let part = part.get(..end).unwrap_or_default();
+    if std::str::from_utf8(part).is_ok() {
+        object.bytes(key, part);
+    }
 }
 
 /// Fields of responses among those that can be asked for by name; all others are of requests.

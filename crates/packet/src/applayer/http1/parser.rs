@@ -6,7 +6,7 @@ use super::body::Body;
 use super::content::Content;
 use super::events;
 use super::head::{Head, StartLine};
-use super::side::{Kind, Side, State, is_more_body};
+use super::side::{Kind, Side, State};
 use super::transaction::{Phase, Transaction};
 use super::uri::{Rules, Uri};
 use crate::applayer::{AppLayer, AppProto, Context, Next, http2};
@@ -62,13 +62,15 @@ impl AppLayer for Parser {
                 Kind::Headless(front) => self.headless(cx, &front),
                 Kind::Body {
                     content,
+                    trailer,
                     over,
                     broken,
                     extension,
                 } => {
                     events::body(cx, direction, broken, extension);
-                    let over = over && self.is_over(direction, after);
-                    self.body(cx, direction, content, step.used, over)
+                    let over = over && self.is_over(cx, direction, after);
+                    let sent = step.used.saturating_sub(trailer);
+                    self.body(cx, direction, content, sent, over)
                 }
                 Kind::Lost => self.lose(cx),
                 Kind::Wait => Next::More,
@@ -78,6 +80,9 @@ impl AppLayer for Parser {
                 Next::Done => return Next::Done,
                 Next::Redetect(_) => return Next::Redetect(used),
             }
+        }
+        if direction == Direction::ToClient {
+            self.tell_of_files(cx);
         }
         Next::More
     }
@@ -127,12 +132,23 @@ impl Parser {
 
     /// Whether a body that came to its end is over: bytes behind a response that are no other
     /// response are taken for more of it, as browsers do.
-    fn is_over(&mut self, direction: Direction, after: &[u8]) -> bool {
-        let more = direction == Direction::ToClient && is_more_body(after) && !after.is_empty();
-        if more {
-            self.responses.state = State::Body(Body::UntilClose);
+    fn is_over(&mut self, cx: &mut Context<'_, '_>, direction: Direction, after: &[u8]) -> bool {
+        let more = direction == Direction::ToClient && self.responses.take_for_body(after);
+        if more && matches!(self.responses.state, State::Body(Body::Length(_))) {
+            cx.anomaly("RESPONSE_BODY_UNEXPECTED");
         }
         !more
+    }
+
+    /// Requests whose response has begun tell of their files.
+    fn tell_of_files(&mut self, cx: &mut Context<'_, '_>) {
+        for pending in &mut self.pending {
+            if let Some(request) = &mut pending.request
+                && pending.transaction.response.is_some()
+            {
+                request.tell(cx, &pending.transaction);
+            }
+        }
     }
 
     fn request(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64) -> Next {
@@ -209,7 +225,7 @@ impl Parser {
             .as_ref()
             .map_or(&b""[..], |front| front.transaction.method());
         let (to_head, to_connect) = (method == b"HEAD", method == b"CONNECT");
-        let mut body = Body::of_response(&head, status, to_head, &mut oddities);
+        let body = Body::of_response(&head, status, to_head, &mut oddities);
         let switches = switch_of(&head, status, to_connect);
         if let Some(front) = front {
             let path = front.transaction.uri.path();
@@ -222,12 +238,9 @@ impl Parser {
         if let Some(switch) = switches {
             return self.switch(cx, switch);
         }
-        if body == Body::Length(0) && is_more_body(after) {
-            body = Body::UntilClose;
-        }
         let over = body == Body::Length(0);
         self.responses.state = State::after_head(body);
-        if over {
+        if over && self.is_over(cx, Direction::ToClient, after) {
             self.response_over(cx);
         }
         Next::More
@@ -252,6 +265,12 @@ impl Parser {
 
     /// A response begins: it belongs to the oldest request, or to none that was seen.
     fn begin_response(&mut self, cx: &mut Context<'_, '_>, ts_ns: u64) {
+        if self.pending.is_empty()
+            && let Some((head, ts_ns)) = self.requests.unfinished_head(StartLine::Request)
+        {
+            // the server takes the request for whole
+            self.request(cx, head, ts_ns);
+        }
         self.discard = self.skip > 0;
         if self.discard {
             self.skip = self.skip.saturating_sub(1);
@@ -330,6 +349,10 @@ impl Parser {
     fn after_body(&mut self, cx: &mut Context<'_, '_>, direction: Direction, over: bool) {
         if !over {
             return;
+        }
+        let trailer = self.side(direction).take_trailer();
+        if let Some(pending) = self.carrier(direction) {
+            pending.add_trailer(direction, &trailer);
         }
         match direction {
             Direction::ToServer => {
@@ -423,9 +446,20 @@ impl Pending {
         }
     }
 
+    fn add_trailer(&mut self, direction: Direction, trailer: &[u8]) {
+        let (head, kind) = match direction {
+            Direction::ToServer => (&mut self.transaction.request, StartLine::Request),
+            Direction::ToClient => (&mut self.transaction.response, StartLine::Status),
+        };
+        if let Some(head) = head.as_mut().filter(|_| !trailer.is_empty()) {
+            head.add_trailer(trailer, kind);
+        }
+    }
+
     fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
         for content in [&mut self.request, &mut self.response].into_iter().flatten() {
             content.finish(cx, &mut self.transaction, state);
+            content.tell(cx, &self.transaction);
         }
         self.transaction.phase = Phase::Complete;
         cx.transaction(&self.transaction);
@@ -457,7 +491,7 @@ fn new_transaction(
 /// The status code where it is a number that one can be.
 fn status_of(head: &Head) -> Option<u16> {
     let code = std::str::from_utf8(head.start_part(1).bytes).ok()?;
-    code.parse().ok()
+    code.parse().ok().filter(|status| (100..1000).contains(status))
 }
 
 /// What a connection becomes.

@@ -16,6 +16,8 @@ pub(super) struct Side {
     ts_ns: u64,
     /// Offset in the stream of the next byte.
     offset: u64,
+    /// The trailer of a chunked body.
+    trailer: Vec<u8>,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub(super) enum Kind<'d> {
     /// Bytes of a body.
     Body {
         content: &'d [u8],
+        /// Bytes of the trailer.
+        trailer: usize,
         over: bool,
         broken: bool,
         extension: bool,
@@ -92,9 +96,15 @@ impl Side {
                 if taken.over {
                     self.state = State::Head;
                 }
+                let room = TRAILER_BYTES_MAX.saturating_sub(self.trailer.len());
+                let start = taken.used.saturating_sub(taken.trailer);
+                let trailer = data.get(start..taken.used).unwrap_or_default();
+                let trailer = trailer.get(..room.min(trailer.len()));
+                self.trailer.extend_from_slice(trailer.unwrap_or_default());
                 Step {
                     kind: Kind::Body {
                         content: taken.content,
+                        trailer: taken.trailer,
                         over: taken.over,
                         broken: taken.broken,
                         extension: taken.extension,
@@ -138,6 +148,33 @@ impl Side {
         };
         let kept = kept.get(start..)?;
         Some((Head::parse(kept, kind, offset), self.ts_ns))
+    }
+
+    /// The trailer of the chunked body that is over.
+    pub(super) fn take_trailer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.trailer)
+    }
+
+    /// Bytes behind a response that are no other response are more of its body: lines of them, or
+    /// all that comes if there is none. Whether there are any.
+    pub(super) fn take_for_body(&mut self, after: &[u8]) -> bool {
+        let mut len = 0_usize;
+        loop {
+            let rest = after.get(len..).unwrap_or_default();
+            let front = rest.get(..5.min(rest.len())).unwrap_or_default();
+            if b"HTTP/".starts_with(front.to_ascii_uppercase().as_slice()) {
+                break;
+            }
+            let Some(line) = memchr::memchr(b'\n', rest) else {
+                self.state = State::Body(Body::UntilClose);
+                return true;
+            };
+            len = len.saturating_add(line).saturating_add(1);
+        }
+        if len > 0 {
+            self.state = State::Body(Body::Length(to_u64(len)));
+        }
+        len > 0
     }
 
     fn head<'d>(
@@ -286,14 +323,6 @@ fn begins_message(direction: Direction, data: &[u8]) -> bool {
     }
 }
 
-/// Whether bytes behind a response are more of its body: what does not begin like a response.
-pub(super) fn is_more_body(rest: &[u8]) -> bool {
-    let blanks = rest.iter().take_while(|byte| is_void(**byte)).count();
-    let rest = rest.get(blanks..).unwrap_or_default();
-    let front = rest.get(..5.min(rest.len())).unwrap_or_default();
-    !b"HTTP/".starts_with(front.to_ascii_uppercase().as_slice())
-}
-
 /// HTTP/0.9: a known method and a target are a whole request, when nothing follows.
 fn end_of_simple_request(data: &[u8]) -> Option<usize> {
     let line = data.strip_suffix(b"\n")?;
@@ -305,6 +334,9 @@ fn end_of_simple_request(data: &[u8]) -> Option<usize> {
     let last = line.rsplit(|byte| *byte == b' ').next()?;
     (is_known_method(line.get(..method)?) && !starts_with_http(last)).then_some(data.len())
 }
+
+/// Most bytes of a trailer that are kept.
+const TRAILER_BYTES_MAX: usize = 16 << 10;
 
 fn to_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)

@@ -82,7 +82,10 @@ impl Transaction {
     pub fn host_field(&self) -> Option<Field<'_>> {
         let target = self.target_field();
         authority(target)
-            .or_else(|| (self.method() == b"CONNECT").then_some(target))
+            .or_else(|| {
+                let is_host = self.method() == b"CONNECT" && !target.bytes.starts_with(b"/");
+                is_host.then_some(target)
+            })
             .or_else(|| self.request.as_ref()?.header(b"host"))
             .filter(|host| !host.bytes.is_empty())
     }

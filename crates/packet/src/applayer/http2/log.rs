@@ -60,7 +60,7 @@ impl AnyTransaction for Transaction {
                 ] {
                     let message = self.message(direction);
                     if has_details(message) {
-                        object.object(key, |object| details(object, message));
+                        object.object(key, |object| details(object, self.stream_id, message));
                     }
                 }
             });
@@ -89,7 +89,7 @@ fn has_details(message: &Message) -> bool {
     !message.settings.is_empty() || message.error_code.is_some() || message.priority.is_some()
 }
 
-fn details(object: &mut Object<'_>, message: &Message) {
+fn details(object: &mut Object<'_>, stream: u32, message: &Message) {
     if !message.settings.is_empty() {
         object.objects("settings", &message.settings, |object, (id, value)| {
             object.text("settings_id", &setting_name(*id));
@@ -97,7 +97,10 @@ fn details(object: &mut Object<'_>, message: &Message) {
         });
     }
     if let Some(code) = message.error_code {
-        object.text("error_code", &error_name(code));
+        let name = error_name(code);
+        // of streams as it is, of the connection in capitals
+        let name = if stream == 0 { name.to_uppercase() } else { name };
+        object.text("error_code", &name);
     }
     if let Some(priority) = message.priority {
         object.number("priority", priority);

@@ -4,8 +4,8 @@ use hashbrown::HashMap;
 
 use super::content::Content;
 use super::frame::{
-    CONTINUATION, GOAWAY, HEADERS, Head, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, priority,
-    settings, unpad,
+    CONTINUATION, GOAWAY, HEADERS, Head, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE, priority, settings, unpad,
 };
 use super::hpack::Decoder;
 use super::side::{Item, Side};
@@ -25,6 +25,8 @@ pub(super) struct Parser {
     to_server: Half,
     to_client: Half,
     streams: HashMap<u32, Stream>,
+    /// Streams that both sides are done with; what else a packet says of them still counts.
+    done: Vec<(u32, FileState)>,
 }
 
 /// One direction.
@@ -71,6 +73,7 @@ impl AppLayer for Parser {
                 break;
             }
         }
+        self.complete_done(cx);
         if self.to_server.side.lost && self.to_client.side.lost {
             self.complete_all(cx, FileState::Truncated);
             return Next::Done;
@@ -94,6 +97,7 @@ impl AppLayer for Parser {
                 self.end_side(cx, head.stream, direction);
             }
         }
+        self.complete_done(cx);
         Next::More
     }
 
@@ -134,6 +138,7 @@ impl Parser {
             to_server: half(false),
             to_client: half(true),
             streams: HashMap::new(),
+            done: Vec::new(),
         }
     }
 
@@ -170,7 +175,7 @@ impl Parser {
             RST_STREAM => {
                 if let Some(stream) = self.stream(cx, head.stream) {
                     stream.transaction.message_mut(from).error_code = be32(payload, 0);
-                    self.complete(cx, head.stream, FileState::Truncated);
+                    self.done.push((head.stream, FileState::Truncated));
                 }
             }
             SETTINGS if !head.ack() => {
@@ -180,6 +185,8 @@ impl Parser {
                 let settings = settings(payload);
                 connection(cx, from, |message| message.settings = settings);
             }
+            PING => connection(cx, from, |_| ()),
+            WINDOW_UPDATE if head.stream == 0 => connection(cx, from, |_| ()),
             GOAWAY => connection(cx, from, |message| message.error_code = be32(payload, 4)),
             _ => {}
         }
@@ -330,13 +337,15 @@ impl Parser {
         }
         transaction.message_mut(from).over = true;
         if transaction.request.over && transaction.response.over {
-            self.complete(cx, id, FileState::Closed);
+            self.done.push((id, FileState::Closed));
         }
     }
 
-    fn complete(&mut self, cx: &mut Context<'_, '_>, id: u32, state: FileState) {
-        if let Some(stream) = self.streams.remove(&id) {
-            stream.complete(cx, state);
+    fn complete_done(&mut self, cx: &mut Context<'_, '_>) {
+        for (id, state) in std::mem::take(&mut self.done) {
+            if let Some(stream) = self.streams.remove(&id) {
+                stream.complete(cx, state);
+            }
         }
     }
 
