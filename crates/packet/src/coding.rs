@@ -158,8 +158,8 @@ impl Layer {
         while self.tries < TRIES_MAX {
             self.tries = self.tries.saturating_add(1);
             let other = match (self.coding, self.tries) {
-                (Coding::Gzip, 1) => inflate(false),
-                (Coding::Gzip, 2) | (Coding::Deflate, 1) => inflate(true),
+                // raw deflate has no mark by which text could be told from it
+                (Coding::Gzip | Coding::Deflate, 1) => inflate(true),
                 (Coding::Deflate, 2) => State::GzipHead(Vec::new()),
                 _ => break,
             };
@@ -422,6 +422,9 @@ mod tests {
         let zlib = miniz_oxide::deflate::compress_to_vec_zlib(&text, 6);
         for coding in [Coding::Gzip, Coding::Deflate] {
             for data in [&gzip(&text), &raw, &zlib] {
+                if coding == Coding::Gzip && *data == raw {
+                    continue;
+                }
                 for step in [1, 7, 10_000] {
                     let (all, result) = decode(coding, data, step);
                     assert_eq!(all, text, "{coding:?} in steps of {step}");

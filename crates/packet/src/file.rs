@@ -123,7 +123,7 @@ pub struct FileInfo {
     pub gaps: bool,
     /// It is to be stored.
     pub stored: bool,
-    /// MD5, lower-case hexadecimal, where asked for and no byte is missing.
+    /// MD5 of the bytes that came, lower-case hexadecimal, where asked for.
     pub md5: Option<String>,
     /// SHA-1, likewise.
     pub sha1: Option<String>,
@@ -242,10 +242,9 @@ impl File {
         self.gap();
     }
 
-    /// Bytes of it are missing: it has no digest any more.
+    /// Bytes of it are missing: its digests are those of the bytes that came.
     pub fn gap(&mut self) {
         self.info.gaps = true;
-        (self.md5, self.sha1, self.sha256) = (None, None, None);
     }
 
     /// It is over.

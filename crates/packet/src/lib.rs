@@ -63,6 +63,7 @@ mod frame;
 pub mod json;
 mod magic;
 pub mod pcap;
+mod ranges;
 mod sensor;
 pub mod settings;
 mod stream;

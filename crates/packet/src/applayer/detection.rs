@@ -92,6 +92,8 @@ impl App {
             Next::More => {}
             Next::Done => *self = Self::Over,
             Next::Redetect(used) => {
+                let before = cx.flow.app;
+                cx.flow.app_before.get_or_insert(before);
                 *self = match cx.successor.take() {
                     Some((app, parser)) => {
                         cx.flow.app = app;
@@ -142,9 +144,7 @@ impl First {
         data: &[u8],
     ) -> Option<&'static Protocol> {
         if self.foreign {
-            self.lost = self
-                .lost
-                .saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+            self.keep(data);
             return None;
         }
         if self.bytes.is_empty() {
@@ -168,9 +168,20 @@ impl First {
             // one odd datagram in front hides none of the messages behind it
             self.bytes = Vec::new();
         } else if !more {
-            self.give_up(0);
+            self.foreign = true;
         }
         None
+    }
+
+    /// Bytes that no protocol knows are kept for a while: the other direction may tell what they
+    /// are.
+    fn keep(&mut self, data: &[u8]) {
+        let len = self.bytes.len().saturating_add(data.len());
+        if self.lost == 0 && len <= PROBE_BYTES_MAX {
+            self.bytes.extend_from_slice(data);
+        } else {
+            self.give_up(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        }
     }
 
     fn give_up(&mut self, lost: u64) {

@@ -23,6 +23,7 @@ mod transaction;
 use std::fmt::Debug;
 
 use crate::flow::{Direction, Flow, Proto};
+use crate::ranges::Ranges;
 use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
 
 pub use options::Options;
@@ -192,6 +193,7 @@ pub struct Context<'a, 'out> {
     pub ts_ns: u64,
     pub(crate) flow: &'a mut Flow,
     pub(crate) counters: &'a mut Counters,
+    pub(crate) ranges: &'a mut Ranges,
     pub(crate) out: &'a mut Sink<'out>,
     pub(crate) successor: Option<(AppProto, Box<dyn AppLayer>)>,
 }

@@ -16,6 +16,7 @@ use crate::flow::key::Key;
 use crate::flow::table::Table;
 use crate::flow::{FiveTuple, Flow};
 use crate::frame::Frame;
+use crate::ranges::Ranges;
 use track::tuple_of;
 
 /// Where events go.
@@ -27,6 +28,8 @@ pub struct Sensor {
     config: Config,
     counters: Counters,
     table: Table,
+    /// Files that come in pieces, on whatever flows.
+    ranges: Ranges,
     /// The latest packet time seen: time never goes back.
     now_ns: u64,
     flows_started: u64,
@@ -40,6 +43,7 @@ impl Sensor {
             table: Table::new(config.seed, config.flows_max, config.timeouts),
             config,
             counters: Counters::default(),
+            ranges: Ranges::default(),
             now_ns: 0,
             flows_started: 0,
         }

@@ -41,9 +41,11 @@ impl Sensor {
         };
         let ts_ns = entry.flow.last_ns;
         let (config, counters) = (&self.config, &mut self.counters);
+        let ranges = &mut self.ranges;
         Visit {
             config,
             counters,
+            ranges,
             entry: &mut entry,
             ts_ns,
             out,
@@ -71,9 +73,11 @@ impl Sensor {
             return Taken::No;
         };
         let (config, counters) = (&self.config, &mut self.counters);
+        let ranges = &mut self.ranges;
         let taken = Visit {
             config,
             counters,
+            ranges,
             entry,
             ts_ns: frame.ts_ns,
             out,
@@ -116,6 +120,7 @@ impl Sensor {
             midstream: start.midstream,
             syn: start.syn,
             app: AppProto::Unknown,
+            app_before: None,
             transactions: 0,
             files: 0,
         })

@@ -8,6 +8,7 @@ use crate::flow::table::Entry;
 use crate::flow::tcp::Step;
 use crate::flow::{Direction, FlowState};
 use crate::frame::Frame;
+use crate::ranges::Ranges;
 
 /// What became of the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(super) enum Taken {
 pub(super) struct Visit<'a, 'out> {
     pub(super) config: &'a Config,
     pub(super) counters: &'a mut Counters,
+    pub(super) ranges: &'a mut Ranges,
     pub(super) entry: &'a mut Entry,
     pub(super) ts_ns: u64,
     pub(super) out: &'a mut Sink<'out>,
@@ -163,6 +165,7 @@ impl Visit<'_, '_> {
                 ts_ns: self.ts_ns,
                 flow,
                 counters: self.counters,
+                ranges: self.ranges,
                 out: self.out,
                 successor: None,
             },

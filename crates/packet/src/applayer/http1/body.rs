@@ -111,6 +111,14 @@ impl Body {
         taken
     }
 
+    /// Bytes that a body of known length still has.
+    pub(super) fn left(&self) -> Option<u64> {
+        match self {
+            Self::Length(left) => Some(*left),
+            Self::Chunked(_) | Self::UntilClose => None,
+        }
+    }
+
     /// Takes a gap; `false` when where the body ends is not known any more.
     pub(super) fn skip_gap(&mut self, len: u64) -> bool {
         match self {
@@ -132,6 +140,11 @@ impl Body {
                 | Chunk::DataEnd
                 | Chunk::Trailer { .. } => false,
             },
+            // a gap that goes a little beyond the body hides no other message
+            Self::Length(left) if len.saturating_sub(*left) < MESSAGE_BYTES_MIN => {
+                *left = 0;
+                true
+            }
             Self::Length(_) => false,
         }
     }
@@ -317,6 +330,8 @@ fn to_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
+/// No message is shorter.
+const MESSAGE_BYTES_MIN: u64 = 16;
 /// Largest chunk size taken for one.
 const CHUNK_BYTES_MAX: u64 = 1 << 31;
 
@@ -364,7 +379,7 @@ mod tests {
         let mut body = Body::Length(100);
         assert!(body.skip_gap(60));
         assert_eq!(body, Body::Length(40));
-        assert!(!body.skip_gap(41));
+        assert!(!body.skip_gap(100));
         assert!(!Body::CHUNKED.clone().skip_gap(1));
         assert!(Body::UntilClose.skip_gap(u64::MAX));
     }

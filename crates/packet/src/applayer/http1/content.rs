@@ -9,6 +9,7 @@ use crate::applayer::{Context, Options};
 use crate::coding::{Bounds, Coding, Damage, Layer};
 use crate::file::{File, FileState};
 use crate::flow::Direction;
+use crate::ranges::Range;
 
 /// The body of one message as it comes.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Content {
     multipart: Option<Multipart>,
     name: Vec<u8>,
     range: Option<(u64, u64)>,
+    /// The range as it comes, to be put together with others.
+    part: Option<Range>,
     file: Option<File>,
     /// Decoded bytes so far.
     decoded: u64,
@@ -53,10 +56,10 @@ impl Content {
         }
     }
 
-    /// Of a response; `name` is the path that was asked for.
+    /// Of the response to a request.
     pub(super) fn of_response(
         head: &Head,
-        name: &[u8],
+        request: &Transaction,
         options: &Options,
         oddities: &mut Vec<&'static str>,
     ) -> Self {
@@ -64,9 +67,13 @@ impl Content {
         let named = disposition.and_then(|value| disposition_name(value.bytes));
         let range = head.header(b"content-range");
         let range = range.and_then(|value| content_range(value.bytes));
-        let name = named.unwrap_or(name);
+        let name = named.unwrap_or(request.path());
         let mut content = Self::new(head, Direction::ToClient, name, options, oddities);
         content.range = range.and_then(part_of);
+        content.part = content.range.map(|(first, total)| {
+            let host = request.host().unwrap_or_default();
+            Range::new([host, request.path()].concat(), first, total)
+        });
         content
     }
 
@@ -103,6 +110,7 @@ impl Content {
             multipart: None,
             name: name.unwrap_or_default().to_vec(),
             range: None,
+            part: None,
             file: None,
             decoded: 0,
             max: match direction {
@@ -120,7 +128,8 @@ impl Content {
     pub(super) fn size(&self) -> usize {
         let layers = self.layers.iter().map(Layer::size);
         let multipart = self.multipart.as_ref().map_or(0, Multipart::size);
-        layers.fold(multipart, usize::saturating_add)
+        let kept = self.part.as_ref().map_or(multipart, Range::size);
+        layers.fold(kept, usize::saturating_add)
     }
 
     /// Takes the next bytes of the body.
@@ -165,6 +174,7 @@ impl Content {
             max => max.saturating_sub(self.decoded),
         };
         self.decoded = self.decoded.saturating_add(len);
+        self.part = None;
         self.open(cx);
         if let Some(file) = &mut self.file {
             file.skip(len.min(room));
@@ -188,6 +198,9 @@ impl Content {
             multipart.end(&mut |part| self.part(cx, tx, part));
         }
         self.layers = Vec::new();
+        if let Some(part) = self.part.take().filter(|_| state == FileState::Closed) {
+            part.close(cx, tx, self.direction, &self.name);
+        }
         self.close(cx, tx, state);
     }
 
@@ -227,6 +240,9 @@ impl Content {
             self.open(cx);
             if let Some(file) = &mut self.file {
                 file.data(cx, tx, data);
+            }
+            if let Some(part) = &mut self.part {
+                part.data(data);
             }
         }
         if !beyond.is_empty() {

@@ -205,7 +205,10 @@ impl Head {
 
     /// Takes a line; hands back a line without a colon, for its colon may come in the next.
     fn add_line<'r>(&mut self, line: Line<'r>, open: Option<Line<'r>>) -> Option<Line<'r>> {
-        let first = *line.bytes.first()?;
+        let Some(first) = line.bytes.first().copied() else {
+            open.into_iter().for_each(|open| self.add_field(open));
+            return None;
+        };
         let folds = matches!(first, b' ' | b'\t' | 0);
         if let Some(open) = open {
             if folds && memchr::memchr(b':', line.bytes).is_some() {
@@ -250,7 +253,7 @@ impl Head {
             self.oddities.name_not_token = self.oddities.name_not_token.saturating_add(1);
         }
         self.headers
-            .push((line.part(0, colon), line.part(after, line.bytes.len())));
+            .push((line.part(0, colon), line.value(after)));
     }
 
     /// A name whose colon comes in the next line.
@@ -270,10 +273,13 @@ impl Head {
             return;
         };
         let before = self.field(value).bytes.to_vec();
+        let blank = more.first().is_some_and(|first| matches!(first, b' ' | b'\t'));
         let joined = if before.is_empty() {
             self.join(&[trim(more)])
+        } else if blank {
+            self.join(&[&[&before, more].concat()])
         } else {
-            self.join(&[&before, more])
+            self.join(&[&before, trim(more)])
         };
         if let Some((_, value)) = self.headers.last_mut() {
             *value = joined;
@@ -385,7 +391,8 @@ pub(super) fn starts_with_http(bytes: &[u8]) -> bool {
 /// Whether a line that begins with white space is a field of its own all the same, as browsers
 /// take it: a token and a colon.
 fn looks_like_field(line: &[u8]) -> bool {
-    let line = line.trim_ascii_start();
+    let blanks = line.iter().take_while(|byte| is_void(**byte)).count();
+    let line = line.get(blanks..).unwrap_or_default();
     let name = memchr::memchr(b':', line).and_then(|colon| line.get(..colon));
     name.is_some_and(|name| !name.is_empty() && name.iter().all(|byte| is_token(*byte)))
 }
@@ -410,6 +417,15 @@ impl Line<'_> {
             start: len32(self.start.saturating_add(from)),
             len: len32(to.saturating_sub(from)),
         }
+    }
+
+    /// What stands from `from` on without the white space around it; NULs are part of it.
+    fn value(&self, from: usize) -> Span {
+        let part = self.bytes.get(from..).unwrap_or_default();
+        let blanks = part.iter().take_while(|byte| is_space(**byte)).count();
+        let end = part.iter().rposition(|byte| !is_space(*byte));
+        let end = end.map_or(blanks, |last| last.saturating_add(1));
+        self.span(from.saturating_add(blanks), from.saturating_add(end))
     }
 
     /// The part from `from` to `to` without the white space around it.

@@ -91,7 +91,7 @@ impl AppLayer for Parser {
         let side = self.side(direction);
         let was_lost = side.is_lost();
         match side.gap(len) {
-            Some(over) => self.body_gap(cx, direction, len, over),
+            Some((len, over)) => self.body_gap(cx, direction, len, over),
             None if was_lost => Next::More,
             None => self.lose(cx),
         }
@@ -103,6 +103,12 @@ impl AppLayer for Parser {
         }
         if let Some((head, ts_ns)) = self.responses.unfinished_head(StartLine::Status) {
             self.response(cx, head, ts_ns, &[]);
+        }
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            let trailer = self.side(direction).take_trailer();
+            if let Some(pending) = self.carrier(direction) {
+                pending.add_trailer(direction, &trailer);
+            }
         }
         let state = match cx.flow().state {
             FlowState::Closed => FileState::Closed,
@@ -228,8 +234,8 @@ impl Parser {
         let body = Body::of_response(&head, status, to_head, &mut oddities);
         let switches = switch_of(&head, status, to_connect);
         if let Some(front) = front {
-            let path = front.transaction.uri.path();
-            let content = Content::of_response(&head, path, &cx.config.apps, &mut oddities);
+            let request = &front.transaction;
+            let content = Content::of_response(&head, request, &cx.config.apps, &mut oddities);
             front.response = Some(content);
             front.transaction.status = status;
             front.transaction.response = Some(head);

@@ -117,18 +117,19 @@ impl Side {
         step
     }
 
-    /// Takes a gap; tells whether a body is over with it, or `None` when the place in the stream is
-    /// lost.
-    pub(super) fn gap(&mut self, len: u64) -> Option<bool> {
+    /// Takes a gap; tells how much of a body it took and whether that is over with it, or `None`
+    /// when the place in the stream is lost.
+    pub(super) fn gap(&mut self, len: u64) -> Option<(u64, bool)> {
         self.offset = self.offset.saturating_add(len);
         if let State::Body(body) = &mut self.state
+            && let left = body.left().unwrap_or(len)
             && body.skip_gap(len)
         {
             let over = *body == Body::Length(0);
             if over {
                 self.state = State::Head;
             }
-            return Some(over);
+            return Some((len.min(left), over));
         }
         self.lost(0);
         None

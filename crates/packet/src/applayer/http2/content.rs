@@ -1,17 +1,20 @@
 //! The body of one direction of a stream, as a file.
 
-use super::transaction::{BODY_BYTES_MAX, Message, Transaction};
+use super::transaction::{BODY_BYTES_MAX, Transaction};
 use crate::applayer::http1::{BOMB_RATIO_MAX, content_range, disposition_name};
 use crate::applayer::{Context, Options};
 use crate::coding::{Bounds, Coding, Damage, Layer};
 use crate::file::{File, FileState};
 use crate::flow::Direction;
+use crate::ranges::Range;
 
 #[derive(Debug)]
 pub(super) struct Content {
     direction: Direction,
     layer: Option<Layer>,
     file: Option<File>,
+    /// The range as it comes, to be put together with others.
+    part: Option<(Range, Vec<u8>)>,
     over: bool,
 }
 
@@ -20,28 +23,34 @@ impl Content {
     pub(super) fn new(
         cx: &mut Context<'_, '_>,
         direction: Direction,
-        message: &Message,
+        tx: &Transaction,
     ) -> Self {
+        let message = tx.message(direction);
         let coding = message.header(b"content-encoding").and_then(coding);
         let bounds = bounds(&cx.config.apps);
         let disposition = message.header(b"content-disposition");
         let name = disposition.and_then(disposition_name).unwrap_or_default();
-        let mut file = File::open(cx, direction, name);
-        if let Some([Some(first), Some(_), total]) =
-            message.header(b"content-range").and_then(content_range)
-        {
-            file.set_range(first, total.unwrap_or(0));
-        }
+        let file = File::open(cx, direction, name);
+        let range = message.header(b"content-range").and_then(content_range);
+        let part = range.and_then(|[first, last, total]| {
+            let target = tx.target().unwrap_or_default();
+            let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+            let key = [tx.host().unwrap_or_default(), path].concat();
+            last?;
+            Some((Range::new(key, first?, total?), path.to_vec()))
+        });
         Self {
             direction,
             layer: coding.map(|coding| Layer::new(coding, bounds)),
             file: Some(file),
+            part,
             over: false,
         }
     }
 
     pub(super) fn size(&self) -> usize {
-        self.layer.as_ref().map_or(0, Layer::size)
+        let kept = self.part.as_ref().map_or(0, |(part, _)| part.size());
+        self.layer.as_ref().map_or(kept, |layer| layer.size().saturating_add(kept))
     }
 
     pub(super) fn data(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, data: &[u8]) {
@@ -69,6 +78,7 @@ impl Content {
         if self.layer.is_some() {
             return self.finish(cx, tx, FileState::Truncated);
         }
+        self.part = None;
         if let Some(file) = &mut self.file {
             file.skip(len);
         }
@@ -82,6 +92,9 @@ impl Content {
     ) {
         self.over = true;
         self.layer = None;
+        if let Some((part, name)) = self.part.take().filter(|_| state == FileState::Closed) {
+            part.close(cx, tx, self.direction, &name);
+        }
         if let Some(file) = self.file.take() {
             file.close(cx, tx, state);
         }
@@ -93,6 +106,9 @@ impl Content {
         body.extend_from_slice(data.get(..room).unwrap_or_default());
         if let Some(file) = &mut self.file {
             file.data(cx, tx, data);
+        }
+        if let Some((part, _)) = &mut self.part {
+            part.data(data);
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Parser {
     streams: HashMap<u32, Stream>,
     /// Streams that both sides are done with; what else a packet says of them still counts.
     done: Vec<(u32, FileState)>,
+    /// Bodies that are over with this packet.
+    ended: Vec<(u32, Direction)>,
 }
 
 /// One direction.
@@ -94,7 +96,7 @@ impl AppLayer for Parser {
                 }
             }
             if over && head.end_stream() {
-                self.end_side(cx, head.stream, direction);
+                self.end_side(head.stream, direction);
             }
         }
         self.complete_done(cx);
@@ -139,6 +141,7 @@ impl Parser {
             to_client: half(true),
             streams: HashMap::new(),
             done: Vec::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -276,7 +279,7 @@ impl Parser {
         let room = super::FIELDS_MAX.saturating_sub(message.headers.len());
         message.headers.extend(entries.into_iter().take(room));
         if block.end_stream {
-            self.end_side(cx, block.stream, block.of);
+            self.end_side(block.stream, block.of);
         }
     }
 
@@ -296,15 +299,14 @@ impl Parser {
         {
             let (place, transaction) = stream.content(from);
             if place.is_none() {
-                let message = transaction.message(from);
-                *place = Some(Content::new(cx, from, message));
+                *place = Some(Content::new(cx, from, transaction));
             }
             if let Some(place) = place {
                 place.data(cx, transaction, content);
             }
         }
         if over && head.end_stream() {
-            self.end_side(cx, head.stream, from);
+            self.end_side(head.stream, from);
         }
     }
 
@@ -327,14 +329,12 @@ impl Parser {
     }
 
     /// One side has sent all that it will on the stream.
-    fn end_side(&mut self, cx: &mut Context<'_, '_>, id: u32, from: Direction) {
+    fn end_side(&mut self, id: u32, from: Direction) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let (content, transaction) = stream.content(from);
-        if let Some(content) = content {
-            content.finish(cx, transaction, FileState::Closed);
-        }
+        self.ended.push((id, from));
+        let transaction = &mut stream.transaction;
         transaction.message_mut(from).over = true;
         if transaction.request.over && transaction.response.over {
             self.done.push((id, FileState::Closed));
@@ -342,6 +342,14 @@ impl Parser {
     }
 
     fn complete_done(&mut self, cx: &mut Context<'_, '_>) {
+        for (id, from) in std::mem::take(&mut self.ended) {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                let (content, transaction) = stream.content(from);
+                if let Some(content) = content {
+                    content.finish(cx, transaction, FileState::Closed);
+                }
+            }
+        }
         for (id, state) in std::mem::take(&mut self.done) {
             if let Some(stream) = self.streams.remove(&id) {
                 stream.complete(cx, state);
