@@ -8,6 +8,9 @@
     reason = "the I/O around a crate that does none"
 )]
 
+#[path = "../../shield/src/filestore.rs"]
+mod filestore;
+
 use std::{
     error::Error,
     fs::{File, create_dir_all},
@@ -15,8 +18,9 @@ use std::{
     path::Path,
 };
 
+use filestore::FileStore;
 use packet::{
-    Config, Sensor,
+    Config, Event, Sensor,
     eve::{Now, Output, Recorder},
     pcap::Reader,
     settings::Settings,
@@ -56,6 +60,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         inline,
         ..Config::from_settings(&settings)
     };
+    let mut store = folder
+        .as_deref()
+        .and_then(|folder| FileStore::from_settings(&settings, Path::new(folder)));
+    let mut store = move |event: &Event<'_>, now: Now| {
+        let stored = store.as_mut().map(|store| store.event(event, now));
+        if let Some(Err(error)) = stored {
+            eprintln!("a file was not stored: {error}");
+        }
+    };
     let mut sensor = Sensor::new(config);
     let mut reader = Reader::new(File::open(capture)?)?;
     let mut now = Now::default();
@@ -69,9 +82,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             ts_ns: frame.ts_ns,
             packet: now.packet.saturating_add(1),
         };
-        sensor.packet(&frame, &mut |event| recorder.event(&event, now, &mut emit));
+        sensor.packet(&frame, &mut |event| {
+            recorder.event(&event, now, &mut emit);
+            store(&event, now);
+        });
     }
-    sensor.finish(&mut |event| recorder.event(&event, now, &mut emit));
+    sensor.finish(&mut |event| {
+        recorder.event(&event, now, &mut emit);
+        store(&event, now);
+    });
     recorder.stats(&sensor.counters().named(), now, &mut emit);
     Ok(())
 }

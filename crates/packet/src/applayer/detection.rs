@@ -1,6 +1,6 @@
 //! Which protocol does a flow speak? Its first bytes tell, in either direction and on any port.
 
-use super::{AppLayer, Context, Next, PROTOCOLS, Probe, Protocol};
+use super::{AppLayer, AppProto, Context, Next, PROTOCOLS, Probe, Protocol};
 use crate::flow::{Direction, Proto};
 
 /// Most first bytes of a direction that are looked at; what is not known by then is not known.
@@ -100,6 +100,7 @@ impl App {
                         Self::Parsing(parser)
                     }
                     None => {
+                        cx.flow.app = AppProto::Failed;
                         cx.restart_transactions();
                         Self::new()
                     }

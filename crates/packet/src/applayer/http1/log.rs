@@ -29,17 +29,24 @@ impl AnyTransaction for Transaction {
         record.number("tx_id", self.tx_id);
         record.object("http", |object| {
             basic(object, self);
-            custom(object, self, options);
             let extended = options.at("extended").flag();
             if extended.unwrap_or(!options.is_present()) {
                 more(object, self);
             }
             let dump = options.at("dump-all-headers").text().unwrap_or_default();
-            if matches!(dump, "both" | "request") {
-                headers(object, "request_headers", self.request());
-            }
-            if matches!(dump, "both" | "response") {
-                headers(object, "response_headers", self.response());
+            let custom = options.at("custom");
+            for (key, direction, all) in [
+                ("request_headers", Direction::ToServer, "request"),
+                ("response_headers", Direction::ToClient, "response"),
+            ] {
+                let Some(head) = self.head(direction) else {
+                    continue;
+                };
+                if dump == "both" || dump == all {
+                    headers(object, key, head.merged());
+                } else if custom.is_set() {
+                    headers(object, key, wanted(head, direction, custom));
+                }
             }
         });
     }
@@ -112,29 +119,27 @@ fn more(object: &mut Object<'_>, http: &Transaction) {
 }
 
 /// Header fields that are asked for by name: `custom: [Accept-Encoding, ...]`.
-fn custom(object: &mut Object<'_>, http: &Transaction, options: Setting<'_>) {
-    let custom = options.at("custom");
-    if !custom.is_set() {
-        return;
-    }
-    for wanted in custom.items().filter_map(Setting::text) {
+fn wanted<'n>(
+    head: &Head,
+    direction: Direction,
+    custom: Setting<'_>,
+) -> Vec<(&'n [u8], Vec<u8>)> {
+    let names = custom.items().filter_map(Setting::text).filter_map(|wanted| {
         let found = CUSTOM.iter().find(|name| name.eq_ignore_ascii_case(wanted));
-        let head = found.and_then(|name| http.head(direction_of(name)));
-        if let (Some(name), Some(head)) = (found, head) {
-            let values: Vec<&[u8]> = head.values(name.as_bytes()).map(|value| value.bytes).collect();
-            if !values.is_empty() {
-                let key = name.to_ascii_lowercase().replace('-', "_");
-                object.bytes(&key, &values.join(&b", "[..]));
-            }
-        }
-    }
+        found.filter(|name| direction_of(name) == direction)
+    });
+    let fields = names.filter_map(|name| {
+        let value = head.merged_header(name.as_bytes())?.into_owned();
+        Some((name.as_bytes(), value))
+    });
+    fields.collect()
 }
 
-fn headers(object: &mut Object<'_>, key: &str, head: Option<&Head>) {
-    let Some(head) = head.filter(|head| head.headers().next().is_some()) else {
+fn headers(object: &mut Object<'_>, key: &str, fields: Vec<(&[u8], Vec<u8>)>) {
+    if fields.is_empty() {
         return;
-    };
-    object.objects(key, head.merged(), |object, (name, value)| {
+    }
+    object.objects(key, fields, |object, (name, value)| {
         header(object, "name", name);
         header(object, "value", &value);
     });
