@@ -34,7 +34,7 @@ pub(crate) struct Bounds {
 pub(crate) enum Damage {
     /// It decodes to far more than it is.
     Bomb,
-    /// It is not what it says it is; from here on it passes as it is, or ends.
+    /// It is broken in the midst.
     Undecodable,
 }
 
@@ -173,11 +173,11 @@ impl Layer {
         }
         if self.decoded > 0 {
             self.state = State::Over;
-        } else {
-            self.state = State::Plain;
-            out(&tried);
+            return Err(Damage::Undecodable);
         }
-        Err(Damage::Undecodable)
+        self.state = State::Plain;
+        out(&tried);
+        Ok(())
     }
 
     /// Whether it failed.
@@ -439,7 +439,7 @@ mod tests {
         for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
             let (all, result) = decode(coding, b"X5O! plain text, no coding at all", 100);
             assert_eq!(all, b"X5O! plain text, no coding at all", "{coding:?}");
-            assert_eq!(result, Err(Damage::Undecodable));
+            assert_eq!(result, Ok(()));
         }
     }
 

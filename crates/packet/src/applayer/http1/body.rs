@@ -263,7 +263,7 @@ impl Names {
     };
     const RESPONSE: Self = Self {
         abnormal_coding: "RESPONSE_ABNORMAL_TRANSFER_ENCODING",
-        invalid_coding: "INVALID_TRANSFER_ENCODING_VALUE_IN_RESPONSE",
+        invalid_coding: "",
         length_twice: "DUPLICATE_CONTENT_LENGTH_FIELD_IN_RESPONSE",
         invalid_length: "INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE",
     };

@@ -298,7 +298,8 @@ fn unlayer(
 /// The content codings to take off, the outermost first: sent last, it was put on last.
 fn codings(head: &Head, options: &Options, oddities: &mut Vec<&'static str>) -> Vec<Coding> {
     let mut codings = Vec::new();
-    let mut layers = 0_usize;
+    let (mut layers, mut abnormal) = (0_usize, false);
+    let mut tokens = 0_usize;
     for value in head.values(b"content-encoding") {
         for token in value.bytes.split(|byte| *byte == b',') {
             let token: Vec<u8> = token.iter().copied().filter(|byte| *byte != 0).collect();
@@ -308,12 +309,15 @@ fn codings(head: &Head, options: &Options, oddities: &mut Vec<&'static str>) -> 
             }
             let parts = token.split(|byte| *byte == b' ').count();
             layers = layers.saturating_add(parts);
-            codings.extend(coding(token, options, oddities));
+            tokens = tokens.saturating_add(1);
+            codings.extend(coding(token, options, &mut abnormal));
         }
     }
     let layers_max = options.http.layers_max.min(LAYERS_MAX);
-    if layers > layers_max && layers > 1 && codings.len().max(layers) > layers_max && codings.len() > 1 {
+    if layers > layers_max && codings.len() > 1 {
         oddities.push("TOO_MANY_ENCODING_LAYERS");
+    } else if abnormal && tokens == 1 {
+        oddities.push("ABNORMAL_CE_HEADER");
     }
     codings.reverse();
     codings.truncate(layers_max);
@@ -324,7 +328,7 @@ fn codings(head: &Head, options: &Options, oddities: &mut Vec<&'static str>) -> 
 fn coding(
     token: &[u8],
     options: &Options,
-    oddities: &mut Vec<&'static str>,
+    abnormal: &mut bool,
 ) -> Option<Coding> {
     let is = |names: &[&str]| {
         let same = |name: &&str| token.eq_ignore_ascii_case(name.as_bytes());
@@ -346,7 +350,7 @@ fn coding(
     if is(&["identity", "none"]) {
         return None;
     }
-    oddities.push("ABNORMAL_CE_HEADER");
+    *abnormal = true;
     if holds(b"gzip") {
         Some(Coding::Gzip)
     } else if holds(b"deflate") {

@@ -41,7 +41,7 @@ pub(super) fn request(
     };
     lines.report(head, &mut names);
     let has_host = head.header(b"host").is_some();
-    if version.eq_ignore_ascii_case(b"HTTP/1.1") && !has_host {
+    if version.eq_ignore_ascii_case(b"HTTP/1.1") && !has_host && method != b"CONNECT" {
         names.push("MISSING_HOST_HEADER");
     }
     for name in names.into_iter().chain(oddities) {
@@ -79,6 +79,12 @@ pub(super) fn response(
         .any(|value| value.bytes.to_ascii_lowercase().windows(7).any(|part| part == b"chunked"));
     if is_chunked && !version.eq_ignore_ascii_case(b"HTTP/1.1") {
         names.push("RESPONSE_CHUNKED_OLD_PROTO");
+    }
+    let has_length = head
+        .header(b"content-length")
+        .is_some_and(|length| length.bytes != b"0");
+    if transaction.status == Some(204) && (is_chunked || has_length) {
+        names.push("RESPONSE_BODY_UNEXPECTED");
     }
     for name in names.into_iter().chain(oddities) {
         cx.anomaly(name);
@@ -129,27 +135,27 @@ impl Lines {
                 names.push(name);
             }
         }
-        if repeats(head) {
-            names.push(self.repetition);
-        }
+        names.extend((0..repeated(head)).map(|_| self.repetition));
         if head.headers_cut() {
             names.push(self.too_many);
         }
     }
 }
 
-/// Whether two fields share a name. Only the first fields of a head are compared.
-fn repeats(head: &Head) -> bool {
+/// How many names come more than once. Only the first fields of a head are compared.
+fn repeated(head: &Head) -> usize {
     let names: Vec<&[u8]> = head
         .headers()
         .map(|(name, _)| name.bytes)
         .filter(|name| !name.is_empty())
         .take(COMPARED_MAX)
         .collect();
-    names.iter().enumerate().any(|(at, name)| {
-        let before = names.get(..at).unwrap_or_default();
-        before.iter().any(|known| known.eq_ignore_ascii_case(name))
-    })
+    let second = names.iter().enumerate().filter(|(at, name)| {
+        let before = names.get(..*at).unwrap_or_default();
+        let same = before.iter().filter(|known| known.eq_ignore_ascii_case(name));
+        same.count() == 1
+    });
+    second.count()
 }
 
 fn is_known_version(version: &[u8]) -> bool {

@@ -28,7 +28,7 @@ pub struct Head {
 pub(super) struct Oddities {
     /// Lines without a colon.
     pub(super) no_colon: u32,
-    /// A line ended in CR alone.
+    /// An empty line ended in CR alone, and was not taken for the end of the head.
     pub(super) bare_cr: bool,
     /// White space between a name and its colon.
     pub(super) space_after_name: u32,
@@ -187,14 +187,13 @@ impl Head {
             headers_cut: false,
             stream_offset,
             oddities: Oddities {
-                bare_cr: start_line.bare_cr,
                 leading_space: first.is_some_and(is_void),
                 ..Oddities::default()
             },
         };
         let mut open = None;
         for line in lines {
-            head.oddities.bare_cr |= line.bare_cr;
+            head.oddities.bare_cr |= line.bare_cr && line.bytes.is_empty();
             open = head.add_line(line, open);
         }
         if let Some(line) = open {
@@ -247,7 +246,7 @@ impl Head {
         let after = colon.saturating_add(1);
         if name.last().is_some_and(|last| matches!(last, b' ' | b'\t')) {
             self.oddities.space_after_name = self.oddities.space_after_name.saturating_add(1);
-        } else if trimmed.len() != name.trim_ascii_start().len()
+        } else if name.last().copied().is_some_and(is_void)
             || !trimmed.iter().all(|byte| is_token(*byte))
         {
             self.oddities.name_not_token = self.oddities.name_not_token.saturating_add(1);
@@ -376,7 +375,7 @@ fn status_line(line: Line<'_>) -> [Span; 3] {
     let code = skip(version, is_space);
     let code_end = skip(code, |byte| !is_space(byte));
     [
-        line.part(from, version),
+        line.span(from, version),
         line.span(code, code_end),
         line.part(code_end, len),
     ]

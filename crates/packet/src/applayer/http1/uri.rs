@@ -32,9 +32,9 @@ impl Uri {
         let (path, query) = rest.split_at_checked(query).unwrap_or((rest, &[]));
         let mut uri = Self::default();
         let mut decoded = decode(path, true, false);
-        let twice = decode(&decoded, true, false);
-        uri.double_encoded = twice != decoded;
         if rules.double_decode_path {
+            let twice = decode(&decoded, true, false);
+            uri.double_encoded = twice != decoded;
             decoded = twice;
         }
         if rules.include_all {
