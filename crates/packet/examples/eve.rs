@@ -9,6 +9,7 @@
 )]
 
 #[path = "../../shield/src/filestore.rs"]
+#[expect(unreachable_pub, reason = "public where it lives")]
 mod filestore;
 
 use std::{

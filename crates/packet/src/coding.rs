@@ -6,8 +6,8 @@
 use std::io::Write as _;
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
-use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
 /// A content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,13 +126,9 @@ impl Layer {
     }
 
     /// Takes the next coded bytes and hands on what comes out.
-    pub(crate) fn push(
-        &mut self,
-        data: &[u8],
-        out: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), Damage> {
+    pub(crate) fn push(&mut self, data: &[u8], out: &mut dyn FnMut(&[u8])) -> Result<(), Damage> {
         self.sent = self.sent.saturating_add(to_u64(data.len()));
-        if self.decoded == 0 && self.tries < TRIES_MAX {
+        if self.decoded == 0 {
             let room = TRIED_BYTES_MAX.saturating_sub(self.tried.len());
             let front = data.get(..room.min(data.len())).unwrap_or_default();
             self.tried.extend_from_slice(front);
@@ -165,6 +161,9 @@ impl Layer {
             };
             self.state = other;
             if !self.decode(&tried, out)? {
+                if self.decoded == 0 {
+                    self.tried = tried;
+                }
                 return Ok(());
             }
             if self.decoded > 0 {

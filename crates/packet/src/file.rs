@@ -247,6 +247,11 @@ impl File {
         self.info.gaps = true;
     }
 
+    /// Its digests are worth nothing.
+    pub fn forget_digests(&mut self) {
+        (self.md5, self.sha1, self.sha256) = (None, None, None);
+    }
+
     /// It is over.
     pub fn close(mut self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction, state: FileState) {
         self.info.state = match state {

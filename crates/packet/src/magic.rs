@@ -206,7 +206,11 @@ const TEXTS: &[(&[u8], &str)] = &[
 
 /// Place, bytes, name.
 const SIGNATURES: &[(usize, &[u8], &str)] = &[
-    (0, b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR", "EICAR virus test files"),
+    (
+        0,
+        b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR",
+        "EICAR virus test files",
+    ),
     (0, b"%PDF-", "PDF document"),
     (0, b"PK\x03\x04", "Zip archive data"),
     (0, b"PK\x05\x06", "Zip archive data (empty)"),
@@ -217,7 +221,11 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"\xfd7zXZ\0", "XZ compressed data"),
     (0, b"\x28\xb5\x2f\xfd", "Zstandard compressed data"),
     (0, b"\xff\xd8\xff", "JPEG image data"),
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Composite Document File V2 Document"),
+    (
+        0,
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "Composite Document File V2 Document",
+    ),
     (0, b"\xca\xfe\xba\xbe\0\0\0", "compiled Java class data"),
     (0, b"FWS", "Macromedia Flash data"),
     (0, b"CWS", "Macromedia Flash data (compressed)"),
@@ -231,7 +239,11 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"wOF2", "Web Open Font Format (Version 2)"),
     (0, b"\0asm", "WebAssembly (wasm) binary module"),
     (0, b"SQLite format 3\0", "SQLite 3.x database"),
-    (0, b"\xd4\xc3\xb2\xa1", "pcap capture file, microsecond ts (little-endian)"),
+    (
+        0,
+        b"\xd4\xc3\xb2\xa1",
+        "pcap capture file, microsecond ts (little-endian)",
+    ),
     (0, b"L\0\0\0\x01\x14\x02\0", "MS Windows shortcut"),
     (4, b"ftyp", "ISO Media"),
     (8, b"WEBP", "RIFF (little-endian) data, Web/P image"),
@@ -256,10 +268,16 @@ mod tests {
         program.resize(0x40 + 4 + 88, 0);
         program.extend([2, 0]);
         for (head, expected) in [
-            (&png[..], "PNG image data, 36 x 36, 8-bit/color RGBA, non-interlaced"),
+            (
+                &png[..],
+                "PNG image data, 36 x 36, 8-bit/color RGBA, non-interlaced",
+            ),
             (b"%PDF-1.5\n", "PDF document, version 1.5"),
             (b"GIF89a\x01\0\x02\0", "GIF image data, version 89a, 1 x 2"),
-            (&program, "PE32 executable (DLL) (GUI) Intel 80386, for MS Windows"),
+            (
+                &program,
+                "PE32 executable (DLL) (GUI) Intel 80386, for MS Windows",
+            ),
             (b"MZ", "MS-DOS executable"),
             (b"", "empty"),
             (b"hello\n", "ASCII text"),

@@ -49,9 +49,7 @@ impl FileStore {
                 let mut file = OpenOptions::new().create(true).append(true).open(path)?;
                 file.write_all(chunk.data)
             }
-            Event::File(flow, carrier, file) if file.stored => {
-                self.keep(flow, *carrier, file, now)
-            }
+            Event::File(flow, carrier, file) if file.stored => self.keep(flow, *carrier, file, now),
             _ => Ok(()),
         }
     }

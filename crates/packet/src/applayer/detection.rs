@@ -1,6 +1,6 @@
 //! Which protocol does a flow speak? Its first bytes tell, in either direction and on any port.
 
-use super::{AppLayer, AppProto, Context, Next, PROTOCOLS, Probe, Protocol};
+use super::{AppLayer, Context, Next, PROTOCOLS, Probe, Protocol};
 use crate::flow::{Direction, Proto};
 
 /// Most first bytes of a direction that are looked at; what is not known by then is not known.
@@ -92,15 +92,12 @@ impl App {
             Next::More => {}
             Next::Done => *self = Self::Over,
             Next::Redetect(used) => {
-                let before = cx.flow.app;
-                cx.flow.app_before.get_or_insert(before);
                 *self = match cx.successor.take() {
                     Some((app, parser)) => {
                         cx.flow.app = app;
                         Self::Parsing(parser)
                     }
                     None => {
-                        cx.flow.app = AppProto::Failed;
                         cx.restart_transactions();
                         Self::new()
                     }

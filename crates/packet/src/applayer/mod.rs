@@ -231,6 +231,15 @@ impl Context<'_, '_> {
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.
     pub fn anomaly(&mut self, name: &'static str) {
+        self.report(name, None);
+    }
+
+    /// Reports damage in a transaction.
+    pub fn anomaly_in(&mut self, tx_id: u32, name: &'static str) {
+        self.report(name, Some(tx_id));
+    }
+
+    fn report(&mut self, name: &'static str, tx_id: Option<u32>) {
         let kind = AnomalyKind::AppLayer(self.flow.app, name);
         (self.out)(Event::Anomaly(
             Some(self.flow),
@@ -238,6 +247,7 @@ impl Context<'_, '_> {
                 ts_ns: self.ts_ns,
                 kind,
                 tuple: None,
+                tx_id,
             },
         ));
     }
@@ -274,7 +284,9 @@ mod tests {
             // a number tells versions apart that share a name in logs
             let name = folder.trim_end_matches(|last: char| last.is_ascii_digit());
             assert!(
-                PROTOCOLS.iter().any(|known| known.name == name || known.name == folder),
+                PROTOCOLS
+                    .iter()
+                    .any(|known| known.name == name || known.name == folder),
                 "{folder} is not in PROTOCOLS"
             );
         }

@@ -16,9 +16,6 @@ pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, ale
     );
     write_vlan(object, flow);
     write_app_proto(object, flow.app);
-    if let Some(before) = flow.app_before.filter(|before| *before != flow.app) {
-        object.text("app_proto_orig", before.name());
-    }
     object.object("flow", |object| {
         write_counts(object, flow);
         object.display("end", time::Utc(flow.last_ns));

@@ -182,8 +182,6 @@ pub struct Flow {
     pub syn: Option<SynTraits>,
     /// The application protocol, once known.
     pub app: AppProto,
-    /// The one that it spoke first, where it has changed.
-    pub app_before: Option<AppProto>,
     /// Transactions that began.
     pub transactions: u32,
     /// Files that began.

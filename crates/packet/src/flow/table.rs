@@ -332,7 +332,6 @@ mod tests {
             midstream: false,
             syn: None,
             app: AppProto::Unknown,
-            app_before: None,
             transactions: 0,
             files: 0,
         }

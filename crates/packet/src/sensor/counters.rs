@@ -69,7 +69,10 @@ impl Counters {
             ("app_layer.heads_max_hit", self.heads_max_hit),
             ("app_layer.pending_max_hit", self.pending_max_hit),
             ("app_layer.bodies_max_hit", self.bodies_max_hit),
-            ("app_layer.decompression_max_hit", self.decompression_max_hit),
+            (
+                "app_layer.decompression_max_hit",
+                self.decompression_max_hit,
+            ),
         ]
     }
 }

@@ -120,7 +120,6 @@ impl Sensor {
             midstream: start.midstream,
             syn: start.syn,
             app: AppProto::Unknown,
-            app_before: None,
             transactions: 0,
             files: 0,
         })

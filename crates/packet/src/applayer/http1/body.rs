@@ -135,10 +135,9 @@ impl Body {
                     }
                     true
                 }
-                Chunk::Size { .. }
-                | Chunk::Data(_)
-                | Chunk::DataEnd
-                | Chunk::Trailer { .. } => false,
+                Chunk::Size { .. } | Chunk::Data(_) | Chunk::DataEnd | Chunk::Trailer { .. } => {
+                    false
+                }
             },
             // a gap that goes a little beyond the body hides no other message
             Self::Length(left) if len.saturating_sub(*left) < MESSAGE_BYTES_MIN => {
@@ -276,7 +275,12 @@ fn is_chunked(head: &Head, names: Names, oddities: &mut Vec<&'static str>) -> bo
     let (mut chunked, mut exact) = (false, true);
     for value in head.values(b"transfer-encoding") {
         values = values.saturating_add(1);
-        let text: Vec<u8> = value.bytes.iter().copied().filter(|byte| *byte != 0).collect();
+        let text: Vec<u8> = value
+            .bytes
+            .iter()
+            .copied()
+            .filter(|byte| *byte != 0)
+            .collect();
         chunked |= text
             .windows(b"chunked".len())
             .any(|part| part.eq_ignore_ascii_case(b"chunked"));
@@ -361,7 +365,10 @@ mod tests {
             let (rest, second, over, broken) = content(&mut body, &sent[cut..]);
             all.extend(rest);
             assert!(over && !broken);
-            assert_eq!((first + second, &all[..]), (sent.len() - 3, &b"hello0123456789"[..]));
+            assert_eq!(
+                (first + second, &all[..]),
+                (sent.len() - 3, &b"hello0123456789"[..])
+            );
         }
     }
 

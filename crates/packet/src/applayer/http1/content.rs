@@ -150,11 +150,11 @@ impl Content {
             Some(Damage::Bomb) => {
                 cx.counters.decompression_max_hit =
                     cx.counters.decompression_max_hit.saturating_add(1);
-                cx.anomaly("COMPRESSION_BOMB");
+                cx.anomaly_in(tx.tx_id, "COMPRESSION_BOMB");
                 self.finish(cx, tx, FileState::Truncated);
             }
             Some(Damage::Undecodable) if !std::mem::replace(&mut self.reported, true) => {
-                cx.anomaly("GZIP_DECOMPRESSION_FAILED");
+                cx.anomaly_in(tx.tx_id, "GZIP_DECOMPRESSION_FAILED");
             }
             Some(Damage::Undecodable) | None => {}
         }
@@ -202,6 +202,14 @@ impl Content {
             part.close(cx, tx, self.direction, &self.name);
         }
         self.close(cx, tx, state);
+    }
+
+    /// The body ended where its sender did not end it: nobody can tell what it was to be.
+    pub(super) fn abandon(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction) {
+        if let Some(file) = &mut self.file {
+            file.forget_digests();
+        }
+        self.finish(cx, tx, FileState::Truncated);
     }
 
     /// Tells of the files that are over.
@@ -273,7 +281,7 @@ impl Content {
                 }
             }
             Part::End => self.close(cx, tx, FileState::Closed),
-            Part::Damage(name) => cx.anomaly(name),
+            Part::Damage(name) => cx.anomaly_in(tx.tx_id, name),
         }
     }
 }
@@ -325,16 +333,16 @@ fn codings(head: &Head, options: &Options, oddities: &mut Vec<&'static str>) -> 
 }
 
 /// A coding by its name, or by something like it.
-fn coding(
-    token: &[u8],
-    options: &Options,
-    abnormal: &mut bool,
-) -> Option<Coding> {
+fn coding(token: &[u8], options: &Options, abnormal: &mut bool) -> Option<Coding> {
     let is = |names: &[&str]| {
         let same = |name: &&str| token.eq_ignore_ascii_case(name.as_bytes());
         names.iter().any(same)
     };
-    let holds = |name: &[u8]| token.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
+    let holds = |name: &[u8]| {
+        token
+            .windows(name.len())
+            .any(|part| part.eq_ignore_ascii_case(name))
+    };
     if is(&["gzip", "x-gzip"]) {
         return Some(Coding::Gzip);
     }

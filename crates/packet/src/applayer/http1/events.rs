@@ -45,7 +45,7 @@ pub(super) fn request(
         names.push("MISSING_HOST_HEADER");
     }
     for name in names.into_iter().chain(oddities) {
-        cx.anomaly(name);
+        cx.anomaly_in(transaction.tx_id, name);
     }
 }
 
@@ -63,7 +63,10 @@ pub(super) fn response(
     if !is_known_version(version) {
         names.push("RESPONSE_LINE_INVALID_PROTOCOL");
     }
-    if !transaction.status.is_some_and(|status| (100..1000).contains(&status)) {
+    if !transaction
+        .status
+        .is_some_and(|status| (100..1000).contains(&status))
+    {
         names.push("RESPONSE_LINE_INVALID_RESPONSE_STATUS");
     }
     let lines = Lines {
@@ -74,9 +77,13 @@ pub(super) fn response(
         too_many: "RESPONSE_TOO_MANY_HEADERS",
     };
     lines.report(head, &mut names);
-    let is_chunked = head
-        .values(b"transfer-encoding")
-        .any(|value| value.bytes.to_ascii_lowercase().windows(7).any(|part| part == b"chunked"));
+    let is_chunked = head.values(b"transfer-encoding").any(|value| {
+        value
+            .bytes
+            .to_ascii_lowercase()
+            .windows(7)
+            .any(|part| part == b"chunked")
+    });
     if is_chunked && !version.eq_ignore_ascii_case(b"HTTP/1.1") {
         names.push("RESPONSE_CHUNKED_OLD_PROTO");
     }
@@ -87,21 +94,26 @@ pub(super) fn response(
         names.push("RESPONSE_BODY_UNEXPECTED");
     }
     for name in names.into_iter().chain(oddities) {
-        cx.anomaly(name);
+        cx.anomaly_in(transaction.tx_id, name);
     }
 }
 
 /// Reports what is odd about chunks.
-pub(super) fn body(cx: &mut Context<'_, '_>, direction: Direction, broken: bool, extension: bool) {
+pub(super) fn body(
+    cx: &mut Context<'_, '_>,
+    tx_id: u32,
+    direction: Direction,
+    (broken, extension): (bool, bool),
+) {
     let (invalid, extended) = match direction {
         Direction::ToServer => ("INVALID_REQUEST_CHUNK_LEN", "REQUEST_CHUNK_EXTENSION"),
         Direction::ToClient => ("INVALID_RESPONSE_CHUNK_LEN", "RESPONSE_CHUNK_EXTENSION"),
     };
     if extension {
-        cx.anomaly(extended);
+        cx.anomaly_in(tx_id, extended);
     }
     if broken {
-        cx.anomaly(invalid);
+        cx.anomaly_in(tx_id, invalid);
     }
 }
 
@@ -152,7 +164,9 @@ fn repeated(head: &Head) -> usize {
         .collect();
     let second = names.iter().enumerate().filter(|(at, name)| {
         let before = names.get(..*at).unwrap_or_default();
-        let same = before.iter().filter(|known| known.eq_ignore_ascii_case(name));
+        let same = before
+            .iter()
+            .filter(|known| known.eq_ignore_ascii_case(name));
         same.count() == 1
     });
     second.count()
@@ -160,7 +174,9 @@ fn repeated(head: &Head) -> usize {
 
 fn is_known_version(version: &[u8]) -> bool {
     let known = [&b"HTTP/0.9"[..], b"HTTP/1.0", b"HTTP/1.1"];
-    known.iter().any(|known| known.eq_ignore_ascii_case(version))
+    known
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(version))
 }
 
 /// Most fields of a head that are compared with each other.

@@ -2,6 +2,7 @@
 
 use super::head::Head;
 use super::name::content_range;
+use super::parser::UNSEEN;
 use super::transaction::{Phase, Transaction, split_port};
 use crate::applayer::{AppProto, Transaction as AnyTransaction};
 use crate::flow::Direction;
@@ -67,7 +68,9 @@ fn basic(object: &mut Object<'_>, http: &Transaction) {
             object.number("http_port", port);
         }
     }
-    if !http.target().is_empty() {
+    if http.request().is_none() {
+        object.bytes("url", UNSEEN);
+    } else if !http.target().is_empty() {
         object.bytes("url", http.target());
     }
     if let Some(value) = http.user_agent() {
@@ -76,7 +79,9 @@ fn basic(object: &mut Object<'_>, http: &Transaction) {
     if let Some(value) = http.header(b"x-forwarded-for") {
         object.bytes("xff", value);
     }
-    let kind = http.response().and_then(|head| head.merged_header(b"content-type"));
+    let kind = http
+        .response()
+        .and_then(|head| head.merged_header(b"content-type"));
     if let Some(value) = kind {
         let end = memchr::memchr(b';', &value).unwrap_or(value.len());
         object.bytes("http_content_type", value.get(..end).unwrap_or_default());
@@ -119,15 +124,14 @@ fn more(object: &mut Object<'_>, http: &Transaction) {
 }
 
 /// Header fields that are asked for by name: `custom: [Accept-Encoding, ...]`.
-fn wanted<'n>(
-    head: &Head,
-    direction: Direction,
-    custom: Setting<'_>,
-) -> Vec<(&'n [u8], Vec<u8>)> {
-    let names = custom.items().filter_map(Setting::text).filter_map(|wanted| {
-        let found = CUSTOM.iter().find(|name| name.eq_ignore_ascii_case(wanted));
-        found.filter(|name| direction_of(name) == direction)
-    });
+fn wanted<'n>(head: &Head, direction: Direction, custom: Setting<'_>) -> Vec<(&'n [u8], Vec<u8>)> {
+    let names = custom
+        .items()
+        .filter_map(Setting::text)
+        .filter_map(|wanted| {
+            let found = CUSTOM.iter().find(|name| name.eq_ignore_ascii_case(wanted));
+            found.filter(|name| direction_of(name) == direction)
+        });
     let fields = names.filter_map(|name| {
         let value = head.merged_header(name.as_bytes())?.into_owned();
         Some((name.as_bytes(), value))

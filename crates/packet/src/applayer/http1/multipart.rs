@@ -148,7 +148,10 @@ fn head_name(head: &[u8]) -> Option<&[u8]> {
     head.split(|byte| *byte == b'\n').find_map(|line| {
         let colon = memchr::memchr(b':', line)?;
         let (name, value) = line.split_at_checked(colon)?;
-        if !name.trim_ascii().eq_ignore_ascii_case(b"content-disposition") {
+        if !name
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"content-disposition")
+        {
             return None;
         }
         disposition_name(value.get(1..)?)

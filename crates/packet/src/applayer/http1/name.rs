@@ -50,7 +50,10 @@ fn end_of_quoted(quoted: &[u8]) -> usize {
 /// The first, last and whole length of `Content-Range: bytes 0-9/100` (RFC 9110 section 14.4);
 /// what is not given, or `*`, is `None`.
 pub(in crate::applayer) fn content_range(value: &[u8]) -> Option<[Option<u64>; 3]> {
-    let value = value.get(..5).filter(|unit| unit.eq_ignore_ascii_case(b"bytes")).and(value.get(5..))?;
+    let value = value
+        .get(..5)
+        .filter(|unit| unit.eq_ignore_ascii_case(b"bytes"))
+        .and(value.get(5..))?;
     let value = trim(value);
     let slash = memchr::memchr(b'/', value)?;
     let (range, total) = value.split_at_checked(slash)?;
@@ -76,9 +79,15 @@ mod tests {
     #[test]
     fn names_in_dispositions() {
         for (value, name) in [
-            (&b"attachment; filename=\"eicar.txt\""[..], Some(&b"eicar.txt"[..])),
+            (
+                &b"attachment; filename=\"eicar.txt\""[..],
+                Some(&b"eicar.txt"[..]),
+            ),
             (b"attachment; FileName = a b.txt ; x=y", Some(b"a b.txt")),
-            (b"form-data; name=\"filename=x\"; filename=\"y\"", Some(b"y")),
+            (
+                b"form-data; name=\"filename=x\"; filename=\"y\"",
+                Some(b"y"),
+            ),
             (b"attachment; filename=\"a;b", Some(b"a;b")),
             (b"attachment; filename=\"a\\\"b\"", Some(b"a\\\"b")),
             (b"attachment; filename*=UTF-8''e%20x", Some(b"UTF-8''e%20x")),
@@ -91,8 +100,14 @@ mod tests {
 
     #[test]
     fn ranges() {
-        assert_eq!(content_range(b"bytes 0-9/100"), Some([Some(0), Some(9), Some(100)]));
-        assert_eq!(content_range(b"bytes 5-9/*"), Some([Some(5), Some(9), None]));
+        assert_eq!(
+            content_range(b"bytes 0-9/100"),
+            Some([Some(0), Some(9), Some(100)])
+        );
+        assert_eq!(
+            content_range(b"bytes 5-9/*"),
+            Some([Some(5), Some(9), None])
+        );
         assert_eq!(content_range(b"bytes */7"), Some([None, None, Some(7)]));
         assert_eq!(content_range(b"lines 0-9/100"), None);
         assert_eq!(content_range(b"bytes x"), None);

@@ -11,7 +11,7 @@ use super::transaction::{Phase, Transaction};
 use super::uri::{Rules, Uri};
 use crate::applayer::{AppLayer, AppProto, Context, Next, http2};
 use crate::file::FileState;
-use crate::flow::{Direction, FlowState, Proto};
+use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
@@ -67,7 +67,10 @@ impl AppLayer for Parser {
                     broken,
                     extension,
                 } => {
-                    events::body(cx, direction, broken, extension);
+                    let tx_id = self
+                        .carrier(direction)
+                        .map_or(0, |carrier| carrier.transaction.tx_id);
+                    events::body(cx, tx_id, direction, (broken, extension));
                     let over = over && self.is_over(cx, direction, after);
                     let sent = step.used.saturating_sub(trailer);
                     self.body(cx, direction, content, sent, over)
@@ -110,11 +113,13 @@ impl AppLayer for Parser {
                 pending.add_trailer(direction, &trailer);
             }
         }
-        let state = match cx.flow().state {
-            FlowState::Closed => FileState::Closed,
-            FlowState::New | FlowState::Established => FileState::Truncated,
-        };
-        self.complete_all(cx, state);
+        if self.responses.awaits_chunk()
+            && let Some(front) = self.pending.front_mut()
+            && let Some(content) = &mut front.response
+        {
+            content.abandon(cx, &mut front.transaction);
+        }
+        self.complete_all(cx, FileState::Closed);
     }
 
     fn buffered(&self) -> usize {
@@ -141,7 +146,9 @@ impl Parser {
     fn is_over(&mut self, cx: &mut Context<'_, '_>, direction: Direction, after: &[u8]) -> bool {
         let more = direction == Direction::ToClient && self.responses.take_for_body(after);
         if more && matches!(self.responses.state, State::Body(Body::Length(_))) {
-            cx.anomaly("RESPONSE_BODY_UNEXPECTED");
+            let front = self.pending.front();
+            let tx_id = front.map_or(0, |front| front.transaction.tx_id);
+            cx.anomaly_in(tx_id, "RESPONSE_BODY_UNEXPECTED");
         }
         !more
     }
@@ -212,15 +219,10 @@ impl Parser {
         }
     }
 
-    fn response(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        head: Head,
-        ts_ns: u64,
-        after: &[u8],
-    ) -> Next {
+    fn response(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64, after: &[u8]) -> Next {
         let status = status_of(&head);
-        if status.is_some_and(|status| (100..200).contains(&status) && status != SWITCHING_PROTOCOLS)
+        if status
+            .is_some_and(|status| (100..200).contains(&status) && status != SWITCHING_PROTOCOLS)
         {
             return Next::More;
         }
@@ -272,6 +274,7 @@ impl Parser {
     /// A response begins: it belongs to the oldest request, or to none that was seen.
     fn begin_response(&mut self, cx: &mut Context<'_, '_>, ts_ns: u64) {
         if self.pending.is_empty()
+            && self.requests.lacks_version()
             && let Some((head, ts_ns)) = self.requests.unfinished_head(StartLine::Request)
         {
             // the server takes the request for whole
@@ -302,7 +305,11 @@ impl Parser {
             let path = front.transaction.uri.path();
             front.response = Some(Content::of_headless_response(path, &cx.config.apps));
         }
-        cx.anomaly("RESPONSE_LINE_INVALID_PROTOCOL");
+        let tx_id = self
+            .pending
+            .front()
+            .map_or(0, |front| front.transaction.tx_id);
+        cx.anomaly_in(tx_id, "RESPONSE_LINE_INVALID_PROTOCOL");
         self.body(cx, Direction::ToClient, data, data.len(), false)
     }
 
@@ -463,7 +470,10 @@ impl Pending {
     }
 
     fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
-        for content in [&mut self.request, &mut self.response].into_iter().flatten() {
+        for content in [&mut self.request, &mut self.response]
+            .into_iter()
+            .flatten()
+        {
             content.finish(cx, &mut self.transaction, state);
             content.tell(cx, &self.transaction);
         }
@@ -487,17 +497,22 @@ fn new_transaction(
         response_len: 0,
         request,
         response: None,
-        uri: Uri::default(),
+        uri: Uri::parse(UNSEEN, Rules::default()),
         request_body: Vec::new(),
         response_body: Vec::new(),
         server: (tuple.dst, tuple.dst_port),
     }
 }
 
+/// What stands for the target of a request that was not seen, as Suricata has it.
+pub(super) const UNSEEN: &[u8] = b"/libhtp::request_uri_not_seen";
+
 /// The status code where it is a number that one can be.
 fn status_of(head: &Head) -> Option<u16> {
     let code = std::str::from_utf8(head.start_part(1).bytes).ok()?;
-    code.parse().ok().filter(|status| (100..1000).contains(status))
+    code.parse()
+        .ok()
+        .filter(|status| (100..1000).contains(status))
 }
 
 /// What a connection becomes.
@@ -521,7 +536,11 @@ fn switch_of(head: &Head, status: Option<u16>, to_connect: bool) -> Option<Switc
     }
     let protocol = head.header(b"upgrade");
     let is_http2 = protocol.is_some_and(|name| name.bytes.eq_ignore_ascii_case(b"h2c"));
-    Some(if is_http2 { Switch::Http2 } else { Switch::Other })
+    Some(if is_http2 {
+        Switch::Http2
+    } else {
+        Switch::Other
+    })
 }
 
 const SWITCHING_PROTOCOLS: u16 = 101;

@@ -1,6 +1,6 @@
 //! One direction of a connection: heads and bodies in turn.
 
-use super::body::Body;
+use super::body::{Body, Chunk};
 use super::head::{Head, StartLine, starts_with_http};
 use super::lines::{Start, end_of_head, is_void, response_start};
 use super::probe::{is_known_method, probe_request};
@@ -76,6 +76,16 @@ impl Side {
 
     pub(super) fn is_lost(&self) -> bool {
         self.state == State::Lost
+    }
+
+    /// Whether a chunked body is between its chunks.
+    pub(super) fn awaits_chunk(&self) -> bool {
+        matches!(
+            self.state,
+            State::Body(Body::Chunked(
+                Chunk::Size { .. } | Chunk::DataEnd | Chunk::Trailer { .. }
+            ))
+        )
     }
 
     /// Takes the next bytes, at least one of them.
@@ -176,6 +186,16 @@ impl Side {
             self.state = State::Body(Body::Length(to_u64(len)));
         }
         len > 0
+    }
+
+    /// Whether the unfinished head of a request has a start line without a version: servers do not
+    /// wait for more of it.
+    pub(super) fn lacks_version(&self) -> bool {
+        let line = memchr::memchr(b'\n', &self.kept).and_then(|end| self.kept.get(..end));
+        line.is_some_and(|line| {
+            let last = line.trim_ascii_end().rsplit(|byte| is_void(*byte)).next();
+            !last.is_some_and(starts_with_http)
+        })
     }
 
     fn head<'d>(

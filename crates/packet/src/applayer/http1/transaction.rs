@@ -180,7 +180,9 @@ impl Transaction {
     /// The request line without its end.
     #[must_use]
     pub fn request_line(&self) -> &[u8] {
-        self.request.as_ref().map_or(&[], |head| head.start_line().bytes)
+        self.request
+            .as_ref()
+            .map_or(&[], |head| head.start_line().bytes)
     }
 
     /// The status line without its end.
@@ -225,7 +227,10 @@ impl Transaction {
     /// The value of the response's first header field of that name, whatever its case.
     #[must_use]
     pub fn response_header(&self, name: &[u8]) -> Option<&[u8]> {
-        self.response.as_ref()?.header(name).map(|field| field.bytes)
+        self.response
+            .as_ref()?
+            .header(name)
+            .map(|field| field.bytes)
     }
 
     /// The content type of a direction's body without parameters.
@@ -279,7 +284,10 @@ impl Transaction {
     pub(super) fn size(&self) -> usize {
         let heads = [&self.request, &self.response];
         let heads = heads.into_iter().flatten().map(Head::size);
-        let kept = self.request_body.len().saturating_add(self.response_body.len());
+        let kept = self
+            .request_body
+            .len()
+            .saturating_add(self.response_body.len());
         let own = size_of::<Self>().saturating_add(kept);
         heads.fold(own, usize::saturating_add)
     }

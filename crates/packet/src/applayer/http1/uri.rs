@@ -127,7 +127,13 @@ fn best_fit(path: &[u8]) -> Vec<u8> {
     }
     let mut fitted = Vec::with_capacity(path.len());
     for chunk in path.utf8_chunks() {
-        let fit = |c: char| if c.is_ascii() { u8::try_from(c).unwrap_or(b'?') } else { best_fit_of(u32::from(c)) };
+        let fit = |c: char| {
+            if c.is_ascii() {
+                u8::try_from(c).unwrap_or(b'?')
+            } else {
+                best_fit_of(u32::from(c))
+            }
+        };
         fitted.extend(chunk.valid().chars().map(fit));
         fitted.extend(chunk.invalid().iter().map(|_| b'?'));
     }

@@ -20,11 +20,7 @@ pub(super) struct Content {
 
 impl Content {
     /// For a body behind these header fields.
-    pub(super) fn new(
-        cx: &mut Context<'_, '_>,
-        direction: Direction,
-        tx: &Transaction,
-    ) -> Self {
+    pub(super) fn new(cx: &mut Context<'_, '_>, direction: Direction, tx: &Transaction) -> Self {
         let message = tx.message(direction);
         let coding = message.header(b"content-encoding").and_then(coding);
         let bounds = bounds(&cx.config.apps);
@@ -34,7 +30,10 @@ impl Content {
         let range = message.header(b"content-range").and_then(content_range);
         let part = range.and_then(|[first, last, total]| {
             let target = tx.target().unwrap_or_default();
-            let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+            let path = target
+                .split(|byte| *byte == b'?')
+                .next()
+                .unwrap_or_default();
             let key = [tx.host().unwrap_or_default(), path].concat();
             last?;
             Some((Range::new(key, first?, total?), path.to_vec()))
@@ -50,7 +49,9 @@ impl Content {
 
     pub(super) fn size(&self) -> usize {
         let kept = self.part.as_ref().map_or(0, |(part, _)| part.size());
-        self.layer.as_ref().map_or(kept, |layer| layer.size().saturating_add(kept))
+        self.layer
+            .as_ref()
+            .map_or(kept, |layer| layer.size().saturating_add(kept))
     }
 
     pub(super) fn data(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, data: &[u8]) {
@@ -64,11 +65,11 @@ impl Content {
         self.layer = Some(layer);
         match result {
             Ok(()) => {}
-            Err(Damage::Undecodable) => cx.anomaly("failed_decompression"),
+            Err(Damage::Undecodable) => cx.anomaly_in(tx.tx_id, "failed_decompression"),
             Err(Damage::Bomb) => {
                 cx.counters.decompression_max_hit =
                     cx.counters.decompression_max_hit.saturating_add(1);
-                cx.anomaly("failed_decompression");
+                cx.anomaly_in(tx.tx_id, "failed_decompression");
                 self.finish(cx, tx, FileState::Truncated);
             }
         }
@@ -84,12 +85,7 @@ impl Content {
         }
     }
 
-    pub(super) fn finish(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        tx: &Transaction,
-        state: FileState,
-    ) {
+    pub(super) fn finish(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
         self.over = true;
         self.layer = None;
         if let Some((part, name)) = self.part.take().filter(|_| state == FileState::Closed) {

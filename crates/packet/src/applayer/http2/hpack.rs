@@ -248,10 +248,17 @@ mod tests {
                     0x82, 0x86, 0x84, 0x41, 0x8c, 0xf1, 0xe3, 0xc2, 0xe5, 0xf2, 0x3a, 0x6b, 0xa0,
                     0xab, 0x90, 0xf4, 0xff,
                 ][..],
-                vec![":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com"],
+                vec![
+                    ":method: GET",
+                    ":scheme: http",
+                    ":path: /",
+                    ":authority: www.example.com",
+                ],
             ),
             (
-                &[0x82, 0x86, 0x84, 0xbe, 0x58, 0x86, 0xa8, 0xeb, 0x10, 0x64, 0x9c, 0xbf],
+                &[
+                    0x82, 0x86, 0x84, 0xbe, 0x58, 0x86, 0xa8, 0xeb, 0x10, 0x64, 0x9c, 0xbf,
+                ],
                 vec![
                     ":method: GET",
                     ":scheme: http",
@@ -280,8 +287,17 @@ mod tests {
         assert!(bytes <= BLOCK_BYTES_MAX);
         assert_eq!(decoder.block(&[0x20], &mut Vec::new()), Ok(()));
         assert_eq!(decoder.size(), 0, "a table of no bytes holds nothing");
-        for block in [&[0x80][..], &[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], &[0xbf], &[0x40, 5, b'a']] {
-            assert_eq!(decoder.block(block, &mut Vec::new()), Err(Damage::Invalid), "{block:?}");
+        for block in [
+            &[0x80][..],
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+            &[0xbf],
+            &[0x40, 5, b'a'],
+        ] {
+            assert_eq!(
+                decoder.block(block, &mut Vec::new()),
+                Err(Damage::Invalid),
+                "{block:?}"
+            );
         }
     }
 }

@@ -24,7 +24,9 @@ pub(super) fn decode(coded: &[u8], max: usize) -> Option<Vec<u8>> {
         }
     }
     // what is left is the front of the end-of-string code, all ones
-    let padding = 1_u32.checked_shl(u32::try_from(len).ok()?)?.checked_sub(1)?;
+    let padding = 1_u32
+        .checked_shl(u32::try_from(len).ok()?)?
+        .checked_sub(1)?;
     (len < 8 && code == padding).then_some(decoded)
 }
 
@@ -46,7 +48,9 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut code = 0_u32;
     for len in 0..=LEN_MAX {
         let start = table.symbols.len();
-        let of_len = (0_u8..=255).zip(LENGTHS).filter(|(_, of)| usize::from(*of) == len);
+        let of_len = (0_u8..=255)
+            .zip(LENGTHS)
+            .filter(|(_, of)| usize::from(*of) == len);
         table.symbols.extend(of_len.map(|(symbol, _)| symbol));
         let count = u32::try_from(table.symbols.len().saturating_sub(start)).unwrap_or(0);
         table.lengths.push((code, count, start));
@@ -92,7 +96,9 @@ mod tests {
     fn the_examples_of_the_rfc() {
         for (coded, text) in [
             (
-                &[0xf1, 0xe3, 0xc2, 0xe5, 0xf2, 0x3a, 0x6b, 0xa0, 0xab, 0x90, 0xf4, 0xff][..],
+                &[
+                    0xf1, 0xe3, 0xc2, 0xe5, 0xf2, 0x3a, 0x6b, 0xa0, 0xab, 0x90, 0xf4, 0xff,
+                ][..],
                 "www.example.com",
             ),
             (&[0xa8, 0xeb, 0x10, 0x64, 0x9c, 0xbf], "no-cache"),
@@ -105,8 +111,12 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_code_is_refused() {
-        assert_eq!(decode(&[0xff, 0xff, 0xff, 0xff], 100), None, "end of string");
-        assert_eq!(decode(&[0x64, 0x00], 100), None, "padding of zeros");
+        assert_eq!(
+            decode(&[0xff, 0xff, 0xff, 0xff], 100),
+            None,
+            "end of string"
+        );
+        assert_eq!(decode(&[0x08], 100), None, "padding of zeros");
         assert_eq!(decode(&[0x64, 0x02], 2), None, "too long");
     }
 }

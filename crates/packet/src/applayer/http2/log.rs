@@ -72,11 +72,13 @@ fn headers(object: &mut Object<'_>, key: &str, headers: &[Entry]) {
     if headers.is_empty() {
         return;
     }
-    object.objects(key, headers, |object, entry| match entry.table_size_update {
-        Some(size) => object.number("table_size_update", size),
-        None => {
-            object.bytes("name", &entry.name);
-            object.bytes("value", &entry.value);
+    object.objects(key, headers, |object, entry| {
+        match entry.table_size_update {
+            Some(size) => object.number("table_size_update", size),
+            None => {
+                object.bytes("name", &entry.name);
+                object.bytes("value", &entry.value);
+            }
         }
     });
 }
@@ -99,7 +101,11 @@ fn details(object: &mut Object<'_>, stream: u32, message: &Message) {
     if let Some(code) = message.error_code {
         let name = error_name(code);
         // of streams as it is, of the connection in capitals
-        let name = if stream == 0 { name.to_uppercase() } else { name };
+        let name = if stream == 0 {
+            name.to_uppercase()
+        } else {
+            name
+        };
         object.text("error_code", &name);
     }
     if let Some(priority) = message.priority {

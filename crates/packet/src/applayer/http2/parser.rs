@@ -13,7 +13,7 @@ use super::transaction::Transaction;
 use crate::applayer::{AppLayer, Context, Next};
 use crate::bytes::be32;
 use crate::file::FileState;
-use crate::flow::{Direction, FlowState, Proto};
+use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
@@ -104,11 +104,7 @@ impl AppLayer for Parser {
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
-        let state = match cx.flow().state {
-            FlowState::Closed => FileState::Closed,
-            FlowState::New | FlowState::Established => FileState::Truncated,
-        };
-        self.complete_all(cx, state);
+        self.complete_all(cx, FileState::Closed);
     }
 
     fn buffered(&self) -> usize {
@@ -376,7 +372,10 @@ impl Stream {
     }
 
     fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
-        for content in [&mut self.request, &mut self.response].into_iter().flatten() {
+        for content in [&mut self.request, &mut self.response]
+            .into_iter()
+            .flatten()
+        {
             content.finish(cx, &self.transaction, state);
         }
         self.transaction.complete = true;

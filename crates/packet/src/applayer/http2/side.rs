@@ -135,7 +135,10 @@ impl Side {
         };
         let kept = std::mem::take(&mut self.kept);
         let payload = kept.get(HEAD_BYTES..).unwrap_or_default().to_vec();
-        (used.saturating_add(more), Item::Frame(head, Cow::Owned(payload)))
+        (
+            used.saturating_add(more),
+            Item::Frame(head, Cow::Owned(payload)),
+        )
     }
 
     fn begin_data<'d>(&mut self, head: Head, used: usize, data: &'d [u8]) -> (usize, Item<'d>) {
@@ -147,7 +150,12 @@ impl Side {
             };
             used = used.saturating_add(more);
             content = content.saturating_sub(1);
-            padding = self.kept.last().copied().map_or(0, usize::from).min(content);
+            padding = self
+                .kept
+                .last()
+                .copied()
+                .map_or(0, usize::from)
+                .min(content);
             content = content.saturating_sub(padding);
         }
         self.kept = Vec::new();

@@ -130,7 +130,9 @@ impl Transaction {
     #[must_use]
     pub fn host(&self) -> Option<&[u8]> {
         let request = &self.request;
-        request.header(b":authority").or_else(|| request.header(b"host"))
+        request
+            .header(b":authority")
+            .or_else(|| request.header(b"host"))
     }
 
     /// Status code.

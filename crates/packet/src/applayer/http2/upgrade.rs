@@ -28,7 +28,9 @@ pub(in crate::applayer) fn upgraded(
     parser.adopt(stream);
     if let Some(bytes) = request.header(SETTINGS).and_then(base64url) {
         let settings = settings(&bytes);
-        connection(cx, Direction::ToServer, |message| message.settings = settings);
+        connection(cx, Direction::ToServer, |message| {
+            message.settings = settings
+        });
     }
     Box::new(parser)
 }

@@ -356,7 +356,6 @@ impl Line {
             midstream: false,
             syn: None,
             app: AppProto::Unknown,
-            app_before: None,
             transactions: 0,
             files: 0,
         };
