@@ -198,7 +198,7 @@ impl Layer {
         let mut bomb = false;
         let mut take = |bytes: &[u8]| {
             let len = decoded.saturating_add(to_u64(bytes.len()));
-            bomb |= len > bounds.bomb_bytes_max && len / bounds.ratio_max.max(1) > sent;
+            bomb |= len > bounds.bomb_bytes_max && len > sent.saturating_mul(bounds.ratio_max);
             *decoded = len;
             if !bomb && !bytes.is_empty() {
                 out(bytes);
@@ -268,7 +268,10 @@ impl Inflate {
                 TINFLStatus::NeedsMoreInput => return End::More,
                 TINFLStatus::Done => return End::Over,
                 TINFLStatus::FailedCannotMakeProgress if data.is_empty() => return End::More,
-                _ => return End::Failed,
+                TINFLStatus::FailedCannotMakeProgress
+                | TINFLStatus::BadParam
+                | TINFLStatus::Adler32Mismatch
+                | TINFLStatus::Failed => return End::Failed,
             }
         }
     }

@@ -254,10 +254,8 @@ impl File {
 
     /// It is over.
     pub fn close(mut self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction, state: FileState) {
-        self.info.state = match state {
-            FileState::Closed if self.info.gaps => FileState::Truncated,
-            state => state,
-        };
+        let cut = state == FileState::Closed && self.info.gaps;
+        self.info.state = if cut { FileState::Truncated } else { state };
         self.info.md5 = self.md5.map(|digest| hex(&digest.finalize()));
         self.info.sha1 = self.sha1.map(|digest| hex(&digest.finalize()));
         self.info.sha256 = self.sha256.map(|digest| hex(&digest.finalize()));

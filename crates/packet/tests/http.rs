@@ -1,4 +1,12 @@
 //! HTTP/1 and HTTP/2 conversations as transactions and files, however their bytes come.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
 
 #[path = "common/wire.rs"]
 mod wire;
@@ -58,7 +66,13 @@ fn line(event: &Event<'_>) -> Option<String> {
             let (name, state) = (text(&file.name), file.state.name());
             Some(format!("file {name} {} {state}", file.size))
         }
-        _ => None,
+        Event::FlowStart(_)
+        | Event::Attempt(..)
+        | Event::Proven(_)
+        | Event::Closed(..)
+        | Event::FileData(..)
+        | Event::FlowEnd(..)
+        | Event::Anomaly(..) => None,
     }
 }
 

@@ -113,14 +113,15 @@ impl AppProto {
     /// Its name, as logged; `"unknown"` for [`AppProto::Unknown`].
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Failed => "failed",
-            Self::FtpData => "ftp-data",
-            _ => PROTOCOLS
-                .iter()
-                .find(|known| known.app == self)
-                .map_or("unknown", |known| known.name),
+        let known = PROTOCOLS.iter().find(|known| known.app == self);
+        if let Some(known) = known {
+            known.name
+        } else if self == Self::FtpData {
+            "ftp-data"
+        } else if self == Self::Failed {
+            "failed"
+        } else {
+            "unknown"
         }
     }
 }

@@ -348,7 +348,7 @@ mod tests {
         loop {
             let taken = body.take(data);
             content.extend_from_slice(taken.content);
-            used += taken.used;
+            used = taken.used.saturating_add(used);
             data = &data[taken.used..];
             if taken.over || taken.broken || data.is_empty() {
                 return (content, used, taken.over, taken.broken);

@@ -161,7 +161,7 @@ impl Content {
     }
 
     /// So many bytes of the body are missing.
-    pub(super) fn gap(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, len: u64) {
+    pub(super) fn gap(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, len: u64) {
         if self.over {
             return;
         }
@@ -185,12 +185,7 @@ impl Content {
     }
 
     /// The body is over, or nothing more of it will come.
-    pub(super) fn finish(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        tx: &mut Transaction,
-        state: FileState,
-    ) {
+    pub(super) fn finish(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
@@ -205,7 +200,7 @@ impl Content {
     }
 
     /// The body ended where its sender did not end it: nobody can tell what it was to be.
-    pub(super) fn abandon(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction) {
+    pub(super) fn abandon(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
         if let Some(file) = &mut self.file {
             file.forget_digests();
         }
@@ -269,7 +264,7 @@ impl Content {
         }
     }
 
-    fn part(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, part: Part<'_>) {
+    fn part(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, part: Part<'_>) {
         match part {
             Part::Begin(name) => {
                 let name = name.get(..NAME_BYTES_MAX.min(name.len()));

@@ -89,12 +89,12 @@ impl Multipart {
     fn step(&mut self, data: &[u8], each: &mut dyn FnMut(Part<'_>)) -> Option<usize> {
         match self.state {
             State::Over => Some(data.len()),
-            State::Between | State::File => self.to_boundary(data, each),
+            State::Between | State::File => self.pass_to_boundary(data, each),
             State::Head => self.head(data, each),
         }
     }
 
-    fn to_boundary(&mut self, data: &[u8], each: &mut dyn FnMut(Part<'_>)) -> Option<usize> {
+    fn pass_to_boundary(&mut self, data: &[u8], each: &mut dyn FnMut(Part<'_>)) -> Option<usize> {
         let in_file = self.state == State::File;
         let found = memchr::memmem::find(data, &self.boundary);
         let tail = self.boundary.len().saturating_add(2);

@@ -117,7 +117,7 @@ impl AppLayer for Parser {
             && let Some(front) = self.pending.front_mut()
             && let Some(content) = &mut front.response
         {
-            content.abandon(cx, &mut front.transaction);
+            content.abandon(cx, &front.transaction);
         }
         self.complete_all(cx, FileState::Closed);
     }
@@ -393,7 +393,7 @@ impl Parser {
         if let Some(front) = self.pending.front_mut() {
             front.response_over = true;
             if let Some(content) = &mut front.response {
-                content.finish(cx, &mut front.transaction, FileState::Closed);
+                content.finish(cx, &front.transaction, FileState::Closed);
             }
         }
         self.complete_finished(cx);
@@ -455,7 +455,7 @@ impl Pending {
             Direction::ToClient => &mut self.response,
         };
         if let Some(content) = content {
-            content.gap(cx, &mut self.transaction, len);
+            content.gap(cx, &self.transaction, len);
         }
     }
 
@@ -474,7 +474,7 @@ impl Pending {
             .into_iter()
             .flatten()
         {
-            content.finish(cx, &mut self.transaction, state);
+            content.finish(cx, &self.transaction, state);
             content.tell(cx, &self.transaction);
         }
         self.transaction.phase = Phase::Complete;

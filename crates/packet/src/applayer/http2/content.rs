@@ -75,7 +75,7 @@ impl Content {
         }
     }
 
-    pub(super) fn gap(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, len: u64) {
+    pub(super) fn gap(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, len: u64) {
         if self.layer.is_some() {
             return self.finish(cx, tx, FileState::Truncated);
         }
