@@ -61,13 +61,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         inline,
         ..Config::from_settings(&settings)
     };
-    let mut store = folder
+    let store = folder
         .as_deref()
         .and_then(|folder| FileStore::from_settings(&settings, Path::new(folder)));
-    let mut store = move |event: &Event<'_>, now: Now| {
-        let stored = store.as_mut().map(|store| store.event(event, now));
-        if let Some(Err(error)) = stored {
-            eprintln!("a file was not stored: {error}");
+    let mut stored = Ok(());
+    let mut store = |event: &Event<'_>, now: Now| {
+        if let Some(store) = &store
+            && stored.is_ok()
+        {
+            stored = store.event(event, now);
         }
     };
     let mut sensor = Sensor::new(config);
@@ -93,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         store(&event, now);
     });
     recorder.stats(&sensor.counters().named(), now, &mut emit);
-    Ok(())
+    Ok(stored?)
 }
 
 fn open(folder: Option<&str>, filename: &str) -> std::io::Result<Box<dyn Write>> {

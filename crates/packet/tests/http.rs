@@ -1,12 +1,5 @@
 //! HTTP/1 and HTTP/2 conversations as transactions and files, however their bytes come.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::arithmetic_side_effects,
-    clippy::wildcard_enum_match_arm,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
 
 #[path = "common/wire.rs"]
 mod wire;

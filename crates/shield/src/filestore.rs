@@ -42,7 +42,7 @@ impl FileStore {
     ///
     /// # Errors
     /// What the file system says; the file is then not in the store, or not whole.
-    pub fn event(&mut self, event: &Event<'_>, now: Now) -> io::Result<()> {
+    pub fn event(&self, event: &Event<'_>, now: Now) -> io::Result<()> {
         match event {
             Event::FileData(flow, _, chunk) if chunk.stored => {
                 let path = self.passing(flow, chunk.id)?;
@@ -50,7 +50,15 @@ impl FileStore {
                 file.write_all(chunk.data)
             }
             Event::File(flow, carrier, file) if file.stored => self.keep(flow, *carrier, file, now),
-            _ => Ok(()),
+            Event::FlowStart(_)
+            | Event::Attempt(..)
+            | Event::Proven(_)
+            | Event::Closed(..)
+            | Event::Transaction(..)
+            | Event::FileData(..)
+            | Event::File(..)
+            | Event::FlowEnd(..)
+            | Event::Anomaly(..) => Ok(()),
         }
     }
 

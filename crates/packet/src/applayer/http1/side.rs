@@ -82,9 +82,7 @@ impl Side {
     pub(super) fn awaits_chunk(&self) -> bool {
         matches!(
             self.state,
-            State::Body(Body::Chunked(
-                Chunk::Size { .. } | Chunk::DataEnd | Chunk::Trailer { .. }
-            ))
+            State::Body(Body::Chunked(Chunk::Size { .. } | Chunk::DataEnd))
         )
     }
 

@@ -49,7 +49,9 @@ impl AnyTransaction for Transaction {
             if let Some(status) = self.status() {
                 object.number("status", status);
             }
-            if let Some(length) = self.response.header(b"content-length").and_then(number) {
+            let length = self.response.header(b"content-length");
+            let length = length.or_else(|| self.request.header(b"content-length"));
+            if let Some(length) = length.and_then(number) {
                 object.number("length", length);
             }
             object.object("http2", |object| {

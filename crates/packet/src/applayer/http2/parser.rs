@@ -27,7 +27,7 @@ pub(super) struct Parser {
     streams: HashMap<u32, Stream>,
     /// Streams that both sides are done with; what else a packet says of them still counts.
     done: Vec<(u32, FileState)>,
-    /// Bodies that are over with this packet.
+    /// Bodies that are over, but their files not told of yet.
     ended: Vec<(u32, Direction)>,
 }
 
@@ -329,9 +329,11 @@ impl Parser {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        self.ended.push((id, from));
         let transaction = &mut stream.transaction;
-        transaction.message_mut(from).over = true;
+        if std::mem::replace(&mut transaction.message_mut(from).over, true) {
+            return;
+        }
+        self.ended.push((id, from));
         if transaction.request.over && transaction.response.over {
             self.done.push((id, FileState::Closed));
         }
@@ -340,6 +342,10 @@ impl Parser {
     fn complete_done(&mut self, cx: &mut Context<'_, '_>) {
         for (id, from) in std::mem::take(&mut self.ended) {
             if let Some(stream) = self.streams.get_mut(&id) {
+                if stream.is_early(from) && !cx.config.inline {
+                    self.ended.push((id, from));
+                    continue;
+                }
                 let (content, transaction) = stream.content(from);
                 if let Some(content) = content {
                     content.finish(cx, transaction, FileState::Closed);
@@ -369,6 +375,11 @@ impl Stream {
             Direction::ToClient => &mut self.response,
         };
         (content, &mut self.transaction)
+    }
+
+    /// Files of a request are told with what the response says, unless packets wait for the verdict.
+    fn is_early(&self, from: Direction) -> bool {
+        from == Direction::ToServer && self.transaction.response.headers.is_empty()
     }
 
     fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
