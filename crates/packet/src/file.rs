@@ -129,12 +129,12 @@ pub struct FileInfo {
     pub sha1: Option<String>,
     /// SHA-256, likewise.
     pub sha256: Option<String>,
-    /// Its first bytes, at most 512, for its type.
+    /// Its first bytes, at most 4096, for its type.
     pub head: Vec<u8>,
 }
 
 /// Most first bytes kept of a file.
-pub(crate) const HEAD_BYTES_MAX: usize = 512;
+pub(crate) const HEAD_BYTES_MAX: usize = 4096;
 
 /// The next bytes of a file.
 #[derive(Debug, Clone, Copy)]

@@ -3,6 +3,8 @@
 //! Only what can be told from a fixed signature or from the text itself; anything else is `data`,
 //! as libmagic says.
 
+mod json;
+
 /// Describes a file that begins with these bytes.
 pub(crate) fn describe(head: &[u8]) -> String {
     if head.is_empty() {
@@ -17,6 +19,10 @@ pub(crate) fn describe(head: &[u8]) -> String {
     });
     match known {
         Some((_, b"%PDF-", name)) => format!("{name}{}", pdf_version(head)),
+        Some((_, b"\x1f\x8b", name)) => format!("{name}{}", gzip_system(head)),
+        Some((_, b"\xca\xfe\xba\xbe\0\0\0", name)) => format!("{name}{}", java_version(head)),
+        Some((_, b"PK\x03\x04", name)) => format!("{name}{}", zip_method(head)),
+        Some((_, b"ftyp", name)) => format!("{name}{}", brand(head)),
         Some((_, _, name)) => (*name).to_owned(),
         None => text(head),
     }
@@ -29,6 +35,108 @@ fn pdf_version(head: &[u8]) -> String {
         format!(", version {version}")
     } else {
         String::new()
+    }
+}
+
+/// The system that a gzip file comes from (RFC 1952 section 2.3.1).
+fn gzip_system(head: &[u8]) -> &'static str {
+    match head.get(9) {
+        Some(0) => ", from FAT filesystem (MS-DOS, OS/2, NT)",
+        Some(3) => ", from Unix",
+        Some(_) | None => "",
+    }
+}
+
+/// What the first entry of a ZIP archive takes.
+fn zip_method(head: &[u8]) -> String {
+    let (Some(version), Some(method)) = (head.get(4), head.get(8)) else {
+        return String::new();
+    };
+    let method = match method {
+        0 => "store",
+        8 => "deflate",
+        _ => return String::new(),
+    };
+    let (major, minor) = (version / 10, version % 10);
+    format!(", at least v{major}.{minor} to extract, compression method={method}")
+}
+
+fn java_version(head: &[u8]) -> String {
+    let number = |at: usize| {
+        let bytes = head.get(at..).and_then(|rest| rest.first_chunk::<2>());
+        bytes.map_or(0, |bytes| u16::from_be_bytes(*bytes))
+    };
+    let (minor, major) = (number(4), number(6));
+    let java = major.saturating_sub(44);
+    let java = if java < 9 {
+        format!("1.{java}")
+    } else {
+        java.to_string()
+    };
+    format!(", version {major}.{minor} (Java {java})")
+}
+
+/// The major brand of an ISO base media file.
+fn brand(head: &[u8]) -> &'static str {
+    match head.get(8..12).unwrap_or_default() {
+        b"isom" => ", MP4 Base Media v1 [ISO 14496-12:2003]",
+        b"iso2" => ", MP4 Base Media v2 [ISO 14496-12:2005]",
+        b"iso5" => ", MP4 Base Media v5",
+        b"iso6" => ", MP4 Base Media v6",
+        b"mp41" => ", MP4 v1 [ISO 14496-1:ch13]",
+        b"mp42" => ", MP4 v2 [ISO 14496-14]",
+        b"avif" => ", AVIF Image",
+        b"qt  " => ", Apple QuickTime movie, Apple QuickTime (.MOV/QT)",
+        _ => "",
+    }
+}
+
+/// A JPEG picture: what its JFIF segment and its frame header say.
+fn jpeg(head: &[u8]) -> Option<String> {
+    let rest = head.strip_prefix(b"\xff\xd8\xff")?;
+    let be16 = |at: usize| Some(u16::from_be_bytes(*head.get(at..)?.first_chunk()?));
+    let mut text = "JPEG image data".to_owned();
+    if rest.get(3..8) == Some(b"JFIF\0") {
+        let unit = match head.get(13)? {
+            0 => "aspect ratio",
+            1 => "resolution (DPI)",
+            _ => "resolution (DPCM)",
+        };
+        let (major, minor) = (head.get(11)?, head.get(12)?);
+        let (x, y, len) = (be16(14)?, be16(16)?, be16(4)?);
+        text += &format!(
+            " JFIF standard {major}.{minor:02}, {unit}, density {x}x{y}, segment length {len}"
+        );
+        text = text.replacen(" JFIF", ", JFIF", 1);
+    }
+    Some(text + &jpeg_frame(head).unwrap_or_default())
+}
+
+/// The frame header behind the segments of a JPEG picture.
+fn jpeg_frame(head: &[u8]) -> Option<String> {
+    let be16 = |at: usize| Some(u16::from_be_bytes(*head.get(at..)?.first_chunk()?));
+    let mut at = 2_usize;
+    loop {
+        let [0xff, kind] = *head.get(at..)?.first_chunk::<2>()? else {
+            return None;
+        };
+        let name = match kind {
+            0xc0 => "baseline",
+            0xc1 => "extended sequential",
+            0xc2 => "progressive",
+            _ => {
+                let len = usize::from(be16(at.checked_add(2)?)?);
+                at = at.checked_add(2)?.checked_add(len)?;
+                continue;
+            }
+        };
+        let frame = head.get(at..)?;
+        let (precision, components) = (frame.get(4)?, frame.get(9)?);
+        let number = |at: usize| Some(u16::from_be_bytes(*frame.get(at..)?.first_chunk()?));
+        let (height, width) = (number(5)?, number(7)?);
+        return Some(format!(
+            ", {name}, precision {precision}, {width}x{height}, components {components}"
+        ));
     }
 }
 
@@ -79,6 +187,9 @@ fn elf(head: &[u8]) -> Option<String> {
 
 /// Pictures whose head says how large they are.
 fn image(head: &[u8]) -> Option<String> {
+    if head.starts_with(b"\xff\xd8\xff") {
+        return jpeg(head);
+    }
     let be32 = |at: usize| Some(u32::from_be_bytes(*head.get(at..)?.first_chunk()?));
     let le16 = |at: usize| Some(u16::from_le_bytes(*head.get(at..)?.first_chunk()?));
     if head.starts_with(b"\x89PNG\r\n\x1a\n") {
@@ -139,7 +250,8 @@ fn dos(head: &[u8]) -> Option<String> {
         _ => "unknown processor",
     };
     Some(format!(
-        "{format} executable {library}({kind}) {machine}, for MS Windows"
+        "{format} executable {library}({kind}) {machine}, for MS Windows, {} sections",
+        le16(2)?
     ))
 }
 
@@ -150,7 +262,10 @@ fn text(head: &[u8]) -> String {
     };
     let start = head.trim_ascii_start().to_ascii_lowercase();
     let kind = TEXTS.iter().find(|(front, _)| start.starts_with(front));
-    let ends = line_ends(head);
+    if json::is_whole(head) {
+        return "JSON text data".to_owned();
+    }
+    let ends = format!("{}{}", long_lines(head), line_ends(head));
     match kind {
         Some((_, name)) => format!("{name}, {charset}{ends}"),
         None => format!("{charset}{ends}"),
@@ -171,6 +286,16 @@ fn charset(head: &[u8]) -> Option<&'static str> {
         Err(error) if error.error_len().is_none() => Some("Unicode text, UTF-8 text"),
         Err(_) if head.iter().all(|byte| !(0x80..0xa0).contains(byte)) => Some("ISO-8859 text"),
         Err(_) => Some("Non-ISO extended-ASCII text"),
+    }
+}
+
+/// Lines of more than 300 bytes, and how long the longest is.
+fn long_lines(head: &[u8]) -> String {
+    let lines = head.split(|byte| *byte == b'\n');
+    let longest = lines.map(|line| line.trim_ascii_end().len()).max();
+    match longest {
+        Some(len) if len > 300 => format!(", with very long lines ({len})"),
+        Some(_) | None => String::new(),
     }
 }
 
@@ -220,7 +345,6 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"BZh", "bzip2 compressed data"),
     (0, b"\xfd7zXZ\0", "XZ compressed data"),
     (0, b"\x28\xb5\x2f\xfd", "Zstandard compressed data"),
-    (0, b"\xff\xd8\xff", "JPEG image data"),
     (
         0,
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -262,7 +386,7 @@ mod tests {
         let mut program = b"MZ".to_vec();
         program.resize(0x3c, 0);
         program.extend([0x40, 0, 0, 0]);
-        program.extend(b"PE\0\0\x4c\x01");
+        program.extend(b"PE\0\0\x4c\x01\x03\0");
         program.resize(0x40 + 4 + 18, 0);
         program.extend([0x02, 0x21, 0x0b, 0x01]);
         program.resize(0x40 + 4 + 88, 0);
@@ -276,10 +400,12 @@ mod tests {
             (b"GIF89a\x01\0\x02\0", "GIF image data, version 89a, 1 x 2"),
             (
                 &program,
-                "PE32 executable (DLL) (GUI) Intel 80386, for MS Windows",
+                "PE32 executable (DLL) (GUI) Intel 80386, for MS Windows, 3 sections",
             ),
             (b"MZ", "MS-DOS executable"),
             (b"", "empty"),
+            (b"{\"a\": [1, \"x\", null]}\n", "JSON text data"),
+            (b"{\"a\": [1}", "ASCII text, with no line terminators"),
             (b"hello\n", "ASCII text"),
             (b"hello", "ASCII text, with no line terminators"),
             (b"a\r\nb\r\n", "ASCII text, with CRLF line terminators"),

@@ -198,7 +198,7 @@ impl Head {
         let mut open = None;
         for line in lines {
             head.oddities.bare_cr |= line.bare_cr && line.bytes.is_empty();
-            open = head.add_line(line, open);
+            open = head.add_line(line, open, kind);
         }
         if let Some(line) = open {
             head.add_field(line);
@@ -207,7 +207,12 @@ impl Head {
     }
 
     /// Takes a line; hands back a line without a colon, for its colon may come in the next.
-    fn add_line<'r>(&mut self, line: Line<'r>, open: Option<Line<'r>>) -> Option<Line<'r>> {
+    fn add_line<'r>(
+        &mut self,
+        line: Line<'r>,
+        open: Option<Line<'r>>,
+        kind: StartLine,
+    ) -> Option<Line<'r>> {
         let Some(first) = line.bytes.first().copied() else {
             open.into_iter().for_each(|open| self.add_field(open));
             return None;
@@ -221,7 +226,9 @@ impl Head {
             }
             self.add_field(open);
         }
-        if folds && !self.headers.is_empty() && !looks_like_field(line.bytes) {
+        // browsers take what looks like a field for one, servers do not
+        let is_field = kind == StartLine::Status && looks_like_field(line.bytes);
+        if folds && !self.headers.is_empty() && !is_field {
             self.fold(line.bytes);
             return None;
         }
