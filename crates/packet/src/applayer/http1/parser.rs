@@ -104,7 +104,9 @@ impl AppLayer for Parser {
         if let Some((head, ts_ns)) = self.requests.unfinished_head(StartLine::Request) {
             self.request(cx, head, ts_ns);
         }
-        if let Some((head, ts_ns)) = self.responses.unfinished_head(StartLine::Status) {
+        if let Some(junk) = self.responses.unfinished_junk() {
+            self.headless(cx, &junk);
+        } else if let Some((head, ts_ns)) = self.responses.unfinished_head(StartLine::Status) {
             self.response(cx, head, ts_ns, &[]);
         }
         for direction in [Direction::ToServer, Direction::ToClient] {

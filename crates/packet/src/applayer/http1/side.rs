@@ -143,10 +143,17 @@ impl Side {
         None
     }
 
-    /// The head that the connection ended in, if its start line is whole.
+    /// The head that the connection ended in, if its start line is whole, or enough of it for a
+    /// server to answer.
     pub(super) fn unfinished_head(&mut self, kind: StartLine) -> Option<(Head, u64)> {
         let kept = std::mem::take(&mut self.kept);
-        memchr::memchr(b'\n', &kept)?;
+        let method = kept.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let is_simple = kind == StartLine::Request
+            && is_known_method(method)
+            && kept.len() > method.len().saturating_add(1);
+        if !is_simple {
+            memchr::memchr(b'\n', &kept)?;
+        }
         let offset = self.offset.saturating_sub(to_u64(kept.len()));
         let start = match kind {
             StartLine::Request => 0,
@@ -184,6 +191,13 @@ impl Side {
             self.state = State::Body(Body::Length(to_u64(len)));
         }
         len > 0
+    }
+
+    /// What came in place of a response's head, of which nobody can tell any more that it is one.
+    pub(super) fn unfinished_junk(&mut self) -> Option<Vec<u8>> {
+        let is_head = matches!(response_start(&self.kept), Start::At(_));
+        let junk = (!is_head && !self.kept.is_empty()).then(|| std::mem::take(&mut self.kept));
+        junk.filter(|junk| !junk.iter().all(|byte| is_void(*byte)))
     }
 
     /// Whether the unfinished head of a request has a start line without a version: servers do not
