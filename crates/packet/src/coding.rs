@@ -48,6 +48,8 @@ pub(crate) struct Layer {
     bounds: Bounds,
     sent: u64,
     decoded: u64,
+    /// Bytes of a Brotli window.
+    window: usize,
 }
 
 enum State {
@@ -87,6 +89,7 @@ impl Layer {
             bounds,
             sent: 0,
             decoded: 0,
+            window: 0,
         }
         .first_try()
     }
@@ -118,8 +121,8 @@ impl Layer {
         let state = match &self.state {
             State::GzipHead(head) => head.len(),
             State::Inflate(_) => WINDOW_BYTES.saturating_add(size_of::<Inflate>()),
-            State::Brotli(_) => BROTLI_BYTES,
-            State::Lzma(..) => self.bounds.lzma_mem_max,
+            State::Brotli(_) => BROTLI_BYTES.saturating_add(self.window),
+            State::Lzma(_, given) => self.bounds.lzma_mem_max.saturating_add(*given),
             State::Plain | State::Over => 0,
         };
         state.saturating_add(self.tried.len())
@@ -127,6 +130,9 @@ impl Layer {
 
     /// Takes the next coded bytes and hands on what comes out.
     pub(crate) fn push(&mut self, data: &[u8], out: &mut dyn FnMut(&[u8])) -> Result<(), Damage> {
+        if self.sent == 0 && self.coding == Coding::Brotli {
+            self.window = data.first().map_or(0, |byte| brotli_window(*byte));
+        }
         self.sent = self.sent.saturating_add(to_u64(data.len()));
         if self.decoded == 0 {
             let room = TRIED_BYTES_MAX.saturating_sub(self.tried.len());
@@ -308,6 +314,17 @@ fn brotli(
     }
 }
 
+/// The window that the first byte of a Brotli stream asks for (RFC 7932 section 9.1), bytes.
+fn brotli_window(first: u8) -> usize {
+    let bits = match (first & 1, first >> 1 & 7, first >> 4 & 7) {
+        (0, ..) => 16,
+        (_, 0, 0) => 17,
+        (_, 0, n) => n.saturating_add(8),
+        (_, n, _) => n.saturating_add(17),
+    };
+    1_usize.checked_shl(bits.into()).unwrap_or(usize::MAX)
+}
+
 fn lzma(
     stream: &mut lzma_rs::decompress::Stream<Vec<u8>>,
     given: &mut usize,
@@ -378,8 +395,7 @@ fn to_u64(len: usize) -> u64 {
 
 const WINDOW_BYTES: usize = 32 << 10;
 const BROTLI_OUT_BYTES: usize = 16 << 10;
-/// A guess at what a Brotli decoder holds; its window is bounded by the format (16 MiB) and comes
-/// with the first output.
+/// About what a Brotli decoder holds besides its window, which the format bounds to 16 MiB.
 const BROTLI_BYTES: usize = 256 << 10;
 const LZMA_IN_BYTES: usize = 256;
 /// Most bytes that come out of LZMA, which keeps its output.
@@ -443,6 +459,32 @@ mod tests {
             assert_eq!(all, b"X5O! plain text, no coding at all", "{coding:?}");
             assert_eq!(result, Ok(()));
         }
+    }
+
+    #[test]
+    fn brotli() {
+        let sent = b"\x0b\x02\x80hello\x03";
+        for step in [1, 3, 100] {
+            let (all, result) = decode(Coding::Brotli, sent, step);
+            assert_eq!((&all[..], result), (&b"hello"[..], Ok(())));
+        }
+        assert_eq!(brotli_window(0x0b), 1 << 22);
+        assert_eq!(brotli_window(0x00), 1 << 16);
+    }
+
+    #[test]
+    fn bombs_are_stopped() {
+        let bounds = Bounds {
+            bomb_bytes_max: 50_000,
+            ratio_max: 100,
+            ..BOUNDS
+        };
+        let sent = miniz_oxide::deflate::compress_to_vec(&[0; 1_000_000], 9);
+        let mut layer = Layer::new(Coding::Deflate, bounds);
+        let mut len = 0;
+        let result = layer.push(&sent, &mut |bytes| len += bytes.len());
+        assert_eq!(result, Err(Damage::Bomb));
+        assert!(len <= 200_000, "{len}");
     }
 
     #[test]
