@@ -1,6 +1,7 @@
 //! What is odd about messages, by the names of Suricata's events.
 
 use super::head::{Head, Oddities};
+use super::name::content_range;
 use super::probe::is_known_method;
 use super::transaction::Transaction;
 use crate::applayer::Context;
@@ -21,13 +22,18 @@ pub(super) fn request(
     if head.oddities.leading_space {
         names.push("REQUEST_LINE_LEADING_WHITESPACE");
     }
+    let known = is_known_method(method) || MORE_METHODS.contains(&method);
+    match (known, version.is_empty(), is_known_version(version)) {
+        (_, false, true) => {}
+        (true, false, false) => names.push("REQUEST_LINE_INVALID_PROTOCOL"),
+        (false, false, false) => names.push("REQUEST_LINE_UNKNOWN_METHOD_INVALID_PROTOCOL"),
+        (false, true, _) => names.push("REQUEST_LINE_UNKNOWN_METHOD_NO_PROTOCOL"),
+        (true, true, _) => {}
+    }
     if version.is_empty() {
-        if !is_known_method(method) {
-            names.push("REQUEST_LINE_UNKNOWN_METHOD_NO_PROTOCOL");
-        }
         names.push("REQUEST_LINE_MISSING_PROTOCOL");
-    } else if !is_known_version(version) {
-        names.push("REQUEST_LINE_INVALID_PROTOCOL");
+    } else if !known {
+        names.push("REQUEST_LINE_UNKNOWN_METHOD");
     }
     if transaction.uri.double_encoded {
         names.push("DOUBLE_ENCODED_URI");
@@ -40,6 +46,12 @@ pub(super) fn request(
         too_many: "REQUEST_TOO_MANY_HEADERS",
     };
     lines.report(head, &mut names);
+    if transaction
+        .header(b"authorization")
+        .is_some_and(is_unknown_auth)
+    {
+        names.push("REQUEST_AUTH_UNRECOGNIZED");
+    }
     let has_host = head.header(b"host").is_some();
     if version.eq_ignore_ascii_case(b"HTTP/1.1") && !has_host && method != b"CONNECT" {
         names.push("MISSING_HOST_HEADER");
@@ -86,6 +98,17 @@ pub(super) fn response(
     });
     if is_chunked && !version.eq_ignore_ascii_case(b"HTTP/1.1") {
         names.push("RESPONSE_CHUNKED_OLD_PROTO");
+    }
+    let range = transaction.response_header(b"content-range");
+    if range.is_some_and(|range| content_range(range).is_none()) {
+        names.push("RANGE_INVALID");
+    }
+    let kind = transaction.content_type(Direction::ToClient);
+    if kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/byteranges")) {
+        names.push("RESPONSE_MULTIPART_BYTERANGES");
+    }
+    if transaction.request().is_none() {
+        names.push("UNABLE_TO_MATCH_RESPONSE_TO_REQUEST");
     }
     let has_length = head
         .header(b"content-length")
@@ -172,12 +195,36 @@ fn repeated(head: &Head) -> usize {
     second.count()
 }
 
+/// Credentials of a scheme other than those of RFC 7617, RFC 7616 and RFC 6750.
+fn is_unknown_auth(credentials: &[u8]) -> bool {
+    let scheme = credentials.split(|byte| *byte == b' ').next();
+    let scheme = scheme.unwrap_or_default();
+    let known = [&b"basic"[..], b"digest", b"bearer"];
+    !known.iter().any(|known| known.eq_ignore_ascii_case(scheme))
+}
+
 fn is_known_version(version: &[u8]) -> bool {
     let known = [&b"HTTP/0.9"[..], b"HTTP/1.0", b"HTTP/1.1"];
     known
         .iter()
         .any(|known| known.eq_ignore_ascii_case(version))
 }
+
+/// Methods of RFC 3253 and others that are no reason to wonder, but no sign of HTTP either.
+const MORE_METHODS: [&[u8]; 12] = [
+    b"UNLOCK",
+    b"VERSION-CONTROL",
+    b"CHECKOUT",
+    b"UNCHECKOUT",
+    b"CHECKIN",
+    b"UPDATE",
+    b"LABEL",
+    b"REPORT",
+    b"MKWORKSPACE",
+    b"MKACTIVITY",
+    b"BASELINE-CONTROL",
+    b"MERGE",
+];
 
 /// Most fields of a head that are compared with each other.
 const COMPARED_MAX: usize = 64;

@@ -57,7 +57,12 @@ pub(in crate::applayer) fn content_range(value: &[u8]) -> Option<[Option<u64>; 3
     let value = trim(value);
     let slash = memchr::memchr(b'/', value)?;
     let (range, total) = value.split_at_checked(slash)?;
-    let total = number(trim(total.get(1..)?));
+    let total = trim(total.get(1..)?);
+    let total = if total == b"*" {
+        None
+    } else {
+        Some(number(total)?)
+    };
     if trim(range) == b"*" {
         return total.map(|total| [None, None, Some(total)]);
     }
@@ -69,7 +74,8 @@ pub(in crate::applayer) fn content_range(value: &[u8]) -> Option<[Option<u64>; 3
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let number = std::str::from_utf8(digits).ok()?.parse::<u64>().ok();
+    number.filter(|number| i64::try_from(*number).is_ok())
 }
 
 #[cfg(test)]

@@ -307,11 +307,6 @@ impl Parser {
             let path = front.transaction.uri.path();
             front.response = Some(Content::of_headless_response(path, &cx.config.apps));
         }
-        let tx_id = self
-            .pending
-            .front()
-            .map_or(0, |front| front.transaction.tx_id);
-        cx.anomaly_in(tx_id, "RESPONSE_LINE_INVALID_PROTOCOL");
         self.body(cx, Direction::ToClient, data, data.len(), false)
     }
 
