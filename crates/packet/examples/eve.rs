@@ -8,6 +8,10 @@
     reason = "the I/O around a crate that does none"
 )]
 
+#[path = "../../shield/src/filestore.rs"]
+#[expect(unreachable_pub, reason = "public where it lives")]
+mod filestore;
+
 use std::{
     error::Error,
     fs::{File, create_dir_all},
@@ -15,8 +19,9 @@ use std::{
     path::Path,
 };
 
+use filestore::FileStore;
 use packet::{
-    Config, Sensor,
+    Config, Event, Sensor,
     eve::{Now, Output, Recorder},
     pcap::Reader,
     settings::Settings,
@@ -55,6 +60,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         inline,
         ..Config::from_settings(&settings)
     };
+    let store = folder
+        .as_deref()
+        .and_then(|folder| FileStore::from_settings(&settings, Path::new(folder)));
+    let mut stored = Ok(());
+    let mut store = |event: &Event<'_>, now: Now| {
+        if let Some(store) = &store
+            && stored.is_ok()
+        {
+            stored = store.event(event, now);
+        }
+    };
     let mut sensor = Sensor::new(config);
     let mut reader = Reader::new(File::open(capture)?)?;
     let mut now = Now::default();
@@ -77,11 +93,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             ts_ns: frame.ts_ns,
             packet: now.packet.saturating_add(1),
         };
-        sensor.packet(&frame, &mut |event| recorder.event(&event, now, &mut emit));
+        sensor.packet(&frame, &mut |event| {
+            recorder.event(&event, now, &mut emit);
+            store(&event, now);
+        });
     }
-    sensor.finish(&mut |event| recorder.event(&event, now, &mut emit));
+    sensor.finish(&mut |event| {
+        recorder.event(&event, now, &mut emit);
+        store(&event, now);
+    });
     recorder.stats(&sensor.counters().named(), now, &mut emit);
-    Ok(())
+    Ok(stored?)
 }
 
 fn open(folder: Option<&str>, filename: &str) -> std::io::Result<Box<dyn Write>> {

@@ -56,6 +56,28 @@ impl Digests {
     }
 }
 
+/// Which files are stored by whoever takes [`Event::FileData`]: the `file-store` output of the
+/// settings. This crate stores nothing; it only says so of each file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FileStore {
+    /// All files are stored.
+    pub force: bool,
+}
+
+impl FileStore {
+    /// From the `file-store` output of the settings.
+    #[must_use]
+    pub fn from_settings(settings: &Settings) -> Self {
+        let mut store = Self::default();
+        for output in settings.at("outputs").items() {
+            let output = output.at("file-store");
+            let is_on = output.at("enabled").flag().unwrap_or(false);
+            store.force |= is_on && output.at("force-filestore").flag().unwrap_or(false);
+        }
+        store
+    }
+}
+
 /// How a file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileState {
@@ -65,6 +87,8 @@ pub enum FileState {
     Truncated,
     /// Something was wrong with it.
     Error,
+    /// It has not ended.
+    Unknown,
 }
 
 impl FileState {
@@ -75,6 +99,7 @@ impl FileState {
             Self::Closed => "CLOSED",
             Self::Truncated => "TRUNCATED",
             Self::Error => "ERROR",
+            Self::Unknown => "UNKNOWN",
         }
     }
 }
@@ -96,18 +121,20 @@ pub struct FileInfo {
     pub state: FileState,
     /// Bytes are missing in the midst.
     pub gaps: bool,
-    /// MD5, lower-case hexadecimal, where asked for and no byte is missing.
+    /// It is to be stored.
+    pub stored: bool,
+    /// MD5 of the bytes that came, lower-case hexadecimal, where asked for.
     pub md5: Option<String>,
     /// SHA-1, likewise.
     pub sha1: Option<String>,
     /// SHA-256, likewise.
     pub sha256: Option<String>,
-    /// Its first bytes, at most 512, for its type.
+    /// Its first bytes, at most 4096, for its type.
     pub head: Vec<u8>,
 }
 
 /// Most first bytes kept of a file.
-pub(crate) const HEAD_BYTES_MAX: usize = 512;
+pub(crate) const HEAD_BYTES_MAX: usize = 4096;
 
 /// The next bytes of a file.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +143,8 @@ pub struct FileChunk<'a> {
     pub id: u32,
     /// Which way it goes.
     pub direction: Direction,
+    /// It is to be stored.
+    pub stored: bool,
     /// Bytes of the file before these.
     pub offset: u64,
     /// The bytes.
@@ -137,6 +166,7 @@ impl File {
     #[must_use]
     pub fn open(cx: &mut Context<'_, '_>, direction: Direction, name: &[u8]) -> Self {
         let digests = cx.config.digests;
+        let stored = cx.config.file_store.force;
         cx.flow.files = cx.flow.files.saturating_add(1);
         Self {
             info: FileInfo {
@@ -147,6 +177,7 @@ impl File {
                 range: None,
                 state: FileState::Truncated,
                 gaps: false,
+                stored,
                 md5: None,
                 sha1: None,
                 sha256: None,
@@ -182,6 +213,7 @@ impl File {
         let chunk = FileChunk {
             id: self.info.id,
             direction: self.info.direction,
+            stored: self.info.stored,
             offset: self.info.size,
             data,
         };
@@ -204,15 +236,26 @@ impl File {
         }
     }
 
-    /// Bytes of it are missing: it has no digest any more.
+    /// So many bytes of it are missing; they count for its size.
+    pub fn skip(&mut self, len: u64) {
+        self.info.size = self.info.size.saturating_add(len);
+        self.gap();
+    }
+
+    /// Bytes of it are missing: its digests are those of the bytes that came.
     pub fn gap(&mut self) {
         self.info.gaps = true;
+    }
+
+    /// Its digests are worth nothing.
+    pub fn forget_digests(&mut self) {
         (self.md5, self.sha1, self.sha256) = (None, None, None);
     }
 
     /// It is over.
     pub fn close(mut self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction, state: FileState) {
-        self.info.state = state;
+        let cut = state == FileState::Closed && self.info.gaps;
+        self.info.state = if cut { FileState::Truncated } else { state };
         self.info.md5 = self.md5.map(|digest| hex(&digest.finalize()));
         self.info.sha1 = self.sha1.map(|digest| hex(&digest.finalize()));
         self.info.sha256 = self.sha256.map(|digest| hex(&digest.finalize()));

@@ -56,6 +56,7 @@
 
 pub mod applayer;
 mod bytes;
+mod coding;
 pub mod decode;
 pub mod defrag;
 pub mod eve;
@@ -64,18 +65,21 @@ mod file;
 mod flow;
 mod frame;
 pub mod json;
+mod magic;
 pub mod pcap;
+mod ranges;
 mod sensor;
 pub mod settings;
 mod stream;
 
 pub use applayer::dns;
 pub use applayer::http1;
+pub use applayer::http2;
 pub use applayer::tls;
 pub use applayer::{AppProto, Expectation, Field, Transaction};
 pub use decode::{Arp, Source, Vlans};
 pub use fanout::lane;
-pub use file::{Digests, File, FileChunk, FileInfo, FileState};
+pub use file::{Digests, File, FileChunk, FileInfo, FileState, FileStore};
 pub use flow::{
     Counts, Direction, FiveTuple, Flow, FlowId, FlowState, MacSet, Macs, Proto, Scope, StreamFacts,
     SynTraits, TcpState,

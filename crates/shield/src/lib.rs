@@ -31,6 +31,7 @@
 pub mod clock;
 pub mod config;
 pub mod eve;
+pub mod filestore;
 pub mod guard;
 pub mod identity;
 pub mod journal;

@@ -120,8 +120,20 @@ impl App {
                 *self = Self::Over;
             }
             Next::Redetect(used) => {
-                cx.change_protocol();
-                *self = Self::new();
+                *self = match cx.successor.take() {
+                    Some((app, parser)) => {
+                        cx.change_protocol();
+                        cx.flow.app = app;
+                        cx.flow.app_found = [app; 2];
+                        cx.counters.apps.flow(cx.flow);
+                        Self::Parsing(parser)
+                    }
+                    None => {
+                        cx.change_protocol();
+                        cx.restart_transactions();
+                        Self::new()
+                    }
+                };
                 let rest = data.get(used..).unwrap_or_default();
                 if !rest.is_empty() {
                     self.data(cx, direction, rest);
@@ -228,9 +240,7 @@ impl First {
         data: &[u8],
     ) -> Option<&'static Protocol> {
         if self.foreign {
-            self.lost = self
-                .lost
-                .saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+            self.keep(data);
             return None;
         }
         if self.bytes.is_empty() {
@@ -258,9 +268,20 @@ impl First {
             }
         }
         if !more {
-            self.give_up(0);
+            self.foreign = true;
         }
         None
+    }
+
+    /// Bytes that no protocol knows are kept for a while: the other direction may tell what they
+    /// are.
+    fn keep(&mut self, data: &[u8]) {
+        let len = self.bytes.len().saturating_add(data.len());
+        if self.lost == 0 && len <= PROBE_BYTES_MAX {
+            self.bytes.extend_from_slice(data);
+        } else {
+            self.give_up(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        }
     }
 
     fn give_up(&mut self, lost: u64) {

@@ -15,6 +15,7 @@ pub mod dns;
 mod expectation;
 pub mod http1;
 pub mod ike;
+pub mod http2;
 mod options;
 pub mod quic;
 pub mod rdp;
@@ -28,6 +29,7 @@ mod transaction;
 use std::fmt::Debug;
 
 use crate::flow::{Direction, Flow, Proto};
+use crate::ranges::Ranges;
 use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
 
 pub use expectation::Expectation;
@@ -42,6 +44,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &ssh::PROTOCOL,
     &rfb::PROTOCOL,
     &rdp::PROTOCOL,
+    &http2::PROTOCOL,
     &http1::PROTOCOL,
     &ike::PROTOCOL,
     &dns::PROTOCOL,
@@ -132,7 +135,6 @@ impl AppProto {
         match known {
             Some(known) => known.name,
             None if self == Self::Failed => "failed",
-            None if self == Self::Http2 => "http2",
             None if self == Self::FtpData => "ftp-data",
             None if self == Self::Mdns => "mdns",
             None => "unknown",
@@ -211,7 +213,9 @@ pub struct Context<'a, 'out> {
     pub(crate) flow: &'a mut Flow,
     pub(crate) counters: &'a mut Counters,
     pub(crate) expectations: &'a mut Expectations,
+    pub(crate) ranges: &'a mut Ranges,
     pub(crate) out: &'a mut Sink<'out>,
+    pub(crate) successor: Option<(AppProto, Box<dyn AppLayer>)>,
 }
 
 impl Context<'_, '_> {
@@ -280,6 +284,17 @@ impl Context<'_, '_> {
         flow.app_found = [AppProto::Unknown; 2];
     }
 
+    /// Transactions are numbered from 0 again: another protocol begins.
+    pub fn restart_transactions(&mut self) {
+        self.flow.transactions = 0;
+    }
+
+    /// The parser that gets what follows, where it is known: said before [`Next::Redetect`], which
+    /// then detects nothing.
+    pub fn hand_over(&mut self, app: AppProto, parser: Box<dyn AppLayer>) {
+        self.successor = Some((app, parser));
+    }
+
     /// Reports damage under a name such as `"http.request_line_too_long"`.
     pub fn anomaly(&mut self, name: &'static str) {
         self.report(name, None);
@@ -335,7 +350,9 @@ mod tests {
             // a number tells versions apart that share a name in logs
             let name = folder.trim_end_matches(|last: char| last.is_ascii_digit());
             assert!(
-                PROTOCOLS.iter().any(|known| known.name == name),
+                PROTOCOLS
+                    .iter()
+                    .any(|known| known.name == name || known.name == folder),
                 "{folder} is not in PROTOCOLS"
             );
         }

@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, Protocol};
+use super::{AppProto, PROTOCOLS, Protocol, http1, http2};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -8,6 +8,10 @@ use crate::settings::Settings;
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
+    /// HTTP/0.9 to HTTP/1.1.
+    pub http: http1::Options,
+    /// HTTP/2.
+    pub http2: http2::Options,
     /// SSH.
     pub ssh: super::ssh::Options,
     /// TLS.
@@ -37,6 +41,8 @@ impl Options {
             ssh: super::ssh::Options::from_settings(settings),
             tls: super::tls::Options::from_settings(settings),
             quic: super::tls::Options::of_quic(settings),
+            http: http1::Options::from_settings(settings),
+            http2: http2::Options::from_settings(settings),
         }
     }
 

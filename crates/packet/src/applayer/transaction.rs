@@ -44,6 +44,11 @@ pub trait Transaction: Any + Debug {
 
     /// Writes its part of an EVE record, as `"dns": {...}`, and `tx_id` where the record has one.
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>);
+
+    /// Writes its part of the record of a file that it carries; the file's own part has `tx_id`.
+    fn log_as_carrier(&self, record: &mut Object<'_>) {
+        self.log(record, Setting::NOTHING);
+    }
 }
 
 impl dyn Transaction + '_ {

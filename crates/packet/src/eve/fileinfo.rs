@@ -6,9 +6,11 @@ use crate::applayer::Transaction;
 use crate::file::FileInfo;
 use crate::flow::Flow;
 use crate::json::Object;
+use crate::magic;
 use crate::settings::Setting;
 
-pub(super) fn write(
+/// Writes it under the options of the `files` record type.
+pub fn write(
     record: &mut Object<'_>,
     flow: &Flow,
     carrier: &dyn Transaction,
@@ -22,10 +24,15 @@ pub(super) fn write(
         &flow.tuple,
         file.direction,
     );
-    carrier.log(record, options);
+    carrier.log_as_carrier(record);
     write_app_proto(record, flow.app);
     record.object("fileinfo", |object| {
-        object.bytes("filename", &file.name);
+        if !file.name.is_empty() {
+            object.bytes("filename", &file.name);
+        }
+        if options.at("force-magic").flag().unwrap_or(false) {
+            object.text("magic", &magic::describe(&file.head));
+        }
         object.flag("gaps", file.gaps);
         object.text("state", file.state.name());
         for (key, digest) in [
@@ -37,8 +44,15 @@ pub(super) fn write(
                 object.text(key, digest);
             }
         }
-        object.flag("stored", false);
+        object.flag("stored", file.stored);
+        if file.stored {
+            object.number("file_id", file.id);
+        }
         object.number("size", file.size);
+        if let Some((start, _)) = file.range {
+            object.number("start", start);
+            object.number("end", start.saturating_add(file.size.saturating_sub(1)));
+        }
         object.number("tx_id", carrier.id());
     });
 }

@@ -25,6 +25,7 @@ mod stats;
 mod time;
 
 pub use config::Output;
+pub use fileinfo::write as write_fileinfo;
 pub use flow::{write_app_proto, write_counts};
 pub use head::{address, write_ends, write_flow_head};
 pub use time::Utc;

@@ -3,7 +3,7 @@
 use crate::applayer::Options;
 use crate::decode::{self, Vlans};
 use crate::defrag;
-use crate::file::Digests;
+use crate::file::{Digests, FileStore};
 use crate::flow::Scope;
 use crate::settings::{Setting, Settings};
 
@@ -61,6 +61,8 @@ pub struct Config {
     pub apps: Options,
     /// What is worked out of each file.
     pub digests: Digests,
+    /// Which files are stored.
+    pub file_store: FileStore,
 }
 
 impl Default for Config {
@@ -86,6 +88,7 @@ impl Default for Config {
             inline: false,
             apps: Options::default(),
             digests: Digests::default(),
+            file_store: FileStore::default(),
         }
     }
 }
@@ -108,6 +111,7 @@ impl Config {
             tracking: Tracking::from_settings(settings),
             apps: Options::from_settings(settings),
             digests: Digests::from_settings(settings),
+            file_store: FileStore::from_settings(settings),
             ..Self::default()
         }
     }

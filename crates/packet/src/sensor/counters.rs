@@ -83,6 +83,10 @@ counters! {
     overlaps => "tcp.overlap",
     /// Those that say something else.
     overlaps_different => "tcp.overlap_diff_data",
+    /// Bodies followed no further because their limit was reached.
+    bodies_max_hit => "app_layer.bodies_max_hit",
+    /// Bodies decoded no further because they grew too much.
+    decompression_max_hit => "app_layer.decompression_max_hit",
     /// Bytes kept at this time: out-of-order segments, heads, first bytes of flows whose protocol
     /// is not known yet.
     stream_bytes => "tcp.memuse",

@@ -25,6 +25,7 @@ use crate::flow::key::Key;
 use crate::flow::table::Table;
 use crate::flow::{FiveTuple, Flow};
 use crate::frame::Frame;
+use crate::ranges::Ranges;
 
 pub(crate) use take::ends as packet_ends;
 
@@ -39,6 +40,8 @@ pub struct Sensor {
     table: Table,
     expectations: Expectations,
     defrag: Defrag,
+    /// Files that come in pieces, on whatever flows.
+    ranges: Ranges,
     /// The latest packet time seen: time never goes back.
     now_ns: u64,
     flows_started: u64,
@@ -60,6 +63,7 @@ impl Sensor {
             defrag: Defrag::new(config.defrag.clone()),
             config,
             counters: Counters::default(),
+            ranges: Ranges::default(),
             now_ns: 0,
             flows_started: 0,
             refused: false,

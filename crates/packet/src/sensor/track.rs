@@ -86,11 +86,13 @@ impl Sensor {
         }
         let ts_ns = entry.last_ns;
         let (config, counters) = (&self.config, &mut self.counters);
+        let ranges = &mut self.ranges;
         Visit {
             config,
             counters,
             expectations: &mut self.expectations,
             refused: &mut self.refused,
+            ranges,
             entry: &mut entry,
             tuple,
             ts_ns,
@@ -133,11 +135,13 @@ impl Sensor {
             return Taken::No;
         };
         let (config, counters) = (&self.config, &mut self.counters);
+        let ranges = &mut self.ranges;
         let taken = Visit {
             config,
             counters,
             expectations: &mut self.expectations,
             refused: &mut self.refused,
+            ranges,
             entry,
             tuple: match direction {
                 Direction::ToServer => packet,

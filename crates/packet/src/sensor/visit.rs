@@ -9,6 +9,7 @@ use crate::flow::entry::{Cold, Entry};
 use crate::flow::tcp::Step;
 use crate::flow::{Direction, FiveTuple, Flow, FlowState, Proto, TcpState};
 use crate::frame::Frame;
+use crate::ranges::Ranges;
 
 /// What became of the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub(super) struct Visit<'a, 'out> {
     pub(super) expectations: &'a mut Expectations,
     /// Inline: the packet must not go on.
     pub(super) refused: &'a mut bool,
+    pub(super) ranges: &'a mut Ranges,
     pub(super) entry: &'a mut Entry,
     /// The flow's ends, client first.
     pub(super) tuple: FiveTuple,
@@ -315,7 +317,9 @@ impl Visit<'_, '_> {
                 flow: &mut cold.flow,
                 counters: self.counters,
                 expectations: self.expectations,
+                ranges: self.ranges,
                 out: self.out,
+                successor: None,
             },
         );
         let (now, before) = session.recharge();

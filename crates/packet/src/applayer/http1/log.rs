@@ -1,7 +1,11 @@
 //! The `http` record.
 
-use super::transaction::{Phase, Transaction};
+use super::head::Head;
+use super::name::content_range;
+use super::parser::UNSEEN;
+use super::transaction::{Phase, Transaction, split_port};
 use crate::applayer::{AppProto, Transaction as AnyTransaction};
+use crate::flow::Direction;
 use crate::json::Object;
 use crate::settings::Setting;
 
@@ -22,38 +26,83 @@ impl AnyTransaction for Transaction {
         self.phase == Phase::Complete
     }
 
-    fn log(&self, record: &mut Object<'_>, _options: Setting<'_>) {
+    fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {
         record.number("tx_id", self.tx_id);
-        record.object("http", |object| http(object, self));
+        record.object("http", |object| {
+            basic(object, self);
+            let extended = options.at("extended").flag();
+            if extended.unwrap_or(options.is_absent()) {
+                more(object, self);
+            }
+            let dump = options.at("dump-all-headers").text().unwrap_or_default();
+            let custom = options.at("custom");
+            for (key, direction, all) in [
+                ("request_headers", Direction::ToServer, "request"),
+                ("response_headers", Direction::ToClient, "response"),
+            ] {
+                let Some(head) = self.head(direction) else {
+                    continue;
+                };
+                if dump == "both" || dump == all {
+                    headers(object, key, head.merged());
+                } else if custom.is_set() {
+                    headers(object, key, wanted(head, direction, custom));
+                }
+            }
+        });
+    }
+
+    fn log_as_carrier(&self, record: &mut Object<'_>) {
+        record.object("http", |object| {
+            basic(object, self);
+            more(object, self);
+        });
     }
 }
 
-fn http(object: &mut Object<'_>, http: &Transaction) {
-    if let Some(host) = http.host() {
-        let (name, port) = split_port(host);
-        object.bytes("hostname", name);
-        if let Some(port) = port {
+/// What is always logged.
+fn basic(object: &mut Object<'_>, http: &Transaction) {
+    if let Some(name) = http.host_name() {
+        object.bytes("hostname", &name);
+        if let Some(port) = http.host().and_then(|host| split_port(host).1) {
             object.number("http_port", port);
         }
     }
-    if !http.target().is_empty() {
+    if http.request().is_none() {
+        object.bytes("url", UNSEEN);
+    } else if !http.target().is_empty() {
         object.bytes("url", http.target());
     }
-    for (field, key) in [
-        (&b"user-agent"[..], "http_user_agent"),
-        (b"referer", "http_refer"),
-    ] {
-        if let Some(value) = http.header(field) {
-            object.bytes(key, value);
-        }
+    if let Some(value) = http.user_agent() {
+        object.bytes("http_user_agent", value);
     }
-    let response = |field: &[u8]| http.response().and_then(|head| head.header(field));
-    if let Some(value) = response(b"content-type") {
-        let end = value.bytes.iter().position(|byte| *byte == b';');
-        let kind = end
-            .and_then(|end| value.bytes.get(..end))
-            .unwrap_or(value.bytes);
-        object.bytes("http_content_type", kind);
+    if let Some(value) = http.header(b"x-forwarded-for") {
+        object.bytes("xff", value);
+    }
+    let kind = http
+        .response()
+        .and_then(|head| head.merged_header(b"content-type"));
+    if let Some(value) = kind {
+        let end = memchr::memchr(b';', &value).unwrap_or(value.len());
+        object.bytes("http_content_type", value.get(..end).unwrap_or_default());
+    }
+    if let Some(value) = http.response_header(b"content-range") {
+        object.object("content_range", |object| {
+            object.bytes("raw", value);
+            let [start, end, size] = content_range(value).unwrap_or_default();
+            for (key, number) in [("start", start), ("end", end), ("size", size)] {
+                if let Some(number) = number {
+                    object.number(key, number);
+                }
+            }
+        });
+    }
+}
+
+/// What `extended: yes` adds.
+fn more(object: &mut Object<'_>, http: &Transaction) {
+    if let Some(value) = http.header(b"referer") {
+        object.bytes("http_refer", value);
     }
     if !http.method().is_empty() {
         object.bytes("http_method", http.method());
@@ -61,21 +110,142 @@ fn http(object: &mut Object<'_>, http: &Transaction) {
     if !http.version().is_empty() {
         object.bytes("protocol", http.version());
     }
-    if let Some(status) = http.status {
-        object.number("status", status);
+    match http.status {
+        Some(status) => object.number("status", status),
+        None if !http.status_code().is_empty() => {
+            object.bytes("status_string", http.status_code());
+        }
+        None => {}
     }
-    if let Some(value) = response(b"location") {
-        object.bytes("redirect", value.bytes);
+    if let Some(value) = http.response_header(b"location") {
+        object.bytes("redirect", value);
     }
     object.number("length", http.response_len);
 }
 
-fn split_port(host: &[u8]) -> (&[u8], Option<u16>) {
-    let colon = host.iter().rposition(|byte| *byte == b':');
-    let split = colon.and_then(|colon| host.split_at_checked(colon));
-    let port = split.and_then(|(_, port)| std::str::from_utf8(port.get(1..)?).ok()?.parse().ok());
-    match split {
-        Some((name, _)) if port.is_some() => (name, port),
-        Some(_) | None => (host, None),
+/// Header fields that are asked for by name: `custom: [Accept-Encoding, ...]`.
+fn wanted<'n>(head: &Head, direction: Direction, custom: Setting<'_>) -> Vec<(&'n [u8], Vec<u8>)> {
+    let names = custom
+        .items()
+        .filter_map(Setting::text)
+        .filter_map(|wanted| {
+            let found = CUSTOM.iter().find(|name| name.eq_ignore_ascii_case(wanted));
+            found.filter(|name| direction_of(name) == direction)
+        });
+    let fields = names.filter_map(|name| {
+        let value = head.merged_header(name.as_bytes())?.into_owned();
+        Some((name.as_bytes(), value))
+    });
+    fields.collect()
+}
+
+fn headers(object: &mut Object<'_>, key: &str, fields: Vec<(&[u8], Vec<u8>)>) {
+    if fields.is_empty() {
+        return;
+    }
+    object.objects(key, fields, |object, (name, value)| {
+        header(object, "name", name);
+        header(object, "value", &value);
+    });
+}
+
+/// A part of a field up to its first NUL; what is no UTF-8 is left out, as Suricata leaves it out.
+fn header(object: &mut Object<'_>, key: &str, part: &[u8]) {
+    let end = memchr::memchr(0, part).unwrap_or(part.len());
+    let part = part.get(..end).unwrap_or_default();
+    if std::str::from_utf8(part).is_ok() {
+        object.bytes(key, part);
     }
 }
+
+/// Fields of responses among those that can be asked for by name; all others are of requests.
+fn direction_of(name: &str) -> Direction {
+    if RESPONSE.contains(&name) {
+        Direction::ToClient
+    } else {
+        Direction::ToServer
+    }
+}
+
+const RESPONSE: &[&str] = &[
+    "Accept-Ranges",
+    "Age",
+    "Allow",
+    "Connection",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-Location",
+    "Content-MD5",
+    "Content-Range",
+    "Content-Type",
+    "Date",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Link",
+    "Location",
+    "Proxy-Authenticate",
+    "Retry-After",
+    "Server",
+    "Set-Cookie",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Vary",
+    "Warning",
+    "WWW-Authenticate",
+];
+
+/// The fields that can be asked for by name.
+const CUSTOM: &[&str] = &[
+    "Accept",
+    "Accept-Charset",
+    "Accept-Datetime",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Accept-Ranges",
+    "Age",
+    "Allow",
+    "Authorization",
+    "Cache-Control",
+    "Connection",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-Location",
+    "Content-MD5",
+    "Content-Range",
+    "Content-Type",
+    "Cookie",
+    "Date",
+    "DNT",
+    "ETag",
+    "Expires",
+    "From",
+    "Last-Modified",
+    "Link",
+    "Location",
+    "Max-Forwards",
+    "Origin",
+    "Pragma",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Range",
+    "Referer",
+    "Retry-After",
+    "Server",
+    "Set-Cookie",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Vary",
+    "Via",
+    "Warning",
+    "WWW-Authenticate",
+    "X-Authenticated-User",
+    "X-Flash-Version",
+    "X-Forwarded-Proto",
+    "X-Requested-With",
+];

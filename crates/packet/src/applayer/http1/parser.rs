@@ -3,10 +3,14 @@
 use std::collections::VecDeque;
 
 use super::body::Body;
+use super::content::Content;
+use super::events;
 use super::head::{Head, StartLine};
-use super::side::{Side, State, Step};
+use super::side::{Kind, Side, State};
 use super::transaction::{Phase, Transaction};
-use crate::applayer::{AppLayer, Context, Next};
+use super::uri::{Rules, Uri};
+use crate::applayer::{AppLayer, AppProto, Context, Next, http2};
+use crate::file::FileState;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
@@ -35,6 +39,12 @@ struct Parser {
 struct Pending {
     number: u64,
     transaction: Transaction,
+    request: Option<Content>,
+    response: Option<Content>,
+    /// All of the request is there.
+    request_over: bool,
+    /// All of the response is there.
+    response_over: bool,
 }
 
 impl AppLayer for Parser {
@@ -42,21 +52,40 @@ impl AppLayer for Parser {
         let mut used = 0_usize;
         while let Some(rest) = data.get(used..).filter(|rest| !rest.is_empty()) {
             let step = self.side(direction).step(cx, direction, rest);
-            used = used.saturating_add(step.used());
-            let next = match step {
-                Step::Head(head, ts_ns, _) => match direction {
+            used = used.saturating_add(step.used);
+            let after = rest.get(step.used..).unwrap_or_default();
+            let next = match step.kind {
+                Kind::Head(head, ts_ns) => match direction {
                     Direction::ToServer => self.request(cx, head, ts_ns),
-                    Direction::ToClient => self.response(cx, head, ts_ns),
+                    Direction::ToClient => self.response(cx, head, ts_ns, after),
                 },
-                Step::Body { len, over, .. } => self.body(cx, direction, len, over),
-                Step::Lost(_) => self.lose(cx),
-                Step::Wait(_) => Next::More,
+                Kind::Headless(front) => self.headless(cx, &front),
+                Kind::Body {
+                    content,
+                    trailer,
+                    over,
+                    broken,
+                    extension,
+                } => {
+                    let tx_id = self
+                        .carrier(direction)
+                        .map_or(0, |carrier| carrier.transaction.tx_id);
+                    events::body(cx, tx_id, direction, (broken, extension));
+                    let over = over && self.is_over(cx, direction, after);
+                    let sent = step.used.saturating_sub(trailer);
+                    self.body(cx, direction, content, sent, over)
+                }
+                Kind::Lost => self.lose(cx),
+                Kind::Wait => Next::More,
             };
             match next {
                 Next::More => {}
                 Next::Done | Next::Error => return next,
                 Next::Redetect(_) => return Next::Redetect(used),
             }
+        }
+        if direction == Direction::ToClient {
+            self.tell_of_files(cx);
         }
         Next::More
     }
@@ -65,7 +94,7 @@ impl AppLayer for Parser {
         let side = self.side(direction);
         let was_lost = side.is_lost();
         match side.gap(len) {
-            Some(over) => self.body(cx, direction, len, over),
+            Some((len, over)) => self.body_gap(cx, direction, len, over),
             None if was_lost => Next::More,
             None => self.lose(cx),
         }
@@ -75,7 +104,24 @@ impl AppLayer for Parser {
         if let Some((head, ts_ns)) = self.requests.unfinished_head(StartLine::Request) {
             self.request(cx, head, ts_ns);
         }
-        self.complete_all(cx);
+        if let Some(junk) = self.responses.unfinished_junk() {
+            self.headless(cx, &junk);
+        } else if let Some((head, ts_ns)) = self.responses.unfinished_head(StartLine::Status) {
+            self.response(cx, head, ts_ns, &[]);
+        }
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            let trailer = self.side(direction).take_trailer();
+            if let Some(pending) = self.carrier(direction) {
+                pending.add_trailer(direction, &trailer);
+            }
+        }
+        if self.responses.awaits_chunk()
+            && let Some(front) = self.pending.front_mut()
+            && let Some(content) = &mut front.response
+        {
+            content.abandon(cx, &front.transaction);
+        }
+        self.complete_all(cx, FileState::Closed);
     }
 
     fn buffered(&self) -> usize {
@@ -83,9 +129,9 @@ impl AppLayer for Parser {
             .requests
             .buffered()
             .saturating_add(self.responses.buffered());
-        self.pending.iter().fold(kept, |sum, pending| {
-            sum.saturating_add(pending.transaction.size())
-        })
+        self.pending
+            .iter()
+            .fold(kept, |sum, pending| sum.saturating_add(pending.size()))
     }
 }
 
@@ -97,26 +143,68 @@ impl Parser {
         }
     }
 
-    fn request(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64) -> Next {
-        let (body, damage) = Body::of_request(&head);
-        if let Some(name) = damage {
-            cx.anomaly(name);
+    /// Whether a body that came to its end is over: bytes behind a response that are no other
+    /// response are taken for more of it, as browsers do.
+    fn is_over(&mut self, cx: &mut Context<'_, '_>, direction: Direction, after: &[u8]) -> bool {
+        let more = direction == Direction::ToClient && self.responses.take_for_body(after);
+        if more && matches!(self.responses.state, State::Body(Body::Length(_))) {
+            let front = self.pending.front();
+            let tx_id = front.map_or(0, |front| front.transaction.tx_id);
+            cx.anomaly_in(tx_id, "RESPONSE_BODY_UNEXPECTED");
         }
+        !more
+    }
+
+    /// Requests whose response has begun tell of their files.
+    fn tell_of_files(&mut self, cx: &mut Context<'_, '_>) {
+        for pending in &mut self.pending {
+            if let Some(request) = &mut pending.request
+                && pending.transaction.response.is_some()
+            {
+                request.tell(cx, &pending.transaction);
+            }
+        }
+    }
+
+    fn request(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64) -> Next {
+        let mut oddities = Vec::new();
+        let body = Body::of_request(&head, &mut oddities);
+        let mut transaction = new_transaction(cx, ts_ns, Some(head));
+        let http = &cx.config.apps.http;
+        let rules = Rules {
+            double_decode_path: http.double_decode_path,
+            double_decode_query: http.double_decode_query,
+            plus_is_space: http.plus_is_space,
+            include_all: http.uri_include_all,
+        };
+        transaction.uri = Uri::parse(transaction.target(), rules);
+        let over = body == Body::Length(0);
+        let path = transaction.uri.path();
+        let content = transaction
+            .request
+            .as_ref()
+            .filter(|_| !over)
+            .map(|head| Content::of_request(head, path, &cx.config.apps, &mut oddities));
+        events::request(cx, &transaction, oddities);
         self.requests.state = State::after_head(body);
-        let transaction = new_transaction(cx, ts_ns, Some(head));
         cx.transaction(&transaction);
-        if self.unpaired {
-            complete(cx, transaction);
+        self.latest = self.latest.wrapping_add(1);
+        let pending = Pending {
+            number: self.latest,
+            transaction,
+            request: content,
+            response: None,
+            request_over: over,
+            response_over: false,
+        };
+        if self.unpaired && over {
+            pending.complete(cx, FileState::Closed);
             return Next::More;
         }
         if self.pending.len() >= cx.config.pending_max {
             self.give_up_oldest(cx);
         }
-        self.latest = self.latest.wrapping_add(1);
-        self.pending.push_back(Pending {
-            number: self.latest,
-            transaction,
-        });
+        self.pending.push_back(pending);
         Next::More
     }
 
@@ -129,111 +217,265 @@ impl Parser {
             .is_some_and(|front| front.transaction.response.is_some());
         if let Some(given_up) = self.pending.remove(usize::from(half_here)) {
             self.skip = self.skip.saturating_add(1);
-            complete(cx, given_up.transaction);
+            given_up.complete(cx, FileState::Truncated);
         }
     }
 
-    fn response(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64) -> Next {
-        let Some(status) = status_of(&head) else {
-            cx.anomaly("http.response_status_invalid");
-            return self.lose_responses(cx);
-        };
-        if matches!(status, 100..200) && status != SWITCHING_PROTOCOLS {
+    fn response(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64, after: &[u8]) -> Next {
+        let status = status_of(&head);
+        if status
+            .is_some_and(|status| (100..200).contains(&status) && status != SWITCHING_PROTOCOLS)
+        {
             return Next::More;
         }
-        self.discard = self.skip > 0;
-        if self.discard {
-            self.skip = self.skip.saturating_sub(1);
-        } else if self.pending.is_empty() {
-            let transaction = new_transaction(cx, ts_ns, None);
-            self.pending.push_back(Pending {
-                number: 0,
-                transaction,
-            });
-        }
+        let mut oddities = Vec::new();
+        self.begin_response(cx, ts_ns);
         let front = self.pending.front_mut().filter(|_| !self.discard);
         let method = front
             .as_ref()
             .map_or(&b""[..], |front| front.transaction.method());
         let (to_head, to_connect) = (method == b"HEAD", method == b"CONNECT");
-        let (body, damage) = Body::of_response(&head, status, to_head);
-        if let Some(name) = damage {
-            cx.anomaly(name);
-        }
+        let body = Body::of_response(&head, status, to_head, &mut oddities);
+        let switches = switch_of(&head, status, to_connect);
         if let Some(front) = front {
-            front.transaction.status = Some(status);
+            let request = &front.transaction;
+            let content = Content::of_response(&head, request, &cx.config.apps, &mut oddities);
+            front.response = Some(content);
+            front.transaction.status = status;
             front.transaction.response = Some(head);
+            events::response(cx, &front.transaction, oddities);
         }
-        if to_connect && matches!(status, 200..300) {
-            self.complete_all(cx);
-            return Next::Redetect(0);
+        if let Some(switch) = switches {
+            return self.switch(cx, switch);
         }
-        if status == SWITCHING_PROTOCOLS {
-            self.complete_all(cx);
-            return Next::Done;
-        }
+        let over = body == Body::Length(0);
         self.responses.state = State::after_head(body);
-        if body == Body::Length(0) {
+        if over && self.is_over(cx, Direction::ToClient, after) {
             self.response_over(cx);
         }
         Next::More
     }
 
-    /// Counts bytes of a body; `over` when they are its last.
+    /// The connection goes on as something else.
+    fn switch(&mut self, cx: &mut Context<'_, '_>, switch: Switch) -> Next {
+        let request = self.pending.front().map(|front| front.transaction.clone());
+        self.complete_all(cx, FileState::Closed);
+        let request = request.filter(|_| cx.config.apps.is_enabled(AppProto::Http2));
+        match (switch, request) {
+            (Switch::Any, _) => Next::Redetect(0),
+            (Switch::Http2, Some(request)) => {
+                cx.restart_transactions();
+                let parser = http2::upgraded(cx, &request);
+                cx.hand_over(AppProto::Http2, parser);
+                Next::Redetect(0)
+            }
+            (Switch::Http2 | Switch::Other, _) => Next::Done,
+        }
+    }
+
+    /// A response begins: it belongs to the oldest request, or to none that was seen.
+    fn begin_response(&mut self, cx: &mut Context<'_, '_>, ts_ns: u64) {
+        if self.pending.is_empty()
+            && self.requests.lacks_version()
+            && let Some((head, ts_ns)) = self.requests.unfinished_head(StartLine::Request)
+        {
+            // the server takes the request for whole
+            self.request(cx, head, ts_ns);
+        }
+        self.discard = self.skip > 0;
+        if self.discard {
+            self.skip = self.skip.saturating_sub(1);
+        } else if self.pending.front().is_none_or(|front| front.response_over) {
+            let transaction = new_transaction(cx, ts_ns, None);
+            self.pending.push_front(Pending {
+                number: 0,
+                transaction,
+                request: None,
+                response: None,
+                request_over: true,
+                response_over: false,
+            });
+        }
+    }
+
+    /// A response without a head: all of it is body.
+    fn headless(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) -> Next {
+        let ts_ns = cx.ts_ns;
+        self.begin_response(cx, ts_ns);
+        self.responses.state = State::Body(Body::UntilClose);
+        if let Some(front) = self.pending.front_mut().filter(|_| !self.discard) {
+            let path = front.transaction.uri.path();
+            front.response = Some(Content::of_headless_response(path, &cx.config.apps));
+        }
+        self.body(cx, Direction::ToClient, data, data.len(), false)
+    }
+
+    /// Takes bytes of a body, of which `sent` were on the wire; `over` when they are its last.
     fn body(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        content: &[u8],
+        sent: usize,
+        over: bool,
+    ) -> Next {
+        let sent = u64::try_from(sent).unwrap_or(u64::MAX);
+        if let Some(pending) = self.carrier(direction) {
+            pending.count(direction, sent);
+            pending.data(cx, direction, content);
+        }
+        self.after_body(cx, direction, over);
+        Next::More
+    }
+
+    fn body_gap(
         &mut self,
         cx: &mut Context<'_, '_>,
         direction: Direction,
         len: u64,
         over: bool,
     ) -> Next {
+        if let Some(pending) = self.carrier(direction) {
+            pending.count(direction, len);
+            pending.gap(cx, direction, len);
+        }
+        self.after_body(cx, direction, over);
+        Next::More
+    }
+
+    /// Whose body is coming.
+    fn carrier(&mut self, direction: Direction) -> Option<&mut Pending> {
+        let latest = self.latest;
+        match direction {
+            Direction::ToServer => self
+                .pending
+                .iter_mut()
+                .rev()
+                .find(|pending| pending.number == latest),
+            Direction::ToClient => self.pending.front_mut().filter(|_| !self.discard),
+        }
+    }
+
+    fn after_body(&mut self, cx: &mut Context<'_, '_>, direction: Direction, over: bool) {
+        if !over {
+            return;
+        }
+        let trailer = self.side(direction).take_trailer();
+        if let Some(pending) = self.carrier(direction) {
+            pending.add_trailer(direction, &trailer);
+        }
         match direction {
             Direction::ToServer => {
-                let latest = self.latest;
-                if let Some(back) = self.pending.back_mut().filter(|back| back.number == latest) {
-                    let sum = &mut back.transaction.request_len;
-                    *sum = sum.saturating_add(len);
+                if let Some(pending) = self.carrier(direction) {
+                    pending.request_over = true;
+                    let Pending {
+                        transaction,
+                        request,
+                        ..
+                    } = pending;
+                    if let Some(content) = request {
+                        content.finish(cx, transaction, FileState::Closed);
+                    }
                 }
+                self.complete_finished(cx);
             }
-            Direction::ToClient => {
-                if let Some(front) = self.pending.front_mut().filter(|_| !self.discard) {
-                    let sum = &mut front.transaction.response_len;
-                    *sum = sum.saturating_add(len);
-                }
-                if over {
-                    self.response_over(cx);
-                }
-            }
+            Direction::ToClient => self.response_over(cx),
         }
-        Next::More
     }
 
     fn response_over(&mut self, cx: &mut Context<'_, '_>) {
         if std::mem::take(&mut self.discard) {
             return;
         }
-        if let Some(pending) = self.pending.pop_front() {
-            complete(cx, pending.transaction);
+        if let Some(front) = self.pending.front_mut() {
+            front.response_over = true;
+            if let Some(content) = &mut front.response {
+                content.finish(cx, &front.transaction, FileState::Closed);
+            }
         }
+        self.complete_finished(cx);
     }
 
-    fn lose_responses(&mut self, cx: &mut Context<'_, '_>) -> Next {
-        self.responses.state = State::Lost;
-        self.lose(cx)
+    fn complete_finished(&mut self, cx: &mut Context<'_, '_>) {
+        let unpaired = self.unpaired;
+        let is_finished =
+            |front: &mut Pending| front.request_over && (front.response_over || unpaired);
+        while let Some(front) = self.pending.pop_front_if(is_finished) {
+            front.complete(cx, FileState::Closed);
+        }
     }
 
     /// From here on nobody knows which response answers which request.
     fn lose(&mut self, cx: &mut Context<'_, '_>) -> Next {
         self.unpaired = true;
-        self.complete_all(cx);
+        self.complete_all(cx, FileState::Truncated);
         Next::More
     }
 
-    fn complete_all(&mut self, cx: &mut Context<'_, '_>) {
+    fn complete_all(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
         (self.skip, self.discard) = (0, false);
         while let Some(pending) = self.pending.pop_front() {
-            complete(cx, pending.transaction);
+            pending.complete(cx, state);
         }
+    }
+}
+
+impl Pending {
+    fn size(&self) -> usize {
+        let contents = [&self.request, &self.response].into_iter().flatten();
+        contents.fold(self.transaction.size(), |sum, content| {
+            sum.saturating_add(content.size())
+        })
+    }
+
+    fn count(&mut self, direction: Direction, sent: u64) {
+        let sum = match direction {
+            Direction::ToServer => &mut self.transaction.request_len,
+            Direction::ToClient => &mut self.transaction.response_len,
+        };
+        *sum = sum.saturating_add(sent);
+    }
+
+    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
+        let content = match direction {
+            Direction::ToServer => &mut self.request,
+            Direction::ToClient => &mut self.response,
+        };
+        if let Some(content) = content {
+            content.data(cx, &mut self.transaction, data);
+        }
+    }
+
+    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) {
+        let content = match direction {
+            Direction::ToServer => &mut self.request,
+            Direction::ToClient => &mut self.response,
+        };
+        if let Some(content) = content {
+            content.gap(cx, &self.transaction, len);
+        }
+    }
+
+    fn add_trailer(&mut self, direction: Direction, trailer: &[u8]) {
+        let (head, kind) = match direction {
+            Direction::ToServer => (&mut self.transaction.request, StartLine::Request),
+            Direction::ToClient => (&mut self.transaction.response, StartLine::Status),
+        };
+        if let Some(head) = head.as_mut().filter(|_| !trailer.is_empty()) {
+            head.add_trailer(trailer, kind);
+        }
+    }
+
+    fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
+        for content in [&mut self.request, &mut self.response]
+            .into_iter()
+            .flatten()
+        {
+            content.finish(cx, &self.transaction, state);
+            content.tell(cx, &self.transaction);
+        }
+        self.transaction.phase = Phase::Complete;
+        cx.transaction(&self.transaction);
     }
 }
 
@@ -252,15 +494,17 @@ fn new_transaction(
         response_len: 0,
         request,
         response: None,
+        uri: Uri::parse(UNSEEN, Rules::default()),
+        request_body: Vec::new(),
+        response_body: Vec::new(),
         server: (tuple.dst, tuple.dst_port),
     }
 }
 
-fn complete(cx: &mut Context<'_, '_>, mut transaction: Transaction) {
-    transaction.phase = Phase::Complete;
-    cx.transaction(&transaction);
-}
+/// What stands for the target of a request that was not seen, as Suricata has it.
+pub(super) const UNSEEN: &[u8] = b"/libhtp::request_uri_not_seen";
 
+/// The status code where it is a number that one can be.
 fn status_of(head: &Head) -> Option<u16> {
     let code = std::str::from_utf8(head.start_part(1).bytes).ok()?;
     code.parse()
@@ -268,6 +512,35 @@ fn status_of(head: &Head) -> Option<u16> {
         .filter(|status| (100..1000).contains(status))
 }
 
+/// What a connection becomes.
+#[derive(Debug, Clone, Copy)]
+enum Switch {
+    /// What its next bytes say.
+    Any,
+    Http2,
+    /// Nothing that is of interest here.
+    Other,
+}
+
+/// What follows a response after which the connection speaks something else.
+fn switch_of(head: &Head, status: Option<u16>, to_connect: bool) -> Option<Switch> {
+    let status = status?;
+    if to_connect && matches!(status, 200..300) {
+        return Some(Switch::Any);
+    }
+    if status != SWITCHING_PROTOCOLS {
+        return None;
+    }
+    let protocol = head.header(b"upgrade");
+    let is_http2 = protocol.is_some_and(|name| name.bytes.eq_ignore_ascii_case(b"h2c"));
+    Some(if is_http2 {
+        Switch::Http2
+    } else {
+        Switch::Other
+    })
+}
+
 const SWITCHING_PROTOCOLS: u16 = 101;
+
 #[cfg(test)]
 mod tests;

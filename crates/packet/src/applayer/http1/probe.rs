@@ -29,7 +29,7 @@ pub(super) fn probe_request(data: &[u8]) -> Probe {
         .iter()
         .position(|byte| !is_method_byte(*byte))
         .unwrap_or(data.len());
-    if token > METHOD_BYTES_MAX {
+    if token > METHOD_BYTES_MAX || data.starts_with(b"PRI * HTTP/2") {
         return Probe::No;
     }
     let (method, rest) = data.split_at_checked(token).unwrap_or((data, &[]));
@@ -65,6 +65,11 @@ fn unfinished_request_line(known: bool, target: &[u8]) -> Probe {
     } else {
         Probe::Unsure
     }
+}
+
+/// Whether everyone knows the method.
+pub(super) fn is_known_method(method: &[u8]) -> bool {
+    METHODS.contains(&method)
 }
 
 fn is_method_byte(byte: u8) -> bool {

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use super::head::Head;
+use super::lines::trim;
+use super::uri::Uri;
 use crate::applayer::Field;
+use crate::flow::Direction;
 
 /// How much of a transaction is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,14 +30,20 @@ pub struct Transaction {
     pub phase: Phase,
     /// Status code of the response, once there.
     pub status: Option<u16>,
-    /// Body of the request as sent, bytes; complete in [`Phase::Complete`].
+    /// Body of the request as sent, with chunk sizes, bytes; complete in [`Phase::Complete`].
     pub request_len: u64,
-    /// Body of the response as sent (chunk sizes not counted), bytes.
+    /// Body of the response as sent, likewise.
     pub response_len: u64,
     pub(super) request: Option<Head>,
     pub(super) response: Option<Head>,
+    pub(super) uri: Uri,
+    pub(super) request_body: Vec<u8>,
+    pub(super) response_body: Vec<u8>,
     pub(super) server: (IpAddr, u16),
 }
+
+/// Most decoded bytes of a body that are kept for inspection, whatever the settings say.
+pub const BODY_BYTES_MAX: usize = 100 << 10;
 
 impl Transaction {
     /// Method.
@@ -73,7 +82,10 @@ impl Transaction {
     pub fn host_field(&self) -> Option<Field<'_>> {
         let target = self.target_field();
         authority(target)
-            .or_else(|| (self.method() == b"CONNECT").then_some(target))
+            .or_else(|| {
+                let is_host = self.method() == b"CONNECT" && !target.bytes.starts_with(b"/");
+                is_host.then_some(target)
+            })
             .or_else(|| self.request.as_ref()?.header(b"host"))
             .filter(|host| !host.bytes.is_empty())
     }
@@ -139,11 +151,156 @@ impl Transaction {
             .map_or(none, |head| head.start_part(part))
     }
 
+    /// The normalised URI: path, query and fragment, percent-encodings decoded, dot segments and
+    /// doubled slashes removed.
+    #[must_use]
+    pub fn uri(&self) -> &[u8] {
+        self.uri.bytes()
+    }
+
+    /// The target as sent.
+    #[must_use]
+    pub fn raw_uri(&self) -> &[u8] {
+        self.target()
+    }
+
+    /// The path of [`Transaction::uri`].
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        self.uri.path()
+    }
+
+    /// The host without its port, in lower case.
+    #[must_use]
+    pub fn host_name(&self) -> Option<Vec<u8>> {
+        let (name, _) = split_port(self.host()?);
+        Some(name.to_ascii_lowercase())
+    }
+
+    /// The request line without its end.
+    #[must_use]
+    pub fn request_line(&self) -> &[u8] {
+        self.request
+            .as_ref()
+            .map_or(&[], |head| head.start_line().bytes)
+    }
+
+    /// The status line without its end.
+    #[must_use]
+    pub fn response_line(&self) -> &[u8] {
+        self.response_part(|head| head.start_line())
+    }
+
+    /// Version of the response: `HTTP/1.1`.
+    #[must_use]
+    pub fn response_version(&self) -> &[u8] {
+        self.response_part(|head| head.start_part(0))
+    }
+
+    /// The status code as sent, which need not be a number.
+    #[must_use]
+    pub fn status_code(&self) -> &[u8] {
+        self.response_part(|head| head.start_part(1))
+    }
+
+    /// The reason phrase.
+    #[must_use]
+    pub fn status_message(&self) -> &[u8] {
+        self.response_part(|head| head.start_part(2))
+    }
+
+    /// The cookies of the request, and those that the response sets.
+    #[must_use]
+    pub fn cookies(&self, direction: Direction) -> Option<&[u8]> {
+        match direction {
+            Direction::ToServer => self.header(b"cookie"),
+            Direction::ToClient => self.response_header(b"set-cookie"),
+        }
+    }
+
+    /// The user agent.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&[u8]> {
+        self.header(b"user-agent")
+    }
+
+    /// The value of the response's first header field of that name, whatever its case.
+    #[must_use]
+    pub fn response_header(&self, name: &[u8]) -> Option<&[u8]> {
+        self.response
+            .as_ref()?
+            .header(name)
+            .map(|field| field.bytes)
+    }
+
+    /// The content type of a direction's body without parameters.
+    #[must_use]
+    pub fn content_type(&self, direction: Direction) -> Option<&[u8]> {
+        let value = match direction {
+            Direction::ToServer => self.header(b"content-type"),
+            Direction::ToClient => self.response_header(b"content-type"),
+        }?;
+        let end = value.iter().position(|byte| *byte == b';');
+        Some(trim(value.get(..end.unwrap_or(value.len()))?))
+    }
+
+    /// The head of a direction.
+    #[must_use]
+    pub fn head(&self, direction: Direction) -> Option<&Head> {
+        match direction {
+            Direction::ToServer => self.request.as_ref(),
+            Direction::ToClient => self.response.as_ref(),
+        }
+    }
+
+    /// The first bytes of the request's body, chunk sizes and content codings taken off; at most
+    /// [`BODY_BYTES_MAX`].
+    #[must_use]
+    pub fn request_body(&self) -> &[u8] {
+        &self.request_body
+    }
+
+    /// The first bytes of the response's body, likewise.
+    #[must_use]
+    pub fn response_body(&self) -> &[u8] {
+        &self.response_body
+    }
+
+    fn response_part<'t>(&'t self, part: impl Fn(&'t Head) -> Field<'t>) -> &'t [u8] {
+        self.response.as_ref().map_or(&[], |head| part(head).bytes)
+    }
+
+    /// Keeps decoded bytes of a body, as far as they are wanted.
+    pub(super) fn keep_body(&mut self, direction: Direction, data: &[u8]) {
+        let body = match direction {
+            Direction::ToServer => &mut self.request_body,
+            Direction::ToClient => &mut self.response_body,
+        };
+        let room = BODY_BYTES_MAX.saturating_sub(body.len()).min(data.len());
+        body.extend_from_slice(data.get(..room).unwrap_or_default());
+    }
+
     /// Bytes in memory, about.
     pub(super) fn size(&self) -> usize {
         let heads = [&self.request, &self.response];
         let heads = heads.into_iter().flatten().map(Head::size);
-        heads.fold(size_of::<Self>(), usize::saturating_add)
+        let kept = self
+            .request_body
+            .len()
+            .saturating_add(self.response_body.len());
+        let own = size_of::<Self>().saturating_add(kept);
+        heads.fold(own, usize::saturating_add)
+    }
+}
+
+/// A host and its port, where it has one.
+pub(super) fn split_port(host: &[u8]) -> (&[u8], Option<u16>) {
+    let colon = host.iter().rposition(|byte| *byte == b':');
+    let split = colon.and_then(|colon| host.split_at_checked(colon));
+    let port = split.and_then(|(_, port)| std::str::from_utf8(port.get(1..)?).ok()?.parse().ok());
+    match split {
+        Some((name, _)) if port.is_some() => (name, port),
+        Some(_) | None => (host, None),
     }
 }
 
@@ -218,6 +375,9 @@ mod tests {
             response_len: 0,
             request: Some(Head::parse(head.as_bytes(), StartLine::Request, 0)),
             response: None,
+            uri: Uri::default(),
+            request_body: Vec::new(),
+            response_body: Vec::new(),
             server: (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 8000),
         }
     }

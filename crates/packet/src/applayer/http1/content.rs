@@ -1,0 +1,371 @@
+//! What a body says once chunk sizes and content codings are off it: for inspection, and as files.
+
+use super::head::Head;
+use super::multipart::{Multipart, Part};
+use super::name::{content_range, disposition_name};
+use super::options::BOMB_RATIO_MAX;
+use super::transaction::Transaction;
+use crate::applayer::{Context, Options};
+use crate::coding::{Bounds, Coding, Damage, Layer};
+use crate::file::{File, FileState};
+use crate::flow::Direction;
+use crate::ranges::Range;
+
+/// The body of one message as it comes.
+#[derive(Debug)]
+pub(super) struct Content {
+    direction: Direction,
+    /// Content codings, the outermost first.
+    layers: Vec<Layer>,
+    multipart: Option<Multipart>,
+    name: Vec<u8>,
+    range: Option<(u64, u64)>,
+    /// The range as it comes, to be put together with others.
+    part: Option<Range>,
+    file: Option<File>,
+    /// Decoded bytes so far.
+    decoded: u64,
+    /// Most of them that are followed; 0 for all.
+    max: u64,
+    /// Files of a request that are over but not told yet: they are told with what the response says,
+    /// unless packets wait for the verdict.
+    closed: Vec<(File, FileState)>,
+    /// Its files are followed.
+    has_files: bool,
+    /// No more is followed.
+    over: bool,
+    /// That it cannot be decoded was reported.
+    reported: bool,
+}
+
+impl Content {
+    /// Of a request; `name` is the path that it asks for.
+    pub(super) fn of_request(
+        head: &Head,
+        name: &[u8],
+        options: &Options,
+        oddities: &mut Vec<&'static str>,
+    ) -> Self {
+        let kind = head.header(b"content-type");
+        let multipart = kind.and_then(|kind| Multipart::of(kind.bytes));
+        let method = head.start_part(0).bytes;
+        Self {
+            multipart: multipart.filter(|_| method == b"POST"),
+            has_files: matches!(method, b"POST" | b"PUT"),
+            ..Self::new(head, Direction::ToServer, name, options, oddities)
+        }
+    }
+
+    /// Of the response to a request.
+    pub(super) fn of_response(
+        head: &Head,
+        request: &Transaction,
+        options: &Options,
+        oddities: &mut Vec<&'static str>,
+    ) -> Self {
+        let disposition = head.header(b"content-disposition");
+        let named = disposition.and_then(|value| disposition_name(value.bytes));
+        let range = head.header(b"content-range");
+        let range = range.and_then(|value| content_range(value.bytes));
+        let name = named.unwrap_or(request.path());
+        let mut content = Self::new(head, Direction::ToClient, name, options, oddities);
+        content.range = range.and_then(part_of);
+        content.part = content.range.map(|(first, total)| {
+            let host = request.host().unwrap_or_default();
+            Range::new([host, request.path()].concat(), first, total)
+        });
+        content
+    }
+
+    /// Of a response that has no head.
+    pub(super) fn of_headless_response(name: &[u8], options: &Options) -> Self {
+        Self::plain(Direction::ToClient, name, options)
+    }
+
+    fn new(
+        head: &Head,
+        direction: Direction,
+        name: &[u8],
+        options: &Options,
+        oddities: &mut Vec<&'static str>,
+    ) -> Self {
+        let bounds = Bounds {
+            bomb_bytes_max: options.http.bomb_bytes_max,
+            ratio_max: BOMB_RATIO_MAX,
+            lzma_mem_max: options.http.lzma_mem_max,
+        };
+        let codings = codings(head, options, oddities);
+        let layers = codings.into_iter().map(|coding| Layer::new(coding, bounds));
+        Self {
+            layers: layers.collect(),
+            ..Self::plain(direction, name, options)
+        }
+    }
+
+    fn plain(direction: Direction, name: &[u8], options: &Options) -> Self {
+        let name = name.get(..NAME_BYTES_MAX.min(name.len()));
+        Self {
+            direction,
+            layers: Vec::new(),
+            multipart: None,
+            name: name.unwrap_or_default().to_vec(),
+            range: None,
+            part: None,
+            file: None,
+            decoded: 0,
+            max: match direction {
+                Direction::ToServer => options.http.request_body_max,
+                Direction::ToClient => options.http.response_body_max,
+            },
+            closed: Vec::new(),
+            has_files: true,
+            over: false,
+            reported: false,
+        }
+    }
+
+    /// Memory in use, about, bytes.
+    pub(super) fn size(&self) -> usize {
+        let layers = self.layers.iter().map(Layer::size);
+        let multipart = self.multipart.as_ref().map_or(0, Multipart::size);
+        let kept = self.part.as_ref().map_or(multipart, Range::size);
+        layers.fold(kept, usize::saturating_add)
+    }
+
+    /// Takes the next bytes of the body.
+    pub(super) fn data(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, data: &[u8]) {
+        if self.over || data.is_empty() {
+            return;
+        }
+        if self.layers.is_empty() {
+            return self.content(cx, tx, data);
+        }
+        let mut layers = std::mem::take(&mut self.layers);
+        let mut damage = None;
+        unlayer(&mut layers, data, &mut damage, &mut |bytes| {
+            self.content(cx, tx, bytes);
+        });
+        self.layers = layers;
+        match damage {
+            Some(Damage::Bomb) => {
+                cx.counters.decompression_max_hit =
+                    cx.counters.decompression_max_hit.saturating_add(1);
+                cx.anomaly_in(tx.tx_id, "COMPRESSION_BOMB");
+                self.finish(cx, tx, FileState::Truncated);
+            }
+            Some(Damage::Undecodable) if !std::mem::replace(&mut self.reported, true) => {
+                cx.anomaly_in(tx.tx_id, "GZIP_DECOMPRESSION_FAILED");
+            }
+            Some(Damage::Undecodable) | None => {}
+        }
+    }
+
+    /// So many bytes of the body are missing.
+    pub(super) fn gap(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, len: u64) {
+        if self.over {
+            return;
+        }
+        if self.multipart.is_some() || !self.layers.is_empty() {
+            // what follows cannot be placed
+            return self.finish(cx, tx, FileState::Truncated);
+        }
+        // what is missing does not count for the limit: it takes nobody's time
+        self.part = None;
+        self.open(cx);
+        if let Some(file) = &mut self.file {
+            file.skip(len);
+        }
+    }
+
+    /// The body is over, or nothing more of it will come.
+    pub(super) fn finish(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        if let Some(mut multipart) = self.multipart.take() {
+            multipart.end(&mut |part| self.part(cx, tx, part));
+        }
+        self.layers = Vec::new();
+        if let Some(part) = self.part.take().filter(|_| state == FileState::Closed) {
+            part.close(cx, tx, self.direction, &self.name);
+        }
+        self.close(cx, tx, state);
+    }
+
+    /// The body ended where its sender did not end it: nobody can tell what it was to be.
+    pub(super) fn abandon(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
+        if let Some(file) = &mut self.file {
+            file.forget_digests();
+        }
+        self.finish(cx, tx, FileState::Truncated);
+    }
+
+    /// Tells of the files that are over.
+    pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
+        for (file, state) in self.closed.drain(..) {
+            file.close(cx, tx, state);
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
+        let Some(file) = self.file.take() else { return };
+        let is_early = self.direction == Direction::ToServer && tx.response().is_none();
+        if is_early && !cx.config.inline && self.closed.len() < CLOSED_MAX {
+            self.closed.push((file, state));
+        } else {
+            file.close(cx, tx, state);
+        }
+    }
+
+    fn content(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, data: &[u8]) {
+        if self.over {
+            return;
+        }
+        let room = match self.max {
+            0 => usize::MAX,
+            max => usize::try_from(max.saturating_sub(self.decoded)).unwrap_or(usize::MAX),
+        };
+        let (data, beyond) = data.split_at_checked(room).unwrap_or((data, &[]));
+        let len = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        self.decoded = self.decoded.saturating_add(len);
+        tx.keep_body(self.direction, data);
+        if let Some(mut multipart) = self.multipart.take() {
+            multipart.push(data, &mut |part| self.part(cx, tx, part));
+            self.multipart = Some(multipart);
+        } else {
+            self.open(cx);
+            if let Some(file) = &mut self.file {
+                file.data(cx, tx, data);
+            }
+            if let Some(part) = &mut self.part {
+                part.data(data);
+            }
+        }
+        if !beyond.is_empty() {
+            cx.counters.bodies_max_hit = cx.counters.bodies_max_hit.saturating_add(1);
+            self.finish(cx, tx, FileState::Truncated);
+        }
+    }
+
+    fn open(&mut self, cx: &mut Context<'_, '_>) {
+        if self.file.is_none() && self.has_files {
+            let mut file = File::open(cx, self.direction, &self.name);
+            if let Some((first, total)) = self.range {
+                file.set_range(first, total);
+            }
+            self.file = Some(file);
+        }
+    }
+
+    fn part(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, part: Part<'_>) {
+        match part {
+            Part::Begin(name) => {
+                let name = name.get(..NAME_BYTES_MAX.min(name.len()));
+                self.file = Some(File::open(cx, self.direction, name.unwrap_or_default()));
+            }
+            Part::Data(data) => {
+                if let Some(file) = &mut self.file {
+                    file.data(cx, tx, data);
+                }
+            }
+            Part::End => self.close(cx, tx, FileState::Closed),
+            Part::Damage(name) => cx.anomaly_in(tx.tx_id, name),
+        }
+    }
+}
+
+/// Takes all layers off.
+fn unlayer(
+    layers: &mut [Layer],
+    data: &[u8],
+    damage: &mut Option<Damage>,
+    out: &mut dyn FnMut(&[u8]),
+) {
+    let Some((layer, inner)) = layers.split_first_mut() else {
+        return out(data);
+    };
+    let mut deeper = None;
+    let result = layer.push(data, &mut |bytes| unlayer(inner, bytes, &mut deeper, out));
+    if let Some(found) = result.err().or(deeper) {
+        *damage = Some(found);
+    }
+}
+
+/// The content codings to take off, the outermost first: sent last, it was put on last.
+fn codings(head: &Head, options: &Options, oddities: &mut Vec<&'static str>) -> Vec<Coding> {
+    let mut codings = Vec::new();
+    let (mut layers, mut abnormal) = (0_usize, false);
+    let mut tokens = 0_usize;
+    for value in head.values(b"content-encoding") {
+        for token in value.bytes.split(|byte| *byte == b',') {
+            let token: Vec<u8> = token.iter().copied().filter(|byte| *byte != 0).collect();
+            let token = token.trim_ascii();
+            if token.is_empty() {
+                continue;
+            }
+            let parts = token.split(|byte| *byte == b' ').count();
+            layers = layers.saturating_add(parts);
+            tokens = tokens.saturating_add(1);
+            codings.extend(coding(token, options, &mut abnormal));
+        }
+    }
+    let layers_max = options.http.layers_max.min(LAYERS_MAX);
+    if layers > layers_max && codings.len() > 1 {
+        oddities.push("TOO_MANY_ENCODING_LAYERS");
+    } else if abnormal && tokens == 1 {
+        oddities.push("ABNORMAL_CE_HEADER");
+    }
+    codings.reverse();
+    codings.truncate(layers_max);
+    codings
+}
+
+/// A coding by its name, or by something like it.
+fn coding(token: &[u8], options: &Options, abnormal: &mut bool) -> Option<Coding> {
+    let is = |names: &[&str]| {
+        let same = |name: &&str| token.eq_ignore_ascii_case(name.as_bytes());
+        names.iter().any(same)
+    };
+    let holds = |name: &[u8]| {
+        token
+            .windows(name.len())
+            .any(|part| part.eq_ignore_ascii_case(name))
+    };
+    if is(&["gzip", "x-gzip"]) {
+        return Some(Coding::Gzip);
+    }
+    if is(&["deflate", "x-deflate"]) {
+        return Some(Coding::Deflate);
+    }
+    if is(&["br"]) {
+        return Some(Coding::Brotli);
+    }
+    if is(&["lzma"]) {
+        return options.http.lzma.then_some(Coding::Lzma);
+    }
+    if is(&["identity", "none"]) {
+        return None;
+    }
+    *abnormal = true;
+    if holds(b"gzip") {
+        Some(Coding::Gzip)
+    } else if holds(b"deflate") {
+        Some(Coding::Deflate)
+    } else {
+        None
+    }
+}
+
+/// The place of a part in the whole, where it is not all of it.
+fn part_of([first, last, total]: [Option<u64>; 3]) -> Option<(u64, u64)> {
+    let (first, last) = (first?, last?);
+    let whole = first == 0 && total.is_some_and(|total| last.checked_add(1) == Some(total));
+    (!whole).then(|| (first, total.unwrap_or(0)))
+}
+
+/// Most files of a request that are held back until the response comes.
+const CLOSED_MAX: usize = 64;
+/// Most layers whatever the settings say.
+const LAYERS_MAX: usize = 8;
+/// Longest file name kept.
+const NAME_BYTES_MAX: usize = 1024;

@@ -1,0 +1,408 @@
+//! Frames to streams to transactions.
+
+use hashbrown::HashMap;
+
+use super::content::Content;
+use super::frame::{
+    CONTINUATION, GOAWAY, HEADERS, Head, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE, priority, settings, unpad,
+};
+use super::hpack::Decoder;
+use super::side::{Item, Side};
+use super::transaction::Transaction;
+use crate::applayer::{AppLayer, Context, Next};
+use crate::bytes::be32;
+use crate::file::FileState;
+use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
+
+pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
+    Box::new(Parser::new(config))
+}
+
+#[derive(Debug)]
+pub(super) struct Parser {
+    to_server: Half,
+    to_client: Half,
+    streams: HashMap<u32, Stream>,
+    /// Streams that both sides are done with; what else a packet says of them still counts.
+    done: Vec<(u32, FileState)>,
+    /// Bodies that are over, but their files not told of yet.
+    ended: Vec<(u32, Direction)>,
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Half {
+    side: Side,
+    decoder: Decoder,
+    /// A header block whose last frame has not come.
+    block: Option<Block>,
+}
+
+/// A header block.
+#[derive(Debug)]
+struct Block {
+    stream: u32,
+    end_stream: bool,
+    /// Of which direction of the stream it is.
+    of: Direction,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    transaction: Transaction,
+    request: Option<Content>,
+    response: Option<Content>,
+}
+
+impl AppLayer for Parser {
+    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        let max = cx.config.apps.http2.reassembly_bytes_max;
+        let mut used = 0_usize;
+        while let Some(rest) = data.get(used..).filter(|rest| !rest.is_empty()) {
+            let (taken, item) = self.half(direction).side.step(rest, max);
+            used = used.saturating_add(taken);
+            match item {
+                Item::More => {}
+                Item::Frame(head, payload) => self.frame(cx, direction, head, &payload),
+                Item::Data(head, content, over) => self.body(cx, direction, head, content, over),
+                Item::TooLarge => cx.too_large("reassembly_limit_reached"),
+                Item::Invalid => cx.anomaly("invalid_client_magic"),
+            }
+            if taken == 0 && rest.len() == data.len().saturating_sub(used) {
+                break;
+            }
+        }
+        self.complete_done(cx);
+        if self.to_server.side.lost && self.to_client.side.lost {
+            self.complete_all(cx, FileState::Truncated);
+            return Next::Done;
+        }
+        Next::More
+    }
+
+    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
+        let side = &mut self.half(direction).side;
+        if side.lost {
+            return Next::More;
+        }
+        if let Some((head, over)) = side.gap(len) {
+            if let Some(stream) = self.streams.get_mut(&head.stream) {
+                let (content, transaction) = stream.content(direction);
+                if let Some(content) = content {
+                    content.gap(cx, transaction, len);
+                }
+            }
+            if over && head.end_stream() {
+                self.end_side(head.stream, direction);
+            }
+        }
+        self.complete_done(cx);
+        Next::More
+    }
+
+    fn end(&mut self, cx: &mut Context<'_, '_>) {
+        self.complete_all(cx, FileState::Closed);
+    }
+
+    fn buffered(&self) -> usize {
+        let halves = [&self.to_server, &self.to_client].into_iter();
+        let kept = halves.fold(0_usize, |sum, half| {
+            let block = half.block.as_ref().map_or(0, |block| block.bytes.len());
+            sum.saturating_add(half.side.buffered())
+                .saturating_add(half.decoder.size())
+                .saturating_add(block)
+        });
+        self.streams.values().fold(kept, |sum, stream| {
+            let contents = [&stream.request, &stream.response].into_iter().flatten();
+            contents.fold(
+                sum.saturating_add(stream.transaction.size()),
+                |sum, content| sum.saturating_add(content.size()),
+            )
+        })
+    }
+}
+
+impl Parser {
+    pub(super) fn new(config: &Config) -> Self {
+        let half = |begun: bool| Half {
+            side: Side::new(begun),
+            decoder: Decoder::new(config.apps.http2.table_bytes_max),
+            block: None,
+        };
+        Self {
+            to_server: half(false),
+            to_client: half(true),
+            streams: HashMap::new(),
+            done: Vec::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Takes a stream that began elsewhere.
+    pub(super) fn adopt(&mut self, transaction: Transaction) {
+        self.streams.insert(
+            transaction.stream_id,
+            Stream {
+                transaction,
+                request: None,
+                response: None,
+            },
+        );
+    }
+
+    fn half(&mut self, direction: Direction) -> &mut Half {
+        match direction {
+            Direction::ToServer => &mut self.to_server,
+            Direction::ToClient => &mut self.to_client,
+        }
+    }
+
+    fn frame(&mut self, cx: &mut Context<'_, '_>, from: Direction, head: Head, payload: &[u8]) {
+        match head.kind {
+            HEADERS => self.headers(cx, from, head, payload),
+            CONTINUATION => self.continuation(cx, from, head, payload),
+            PUSH_PROMISE => self.promise(cx, from, head, payload),
+            PRIORITY => {
+                let weight = priority(payload).map(|(weight, _)| weight);
+                if let Some(stream) = self.stream(cx, head.stream) {
+                    stream.transaction.message_mut(from).priority = weight;
+                }
+            }
+            RST_STREAM => {
+                if let Some(stream) = self.stream(cx, head.stream) {
+                    stream.transaction.message_mut(from).error_code = be32(payload, 0);
+                    self.done.push((head.stream, FileState::Truncated));
+                }
+            }
+            SETTINGS if !head.ack() => {
+                if !payload.len().is_multiple_of(6) {
+                    cx.anomaly("invalid_frame_length");
+                }
+                let settings = settings(payload);
+                connection(cx, from, |message| message.settings = settings);
+            }
+            PING => connection(cx, from, |_| ()),
+            WINDOW_UPDATE if head.stream == 0 => connection(cx, from, |_| ()),
+            GOAWAY => connection(cx, from, |message| message.error_code = be32(payload, 4)),
+            _ => {}
+        }
+    }
+
+    fn headers(&mut self, cx: &mut Context<'_, '_>, from: Direction, head: Head, payload: &[u8]) {
+        let Some(mut payload) = unpad(head, payload) else {
+            return cx.anomaly("invalid_frame_data");
+        };
+        let mut weight = None;
+        if head.has_priority() {
+            let Some((found, rest)) = priority(payload) else {
+                return cx.anomaly("invalid_frame_data");
+            };
+            (weight, payload) = (Some(found), rest);
+        }
+        if let Some(stream) = self.stream(cx, head.stream).filter(|_| weight.is_some()) {
+            stream.transaction.message_mut(from).priority = weight;
+        }
+        let block = Block {
+            stream: head.stream,
+            end_stream: head.end_stream(),
+            of: from,
+            bytes: payload.to_vec(),
+        };
+        self.begin_block(cx, from, block, head.end_headers());
+    }
+
+    /// A request that the server will answer without having been asked.
+    fn promise(&mut self, cx: &mut Context<'_, '_>, from: Direction, head: Head, payload: &[u8]) {
+        let payload = unpad(head, payload);
+        let promised = payload.and_then(|payload| Some((be32(payload, 0)?, payload.get(4..)?)));
+        let Some((stream, bytes)) = promised else {
+            return cx.anomaly("invalid_frame_data");
+        };
+        let block = Block {
+            stream: stream & 0x7fff_ffff,
+            end_stream: true,
+            of: Direction::ToServer,
+            bytes: bytes.to_vec(),
+        };
+        self.begin_block(cx, from, block, head.end_headers());
+    }
+
+    fn begin_block(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        from: Direction,
+        block: Block,
+        whole: bool,
+    ) {
+        if whole {
+            self.block(cx, from, block);
+        } else {
+            self.half(from).block = Some(block);
+        }
+    }
+
+    fn continuation(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        from: Direction,
+        head: Head,
+        payload: &[u8],
+    ) {
+        let max = cx.config.apps.http2.reassembly_bytes_max;
+        let Some(mut block) = self.half(from).block.take() else {
+            return cx.anomaly("invalid_frame_data");
+        };
+        if block.bytes.len().saturating_add(payload.len()) > max {
+            return cx.too_large("reassembly_limit_reached");
+        }
+        block.bytes.extend_from_slice(payload);
+        self.begin_block(cx, from, block, head.end_headers());
+    }
+
+    fn block(&mut self, cx: &mut Context<'_, '_>, from: Direction, block: Block) {
+        let mut entries = Vec::new();
+        let decoded = self.half(from).decoder.block(&block.bytes, &mut entries);
+        if decoded.is_err() {
+            cx.anomaly("invalid_header");
+        }
+        let Some(stream) = self.stream(cx, block.stream) else {
+            return;
+        };
+        let message = stream.transaction.message_mut(block.of);
+        let room = super::FIELDS_MAX.saturating_sub(message.headers.len());
+        message.headers.extend(entries.into_iter().take(room));
+        if block.end_stream {
+            self.end_side(block.stream, block.of);
+        }
+    }
+
+    fn body(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        from: Direction,
+        head: Head,
+        content: &[u8],
+        over: bool,
+    ) {
+        if head.stream == 0 {
+            return cx.anomaly("data_stream_zero");
+        }
+        if let Some(stream) = self.streams.get_mut(&head.stream)
+            && !content.is_empty()
+        {
+            let (place, transaction) = stream.content(from);
+            if place.is_none() {
+                *place = Some(Content::new(cx, from, transaction));
+            }
+            if let Some(place) = place {
+                place.data(cx, transaction, content);
+            }
+        }
+        if over && head.end_stream() {
+            self.end_side(head.stream, from);
+        }
+    }
+
+    /// A stream, made when it is not there; `None` when there are too many.
+    fn stream(&mut self, cx: &mut Context<'_, '_>, id: u32) -> Option<&mut Stream> {
+        if id == 0 {
+            cx.anomaly("invalid_frame_header");
+            return None;
+        }
+        if !self.streams.contains_key(&id) {
+            if self.streams.len() >= cx.config.apps.http2.streams_max {
+                cx.counters.pending_max_hit = cx.counters.pending_max_hit.saturating_add(1);
+                cx.anomaly("too_many_streams");
+                return None;
+            }
+            let (number, ts_ns) = (cx.transaction_id(), cx.ts_ns);
+            self.adopt(Transaction::new(number, ts_ns, id));
+        }
+        self.streams.get_mut(&id)
+    }
+
+    /// One side has sent all that it will on the stream.
+    fn end_side(&mut self, id: u32, from: Direction) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let transaction = &mut stream.transaction;
+        if std::mem::replace(&mut transaction.message_mut(from).over, true) {
+            return;
+        }
+        self.ended.push((id, from));
+        if transaction.request.over && transaction.response.over {
+            self.done.push((id, FileState::Closed));
+        }
+    }
+
+    fn complete_done(&mut self, cx: &mut Context<'_, '_>) {
+        for (id, from) in std::mem::take(&mut self.ended) {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                if stream.is_early(from) && !cx.config.inline {
+                    self.ended.push((id, from));
+                    continue;
+                }
+                let (content, transaction) = stream.content(from);
+                if let Some(content) = content {
+                    content.finish(cx, transaction, FileState::Closed);
+                }
+            }
+        }
+        for (id, state) in std::mem::take(&mut self.done) {
+            if let Some(stream) = self.streams.remove(&id) {
+                stream.complete(cx, state);
+            }
+        }
+    }
+
+    fn complete_all(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
+        let mut streams: Vec<Stream> = self.streams.drain().map(|(_, stream)| stream).collect();
+        streams.sort_unstable_by_key(|stream| stream.transaction.tx_id);
+        for stream in streams {
+            stream.complete(cx, state);
+        }
+    }
+}
+
+impl Stream {
+    fn content(&mut self, from: Direction) -> (&mut Option<Content>, &mut Transaction) {
+        let content = match from {
+            Direction::ToServer => &mut self.request,
+            Direction::ToClient => &mut self.response,
+        };
+        (content, &mut self.transaction)
+    }
+
+    /// Files of a request are told with what the response says, unless packets wait for the verdict.
+    fn is_early(&self, from: Direction) -> bool {
+        from == Direction::ToServer && self.transaction.response.headers.is_empty()
+    }
+
+    fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
+        for content in [&mut self.request, &mut self.response]
+            .into_iter()
+            .flatten()
+        {
+            content.finish(cx, &self.transaction, state);
+        }
+        self.transaction.complete = true;
+        cx.transaction(&self.transaction);
+    }
+}
+
+/// A frame that concerns the connection is a transaction of its own.
+pub(super) fn connection(
+    cx: &mut Context<'_, '_>,
+    from: Direction,
+    fill: impl FnOnce(&mut super::Message),
+) {
+    let (number, ts_ns) = (cx.transaction_id(), cx.ts_ns);
+    let mut transaction = Transaction::new(number, ts_ns, 0);
+    fill(transaction.message_mut(from));
+    transaction.complete = true;
+    cx.transaction(&transaction);
+}
