@@ -14,7 +14,9 @@
 pub(crate) mod detection;
 pub mod dns;
 pub mod http1;
+mod lines;
 mod options;
+pub mod smtp;
 pub mod socks;
 pub mod tls;
 mod transaction;
@@ -31,6 +33,7 @@ pub use transaction::Transaction;
 pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
     &http1::PROTOCOL,
+    &smtp::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
 ];
