@@ -68,7 +68,7 @@ mod stream;
 pub use applayer::dns;
 pub use applayer::http1;
 pub use applayer::tls;
-pub use applayer::{AppProto, Field, Transaction};
+pub use applayer::{AppProto, Expectation, Field, Transaction};
 pub use decode::Vlans;
 pub use file::{Digests, File, FileChunk, FileInfo, FileState};
 pub use flow::{Counts, Direction, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};

@@ -50,6 +50,12 @@ impl App {
     pub(crate) fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
         match self {
             Self::Detecting(firsts) => {
+                let is_first = firsts.iter().all(First::is_untouched);
+                if let Some(expected) = is_first.then(|| cx.take_expected()).flatten() {
+                    cx.flow.app = expected.0;
+                    *self = Self::Parsing(expected.1);
+                    return self.data(cx, direction, data);
+                }
                 let first = firsts.get_mut(at(direction));
                 if let Some(protocol) = first.and_then(|first| first.look(cx, direction, data)) {
                     self.start(cx, protocol);
@@ -126,6 +132,10 @@ impl App {
 }
 
 impl First {
+    fn is_untouched(&self) -> bool {
+        self.bytes.is_empty() && self.lost == 0
+    }
+
     /// Looks at the next bytes; keeps them while a protocol is possible.
     fn look(
         &mut self,

@@ -13,6 +13,7 @@
 
 pub(crate) mod detection;
 pub mod dns;
+mod expectation;
 pub mod http1;
 mod lines;
 mod options;
@@ -26,6 +27,8 @@ use std::fmt::Debug;
 use crate::flow::{Direction, Flow, Proto};
 use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
 
+pub use expectation::Expectation;
+pub(crate) use expectation::Expectations;
 pub use options::Options;
 pub use transaction::Transaction;
 
@@ -194,6 +197,7 @@ pub struct Context<'a, 'out> {
     pub ts_ns: u64,
     pub(crate) flow: &'a mut Flow,
     pub(crate) counters: &'a mut Counters,
+    pub(crate) expectations: &'a mut Expectations,
     pub(crate) out: &'a mut Sink<'out>,
 }
 
@@ -215,6 +219,20 @@ impl Context<'_, '_> {
         let id = self.flow.transactions;
         self.flow.transactions = id.saturating_add(1);
         id
+    }
+
+    /// Announces another flow: when it comes, it gets this parser. Counted when there is no room.
+    pub fn expect(&mut self, expected: Expectation) {
+        if !self.expectations.add(expected, &self.flow.vlan, self.ts_ns) {
+            let hit = &mut self.counters.expectations_max_hit;
+            *hit = hit.saturating_add(1);
+        }
+    }
+
+    /// What was announced of this flow, if anything.
+    pub(crate) fn take_expected(&mut self) -> Option<(AppProto, Box<dyn AppLayer>)> {
+        self.expectations
+            .take(&self.flow.tuple, &self.flow.vlan, self.ts_ns)
     }
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.

@@ -35,6 +35,8 @@ pub struct Counters {
     pub heads_max_hit: u64,
     /// Transactions given up because `pending_max` was reached.
     pub pending_max_hit: u64,
+    /// Announced flows that were not noted because `EXPECTATIONS_MAX` was reached.
+    pub expectations_max_hit: u64,
     /// Transactions emitted.
     pub transactions: u64,
     /// Bytes kept at this time: out-of-order segments, heads, first bytes of flows whose protocol
@@ -64,6 +66,7 @@ impl Counters {
             ("app_layer.transactions", self.transactions),
             ("app_layer.heads_max_hit", self.heads_max_hit),
             ("app_layer.pending_max_hit", self.pending_max_hit),
+            ("app_layer.expectations_max_hit", self.expectations_max_hit),
         ]
     }
 }

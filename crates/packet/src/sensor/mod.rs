@@ -11,6 +11,7 @@ pub use config::{Config, Timeouts};
 pub use counters::Counters;
 pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, StreamTrouble};
 
+use crate::applayer::Expectations;
 use crate::decode::{Decoded, Transport, Vlans, checksums_valid, decode};
 use crate::flow::key::Key;
 use crate::flow::table::Table;
@@ -27,6 +28,7 @@ pub struct Sensor {
     config: Config,
     counters: Counters,
     table: Table,
+    expectations: Expectations,
     /// The latest packet time seen: time never goes back.
     now_ns: u64,
     flows_started: u64,
@@ -38,6 +40,7 @@ impl Sensor {
     pub fn new(config: Config) -> Self {
         Self {
             table: Table::new(config.seed, config.flows_max, config.timeouts),
+            expectations: Expectations::new(config.seed),
             config,
             counters: Counters::default(),
             now_ns: 0,

@@ -44,6 +44,7 @@ impl Sensor {
         Visit {
             config,
             counters,
+            expectations: &mut self.expectations,
             entry: &mut entry,
             ts_ns,
             out,
@@ -74,6 +75,7 @@ impl Sensor {
         let taken = Visit {
             config,
             counters,
+            expectations: &mut self.expectations,
             entry,
             ts_ns: frame.ts_ns,
             out,

@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble};
-use crate::applayer::Context;
+use crate::applayer::{Context, Expectations};
 use crate::decode::{Decoded, Tcp, Transport};
 use crate::flow::table::Entry;
 use crate::flow::tcp::Step;
@@ -23,6 +23,7 @@ pub(super) enum Taken {
 pub(super) struct Visit<'a, 'out> {
     pub(super) config: &'a Config,
     pub(super) counters: &'a mut Counters,
+    pub(super) expectations: &'a mut Expectations,
     pub(super) entry: &'a mut Entry,
     pub(super) ts_ns: u64,
     pub(super) out: &'a mut Sink<'out>,
@@ -163,6 +164,7 @@ impl Visit<'_, '_> {
                 ts_ns: self.ts_ns,
                 flow,
                 counters: self.counters,
+                expectations: self.expectations,
                 out: self.out,
             },
         );
