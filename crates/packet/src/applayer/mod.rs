@@ -14,6 +14,7 @@
 pub(crate) mod detection;
 pub mod dns;
 mod expectation;
+pub mod ftp;
 pub mod http1;
 mod lines;
 mod options;
@@ -37,6 +38,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
     &http1::PROTOCOL,
     &smtp::PROTOCOL,
+    &ftp::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
 ];

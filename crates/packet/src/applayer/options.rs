@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, smtp};
+use super::{AppProto, PROTOCOLS, ftp, smtp};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -8,6 +8,8 @@ use crate::settings::Settings;
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
+    /// FTP.
+    pub ftp: ftp::Options,
     /// SMTP and the mails in it.
     pub smtp: smtp::Options,
 }
@@ -21,6 +23,7 @@ impl Options {
         let disabled = PROTOCOLS.iter().filter(|known| is_disabled(known.name));
         Self {
             disabled: disabled.map(|known| known.app).collect(),
+            ftp: ftp::Options::from_settings(settings),
             smtp: smtp::Options::from_settings(settings),
         }
     }

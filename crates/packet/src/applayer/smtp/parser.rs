@@ -142,7 +142,9 @@ impl AppLayer for Parser {
                 }
                 self.client.gap();
                 match self.mode {
-                    Mode::Commands | Mode::Lost => {}
+                    // what is missing were commands
+                    Mode::Commands => _ = self.open_mail(cx),
+                    Mode::Lost => {}
                     Mode::Asked(_) => self.mode = Mode::Lost,
                     Mode::Data | Mode::Chunk(..) => {
                         self.end_mail(cx, FileState::Truncated);

@@ -24,7 +24,8 @@ impl Encoding {
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     encoding: Encoding,
-    /// Plain: the CRLF of the line before, which belongs to a boundary if one follows.
+    /// The CRLF of the line before, which belongs to a boundary if one follows; quoted-printable:
+    /// of an empty line, as Suricata has it. Base64: the first `=` of a padding was read.
     held: bool,
     /// Base64: bits that do not make bytes yet, and how many digits they came in.
     bits: u32,
@@ -123,6 +124,11 @@ impl Decoder {
 
     fn quoted(&mut self, text: &[u8], end: &[u8], out: &mut Vec<u8>) -> bool {
         let mut sound = true;
+        self.release(out);
+        if text.is_empty() && self.escape.is_empty() {
+            self.held = !end.is_empty();
+            return sound;
+        }
         for byte in text {
             if self.escape.is_empty() && *byte != b'=' {
                 out.push(*byte);
@@ -212,6 +218,8 @@ mod tests {
             (&["abc  \r\n", "d\n"], "abc  \r\nd\n", true),
             (&["abc= \t\r\n", "d"], "abcd", true),
             (&["a=", "3", "Db"], "a=b", true),
+            (&["a\r\n", "\r\n"], "a\r\n", true),
+            (&["a\r\n", "\r\n", "b"], "a\r\n\r\nb", true),
         ] {
             assert_eq!(read(lines), (text.to_owned(), sound), "{lines:?}");
         }

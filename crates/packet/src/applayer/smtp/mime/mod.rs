@@ -309,10 +309,10 @@ impl Mime {
         }
     }
 
-    /// URLs are looked for in texts that a reader shows.
+    /// URLs are looked for in texts that a reader shows, and in files.
     fn is_text(&self) -> bool {
         let kind = self.part.kind.as_deref();
-        kind.is_none_or(|kind| matches!(kind, b"text/plain" | b"text/html"))
+        self.file.is_some() || kind.is_none_or(|kind| matches!(kind, b"text/plain" | b"text/html"))
     }
 
     fn end_part(&mut self, cx: &mut Context<'_, '_>, mail: &mut Mail, state: FileState) {

@@ -1,0 +1,328 @@
+//! Control connections: commands and replies are matched in their order.
+
+use std::collections::VecDeque;
+
+use super::address::{comma_port, extended_passive_port, extended_port};
+use super::command::Command;
+use super::transaction::{Exchange, Mode};
+use super::{Options, data};
+use crate::applayer::lines::{Line, Lines, Rest};
+use crate::applayer::{AppLayer, AppProto, Context, Expectation, Next, Probe};
+use crate::flow::{Direction, FiveTuple, Proto};
+use crate::sensor::Config;
+
+pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
+    Box::new(Parser {
+        options: config.apps.ftp,
+        ..Parser::default()
+    })
+}
+
+/// A server's greeting that names the protocol, or a command that only FTP has; USER belongs to
+/// others too, which know their servers by their greetings, and IRC, where more stands behind it.
+pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
+    if proto != Proto::Tcp {
+        return Probe::No;
+    }
+    match direction {
+        Direction::ToServer => {
+            let Some(end) = data.iter().position(|byte| *byte == b'\n') else {
+                let is_text = data.iter().all(|byte| !byte.is_ascii_control() && byte.is_ascii());
+                let is_verb = data.iter().take(3).all(u8::is_ascii_alphabetic);
+                return if is_text && is_verb && is_possible(data) {
+                    Probe::Unsure
+                } else {
+                    Probe::No
+                };
+            };
+            let line = data.get(..end).unwrap_or_default().trim_ascii_end();
+            if is_telling(line) {
+                Probe::Certain
+            } else {
+                Probe::No
+            }
+        }
+        Direction::ToClient => {
+            let begins = data.iter().zip(b"220").all(|(a, b)| a == b);
+            let names_it = data
+                .windows(3)
+                .any(|window| window.eq_ignore_ascii_case(b"FTP"));
+            match (begins, names_it) {
+                (true, true) => Probe::Certain,
+                (true, false) => Probe::Unsure,
+                (false, _) => Probe::No,
+            }
+        }
+    }
+}
+
+/// The verbs that tell, and how many words may stand behind them.
+const TELLING: &[(&str, std::ops::RangeInclusive<usize>)] = &[
+    ("USER", 1..=1),
+    ("FEAT", 0..=0),
+    ("AUTH", 1..=1),
+    ("PORT", 1..=1),
+    ("EPRT", 1..=1),
+    ("PASV", 0..=0),
+    ("EPSV", 0..=1),
+    ("SYST", 0..=0),
+    ("TYPE", 1..=2),
+    ("CWD", 1..=usize::MAX),
+    ("RETR", 1..=usize::MAX),
+    ("STOR", 1..=usize::MAX),
+    ("SIZE", 1..=usize::MAX),
+    ("MDTM", 1..=usize::MAX),
+    ("MLSD", 0..=usize::MAX),
+];
+
+fn is_telling(line: &[u8]) -> bool {
+    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let Some(verb) = words.next() else {
+        return false;
+    };
+    let known = TELLING
+        .iter()
+        .find(|(known, _)| verb.eq_ignore_ascii_case(known.as_bytes()));
+    match known {
+        // others authenticate with other mechanisms
+        Some(("AUTH", _)) => words.next().is_some_and(|mechanism| {
+            [&b"TLS"[..], b"TLS-C", b"SSL"]
+                .iter()
+                .any(|known| mechanism.eq_ignore_ascii_case(known))
+        }),
+        Some((_, count)) => count.contains(&words.count()),
+        None => false,
+    }
+}
+
+fn is_possible(data: &[u8]) -> bool {
+    TELLING.iter().any(|(verb, _)| {
+        let both = data.iter().zip(verb.as_bytes());
+        both.fold(true, |same, (a, b)| same && a.eq_ignore_ascii_case(b))
+    })
+}
+
+#[derive(Debug, Default)]
+struct Parser {
+    options: Options,
+    client: Lines,
+    server: Lines,
+    /// Commands without a reply yet.
+    pending: VecDeque<Exchange>,
+    /// What the reply that comes in belongs to.
+    current: Option<Exchange>,
+    /// The lines behind belong to a reply that is not over.
+    within_reply: bool,
+    /// What was agreed for the next transfer.
+    agreed: Option<(Mode, u16)>,
+    /// Bytes kept in commands and replies.
+    kept: usize,
+}
+
+impl AppLayer for Parser {
+    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        match direction {
+            Direction::ToServer => {
+                self.from_client(cx, data);
+                Next::More
+            }
+            Direction::ToClient => self.from_server(cx, data),
+        }
+    }
+
+    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
+        match direction {
+            Direction::ToServer => self.client.gap(),
+            Direction::ToClient => {
+                self.server.gap();
+                self.within_reply = false;
+                // replies can no longer be matched
+                self.end(cx);
+            }
+        }
+        Next::More
+    }
+
+    fn end(&mut self, cx: &mut Context<'_, '_>) {
+        self.agreed = None;
+        for exchange in self.current.take().into_iter().chain(self.pending.drain(..)) {
+            cx.transaction(&exchange);
+        }
+        self.kept = 0;
+    }
+
+    fn buffered(&self) -> usize {
+        self.client
+            .buffered()
+            .saturating_add(self.server.buffered())
+            .saturating_add(self.kept)
+    }
+}
+
+impl Parser {
+    fn from_client(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) {
+        let mut rest = data;
+        let max = self.options.line_bytes_max;
+        while let Some(line) = self.client.next(&mut rest, max, Rest::Dropped) {
+            self.command(cx, &line);
+        }
+    }
+
+    fn command(&mut self, cx: &mut Context<'_, '_>, line: &Line<'_>) {
+        let command = Command::parse(line.text());
+        if line.is_cut {
+            cx.anomaly("request_command_too_long");
+        }
+        let mut exchange = Exchange {
+            tx_id: cx.transaction_id(),
+            first_ts_ns: cx.ts_ns,
+            command: command.name,
+            command_data: command.data.to_vec(),
+            is_command_truncated: line.is_cut,
+            is_auth: command.is_auth,
+            ..Exchange::default()
+        };
+        let agreed = match command.name {
+            Some("PORT") => Some(comma_port(command.data)),
+            Some("EPRT") => Some(extended_port(command.data)),
+            Some("PASV" | "EPSV") => Some(None),
+            _ => None,
+        };
+        if let Some(port) = agreed {
+            let mode = port.map_or(Mode::Passive, |_| Mode::Active);
+            (exchange.mode, exchange.dynamic_port) = (Some(mode), port);
+            self.agreed = port.map(|port| (mode, port)).or(self.agreed);
+        }
+        self.transfer(cx, command);
+        let room = cx.config.head_bytes_max.saturating_sub(self.kept);
+        if self.pending.len() >= self.options.transactions_max || room < command.data.len() {
+            cx.anomaly("too_many_transactions");
+            let hit = &mut cx.counters.pending_max_hit;
+            *hit = hit.saturating_add(1);
+            return cx.transaction(&exchange);
+        }
+        self.kept = self.kept.saturating_add(command.data.len());
+        self.pending.push_back(exchange);
+    }
+
+    /// Announces the connection that a command moves data over.
+    fn transfer(&mut self, cx: &mut Context<'_, '_>, command: Command<'_>) {
+        let Some((name, is_file)) = command.transfer() else {
+            return;
+        };
+        let Some((mode, port)) = self.agreed.take() else {
+            return cx.anomaly("file_before_port");
+        };
+        if is_file && command.data.is_empty() {
+            cx.anomaly("file_without_name");
+        }
+        let control = cx.flow().tuple;
+        let (src, dst) = match mode {
+            Mode::Active => (control.dst, control.src),
+            Mode::Passive => (control.src, control.dst),
+        };
+        let filename = if is_file { command.data } else { &[] };
+        cx.expect(Expectation {
+            tuple: FiveTuple {
+                src,
+                src_port: 0,
+                dst,
+                dst_port: port,
+                proto: Proto::Tcp,
+            },
+            app: AppProto::FtpData,
+            parser: Box::new(data::Parser::new(name, filename)),
+        });
+    }
+
+    fn from_server(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) -> Next {
+        let mut rest = data;
+        let max = self.options.line_bytes_max;
+        let mut is_preliminary = false;
+        while let Some(line) = self.server.next(&mut rest, max, Rest::Dropped) {
+            if line.is_cut {
+                cx.anomaly("response_command_too_long");
+            }
+            let code = self.reply(cx, &line);
+            is_preliminary = code.is_some_and(|[first, ..]| first == b'1');
+            if code.is_some() && !is_preliminary {
+                let is_tls = matches!(code, Some([b'2' | b'3', b'3', b'4']));
+                if self.answered(cx) && is_tls {
+                    self.end(cx);
+                    return Next::Redetect(data.len().saturating_sub(rest.len()));
+                }
+            }
+        }
+        // Suricata takes what comes at once as the reply, unless more is promised
+        if !is_preliminary && self.current.as_ref().is_some_and(|now| !now.replies.is_empty()) {
+            self.answered(cx);
+        }
+        Next::More
+    }
+
+    /// Takes a line of a reply; gives its code where it is the reply's last.
+    fn reply(&mut self, cx: &mut Context<'_, '_>, line: &Line<'_>) -> Option<[u8; 3]> {
+        let text = line.text().trim_ascii_end();
+        let pending = &mut self.pending;
+        let is_rest = self.within_reply;
+        let exchange = self.current.get_or_insert_with(|| {
+            let next = if is_rest { None } else { pending.pop_front() };
+            next.unwrap_or_else(|| Exchange {
+                tx_id: cx.transaction_id(),
+                first_ts_ns: cx.ts_ns,
+                ..Exchange::default()
+            })
+        });
+        exchange.is_reply_truncated |= line.is_cut;
+        let coded = text
+            .split_first_chunk::<3>()
+            .filter(|(code, _)| code.iter().all(u8::is_ascii_digit));
+        let (code, text) = match coded {
+            Some((code, [b' ', behind @ ..])) => (Some(*code), behind),
+            Some((_, [b'-', ..])) => {
+                self.within_reply = true;
+                (None, text)
+            }
+            Some(_) | None => (None, text),
+        };
+        if let Some(code) = code {
+            self.within_reply = false;
+            let port = match (exchange.command, &code) {
+                (Some("PASV"), b"227") => comma_port(text),
+                (Some("EPSV"), b"229") => extended_passive_port(text),
+                _ => None,
+            };
+            if let Some(port) = port {
+                exchange.dynamic_port = Some(port);
+                self.agreed = Some((Mode::Passive, port));
+            }
+        }
+        if exchange.replies.len() < REPLIES_MAX
+            && self.kept.saturating_add(text.len()) <= cx.config.head_bytes_max
+        {
+            exchange.completion_codes.extend(code);
+            exchange.replies.push(text.to_vec());
+            self.kept = self.kept.saturating_add(text.len());
+        }
+        code
+    }
+
+    /// The reply is complete. Says whether TLS was asked for.
+    fn answered(&mut self, cx: &mut Context<'_, '_>) -> bool {
+        let Some(mut exchange) = self.current.take() else {
+            return false;
+        };
+        exchange.is_answered = true;
+        let lens = exchange.replies.iter().map(Vec::len).sum::<usize>();
+        let freed = lens.saturating_add(exchange.command_data.len());
+        self.kept = self.kept.saturating_sub(freed);
+        cx.transaction(&exchange);
+        exchange.is_auth
+    }
+}
+
+/// Most lines kept of one reply.
+const REPLIES_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests;
