@@ -16,10 +16,13 @@ pub mod dns;
 mod expectation;
 pub mod ftp;
 pub mod http1;
+pub mod imap;
 mod lines;
 mod options;
+pub mod pop3;
 pub mod smtp;
 pub mod socks;
+pub mod tftp;
 pub mod tls;
 mod transaction;
 
@@ -38,7 +41,10 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
     &http1::PROTOCOL,
     &smtp::PROTOCOL,
+    &pop3::PROTOCOL,
+    &imap::PROTOCOL,
     &ftp::PROTOCOL,
+    &tftp::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
 ];
