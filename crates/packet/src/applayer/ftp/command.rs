@@ -19,25 +19,25 @@ impl<'a> Command<'a> {
             .iter()
             .position(|byte| *byte < TELNET && !byte.is_ascii_whitespace());
         let line = line.get(start.unwrap_or(line.len())..).unwrap_or_default();
-        let end = line.iter().position(|byte| *byte == b' ');
-        let (verb, data) = line
-            .split_at_checked(end.unwrap_or(line.len()))
-            .unwrap_or((line, &[]));
-        let verb = verb.trim_ascii();
-        let plain = match verb.split_first() {
-            // the older verbs for directories (RFC 1123 section 4.1.3.1)
-            Some((b'X' | b'x', plain)) if verb.len() > 3 => plain,
-            Some(_) | None => verb,
-        };
-        Self {
-            name: NAMES
+        // the older verbs for directories (RFC 1123 section 4.1.3.1)
+        let plain = line.strip_prefix(b"X").or(line.strip_prefix(b"x"));
+        let plain = plain.filter(|plain| {
+            ["CUP", "CWD", "MKD", "PWD", "RMD"]
                 .iter()
-                .find(|name| {
-                    [verb, plain].iter().any(|verb| verb.eq_ignore_ascii_case(name.as_bytes()))
-                })
-                .copied(),
-            data: data.get(1..).unwrap_or_default().trim_ascii_end(),
-            is_auth: verb.eq_ignore_ascii_case(b"AUTH"),
+                .any(|name| begins(plain, name))
+        });
+        let line = plain.unwrap_or(line);
+        // whatever stands behind a known verb, Suricata takes the verb
+        let name = NAMES.iter().find(|name| begins(line, name)).copied();
+        let end = line.iter().position(|byte| *byte == b' ');
+        let len = name.map_or(end.unwrap_or(line.len()), str::len);
+        Self {
+            name,
+            data: line
+                .get(len.saturating_add(1)..)
+                .unwrap_or_default()
+                .trim_ascii_end(),
+            is_auth: begins(line, "AUTH ") || line.eq_ignore_ascii_case(b"AUTH"),
         }
     }
 
@@ -49,6 +49,11 @@ impl<'a> Command<'a> {
             _ => None,
         }
     }
+}
+
+fn begins(line: &[u8], name: &str) -> bool {
+    let begin = line.get(..name.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 const NAMES: &[&str] = &[
@@ -72,6 +77,7 @@ mod tests {
             (b"user  a b ", Some("USER"), b" a b"),
             (b"\xff\xf4\xff\xf2ABOR", Some("ABOR"), b""),
             (b"XPWD", Some("PWD"), b""),
+            (b"TYPEEE", Some("TYPE"), b"E"),
             (b"FEAT", None, b""),
             (b"", None, b""),
         ] {

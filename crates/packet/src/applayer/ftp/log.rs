@@ -46,7 +46,10 @@ impl Transaction for Exchange {
                     },
                 );
             }
-            object.text("reply_received", if self.is_answered { "yes" } else { "no" });
+            object.text(
+                "reply_received",
+                if self.is_answered { "yes" } else { "no" },
+            );
             object.flag("reply_truncated", self.is_reply_truncated);
         });
     }

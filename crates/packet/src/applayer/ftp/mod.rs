@@ -7,6 +7,7 @@ mod data;
 mod log;
 mod options;
 mod parser;
+mod probe;
 mod transaction;
 
 pub use data::Transfer;
@@ -19,6 +20,6 @@ use super::{AppProto, Protocol};
 pub const PROTOCOL: Protocol = Protocol {
     app: AppProto::Ftp,
     name: "ftp",
-    probe: parser::probe,
+    probe: probe::probe,
     start: parser::start,
 };

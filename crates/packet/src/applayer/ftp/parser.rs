@@ -7,7 +7,7 @@ use super::command::Command;
 use super::transaction::{Exchange, Mode};
 use super::{Options, data};
 use crate::applayer::lines::{Line, Lines, Rest};
-use crate::applayer::{AppLayer, AppProto, Context, Expectation, Next, Probe};
+use crate::applayer::{AppLayer, AppProto, Context, Expectation, Next};
 use crate::flow::{Direction, FiveTuple, Proto};
 use crate::sensor::Config;
 
@@ -15,90 +15,6 @@ pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser {
         options: config.apps.ftp,
         ..Parser::default()
-    })
-}
-
-/// A server's greeting that names the protocol, or a command that only FTP has; USER belongs to
-/// others too, which know their servers by their greetings, and IRC, where more stands behind it.
-pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
-    if proto != Proto::Tcp {
-        return Probe::No;
-    }
-    match direction {
-        Direction::ToServer => {
-            let Some(end) = data.iter().position(|byte| *byte == b'\n') else {
-                let is_text = data.iter().all(|byte| !byte.is_ascii_control() && byte.is_ascii());
-                let is_verb = data.iter().take(3).all(u8::is_ascii_alphabetic);
-                return if is_text && is_verb && is_possible(data) {
-                    Probe::Unsure
-                } else {
-                    Probe::No
-                };
-            };
-            let line = data.get(..end).unwrap_or_default().trim_ascii_end();
-            if is_telling(line) {
-                Probe::Certain
-            } else {
-                Probe::No
-            }
-        }
-        Direction::ToClient => {
-            let begins = data.iter().zip(b"220").all(|(a, b)| a == b);
-            let names_it = data
-                .windows(3)
-                .any(|window| window.eq_ignore_ascii_case(b"FTP"));
-            match (begins, names_it) {
-                (true, true) => Probe::Certain,
-                (true, false) => Probe::Unsure,
-                (false, _) => Probe::No,
-            }
-        }
-    }
-}
-
-/// The verbs that tell, and how many words may stand behind them.
-const TELLING: &[(&str, std::ops::RangeInclusive<usize>)] = &[
-    ("USER", 1..=1),
-    ("FEAT", 0..=0),
-    ("AUTH", 1..=1),
-    ("PORT", 1..=1),
-    ("EPRT", 1..=1),
-    ("PASV", 0..=0),
-    ("EPSV", 0..=1),
-    ("SYST", 0..=0),
-    ("TYPE", 1..=2),
-    ("CWD", 1..=usize::MAX),
-    ("RETR", 1..=usize::MAX),
-    ("STOR", 1..=usize::MAX),
-    ("SIZE", 1..=usize::MAX),
-    ("MDTM", 1..=usize::MAX),
-    ("MLSD", 0..=usize::MAX),
-];
-
-fn is_telling(line: &[u8]) -> bool {
-    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let Some(verb) = words.next() else {
-        return false;
-    };
-    let known = TELLING
-        .iter()
-        .find(|(known, _)| verb.eq_ignore_ascii_case(known.as_bytes()));
-    match known {
-        // others authenticate with other mechanisms
-        Some(("AUTH", _)) => words.next().is_some_and(|mechanism| {
-            [&b"TLS"[..], b"TLS-C", b"SSL"]
-                .iter()
-                .any(|known| mechanism.eq_ignore_ascii_case(known))
-        }),
-        Some((_, count)) => count.contains(&words.count()),
-        None => false,
-    }
-}
-
-fn is_possible(data: &[u8]) -> bool {
-    TELLING.iter().any(|(verb, _)| {
-        let both = data.iter().zip(verb.as_bytes());
-        both.fold(true, |same, (a, b)| same && a.eq_ignore_ascii_case(b))
     })
 }
 
@@ -123,10 +39,10 @@ impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         match direction {
             Direction::ToServer => {
-                self.from_client(cx, data);
+                self.client_data(cx, data);
                 Next::More
             }
-            Direction::ToClient => self.from_server(cx, data),
+            Direction::ToClient => self.server_data(cx, data),
         }
     }
 
@@ -145,7 +61,12 @@ impl AppLayer for Parser {
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
         self.agreed = None;
-        for exchange in self.current.take().into_iter().chain(self.pending.drain(..)) {
+        for exchange in self
+            .current
+            .take()
+            .into_iter()
+            .chain(self.pending.drain(..))
+        {
             cx.transaction(&exchange);
         }
         self.kept = 0;
@@ -160,7 +81,7 @@ impl AppLayer for Parser {
 }
 
 impl Parser {
-    fn from_client(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) {
+    fn client_data(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) {
         let mut rest = data;
         let max = self.options.line_bytes_max;
         while let Some(line) = self.client.next(&mut rest, max, Rest::Dropped) {
@@ -210,12 +131,16 @@ impl Parser {
         let Some((name, is_file)) = command.transfer() else {
             return;
         };
-        let Some((mode, port)) = self.agreed.take() else {
-            return cx.anomaly("file_before_port");
-        };
-        if is_file && command.data.is_empty() {
+        let is_nameless = is_file && name != "STOU" && command.data.is_empty();
+        if is_nameless {
             cx.anomaly("file_without_name");
         }
+        let Some((mode, port)) = self.agreed.take() else {
+            if !is_nameless {
+                cx.anomaly("file_before_port");
+            }
+            return;
+        };
         let control = cx.flow().tuple;
         let (src, dst) = match mode {
             Mode::Active => (control.dst, control.src),
@@ -235,7 +160,7 @@ impl Parser {
         });
     }
 
-    fn from_server(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) -> Next {
+    fn server_data(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) -> Next {
         let mut rest = data;
         let max = self.options.line_bytes_max;
         let mut is_preliminary = false;
@@ -254,7 +179,12 @@ impl Parser {
             }
         }
         // Suricata takes what comes at once as the reply, unless more is promised
-        if !is_preliminary && self.current.as_ref().is_some_and(|now| !now.replies.is_empty()) {
+        if !is_preliminary
+            && self
+                .current
+                .as_ref()
+                .is_some_and(|now| !now.replies.is_empty())
+        {
             self.answered(cx);
         }
         Next::More
@@ -323,6 +253,3 @@ impl Parser {
 
 /// Most lines kept of one reply.
 const REPLIES_MAX: usize = 1024;
-
-#[cfg(test)]
-mod tests;

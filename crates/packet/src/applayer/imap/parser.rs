@@ -20,7 +20,11 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         let mut both = data.iter().zip(*greeting);
         both.all(|(a, b)| a.eq_ignore_ascii_case(b))
     };
-    match greetings.iter().copied().find(|greeting| is_begun(greeting)) {
+    match greetings
+        .iter()
+        .copied()
+        .find(|greeting| is_begun(greeting))
+    {
         Some(greeting) if data.len() >= greeting.len() => Probe::Certain,
         Some(_) => Probe::Unsure,
         None => Probe::No,
@@ -47,7 +51,10 @@ impl AppLayer for Parser {
                         self.tag = tag.map(<[u8]>::to_vec);
                     }
                     // once somebody is logged in, STARTTLS is not allowed any more
-                    if ENTERING.iter().any(|known| command.eq_ignore_ascii_case(known)) {
+                    if ENTERING
+                        .iter()
+                        .any(|known| command.eq_ignore_ascii_case(known))
+                    {
                         return Next::Done;
                     }
                 }
@@ -79,7 +86,9 @@ impl AppLayer for Parser {
     fn end(&mut self, _: &mut Context<'_, '_>) {}
 
     fn buffered(&self) -> usize {
-        self.client.buffered().saturating_add(self.server.buffered())
+        self.client
+            .buffered()
+            .saturating_add(self.server.buffered())
     }
 }
 

@@ -11,11 +11,7 @@ pub(super) struct Known {
     lines_up_to: Option<usize>,
 }
 
-const fn known(
-    name: &'static str,
-    args: (usize, usize),
-    lines_up_to: Option<usize>,
-) -> Known {
+const fn known(name: &'static str, args: (usize, usize), lines_up_to: Option<usize>) -> Known {
     Known {
         name,
         args,

@@ -12,11 +12,13 @@ pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser::default())
 }
 
-/// The server's greeting (RFC 1939 section 4).
+/// The server's greeting (RFC 1939 section 4). It says something behind its status, unlike what
+/// Redis answers.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
-    let begins = data.iter().zip(b"+OK").all(|(a, b)| a.eq_ignore_ascii_case(b));
-    match (proto, direction, begins, data.get(3)) {
-        (Proto::Tcp, Direction::ToClient, true, Some(b' ' | b'\r' | b'\n')) => Probe::Certain,
+    let mut both = data.iter().zip(b"+OK ");
+    let begins = both.all(|(a, b)| a.eq_ignore_ascii_case(b));
+    match (proto, direction, begins, data.get(4)) {
+        (Proto::Tcp, Direction::ToClient, true, Some(_)) => Probe::Certain,
         (Proto::Tcp, Direction::ToClient, true, None) => Probe::Unsure,
         _ => Probe::No,
     }
@@ -70,7 +72,12 @@ impl AppLayer for Parser {
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
-        for exchange in self.current.take().into_iter().chain(self.pending.drain(..)) {
+        for exchange in self
+            .current
+            .take()
+            .into_iter()
+            .chain(self.pending.drain(..))
+        {
             cx.transaction(&exchange);
         }
         self.kept = 0;
@@ -143,12 +150,19 @@ impl Parser {
         let is_success = status != Status::Failure;
         let has_lines = |request: &Request| request.has_lines() && status == Status::Success;
         let goes_on = exchange.request.as_ref().is_some_and(has_lines);
-        let is_mail = goes_on && exchange.request.as_ref().is_some_and(|request| request.is("RETR"));
+        let is_mail = goes_on
+            && exchange
+                .request
+                .as_ref()
+                .is_some_and(|request| request.is("RETR"));
         let starts_tls = status == Status::Success
-            && exchange.request.as_ref().is_some_and(|request| request.is("STLS"));
+            && exchange
+                .request
+                .as_ref()
+                .is_some_and(|request| request.is("STLS"));
         let authenticates = |request: &Request| request.is("AUTH") || request.is("<SASL DATA>");
-        self.is_challenged = status == Status::Challenge
-            && exchange.request.as_ref().is_some_and(authenticates);
+        self.is_challenged =
+            status == Status::Challenge && exchange.request.as_ref().is_some_and(authenticates);
         exchange.response = (!is_mail).then(|| Response {
             is_success,
             header: header.to_vec(),
@@ -217,4 +231,24 @@ const RESPONSE_BYTES_MAX: usize = 512;
 const DATA_LINES_MAX: usize = 1024;
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greetings() {
+        let probe = |data: &[u8]| probe(Proto::Tcp, Direction::ToClient, data);
+        assert_eq!(probe(b"+OK ready\r\n"), Probe::Certain);
+        assert_eq!(probe(b"+OK"), Probe::Unsure);
+        assert_eq!(probe(b"+OK\r\n"), Probe::No, "Redis");
+        assert_eq!(probe(b"220 x"), Probe::No);
+    }
+
+    #[test]
+    fn statuses() {
+        assert_eq!(status(b"+OK"), Some((Status::Success, &b""[..])));
+        assert_eq!(status(b"-err  a b"), Some((Status::Failure, &b" a b"[..])));
+        assert_eq!(status(b"+ x"), Some((Status::Challenge, &b"x"[..])));
+        assert_eq!(status(b"+OKAY"), None);
+        assert_eq!(status(b""), None);
+    }
+}

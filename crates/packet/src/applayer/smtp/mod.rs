@@ -8,6 +8,7 @@ mod log;
 mod mime;
 mod options;
 mod parser;
+mod probe;
 mod transaction;
 
 pub use options::Options;
@@ -19,6 +20,6 @@ use super::{AppProto, Protocol};
 pub const PROTOCOL: Protocol = Protocol {
     app: AppProto::Smtp,
     name: "smtp",
-    probe: parser::probe,
+    probe: probe::probe,
     start: parser::start,
 };

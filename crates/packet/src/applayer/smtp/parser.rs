@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
+use super::Options;
 use super::command::{self, Command};
 use super::mime::Mime;
 use super::transaction::{Email, Mail};
-use super::Options;
 use crate::applayer::lines::{Line, Lines, Rest};
-use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::applayer::{AppLayer, Context, Next};
 use crate::file::{File, FileState};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
@@ -18,41 +18,6 @@ pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
         options: config.apps.smtp.clone(),
         ..Parser::default()
     })
-}
-
-/// A client's greeting, or a server's that names the protocol; other servers greet alike (FTP),
-/// then the client's first command tells.
-pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
-    if proto != Proto::Tcp {
-        return Probe::No;
-    }
-    let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_whole = line.len() < data.len();
-    let begins = |word: &[u8]| {
-        let both = line.iter().zip(word);
-        both.clone().all(|(a, b)| a.eq_ignore_ascii_case(b)) && both.count() > 0
-    };
-    match direction {
-        Direction::ToServer => {
-            let greets = [&b"HELO"[..], b"EHLO", b"LHLO"].into_iter().any(begins);
-            match (greets, line.get(4)) {
-                (true, Some(b' ' | b'\r' | b'\t')) => Probe::Certain,
-                (true, None) if is_whole && line.len() == 4 => Probe::Certain,
-                (true, None) if !is_whole => Probe::Unsure,
-                (true | false, _) => Probe::No,
-            }
-        }
-        Direction::ToClient => {
-            let names_it = line
-                .windows(4)
-                .any(|window| window.eq_ignore_ascii_case(b"SMTP"));
-            match (begins(b"220"), names_it) {
-                (true, true) if line.len() > 4 => Probe::Certain,
-                (true, _) => Probe::Unsure,
-                (false, _) => Probe::No,
-            }
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -118,10 +83,10 @@ impl AppLayer for Parser {
         match direction {
             Direction::ToServer => {
                 self.ended_just_now = false;
-                self.from_client(cx, data);
+                self.client_data(cx, data);
                 Next::More
             }
-            Direction::ToClient => self.from_server(cx, data),
+            Direction::ToClient => self.server_data(cx, data),
         }
     }
 
@@ -187,7 +152,7 @@ impl AppLayer for Parser {
 }
 
 impl Parser {
-    fn from_client(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) {
+    fn client_data(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) {
         let mut rest = data;
         while !rest.is_empty() {
             match &mut self.mode {
@@ -238,7 +203,11 @@ impl Parser {
             Command::Idle | Command::Reset | Command::StartTls | Command::Other => {
                 !self.ended_just_now
             }
-            _ => true,
+            Command::Hello(_)
+            | Command::MailFrom(_)
+            | Command::RcptTo(_)
+            | Command::Data
+            | Command::Bdat(..) => true,
         };
         if is_new {
             self.open_mail(cx);
@@ -321,7 +290,7 @@ impl Parser {
         if let Mode::Asked(held) = &mut self.mode {
             let held = std::mem::take(held);
             self.mode = Mode::Data;
-            self.from_client(cx, &held);
+            self.client_data(cx, &held);
         }
     }
 
@@ -406,7 +375,7 @@ impl Parser {
         }
     }
 
-    fn from_server(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) -> Next {
+    fn server_data(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) -> Next {
         let mut rest = data;
         while let Some(line) = self.server.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped) {
             if line.is_cut {
@@ -444,7 +413,7 @@ impl Parser {
                 if let Mode::Asked(held) = &mut self.mode {
                     let held = std::mem::take(held);
                     self.mode = Mode::Commands;
-                    self.from_client(cx, &held);
+                    self.client_data(cx, &held);
                 }
             }
             (Awaited::Reset, _) => {
@@ -464,6 +433,3 @@ impl Parser {
 const LINE_BYTES_MAX: usize = 4096;
 /// Most recipients kept of one mail.
 const RCPTS_MAX: usize = 256;
-
-#[cfg(test)]
-mod tests;

@@ -11,10 +11,13 @@ pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
 
 /// A request that can be read whole, with one of the three modes: on any port.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
-    let is_request = proto == Proto::Udp
-        && direction == Direction::ToServer
-        && Request::parse(data).is_some();
-    if is_request { Probe::Certain } else { Probe::No }
+    let is_request =
+        proto == Proto::Udp && direction == Direction::ToServer && Request::parse(data).is_some();
+    if is_request {
+        Probe::Certain
+    } else {
+        Probe::No
+    }
 }
 
 #[derive(Debug)]

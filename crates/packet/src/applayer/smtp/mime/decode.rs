@@ -59,7 +59,13 @@ impl Decoder {
                 }
                 true
             }
-            Encoding::Base64 => text.iter().fold(true, |sound, byte| self.digit(*byte, out) && sound),
+            Encoding::Base64 => {
+                let mut sound = true;
+                for byte in text {
+                    sound &= self.digit(*byte, out);
+                }
+                sound
+            }
             Encoding::QuotedPrintable => self.quoted(text, end, out),
         }
     }
@@ -136,7 +142,11 @@ impl Decoder {
             }
             self.escape.push(*byte);
             // blanks behind a soft line break get lost or added on the way
-            let is_break = self.escape.iter().skip(1).all(|byte| matches!(byte, b' ' | b'\t'));
+            let is_break = self
+                .escape
+                .iter()
+                .skip(1)
+                .all(|byte| matches!(byte, b' ' | b'\t'));
             if is_break && self.escape.len() < ESCAPE_BYTES_MAX {
                 continue;
             }
@@ -155,7 +165,10 @@ impl Decoder {
             return sound;
         }
         let escape = std::mem::take(&mut self.escape);
-        let is_break = escape.iter().skip(1).all(|byte| matches!(byte, b' ' | b'\t'));
+        let is_break = escape
+            .iter()
+            .skip(1)
+            .all(|byte| matches!(byte, b' ' | b'\t'));
         if escape.is_empty() || !is_break {
             out.extend_from_slice(end);
         }

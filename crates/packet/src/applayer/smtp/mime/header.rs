@@ -156,7 +156,10 @@ mod tests {
             ("x; filename='a'", "'a'"),
             ("x; filename*=utf-8''na%20me.txt", "na me.txt"),
             ("x; filename*1=b; filename*0=\"a\"", "ab"),
-            ("x; filename*0*=u''a%20; filename*1*=b%zz; filename*2=.x", "a b%zz.x"),
+            (
+                "x; filename*0*=u''a%20; filename*1*=b%zz; filename*2=.x",
+                "a b%zz.x",
+            ),
             ("x; filename*=u''no; filename=plain", "plain"),
             ("x; filename=\"open", "open"),
             ("x; filename=", ""),

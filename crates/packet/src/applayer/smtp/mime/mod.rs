@@ -170,7 +170,11 @@ impl Mime {
         let open = if is_last { at } else { at.saturating_add(1) };
         self.boundaries.truncate(open);
         self.part = Part::default();
-        self.phase = if is_last { Phase::Between } else { Phase::Headers };
+        self.phase = if is_last {
+            Phase::Between
+        } else {
+            Phase::Headers
+        };
         true
     }
 
@@ -318,7 +322,8 @@ impl Mime {
     fn end_part(&mut self, cx: &mut Context<'_, '_>, mail: &mut Mail, state: FileState) {
         let mut decoded = Vec::new();
         self.decoder.finish(&mut decoded);
-        self.scanner.finish(&self.options.url_schemes, &mut found(&self.options, mail));
+        self.scanner
+            .finish(&self.options.url_schemes, &mut found(&self.options, mail));
         let Some(mut file) = self.file.take() else {
             return;
         };
@@ -336,12 +341,18 @@ impl Mime {
 /// Adds a URL to the mail.
 fn found<'a>(options: &'a Options, mail: &'a mut Mail) -> impl FnMut(&[u8], usize) + 'a {
     move |url, scheme_len| {
-        let skipped = if options.log_url_scheme { 0 } else { scheme_len };
+        let skipped = if options.log_url_scheme {
+            0
+        } else {
+            scheme_len
+        };
         let url = url.get(skipped..).unwrap_or_default();
         if let Some(email) = &mut mail.email
             && email.urls.len() < URLS_MAX
         {
-            email.urls.push(url.get(..URL_BYTES_MAX).unwrap_or(url).to_vec());
+            email
+                .urls
+                .push(url.get(..URL_BYTES_MAX).unwrap_or(url).to_vec());
         }
     }
 }
@@ -368,6 +379,3 @@ const URLS_MAX: usize = 512;
 const URL_BYTES_MAX: usize = 2048;
 /// Most files of one mail that wait for its end to be reported with all that it says.
 const FILES_MAX: usize = 64;
-
-#[cfg(test)]
-mod tests;

@@ -19,7 +19,13 @@ impl Scanner {
         if schemes.is_empty() {
             return;
         }
-        let is_end = |byte: &u8| if by_lines { *byte == b'\n' } else { is_delimiter(*byte) };
+        let is_end = |byte: &u8| {
+            if by_lines {
+                *byte == b'\n'
+            } else {
+                is_delimiter(*byte)
+            }
+        };
         for part in piece.split_inclusive(is_end) {
             let room = TEXT_BYTES_MAX.saturating_sub(self.text.len());
             self.text.extend(part.iter().take(room));
@@ -71,7 +77,10 @@ mod tests {
     use super::*;
 
     fn urls(pieces: &[&str], by_lines: bool, schemes: &[&str]) -> Vec<String> {
-        let schemes: Vec<_> = schemes.iter().map(|scheme| scheme.as_bytes().to_vec()).collect();
+        let schemes: Vec<_> = schemes
+            .iter()
+            .map(|scheme| scheme.as_bytes().to_vec())
+            .collect();
         let mut scanner = Scanner::default();
         let mut found = Vec::new();
         let mut add = |url: &[u8], _: usize| found.push(String::from_utf8_lossy(url).into_owned());
@@ -89,9 +98,18 @@ mod tests {
             true,
             &["http://"],
         );
-        assert_eq!(found, ["HTTP://A.b/c", "http://d", "http://", "http://[::1"]);
-        assert_eq!(urls(&["http://a\r\nhttp://b"], true, &["http://"]), ["http://a\r\n", "http://b"]);
-        assert_eq!(urls(&["ht", "tp://a", "b c"], false, &["http://"]), ["http://ab"]);
+        assert_eq!(
+            found,
+            ["HTTP://A.b/c", "http://d", "http://", "http://[::1"]
+        );
+        assert_eq!(
+            urls(&["http://a\r\nhttp://b"], true, &["http://"]),
+            ["http://a\r\n", "http://b"]
+        );
+        assert_eq!(
+            urls(&["ht", "tp://a", "b c"], false, &["http://"]),
+            ["http://ab"]
+        );
     }
 
     #[test]
@@ -101,7 +119,7 @@ mod tests {
             true,
             &["http://", "ftp://"],
         );
-        assert_eq!(found, ["http://2", "ftp://1", "ftp://3", "ftp://4"]);
+        assert_eq!(found, ["http://2", "ftp://1", "ftp://3\n", "ftp://4"]);
         assert!(urls(&["http://a"], true, &[]).is_empty());
     }
 }
