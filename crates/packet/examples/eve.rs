@@ -64,7 +64,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             writeln!(file, "{line}").ok();
         }
     };
-    while let Some(frame) = reader.next()? {
+    loop {
+        let frame = match reader.next() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            // what stands before a damaged place counts
+            Err(error) => {
+                writeln!(std::io::stderr(), "{error}").ok();
+                break;
+            }
+        };
         now = Now {
             ts_ns: frame.ts_ns,
             packet: now.packet.saturating_add(1),

@@ -245,6 +245,15 @@ impl Context<'_, '_> {
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.
     pub fn anomaly(&mut self, name: &'static str) {
+        self.report(name, None);
+    }
+
+    /// Reports damage in a transaction.
+    pub fn anomaly_in(&mut self, tx_id: u32, name: &'static str) {
+        self.report(name, Some(tx_id));
+    }
+
+    fn report(&mut self, name: &'static str, tx_id: Option<u32>) {
         let kind = AnomalyKind::AppLayer(self.flow.app, name);
         (self.out)(Event::Anomaly(
             Some(self.flow),
@@ -252,6 +261,7 @@ impl Context<'_, '_> {
                 ts_ns: self.ts_ns,
                 kind,
                 tuple: None,
+                tx_id,
             },
         ));
     }

@@ -91,9 +91,6 @@ impl Parser {
 
     fn command(&mut self, cx: &mut Context<'_, '_>, line: &Line<'_>) {
         let command = Command::parse(line.text());
-        if line.is_cut {
-            cx.anomaly("request_command_too_long");
-        }
         let mut exchange = Exchange {
             tx_id: cx.transaction_id(),
             first_ts_ns: cx.ts_ns,
@@ -103,6 +100,9 @@ impl Parser {
             is_auth: command.is_auth,
             ..Exchange::default()
         };
+        if line.is_cut {
+            cx.anomaly_in(exchange.tx_id, "request_command_too_long");
+        }
         let agreed = match command.name {
             Some("PORT") => Some(comma_port(command.data)),
             Some("EPRT") => Some(extended_port(command.data)),
@@ -114,10 +114,10 @@ impl Parser {
             (exchange.mode, exchange.dynamic_port) = (Some(mode), port);
             self.agreed = port.map(|port| (mode, port)).or(self.agreed);
         }
-        self.transfer(cx, command);
+        self.transfer(cx, command, exchange.tx_id);
         let room = cx.config.head_bytes_max.saturating_sub(self.kept);
         if self.pending.len() >= self.options.transactions_max || room < command.data.len() {
-            cx.anomaly("too_many_transactions");
+            cx.anomaly_in(exchange.tx_id, "too_many_transactions");
             let hit = &mut cx.counters.pending_max_hit;
             *hit = hit.saturating_add(1);
             return cx.transaction(&exchange);
@@ -127,17 +127,17 @@ impl Parser {
     }
 
     /// Announces the connection that a command moves data over.
-    fn transfer(&mut self, cx: &mut Context<'_, '_>, command: Command<'_>) {
+    fn transfer(&mut self, cx: &mut Context<'_, '_>, command: Command<'_>, tx_id: u32) {
         let Some((name, is_file)) = command.transfer() else {
             return;
         };
         let is_nameless = is_file && name != "STOU" && command.data.is_empty();
         if is_nameless {
-            cx.anomaly("file_without_name");
+            cx.anomaly_in(tx_id, "file_without_name");
         }
         let Some((mode, port)) = self.agreed.take() else {
             if !is_nameless {
-                cx.anomaly("file_before_port");
+                cx.anomaly_in(tx_id, "file_before_port");
             }
             return;
         };
@@ -165,9 +165,6 @@ impl Parser {
         let max = self.options.line_bytes_max;
         let mut is_preliminary = false;
         while let Some(line) = self.server.next(&mut rest, max, Rest::Dropped) {
-            if line.is_cut {
-                cx.anomaly("response_command_too_long");
-            }
             let code = self.reply(cx, &line);
             is_preliminary = code.is_some_and(|[first, ..]| first == b'1');
             if code.is_some() && !is_preliminary {
@@ -203,7 +200,10 @@ impl Parser {
                 ..Exchange::default()
             })
         });
-        exchange.is_reply_truncated |= line.is_cut;
+        if line.is_cut {
+            exchange.is_reply_truncated = true;
+            cx.anomaly_in(exchange.tx_id, "response_command_too_long");
+        }
         let coded = text
             .split_first_chunk::<3>()
             .filter(|(code, _)| code.iter().all(u8::is_ascii_digit));

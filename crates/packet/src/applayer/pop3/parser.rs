@@ -93,9 +93,7 @@ impl AppLayer for Parser {
 
 impl Parser {
     fn request(&mut self, cx: &mut Context<'_, '_>, line: &Line<'_>) {
-        if line.bytes.len() > REQUEST_BYTES_MAX {
-            cx.anomaly("request_too_long");
-        }
+        let mut trouble = None;
         let request = if std::mem::take(&mut self.is_challenged) {
             Request::sasl()
         } else {
@@ -103,13 +101,19 @@ impl Parser {
             if request.command.is_empty() {
                 return;
             }
-            if let Some(trouble) = request.trouble() {
-                cx.anomaly(trouble);
-            }
+            trouble = request.trouble();
             request
         };
         let len = request.len();
         let exchange = exchange(cx, Some(request));
+        let is_long = line.bytes.len() > REQUEST_BYTES_MAX;
+        for trouble in is_long
+            .then_some("request_too_long")
+            .into_iter()
+            .chain(trouble)
+        {
+            cx.anomaly_in(exchange.tx_id, trouble);
+        }
         if self.pending.len() >= cx.config.pending_max
             || self.kept.saturating_add(len) > cx.config.head_bytes_max
         {
@@ -142,11 +146,11 @@ impl Parser {
         let Some((status, header)) = status(text) else {
             return false;
         };
-        if line.bytes.len() > RESPONSE_BYTES_MAX {
-            cx.anomaly("response_too_long");
-        }
         let next = self.pending.pop_front();
         let mut exchange = next.unwrap_or_else(|| exchange(cx, None));
+        if line.bytes.len() > RESPONSE_BYTES_MAX {
+            cx.anomaly_in(exchange.tx_id, "response_too_long");
+        }
         let is_success = status != Status::Failure;
         let has_lines = |request: &Request| request.has_lines() && status == Status::Success;
         let goes_on = exchange.request.as_ref().is_some_and(has_lines);

@@ -178,11 +178,11 @@ impl Parser {
                     let line = self.client.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped);
                     let Some(line) = line else { return };
                     if line.is_cut {
-                        cx.anomaly("TRUNCATED_LINE");
+                        self.anomaly(cx, "TRUNCATED_LINE");
                     }
                     self.command(cx, line.text());
                     if matches!(self.mode, Mode::Asked(_)) && !rest.is_empty() {
-                        cx.anomaly("INVALID_PIPELINED_SEQUENCE");
+                        self.anomaly(cx, "INVALID_PIPELINED_SEQUENCE");
                     }
                 }
                 Mode::Data | Mode::Lost => {
@@ -195,9 +195,6 @@ impl Parser {
     }
 
     fn command(&mut self, cx: &mut Context<'_, '_>, line: &[u8]) {
-        if !self.is_welcomed {
-            cx.anomaly("NO_SERVER_WELCOME_MESSAGE");
-        }
         let command = Command::parse(line);
         let is_new = match command {
             Command::Idle | Command::Reset | Command::StartTls | Command::Other => {
@@ -212,9 +209,12 @@ impl Parser {
         if is_new {
             self.open_mail(cx);
         }
+        if !self.is_welcomed {
+            self.anomaly(cx, "NO_SERVER_WELCOME_MESSAGE");
+        }
         let mut awaited = Awaited::Other;
         match command {
-            Command::Hello(_) if self.helo.is_some() => cx.anomaly("DUPLICATE_FIELDS"),
+            Command::Hello(_) if self.helo.is_some() => self.anomaly(cx, "DUPLICATE_FIELDS"),
             Command::Hello(name) => {
                 self.helo = Some(name.to_vec());
                 self.open_mail(cx).helo = Some(name.to_vec());
@@ -222,7 +222,7 @@ impl Parser {
             Command::MailFrom(from) => {
                 let mail = self.open_mail(cx);
                 if mail.mail_from.is_some() {
-                    cx.anomaly("DUPLICATE_FIELDS");
+                    cx.anomaly_in(mail.tx_id, "DUPLICATE_FIELDS");
                 } else {
                     mail.mail_from = Some(from.to_vec());
                 }
@@ -259,6 +259,13 @@ impl Parser {
         self.pending.push_back(awaited);
     }
 
+    fn anomaly(&self, cx: &mut Context<'_, '_>, name: &'static str) {
+        match &self.mail {
+            Some(mail) => cx.anomaly_in(mail.tx_id, name),
+            None => cx.anomaly(name),
+        }
+    }
+
     /// The mail that commands are about now.
     fn open_mail(&mut self, cx: &mut Context<'_, '_>) -> &mut Mail {
         self.mail.get_or_insert_with(|| Mail {
@@ -273,7 +280,7 @@ impl Parser {
         let decode = self.options.decode_mime;
         let mail = self.open_mail(cx);
         if mail.email.is_some() {
-            cx.anomaly("UNPARSABLE_CONTENT");
+            cx.anomaly_in(mail.tx_id, "UNPARSABLE_CONTENT");
         }
         mail.email = decode.then(Email::default);
         self.content = if decode {
@@ -379,7 +386,7 @@ impl Parser {
         let mut rest = data;
         while let Some(line) = self.server.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped) {
             if line.is_cut {
-                cx.anomaly("TRUNCATED_LINE");
+                self.anomaly(cx, "TRUNCATED_LINE");
             }
             if self.reply(cx, line.text()) == Some(Awaited::StartTls) {
                 if let Some(mail) = self.cut_mail(cx) {
@@ -395,7 +402,7 @@ impl Parser {
     fn reply(&mut self, cx: &mut Context<'_, '_>, line: &[u8]) -> Option<Awaited> {
         let Some((code, is_last)) = command::reply(line) else {
             if self.mail.is_some() && !std::mem::replace(&mut self.is_reply_bad, true) {
-                cx.anomaly("INVALID_REPLY");
+                self.anomaly(cx, "INVALID_REPLY");
             }
             return None;
         };
@@ -409,7 +416,7 @@ impl Parser {
         match (awaited, code) {
             (Awaited::Data, 354) => self.accept_data(cx),
             (Awaited::Data, _) => {
-                cx.anomaly("DATA_COMMAND_REJECTED");
+                self.anomaly(cx, "DATA_COMMAND_REJECTED");
                 if let Mode::Asked(held) = &mut self.mode {
                     let held = std::mem::take(held);
                     self.mode = Mode::Commands;
@@ -422,7 +429,7 @@ impl Parser {
                 }
             }
             (Awaited::StartTls, 220) => return Some(awaited),
-            (Awaited::StartTls, _) => cx.anomaly("TLS_REJECTED"),
+            (Awaited::StartTls, _) => self.anomaly(cx, "TLS_REJECTED"),
             (Awaited::Other, _) => {}
         }
         None

@@ -7,7 +7,7 @@ mod url;
 use md5::{Digest as _, Md5};
 
 use super::Options;
-use super::transaction::{Email, Header, Mail};
+use super::transaction::{Header, Mail};
 use crate::applayer::Context;
 use crate::applayer::lines::split_end;
 use crate::bytes::hex;
@@ -97,7 +97,7 @@ impl Mime {
         self.line_len = before.saturating_add(text.len());
         let crosses = |max: usize| before <= max && before.saturating_add(text.len()) > max;
         if crosses(LINE_BYTES_MAX) {
-            cx.anomaly("MIME_LONG_LINE");
+            cx.anomaly_in(mail.tx_id, "MIME_LONG_LINE");
         }
         if is_start && self.boundary(cx, mail, text) {
             return;
@@ -106,7 +106,7 @@ impl Mime {
             Phase::Headers => self.header_line(cx, mail, text, is_start),
             Phase::Body => {
                 if self.decoder.encoding() != Encoding::Plain && crosses(ENCODED_LINE_BYTES_MAX) {
-                    cx.anomaly("MIME_LONG_ENC_LINE");
+                    cx.anomaly_in(mail.tx_id, "MIME_LONG_ENC_LINE");
                 }
                 self.content(cx, mail, text, end);
             }
@@ -199,7 +199,7 @@ impl Mime {
         };
         let value = text.iter().skip_while(|byte| **byte != b':').count();
         if value > self.options.header_value_depth.saturating_add(1) {
-            cx.anomaly("MIME_LONG_HEADER_VALUE");
+            cx.anomaly_in(mail.tx_id, "MIME_LONG_HEADER_VALUE");
         }
         let room = FIELD_BYTES_MAX.saturating_sub(self.field.len());
         self.field.extend(text.iter().take(room));
@@ -212,21 +212,20 @@ impl Mime {
             return;
         };
         if name.len() > HEADER_NAME_BYTES_MAX {
-            cx.anomaly("MIME_LONG_HEADER_NAME");
+            cx.anomaly_in(mail.tx_id, "MIME_LONG_HEADER_NAME");
         }
-        let Some(email) = &mut mail.email else { return };
         match name.as_slice() {
             b"content-type" => {
                 self.part.kind = Some(header::token(value));
                 self.part.boundary = header::parameter(value, "boundary");
                 let boundary = self.part.boundary.as_ref();
                 if boundary.is_some_and(|boundary| boundary.len() > BOUNDARY_BYTES_MAX) {
-                    cx.anomaly("MIME_LONG_BOUNDARY");
+                    cx.anomaly_in(mail.tx_id, "MIME_LONG_BOUNDARY");
                 }
-                self.name(cx, email, header::parameter(value, "name"));
+                self.name(cx, mail, header::parameter(value, "name"));
             }
             b"content-disposition" => {
-                self.name(cx, email, header::parameter(value, "filename"));
+                self.name(cx, mail, header::parameter(value, "filename"));
             }
             b"content-transfer-encoding" => {
                 let encoding = Encoding::named(&header::token(value));
@@ -237,22 +236,26 @@ impl Mime {
         self.field_bytes = self.field_bytes.saturating_add(field.len());
         if self.is_top && self.field_bytes <= cx.config.head_bytes_max {
             let value = value.to_vec();
-            email.headers.push(Header { name, value });
+            if let Some(email) = &mut mail.email {
+                email.headers.push(Header { name, value });
+            }
         } else if self.is_top {
             cx.counters.heads_max_hit = cx.counters.heads_max_hit.saturating_add(1);
         }
     }
 
     /// The part has a name; its first one counts.
-    fn name(&mut self, cx: &mut Context<'_, '_>, email: &mut Email, name: Option<Vec<u8>>) {
+    fn name(&mut self, cx: &mut Context<'_, '_>, mail: &mut Mail, name: Option<Vec<u8>>) {
         let Some(mut name) = name.filter(|_| self.part.name.is_none()) else {
             return;
         };
         if name.len() > NAME_BYTES_MAX {
-            cx.anomaly("MIME_LONG_FILENAME");
+            cx.anomaly_in(mail.tx_id, "MIME_LONG_FILENAME");
             name.truncate(NAME_BYTES_MAX);
         }
-        if email.attachments.len() < NAMES_MAX {
+        if let Some(email) = &mut mail.email
+            && email.attachments.len() < NAMES_MAX
+        {
             email.attachments.push(name.clone());
         }
         self.part.name = Some(name);
@@ -295,7 +298,7 @@ impl Mime {
             return;
         }
         if !is_sound {
-            cx.anomaly(event);
+            cx.anomaly_in(mail.tx_id, event);
         }
         if let Some(file) = &mut self.file {
             file.data(cx, mail, &decoded);
