@@ -18,7 +18,7 @@ type Chunks<'a> = &'a [(bool, &'a str)];
 
 const SETTINGS: &str = "outputs:\n- eve-log:\n    enabled: yes\n    types:\n    \
     - smtp:\n        custom: [subject, received, bcc]\n        md5: [body, subject]\n    \
-    - files:\n        force-hash: [md5]\n    - anomaly\n    - ftp\n    - ftp_data\n    - pop3\n    - tftp\n    - flow\n\
+    - files:\n        force-hash: [md5]\n    - anomaly\n    - ftp\n    - pop3\n    - tftp\n    - flow\n\
     app-layer:\n  protocols:\n    smtp:\n      mime:\n        body-md5: yes\n";
 
 #[test]

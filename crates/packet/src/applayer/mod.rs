@@ -203,6 +203,9 @@ pub struct Context<'a, 'out> {
     pub config: &'a Config,
     /// Time of the packet that the bytes came with, nanoseconds since the Unix epoch.
     pub ts_ns: u64,
+    /// Time of the packet that let the bytes through: their own, or one that acknowledges them or
+    /// fills a hole before them; nanoseconds since the Unix epoch.
+    pub now_ns: u64,
     pub(crate) flow: &'a mut Flow,
     pub(crate) counters: &'a mut Counters,
     pub(crate) expectations: &'a mut Expectations,

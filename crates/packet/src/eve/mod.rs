@@ -168,7 +168,8 @@ impl Recorder {
     ) {
         let kind = transaction.record_type();
         let direction = transaction.direction();
-        self.filtered(kind, now, emit, &mut |record, options| {
+        let output = transaction.output_type();
+        self.filtered(output, now, emit, &mut |record, options| {
             let is_wanted = transaction.is_logged(options);
             if is_wanted {
                 write_flow_head(record, kind, Some(flow.id), &flow.tuple, direction);

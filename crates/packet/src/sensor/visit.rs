@@ -162,6 +162,7 @@ impl Visit<'_, '_> {
             &mut Context {
                 config: self.config,
                 ts_ns: self.ts_ns,
+                now_ns: self.ts_ns,
                 flow,
                 counters: self.counters,
                 expectations: self.expectations,

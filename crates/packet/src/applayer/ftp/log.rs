@@ -72,6 +72,10 @@ impl Transaction for Transfer {
         "ftp_data"
     }
 
+    fn output_type(&self) -> &'static str {
+        "ftp"
+    }
+
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {
         record.object("ftp_data", |object| {
             if !self.filename.is_empty() {

@@ -29,6 +29,10 @@ struct Parser {
     current: Option<Exchange>,
     /// The lines behind belong to a reply that is not over.
     within_reply: bool,
+    /// What `current` has came with the packet of this time and may be all of it.
+    settles_behind_ns: Option<u64>,
+    /// The server's last line promises more.
+    is_promised: bool,
     /// What was agreed for the next transfer.
     agreed: Option<(Mode, u16)>,
     /// Bytes kept in commands and replies.
@@ -37,6 +41,13 @@ struct Parser {
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        // Suricata takes what comes at once as the reply, unless more is promised
+        if self
+            .settles_behind_ns
+            .is_some_and(|ts_ns| direction == Direction::ToServer || ts_ns != cx.now_ns)
+        {
+            self.answered(cx);
+        }
         match direction {
             Direction::ToServer => {
                 self.client_data(cx, data);
@@ -60,6 +71,9 @@ impl AppLayer for Parser {
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
+        if self.settles_behind_ns.is_some() {
+            self.answered(cx);
+        }
         self.agreed = None;
         for exchange in self
             .current
@@ -163,11 +177,11 @@ impl Parser {
     fn server_data(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) -> Next {
         let mut rest = data;
         let max = self.options.line_bytes_max;
-        let mut is_preliminary = false;
         while let Some(line) = self.server.next(&mut rest, max, Rest::Dropped) {
             let code = self.reply(cx, &line);
-            is_preliminary = code.is_some_and(|[first, ..]| first == b'1');
-            if code.is_some() && !is_preliminary {
+            // after a preliminary reply another one follows (RFC 959 section 4.2)
+            self.is_promised = code.is_some_and(|[first, ..]| first == b'1');
+            if code.is_some() && !self.is_promised {
                 let is_tls = matches!(code, Some([b'2' | b'3', b'3', b'4']));
                 if self.answered(cx) && is_tls {
                     self.end(cx);
@@ -175,15 +189,13 @@ impl Parser {
                 }
             }
         }
-        // Suricata takes what comes at once as the reply, unless more is promised
-        if !is_preliminary
-            && self
-                .current
-                .as_ref()
-                .is_some_and(|now| !now.replies.is_empty())
-        {
-            self.answered(cx);
-        }
+        let has_lines = |exchange: &Exchange| !exchange.replies.is_empty();
+        self.settles_behind_ns = self
+            .current
+            .as_ref()
+            .is_some_and(has_lines)
+            .then_some(cx.now_ns)
+            .filter(|_| !self.is_promised);
         Next::More
     }
 
@@ -242,6 +254,7 @@ impl Parser {
         let Some(mut exchange) = self.current.take() else {
             return false;
         };
+        self.settles_behind_ns = None;
         exchange.is_answered = true;
         let lens = exchange.replies.iter().map(Vec::len).sum::<usize>();
         let freed = lens.saturating_add(exchange.command_data.len());
