@@ -58,6 +58,7 @@ enum Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Awaited {
     Data,
+    Chunk,
     Reset,
     StartTls,
     Other,
@@ -241,6 +242,7 @@ impl Parser {
                 self.mode = Mode::Asked(Vec::new());
             }
             Command::Bdat(size, is_last) => {
+                awaited = Awaited::Chunk;
                 if matches!(self.content, Content::None) {
                     self.begin_content(cx);
                 }
@@ -401,7 +403,8 @@ impl Parser {
     /// Takes a line of a reply; gives the command that takes effect with it.
     fn reply(&mut self, cx: &mut Context<'_, '_>, line: &[u8]) -> Option<Awaited> {
         let Some((code, is_last)) = command::reply(line) else {
-            if self.mail.is_some() && !std::mem::replace(&mut self.is_reply_bad, true) {
+            let is_first = !std::mem::replace(&mut self.is_reply_bad, true);
+            if is_first && self.mail.is_some() {
                 self.anomaly(cx, "INVALID_REPLY");
             }
             return None;
@@ -423,6 +426,11 @@ impl Parser {
                     self.client_data(cx, &held);
                 }
             }
+            // refused before it is there: no client goes on with it
+            (Awaited::Chunk, 400..) if matches!(self.mode, Mode::Chunk(..)) => {
+                self.mode = Mode::Commands;
+                self.client.take_rest();
+            }
             (Awaited::Reset, _) => {
                 if let Some(mail) = self.cut_mail(cx) {
                     cx.transaction(&mail);
@@ -430,7 +438,7 @@ impl Parser {
             }
             (Awaited::StartTls, 220) => return Some(awaited),
             (Awaited::StartTls, _) => self.anomaly(cx, "TLS_REJECTED"),
-            (Awaited::Other, _) => {}
+            (Awaited::Chunk | Awaited::Other, _) => {}
         }
         None
     }

@@ -59,16 +59,23 @@ impl Scanner {
     }
 }
 
-/// Where `scheme`, lower case, stands in a text, in any case.
+/// Where `scheme`, lower case and with `://`, stands in a text, in any case.
 fn find(text: &[u8], scheme: &[u8]) -> Option<usize> {
-    text.windows(scheme.len().max(1))
-        .position(|window| window.eq_ignore_ascii_case(scheme))
+    let name = scheme.strip_suffix(SEPARATOR).unwrap_or(scheme);
+    let mut found = memchr::memmem::find_iter(text, SEPARATOR);
+    found.find_map(|at| {
+        let start = at.checked_sub(name.len())?;
+        let is_it = text.get(start..at)?.eq_ignore_ascii_case(name);
+        is_it.then_some(start)
+    })
 }
 
 fn is_delimiter(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'<' | b'>' | b']' | 0)
 }
 
+/// What stands behind the name of a scheme.
+const SEPARATOR: &[u8] = b"://";
 /// Most text that is looked at at once.
 const TEXT_BYTES_MAX: usize = 8192;
 
