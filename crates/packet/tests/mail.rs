@@ -97,9 +97,11 @@ fn chunks_carry_a_mail_too() {
         (false, "220 x ESMTP\r\n"),
         (true, "EHLO me\r\n"),
         (false, "250 ok\r\n"),
-        (true, "BDAT 14\r\nSubject: s\r\n\r\n"),
+        (true, "BDAT 16\r\nSubject: s\r\n\r\nht"),
         (false, "250 ok\r\n"),
-        (true, "BDAT 13 LAST\r\nhttp://b.c/ \n"),
+        (true, "BDAT 99999999\r\n"),
+        (false, "552 too much\r\n"),
+        (true, "BDAT 11 LAST\r\ntp://b.c/ \n"),
         (false, "250 ok\r\n"),
     ]);
     let email = &of(&records, "smtp")[0]["email"];

@@ -102,8 +102,14 @@ impl Lines {
     }
 
     /// The piece that is kept, when no more will come.
-    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.kept)
+    pub(crate) fn take_rest(&mut self) -> Option<Line<'static>> {
+        let bytes = std::mem::take(&mut self.kept);
+        let is_start = !std::mem::take(&mut self.within);
+        (!bytes.is_empty()).then_some(Line {
+            bytes: Cow::Owned(bytes),
+            is_start,
+            is_cut: false,
+        })
     }
 
     /// Bytes kept.

@@ -25,6 +25,8 @@ struct Parser {
     options: Options,
     client: Lines,
     server: Lines,
+    /// The client's lines within mails.
+    body: Lines,
     /// The client's name for itself.
     helo: Option<Vec<u8>>,
     /// The server said that it is ready.
@@ -91,34 +93,17 @@ impl AppLayer for Parser {
         }
     }
 
-    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
+    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
         self.report_sent(cx);
         // commands and replies can no longer be matched
         self.pending.clear();
+        self.accept_data(cx);
         match direction {
             Direction::ToClient => {
                 self.server.gap();
                 self.is_welcomed = true;
-                self.accept_data(cx);
             }
-            Direction::ToServer => {
-                let rest = self.client.take_rest();
-                if matches!(self.mode, Mode::Data | Mode::Chunk(..)) {
-                    self.content_line(cx, &rest, true);
-                }
-                self.client.gap();
-                match self.mode {
-                    // what is missing were commands
-                    Mode::Commands => _ = self.open_mail(cx),
-                    Mode::Lost => {}
-                    Mode::Asked(_) => self.mode = Mode::Lost,
-                    Mode::Data | Mode::Chunk(..) => {
-                        self.end_mail(cx, FileState::Truncated);
-                        self.report_sent(cx);
-                        self.mode = Mode::Lost;
-                    }
-                }
-            }
+            Direction::ToServer => self.client_gap(cx, len),
         }
         Next::More
     }
@@ -126,10 +111,7 @@ impl AppLayer for Parser {
     fn end(&mut self, cx: &mut Context<'_, '_>) {
         self.report_sent(cx);
         self.accept_data(cx);
-        let rest = self.client.take_rest();
-        if matches!(self.mode, Mode::Data | Mode::Chunk(..)) && !rest.is_empty() {
-            self.content_line(cx, &rest, true);
-        }
+        self.end_body(cx);
         if let Some(mail) = self.cut_mail(cx) {
             cx.transaction(&mail);
         }
@@ -147,6 +129,7 @@ impl AppLayer for Parser {
         self.client
             .buffered()
             .saturating_add(self.server.buffered())
+            .saturating_add(self.body.buffered())
             .saturating_add(content)
             .saturating_add(held)
     }
@@ -187,11 +170,38 @@ impl Parser {
                     }
                 }
                 Mode::Data | Mode::Lost => {
-                    let line = self.client.next(&mut rest, LINE_BYTES_MAX, Rest::Follows);
+                    let line = self.body.next(&mut rest, LINE_BYTES_MAX, Rest::Follows);
                     let Some(line) = line else { return };
                     self.data_line(cx, &line);
                 }
             }
+        }
+    }
+
+    fn client_gap(&mut self, cx: &mut Context<'_, '_>, len: u64) {
+        self.end_body(cx);
+        if matches!(self.mode, Mode::Data | Mode::Chunk(..)) {
+            self.end_mail(cx, FileState::Truncated);
+            self.report_sent(cx);
+        }
+        match self.mode {
+            // what is missing were commands
+            Mode::Commands | Mode::Asked(_) => {
+                self.client.gap();
+                self.open_mail(cx);
+            }
+            Mode::Data | Mode::Lost => {
+                self.body.gap();
+                self.mode = Mode::Lost;
+            }
+            Mode::Chunk(left, is_last) => match left.checked_sub(len) {
+                Some(left) if left > 0 => self.mode = Mode::Chunk(left, is_last),
+                Some(_) => self.mode = Mode::Commands,
+                None => {
+                    self.client.gap();
+                    self.mode = Mode::Commands;
+                }
+            },
         }
     }
 
@@ -280,6 +290,14 @@ impl Parser {
 
     fn begin_content(&mut self, cx: &mut Context<'_, '_>) {
         let decode = self.options.decode_mime;
+        // a mail that was given up
+        if let Some(mut mail) = self.mail.take() {
+            for (file, state) in self.end_content(cx, &mut mail, FileState::Truncated) {
+                file.close(cx, &mail, state);
+            }
+            self.mail = Some(mail);
+        }
+        self.body = Lines::default();
         let mail = self.open_mail(cx);
         if mail.email.is_some() {
             cx.anomaly_in(mail.tx_id, "UNPARSABLE_CONTENT");
@@ -319,18 +337,22 @@ impl Parser {
 
     fn chunk(&mut self, cx: &mut Context<'_, '_>, taken: &[u8]) {
         let mut rest = taken;
-        while let Some(line) = self.client.next(&mut rest, LINE_BYTES_MAX, Rest::Follows) {
+        while let Some(line) = self.body.next(&mut rest, LINE_BYTES_MAX, Rest::Follows) {
             self.content_line(cx, &line.bytes, line.is_start);
         }
         if let Mode::Chunk(0, is_last) = self.mode {
             self.mode = Mode::Commands;
             if is_last {
-                let line = self.client.take_rest();
-                if !line.is_empty() {
-                    self.content_line(cx, &line, true);
-                }
+                self.end_body(cx);
                 self.end_mail(cx, FileState::Closed);
             }
+        }
+    }
+
+    /// What is there of the mail's last line.
+    fn end_body(&mut self, cx: &mut Context<'_, '_>) {
+        if let Some(line) = self.body.take_rest() {
+            self.content_line(cx, &line.bytes, line.is_start);
         }
     }
 
@@ -429,7 +451,6 @@ impl Parser {
             // refused before it is there: no client goes on with it
             (Awaited::Chunk, 400..) if matches!(self.mode, Mode::Chunk(..)) => {
                 self.mode = Mode::Commands;
-                self.client.take_rest();
             }
             (Awaited::Reset, _) => {
                 if let Some(mail) = self.cut_mail(cx) {
