@@ -4,6 +4,7 @@
 //! A transaction is one mail, with the commands around it. Its parts that have names are files.
 
 mod command;
+mod delivery;
 mod log;
 mod mime;
 mod options;

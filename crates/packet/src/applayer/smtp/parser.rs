@@ -3,57 +3,35 @@
 
 use std::collections::VecDeque;
 
-use super::Options;
 use super::command::{self, Command};
-use super::mime::Mime;
-use super::transaction::{Email, Mail};
+use super::delivery::Delivery;
 use crate::applayer::lines::{Line, Lines, Rest};
 use crate::applayer::{AppLayer, Context, Next};
-use crate::file::{File, FileState};
+use crate::file::FileState;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser {
-        options: config.apps.smtp.clone(),
+        delivery: Delivery::new(&config.apps.smtp),
         ..Parser::default()
     })
 }
 
 #[derive(Debug, Default)]
 struct Parser {
-    options: Options,
     client: Lines,
     server: Lines,
-    /// The client's lines within mails.
-    body: Lines,
-    /// The client's name for itself.
-    helo: Option<Vec<u8>>,
     /// The server said that it is ready.
     is_welcomed: bool,
     /// A reply was none: said once.
     is_reply_bad: bool,
-    mail: Option<Mail>,
-    content: Content,
-    /// A mail that is over, while its files wait to be reported.
-    sent: Option<(Mail, Vec<(File, FileState)>)>,
+    delivery: Delivery,
     /// Commands without a reply yet.
     pending: VecDeque<Awaited>,
     mode: Mode,
     /// A mail ended with the bytes that are being read.
     ended_just_now: bool,
-}
-
-/// What becomes of a mail's bytes.
-#[derive(Debug, Default)]
-enum Content {
-    /// They are passed over.
-    #[default]
-    None,
-    /// They are taken apart.
-    Mime(Box<Mime>),
-    /// They are one file.
-    Raw(Box<File>),
 }
 
 /// A command whose reply matters.
@@ -82,7 +60,7 @@ enum Mode {
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        self.report_sent(cx);
+        self.delivery.report_sent(cx);
         match direction {
             Direction::ToServer => {
                 self.ended_just_now = false;
@@ -94,7 +72,7 @@ impl AppLayer for Parser {
     }
 
     fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        self.report_sent(cx);
+        self.delivery.report_sent(cx);
         // commands and replies can no longer be matched
         self.pending.clear();
         self.accept_data(cx);
@@ -109,12 +87,11 @@ impl AppLayer for Parser {
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
-        self.report_sent(cx);
+        self.delivery.report_sent(cx);
         self.accept_data(cx);
-        self.end_body(cx);
-        if let Some(mail) = self.cut_mail(cx) {
-            cx.transaction(&mail);
-        }
+        self.delivery.end_line(cx);
+        self.delivery.report_sent(cx);
+        self.delivery.cut(cx);
     }
 
     fn buffered(&self) -> usize {
@@ -122,15 +99,10 @@ impl AppLayer for Parser {
             Mode::Asked(held) => held.len(),
             Mode::Commands | Mode::Data | Mode::Chunk(..) | Mode::Lost => 0,
         };
-        let content = match &self.content {
-            Content::Mime(mime) => mime.buffered(),
-            Content::None | Content::Raw(_) => 0,
-        };
         self.client
             .buffered()
             .saturating_add(self.server.buffered())
-            .saturating_add(self.body.buffered())
-            .saturating_add(content)
+            .saturating_add(self.delivery.buffered())
             .saturating_add(held)
     }
 }
@@ -162,15 +134,15 @@ impl Parser {
                     let line = self.client.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped);
                     let Some(line) = line else { return };
                     if line.is_cut {
-                        self.anomaly(cx, "TRUNCATED_LINE");
+                        self.delivery.anomaly(cx, "TRUNCATED_LINE");
                     }
                     self.command(cx, line.text());
                     if matches!(self.mode, Mode::Asked(_)) && !rest.is_empty() {
-                        self.anomaly(cx, "INVALID_PIPELINED_SEQUENCE");
+                        self.delivery.anomaly(cx, "INVALID_PIPELINED_SEQUENCE");
                     }
                 }
                 Mode::Data | Mode::Lost => {
-                    let line = self.body.next(&mut rest, LINE_BYTES_MAX, Rest::Follows);
+                    let line = self.delivery.next_line(&mut rest, LINE_BYTES_MAX);
                     let Some(line) = line else { return };
                     self.data_line(cx, &line);
                 }
@@ -179,19 +151,19 @@ impl Parser {
     }
 
     fn client_gap(&mut self, cx: &mut Context<'_, '_>, len: u64) {
-        self.end_body(cx);
+        self.delivery.end_line(cx);
         if matches!(self.mode, Mode::Data | Mode::Chunk(..)) {
-            self.end_mail(cx, FileState::Truncated);
-            self.report_sent(cx);
+            self.delivery.end(cx, FileState::Truncated);
+            self.delivery.report_sent(cx);
         }
         match self.mode {
             // what is missing were commands
             Mode::Commands | Mode::Asked(_) => {
                 self.client.gap();
-                self.open_mail(cx);
+                self.delivery.mail(cx);
             }
             Mode::Data | Mode::Lost => {
-                self.body.gap();
+                self.delivery.gap();
                 self.mode = Mode::Lost;
             }
             Mode::Chunk(left, is_last) => match left.checked_sub(len) {
@@ -218,43 +190,25 @@ impl Parser {
             | Command::Bdat(..) => true,
         };
         if is_new {
-            self.open_mail(cx);
+            self.delivery.mail(cx);
         }
         if !self.is_welcomed {
-            self.anomaly(cx, "NO_SERVER_WELCOME_MESSAGE");
+            self.delivery.anomaly(cx, "NO_SERVER_WELCOME_MESSAGE");
         }
         let mut awaited = Awaited::Other;
         match command {
-            Command::Hello(_) if self.helo.is_some() => self.anomaly(cx, "DUPLICATE_FIELDS"),
-            Command::Hello(name) => {
-                self.helo = Some(name.to_vec());
-                self.open_mail(cx).helo = Some(name.to_vec());
-            }
-            Command::MailFrom(from) => {
-                let mail = self.open_mail(cx);
-                if mail.mail_from.is_some() {
-                    cx.anomaly_in(mail.tx_id, "DUPLICATE_FIELDS");
-                } else {
-                    mail.mail_from = Some(from.to_vec());
-                }
-            }
-            Command::RcptTo(to) => {
-                let mail = self.open_mail(cx);
-                if mail.rcpt_to.len() < RCPTS_MAX {
-                    mail.rcpt_to.push(to.to_vec());
-                } else {
-                    cx.counters.heads_max_hit = cx.counters.heads_max_hit.saturating_add(1);
-                }
-            }
+            Command::Hello(name) => self.delivery.hello(cx, name),
+            Command::MailFrom(from) => self.delivery.sender(cx, from),
+            Command::RcptTo(to) => self.delivery.recipient(cx, to),
             Command::Data => {
                 awaited = Awaited::Data;
-                self.begin_content(cx);
+                self.delivery.begin(cx);
                 self.mode = Mode::Asked(Vec::new());
             }
             Command::Bdat(size, is_last) => {
                 awaited = Awaited::Chunk;
-                if matches!(self.content, Content::None) {
-                    self.begin_content(cx);
+                if !self.delivery.is_begun() {
+                    self.delivery.begin(cx);
                 }
                 self.mode = Mode::Chunk(size, is_last);
                 if size == 0 {
@@ -265,51 +219,15 @@ impl Parser {
             Command::StartTls => awaited = Awaited::StartTls,
             Command::Idle | Command::Other => {}
         }
+        self.await_reply(cx, awaited);
+    }
+
+    fn await_reply(&mut self, cx: &mut Context<'_, '_>, awaited: Awaited) {
         if self.pending.len() >= cx.config.pending_max {
+            cx.counters.pending_max_hit = cx.counters.pending_max_hit.saturating_add(1);
             self.pending.pop_front();
         }
         self.pending.push_back(awaited);
-    }
-
-    fn anomaly(&self, cx: &mut Context<'_, '_>, name: &'static str) {
-        match &self.mail {
-            Some(mail) => cx.anomaly_in(mail.tx_id, name),
-            None => cx.anomaly(name),
-        }
-    }
-
-    /// The mail that commands are about now.
-    fn open_mail(&mut self, cx: &mut Context<'_, '_>) -> &mut Mail {
-        self.mail.get_or_insert_with(|| Mail {
-            tx_id: cx.transaction_id(),
-            first_ts_ns: cx.ts_ns,
-            helo: self.helo.clone(),
-            ..Mail::default()
-        })
-    }
-
-    fn begin_content(&mut self, cx: &mut Context<'_, '_>) {
-        let decode = self.options.decode_mime;
-        // a mail that was given up
-        if let Some(mut mail) = self.mail.take() {
-            for (file, state) in self.end_content(cx, &mut mail, FileState::Truncated) {
-                file.close(cx, &mail, state);
-            }
-            self.mail = Some(mail);
-        }
-        self.body = Lines::default();
-        let mail = self.open_mail(cx);
-        if mail.email.is_some() {
-            cx.anomaly_in(mail.tx_id, "UNPARSABLE_CONTENT");
-        }
-        mail.email = decode.then(Email::default);
-        self.content = if decode {
-            Content::Mime(Box::new(Mime::new(&self.options)))
-        } else if self.options.raw_extraction {
-            Content::Raw(Box::new(File::open(cx, Direction::ToServer, b"rawmsg")))
-        } else {
-            Content::None
-        };
     }
 
     /// The server agreed to take the mail, or must have.
@@ -326,82 +244,25 @@ impl Parser {
         match (is_end, &self.mode) {
             (true, Mode::Lost) => self.mode = Mode::Commands,
             (true, _) => {
-                self.end_mail(cx, FileState::Closed);
+                self.ended_just_now |= self.delivery.end(cx, FileState::Closed);
                 self.mode = Mode::Commands;
-                self.pending.push_back(Awaited::Other);
+                self.await_reply(cx, Awaited::Other);
             }
             (false, Mode::Lost) => {}
-            (false, _) => self.content_line(cx, &line.bytes, line.is_start),
+            (false, _) => self.delivery.line(cx, line),
         }
     }
 
     fn chunk(&mut self, cx: &mut Context<'_, '_>, taken: &[u8]) {
         let mut rest = taken;
-        while let Some(line) = self.body.next(&mut rest, LINE_BYTES_MAX, Rest::Follows) {
-            self.content_line(cx, &line.bytes, line.is_start);
+        while let Some(line) = self.delivery.next_line(&mut rest, LINE_BYTES_MAX) {
+            self.delivery.line(cx, &line);
         }
         if let Mode::Chunk(0, is_last) = self.mode {
             self.mode = Mode::Commands;
             if is_last {
-                self.end_body(cx);
-                self.end_mail(cx, FileState::Closed);
-            }
-        }
-    }
-
-    /// What is there of the mail's last line.
-    fn end_body(&mut self, cx: &mut Context<'_, '_>) {
-        if let Some(line) = self.body.take_rest() {
-            self.content_line(cx, &line.bytes, line.is_start);
-        }
-    }
-
-    fn content_line(&mut self, cx: &mut Context<'_, '_>, line: &[u8], is_start: bool) {
-        let Some(mail) = &mut self.mail else { return };
-        match &mut self.content {
-            Content::None => {}
-            Content::Mime(mime) => mime.line(cx, mail, line, is_start),
-            Content::Raw(file) => file.data(cx, mail, line),
-        }
-    }
-
-    /// The mail is over: it is yielded, its files a little later, when all of it is known.
-    fn end_mail(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
-        let Some(mut mail) = self.mail.take() else {
-            return;
-        };
-        let files = self.end_content(cx, &mut mail, state);
-        cx.transaction(&mail);
-        self.ended_just_now = true;
-        self.sent = Some((mail, files));
-    }
-
-    fn end_content(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        mail: &mut Mail,
-        state: FileState,
-    ) -> Vec<(File, FileState)> {
-        match std::mem::take(&mut self.content) {
-            Content::None => Vec::new(),
-            Content::Mime(mime) => mime.finish(cx, mail, state),
-            Content::Raw(file) => vec![(*file, state)],
-        }
-    }
-
-    /// No more of the mail will come: closes its files and gives it.
-    fn cut_mail(&mut self, cx: &mut Context<'_, '_>) -> Option<Mail> {
-        let mut mail = self.mail.take()?;
-        for (file, state) in self.end_content(cx, &mut mail, FileState::Truncated) {
-            file.close(cx, &mail, state);
-        }
-        Some(mail)
-    }
-
-    fn report_sent(&mut self, cx: &mut Context<'_, '_>) {
-        if let Some((mail, files)) = self.sent.take() {
-            for (file, state) in files {
-                file.close(cx, &mail, state);
+                self.delivery.end_line(cx);
+                self.ended_just_now |= self.delivery.end(cx, FileState::Closed);
             }
         }
     }
@@ -410,12 +271,10 @@ impl Parser {
         let mut rest = data;
         while let Some(line) = self.server.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped) {
             if line.is_cut {
-                self.anomaly(cx, "TRUNCATED_LINE");
+                self.delivery.anomaly(cx, "TRUNCATED_LINE");
             }
             if self.reply(cx, line.text()) == Some(Awaited::StartTls) {
-                if let Some(mail) = self.cut_mail(cx) {
-                    cx.transaction(&mail);
-                }
+                self.delivery.cut(cx);
                 return Next::Redetect(data.len().saturating_sub(rest.len()));
             }
         }
@@ -426,8 +285,8 @@ impl Parser {
     fn reply(&mut self, cx: &mut Context<'_, '_>, line: &[u8]) -> Option<Awaited> {
         let Some((code, is_last)) = command::reply(line) else {
             let is_first = !std::mem::replace(&mut self.is_reply_bad, true);
-            if is_first && self.mail.is_some() {
-                self.anomaly(cx, "INVALID_REPLY");
+            if is_first && self.delivery.is_open() {
+                self.delivery.anomaly(cx, "INVALID_REPLY");
             }
             return None;
         };
@@ -441,7 +300,7 @@ impl Parser {
         match (awaited, code) {
             (Awaited::Data, 354) => self.accept_data(cx),
             (Awaited::Data, _) => {
-                self.anomaly(cx, "DATA_COMMAND_REJECTED");
+                self.delivery.anomaly(cx, "DATA_COMMAND_REJECTED");
                 if let Mode::Asked(held) = &mut self.mode {
                     let held = std::mem::take(held);
                     self.mode = Mode::Commands;
@@ -452,13 +311,9 @@ impl Parser {
             (Awaited::Chunk, 400..) if matches!(self.mode, Mode::Chunk(..)) => {
                 self.mode = Mode::Commands;
             }
-            (Awaited::Reset, _) => {
-                if let Some(mail) = self.cut_mail(cx) {
-                    cx.transaction(&mail);
-                }
-            }
+            (Awaited::Reset, _) => self.delivery.cut(cx),
             (Awaited::StartTls, 220) => return Some(awaited),
-            (Awaited::StartTls, _) => self.anomaly(cx, "TLS_REJECTED"),
+            (Awaited::StartTls, _) => self.delivery.anomaly(cx, "TLS_REJECTED"),
             (Awaited::Chunk | Awaited::Other, _) => {}
         }
         None
@@ -467,5 +322,3 @@ impl Parser {
 
 /// Longest line that is taken whole, its end included, bytes.
 const LINE_BYTES_MAX: usize = 4096;
-/// Most recipients kept of one mail.
-const RCPTS_MAX: usize = 256;
