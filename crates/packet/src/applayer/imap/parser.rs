@@ -10,10 +10,19 @@ pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser::default())
 }
 
-/// The server's greeting (RFC 9051 section 7.1).
+/// The server's greeting (RFC 9051 section 7.1). A client's command, a word behind a tag, proves
+/// little: the server will tell.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
-    if proto != Proto::Tcp || direction != Direction::ToClient {
+    if proto != Proto::Tcp {
         return Probe::No;
+    }
+    if direction == Direction::ToServer {
+        let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let command = words(line.trim_ascii_end()).nth(1).unwrap_or_default();
+        let is_known = BEGINNING
+            .iter()
+            .any(|known| command.eq_ignore_ascii_case(known));
+        return if is_known { Probe::Unsure } else { Probe::No };
     }
     let greetings = [&b"* OK "[..], b"* PREAUTH "];
     let is_begun = |greeting: &&[u8]| {
@@ -97,6 +106,17 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     words.filter(|word| !word.is_empty())
 }
 
+/// Commands of somebody who is not logged in.
+const BEGINNING: [&[u8]; 8] = [
+    b"AUTHENTICATE",
+    b"CAPABILITY",
+    b"ENABLE",
+    b"ID",
+    b"LOGIN",
+    b"LOGOUT",
+    b"NOOP",
+    b"STARTTLS",
+];
 /// Commands of somebody who is logged in, or about to be.
 const ENTERING: [&[u8]; 4] = [b"SELECT", b"EXAMINE", b"LIST", b"LSUB"];
 /// Longest line that is looked at, its end included, bytes.

@@ -50,6 +50,18 @@ impl Request {
         }
     }
 
+    /// Whether bytes can begin a command, as far as they go.
+    pub(super) fn is_begun(data: &[u8]) -> bool {
+        let word = data.split(|byte| byte.is_ascii_whitespace()).next();
+        let word = word.unwrap_or_default();
+        let is_whole = word.len() < data.len();
+        KNOWN.iter().any(|known| {
+            let begin = known.name.as_bytes().get(..word.len());
+            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+                && (!is_whole || word.len() == known.name.len())
+        })
+    }
+
     /// A line of an authentication.
     pub(super) fn sasl() -> Self {
         Self {

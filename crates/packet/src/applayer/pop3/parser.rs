@@ -13,13 +13,14 @@ pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
 }
 
 /// The server's greeting (RFC 1939 section 4). It says something behind its status, unlike what
-/// Redis answers.
+/// Redis answers. A client's commands are like those of others: the server will tell.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     let mut both = data.iter().zip(b"+OK ");
     let begins = both.all(|(a, b)| a.eq_ignore_ascii_case(b));
     match (proto, direction, begins, data.get(4)) {
         (Proto::Tcp, Direction::ToClient, true, Some(_)) => Probe::Certain,
         (Proto::Tcp, Direction::ToClient, true, None) => Probe::Unsure,
+        (Proto::Tcp, Direction::ToServer, ..) if Request::is_begun(data) => Probe::Unsure,
         _ => Probe::No,
     }
 }
@@ -245,6 +246,9 @@ mod tests {
         assert_eq!(probe(b"+OK"), Probe::Unsure);
         assert_eq!(probe(b"+OK\r\n"), Probe::No, "Redis");
         assert_eq!(probe(b"220 x"), Probe::No);
+        let to_server = |data: &[u8]| super::probe(Proto::Tcp, Direction::ToServer, data);
+        assert_eq!(to_server(b"user a\r\n"), Probe::Unsure);
+        assert_eq!(to_server(b"GET / HTTP/1.0\r\n"), Probe::No);
     }
 
     #[test]

@@ -22,7 +22,10 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
                 (true, Some(b' ' | b'\r' | b'\t')) => Probe::Certain,
                 (true, None) if is_whole && line.len() == 4 => Probe::Certain,
                 (true, None) if !is_whole => Probe::Unsure,
-                (true | false, _) => Probe::No,
+                (true, _) => Probe::No,
+                // others have these too: the server will tell
+                (false, _) if VERBS.iter().any(|verb| begins(verb.as_bytes())) => Probe::Unsure,
+                (false, _) => Probe::No,
             }
         }
         Direction::ToClient => {
@@ -38,6 +41,11 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     }
 }
 
+/// Commands that a client may begin with, if it does not greet.
+const VERBS: [&str; 9] = [
+    "AUTH", "DATA", "HELP", "MAIL", "NOOP", "QUIT", "RSET", "STARTTLS", "VRFY",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +57,7 @@ mod tests {
             (Direction::ToServer, b"helo\n", Probe::Certain),
             (Direction::ToServer, b"EH", Probe::Unsure),
             (Direction::ToServer, b"HELOX\r\n", Probe::No),
+            (Direction::ToServer, b"quit\r\n", Probe::Unsure),
             (Direction::ToServer, b"GET / HTTP/1.0\r\n", Probe::No),
             (Direction::ToClient, b"220 a ESMTP\r\n", Probe::Certain),
             (Direction::ToClient, b"220 a\r\n", Probe::Unsure),
