@@ -34,6 +34,8 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
             let names_it = data
                 .windows(3)
                 .any(|window| window.eq_ignore_ascii_case(b"FTP"));
+            // SMTP names its host here (RFC 5321 section 4.2)
+            let names_it = names_it || data.starts_with(b"220 (");
             match (begins, names_it) {
                 (true, true) => Probe::Certain,
                 (true, false) => Probe::Unsure,
@@ -105,6 +107,7 @@ mod tests {
             (Direction::ToServer, b"AUTH LOGIN\r\n", Probe::No),
             (Direction::ToServer, b"GET / HTTP/1.0\r\n", Probe::No),
             (Direction::ToClient, b"220 (vsFTPd)\r\n", Probe::Certain),
+            (Direction::ToClient, b"220 (hello)\r\n", Probe::Certain),
             (Direction::ToClient, b"220 hello\r\n", Probe::Unsure),
             (Direction::ToClient, b"+OK FTP\r\n", Probe::No),
         ] {
