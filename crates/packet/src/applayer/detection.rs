@@ -142,7 +142,8 @@ impl App {
         }
     }
 
-    /// The protocol is known: its parser gets all that was kept, the client's bytes first.
+    /// The protocol is known: its parser gets all that was kept, in the order in which the sides
+    /// began.
     fn start(
         &mut self,
         cx: &mut Context<'_, '_>,
@@ -162,10 +163,10 @@ impl App {
             *found = protocol.app;
         }
         let now_ns = cx.ts_ns;
-        for (first, direction) in firsts
-            .into_iter()
-            .zip([Direction::ToServer, Direction::ToClient])
-        {
+        let [client, server] = firsts;
+        let mut sides = [(client, Direction::ToServer), (server, Direction::ToClient)];
+        sides.sort_by_key(|(first, _)| first.ts_ns);
+        for (first, direction) in sides {
             if first.lost > 0 {
                 self.gap(cx, direction, first.lost);
             } else if !first.bytes.is_empty() {

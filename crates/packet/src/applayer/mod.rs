@@ -13,16 +13,22 @@
 pub(crate) mod detection;
 pub mod dns;
 mod expectation;
+pub mod ftp;
 pub mod http1;
-pub mod ike;
 pub mod http2;
+pub mod ike;
+pub mod imap;
+mod lines;
 mod options;
+pub mod pop3;
 pub mod quic;
 pub mod rdp;
 pub mod rfb;
+pub mod smtp;
 pub mod socks;
 pub mod ssh;
 pub mod template;
+pub mod tftp;
 pub mod tls;
 mod transaction;
 
@@ -46,6 +52,11 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &rdp::PROTOCOL,
     &http2::PROTOCOL,
     &http1::PROTOCOL,
+    &smtp::PROTOCOL,
+    &pop3::PROTOCOL,
+    &imap::PROTOCOL,
+    &ftp::PROTOCOL,
+    &tftp::PROTOCOL,
     &ike::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
@@ -210,6 +221,9 @@ pub struct Context<'a, 'out> {
     pub config: &'a Config,
     /// Time of the packet that the bytes came with, nanoseconds since the Unix epoch.
     pub ts_ns: u64,
+    /// Time of the packet that let the bytes through: their own, or one that acknowledges them or
+    /// fills a hole before them; nanoseconds since the Unix epoch.
+    pub now_ns: u64,
     pub(crate) flow: &'a mut Flow,
     pub(crate) counters: &'a mut Counters,
     pub(crate) expectations: &'a mut Expectations,

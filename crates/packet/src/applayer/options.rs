@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, Protocol, http1, http2};
+use super::{AppProto, PROTOCOLS, Protocol, ftp, http1, http2, smtp};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -8,6 +8,10 @@ use crate::settings::Settings;
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
+    /// FTP.
+    pub ftp: ftp::Options,
+    /// SMTP and the mails in it.
+    pub smtp: smtp::Options,
     /// HTTP/0.9 to HTTP/1.1.
     pub http: http1::Options,
     /// HTTP/2.
@@ -43,6 +47,8 @@ impl Options {
             quic: super::tls::Options::of_quic(settings),
             http: http1::Options::from_settings(settings),
             http2: http2::Options::from_settings(settings),
+            ftp: ftp::Options::from_settings(settings),
+            smtp: smtp::Options::from_settings(settings),
         }
     }
 

@@ -32,9 +32,14 @@ pub trait Transaction: Any + Debug {
         Direction::ToServer
     }
 
-    /// The `event_type` of its record, which is also the name of the type in the configuration.
+    /// The `event_type` of its record.
     fn record_type(&self) -> &'static str {
         self.app().name()
+    }
+
+    /// The type of record in the configuration that it belongs to.
+    fn output_type(&self) -> &'static str {
+        self.record_type()
     }
 
     /// Whether its record is wanted under the options of its record type.

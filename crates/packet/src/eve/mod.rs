@@ -223,7 +223,7 @@ impl Recorder {
         let kind = transaction.record_type();
         let direction = transaction.direction();
         self.filtered(
-            kind,
+            transaction.output_type(),
             About::Packet(Some(flow)),
             now,
             emit,

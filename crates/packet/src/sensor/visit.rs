@@ -314,6 +314,7 @@ impl Visit<'_, '_> {
             &mut Context {
                 config: self.config,
                 ts_ns: self.ts_ns,
+                now_ns: self.ts_ns,
                 flow: &mut cold.flow,
                 counters: self.counters,
                 expectations: self.expectations,
