@@ -11,10 +11,16 @@
 //! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
 //! [`Next::Done`] as soon as nothing of interest can follow, so that the sensor stops reassembling.
 
+pub mod dcerpc;
+pub(crate) mod der;
 pub(crate) mod detection;
 pub mod dns;
 pub mod http1;
+pub mod krb5;
+pub mod ldap;
 mod options;
+pub(crate) mod records;
+pub mod snmp;
 pub mod socks;
 pub mod tls;
 mod transaction;
@@ -31,6 +37,10 @@ pub use transaction::Transaction;
 pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
     &http1::PROTOCOL,
+    &krb5::PROTOCOL,
+    &snmp::PROTOCOL,
+    &ldap::PROTOCOL,
+    &dcerpc::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
 ];
