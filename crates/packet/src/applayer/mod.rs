@@ -20,6 +20,7 @@ pub mod krb5;
 pub mod ldap;
 mod options;
 pub(crate) mod records;
+pub mod smb;
 pub mod snmp;
 pub mod socks;
 pub mod tls;
@@ -37,6 +38,7 @@ pub use transaction::Transaction;
 pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
     &http1::PROTOCOL,
+    &smb::PROTOCOL,
     &krb5::PROTOCOL,
     &snmp::PROTOCOL,
     &ldap::PROTOCOL,

@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, dcerpc, ldap};
+use super::{AppProto, PROTOCOLS, dcerpc, ldap, smb};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -12,6 +12,8 @@ pub struct Options {
     pub dcerpc: dcerpc::Options,
     /// LDAP.
     pub ldap: ldap::Options,
+    /// SMB.
+    pub smb: smb::Options,
 }
 
 impl Options {
@@ -25,6 +27,7 @@ impl Options {
             disabled: disabled.map(|known| known.app).collect(),
             dcerpc: dcerpc::Options::from_settings(settings),
             ldap: ldap::Options::from_settings(settings),
+            smb: smb::Options::from_settings(settings),
         }
     }
 
