@@ -18,6 +18,7 @@ pub mod dns;
 pub mod http1;
 pub mod krb5;
 pub mod ldap;
+pub mod nfs;
 mod options;
 pub(crate) mod records;
 pub mod smb;
@@ -39,6 +40,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
     &http1::PROTOCOL,
     &smb::PROTOCOL,
+    &nfs::PROTOCOL,
     &krb5::PROTOCOL,
     &snmp::PROTOCOL,
     &ldap::PROTOCOL,
@@ -271,7 +273,9 @@ mod tests {
             // a number tells versions apart that share a name in logs
             let name = folder.trim_end_matches(|last: char| last.is_ascii_digit());
             assert!(
-                PROTOCOLS.iter().any(|known| known.name == name),
+                PROTOCOLS
+                    .iter()
+                    .any(|known| known.name == name || known.name == folder),
                 "{folder} is not in PROTOCOLS"
             );
         }

@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, dcerpc, ldap, smb};
+use super::{AppProto, PROTOCOLS, dcerpc, ldap, nfs, smb};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -12,6 +12,8 @@ pub struct Options {
     pub dcerpc: dcerpc::Options,
     /// LDAP.
     pub ldap: ldap::Options,
+    /// NFS.
+    pub nfs: nfs::Options,
     /// SMB.
     pub smb: smb::Options,
 }
@@ -27,6 +29,7 @@ impl Options {
             disabled: disabled.map(|known| known.app).collect(),
             dcerpc: dcerpc::Options::from_settings(settings),
             ldap: ldap::Options::from_settings(settings),
+            nfs: nfs::Options::from_settings(settings),
             smb: smb::Options::from_settings(settings),
         }
     }

@@ -129,11 +129,6 @@ impl Records {
         }
     }
 
-    /// The beginning of a record that did not come whole, and its time.
-    pub(crate) fn unfinished(&self) -> (&[u8], u64) {
-        (&self.kept, self.ts_ns)
-    }
-
     fn skipped<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let skip = usize::try_from(self.skip).unwrap_or(usize::MAX);
         let skip = skip.min(bytes.len());
@@ -164,7 +159,11 @@ mod tests {
     fn feed(records: &mut Records, data: &[u8], out: &mut Vec<Vec<u8>>) -> Outcome {
         records.data(data, 7, FORMAT, &mut |record, _| {
             out.push(record.to_vec());
-            if record.ends_with(b"!") { Take::Stop } else { Take::Next }
+            if record.ends_with(b"!") {
+                Take::Stop
+            } else {
+                Take::Next
+            }
         })
     }
 

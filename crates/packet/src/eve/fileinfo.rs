@@ -25,7 +25,9 @@ pub(super) fn write(
     carrier.log(record, options);
     write_app_proto(record, flow.app);
     record.object("fileinfo", |object| {
-        object.bytes("filename", &file.name);
+        if !file.name.is_empty() {
+            object.bytes("filename", &file.name);
+        }
         object.flag("gaps", file.gaps);
         object.text("state", file.state.name());
         for (key, digest) in [

@@ -8,8 +8,8 @@ mod tcp;
 mod transaction;
 mod udp;
 
-pub use pdu::{Interface, Uuid};
 pub use parser::Options;
+pub use pdu::{Interface, Uuid};
 pub use transaction::{Dcerpc, Part};
 
 use super::{AppProto, Protocol};

@@ -52,10 +52,8 @@ pub(crate) const HEAD: usize = 16;
 /// Kinds (C706 section 12.6.4).
 pub(crate) const REQUEST: u8 = 0;
 pub(crate) const RESPONSE: u8 = 2;
-pub(crate) const FAULT: u8 = 3;
 pub(crate) const BIND: u8 = 11;
 pub(crate) const BIND_ACK: u8 = 12;
-pub(crate) const BIND_NAK: u8 = 13;
 pub(crate) const ALTER_CONTEXT: u8 = 14;
 pub(crate) const ALTER_CONTEXT_RESPONSE: u8 = 15;
 /// In the flags: the first, and the last, of the fragments.
@@ -259,11 +257,17 @@ pub(crate) mod tests {
     fn a_bind_and_its_answer() {
         let message = pdu(BIND, 1, &bind_body());
         let head = Head::of(&message).unwrap();
-        assert_eq!((head.kind, head.call_id, usize::from(head.len)), (BIND, 1, message.len()));
+        assert_eq!(
+            (head.kind, head.call_id, usize::from(head.len)),
+            (BIND, 1, message.len())
+        );
         let mut interfaces = bind(&head, &message[HEAD..]).unwrap();
         assert_eq!(interfaces.len(), 1);
         let first = interfaces[0];
-        assert_eq!(first.uuid.to_string(), "12345778-1234-abcd-ef00-0123456789ac");
+        assert_eq!(
+            first.uuid.to_string(),
+            "12345778-1234-abcd-ef00-0123456789ac"
+        );
         assert_eq!(first.version, (1, 0));
         bind_ack(&head, &ack_body(), &mut interfaces).unwrap();
         assert_eq!(interfaces[0].ack, Some((0, 7)));

@@ -109,13 +109,7 @@ impl State {
         }
     }
 
-    fn request(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        head: Head,
-        body: &[u8],
-        first_ts_ns: u64,
-    ) {
+    fn request(&mut self, cx: &mut Context<'_, '_>, head: Head, body: &[u8], first_ts_ns: u64) {
         let mut tx = Dcerpc::new(head, first_ts_ns);
         match head.kind {
             REQUEST => {
@@ -143,13 +137,7 @@ impl State {
         self.pending.push_back(tx);
     }
 
-    fn response(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        head: Head,
-        body: &[u8],
-        first_ts_ns: u64,
-    ) {
+    fn response(&mut self, cx: &mut Context<'_, '_>, head: Head, body: &[u8], first_ts_ns: u64) {
         let stub_bytes = match head.kind {
             RESPONSE => u32::from(head.len).saturating_sub(16),
             BIND_ACK | ALTER_CONTEXT_RESPONSE => 0,

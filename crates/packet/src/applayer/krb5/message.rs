@@ -149,7 +149,9 @@ fn optional<T>(field: Option<&[u8]>, read: fn(&[u8]) -> Option<T>) -> Option<Opt
 }
 
 fn text(field: &[u8]) -> Option<Vec<u8>> {
-    Reader::new(field).expect(GENERAL_STRING).map(<[u8]>::to_vec)
+    Reader::new(field)
+        .expect(GENERAL_STRING)
+        .map(<[u8]>::to_vec)
 }
 
 /// RFC 4120 section 5.2.2.

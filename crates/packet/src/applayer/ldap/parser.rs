@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::message::{CONTROLS, Message};
 use super::operation::Operation;
 use super::options::Options;
-use crate::applayer::der::{INTEGER, Reader, SEQUENCE, Size, size};
+use crate::applayer::der::{INTEGER, SEQUENCE, Size, size};
 use crate::applayer::records::{Format, Outcome, Records, Take};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::flow::{Direction, Proto};
@@ -73,7 +73,9 @@ fn looks_like_ldap(data: &[u8]) -> Option<bool> {
         .saturating_add(2)
         .saturating_add(len);
     if end < whole {
-        return data.get(end).map_or(Some(true), |tag| Some(*tag == CONTROLS));
+        return data
+            .get(end)
+            .map_or(Some(true), |tag| Some(*tag == CONTROLS));
     }
     Some(end == whole)
 }

@@ -132,7 +132,10 @@ impl State {
         let is_v1 = matches!(piece.id, FileId::Fid(_));
         let is_read = piece.direction == Direction::ToClient;
         let unknown = if is_v1 == is_read { "" } else { "<unknown>" };
-        let name = self.name(&piece.id).map_or(unknown, String::as_str).to_owned();
+        let name = self
+            .name(&piece.id)
+            .map_or(unknown, String::as_str)
+            .to_owned();
         let share = match self.tree(head.tree_id) {
             Some(tree) if is_v1 || is_read => tree.name.clone(),
             _ => String::new(),

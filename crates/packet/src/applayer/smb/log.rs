@@ -150,9 +150,6 @@ fn write_ntlm(object: &mut Object<'_>, ntlm: &Ntlm) {
             &format!("{major}.{minor} build {build} rev {revision}"),
         );
     }
-    if ntlm.is_unusual {
-        object.flag("warning", true);
-    }
 }
 
 fn write_tree_connect(object: &mut Object<'_>, tree: &TreeConnect) {
@@ -203,11 +200,17 @@ fn write_id(object: &mut Object<'_>, id: Option<FileId>) {
 fn write_call(object: &mut Object<'_>, call: &Call) {
     let named = |kind: u8| {
         // Suricata knows the kinds of connections only
-        if kind > 19 { kind.to_string() } else { name(kind) }
+        if kind > 19 {
+            kind.to_string()
+        } else {
+            name(kind)
+        }
     };
     object.text(
         "request",
-        &call.request.map_or_else(|| "REQUEST_LOST".to_owned(), named),
+        &call
+            .request
+            .map_or_else(|| "REQUEST_LOST".to_owned(), named),
     );
     object.text(
         "response",

@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(read(&blob, &mut setup), Some(true));
         let ntlm = setup.ntlm.unwrap();
         assert_eq!((ntlm.domain.as_str(), ntlm.user.as_str()), ("D", "u0"));
-        assert_eq!((ntlm.host.as_str(), ntlm.version), ("H", Some((6, 1, 7600, 15))));
+        assert_eq!(
+            (ntlm.host.as_str(), ntlm.version),
+            ("H", Some((6, 1, 7600, 15)))
+        );
         assert!(!ntlm.is_unusual);
     }
 

@@ -41,7 +41,10 @@ impl Options {
     pub fn from_settings(settings: &Settings) -> Self {
         let smb = settings.at("app-layer.protocols.smb");
         let size = |key: &str, default: u32| {
-            let size = smb.at(key).bytes().and_then(|size| u32::try_from(size).ok());
+            let size = smb
+                .at(key)
+                .bytes()
+                .and_then(|size| u32::try_from(size).ok());
             size.unwrap_or(default)
         };
         let count = |key: &str, default: usize| {

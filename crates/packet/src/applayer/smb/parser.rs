@@ -187,13 +187,7 @@ impl Side {
         rest
     }
 
-    fn gap(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        state: &mut State,
-        direction: Direction,
-        len: u64,
-    ) {
+    fn gap(&mut self, cx: &mut Context<'_, '_>, state: &mut State, direction: Direction, len: u64) {
         let mut len = len;
         if let Some((piece, left)) = self.file.take() {
             let here = left.min(len);

@@ -70,7 +70,11 @@ impl State {
         data: &[u8],
     ) {
         let Some(pdu) = Pdu::of(data) else { return };
-        let Some(at) = self.pending.iter().position(|tx| is_call(tx, id, pdu.call_id)) else {
+        let Some(at) = self
+            .pending
+            .iter()
+            .position(|tx| is_call(tx, id, pdu.call_id))
+        else {
             let mut call = Call::new(id, pdu.call_id);
             call.answer(&pdu);
             let tx = self.new_tx(cx, head, Detail::Dcerpc(Box::new(call)));
@@ -92,13 +96,18 @@ impl State {
         if pdu.flags & LAST != 0
             && let Some(tx) = self.pending.remove(at)
         {
-            let status = head.status.filter(|status| *status != super::status::BUFFER_OVERFLOW);
+            let status = head
+                .status
+                .filter(|status| *status != super::status::BUFFER_OVERFLOW);
             self.finish(cx, tx, Some(status.unwrap_or(Status::Nt(0))));
         }
     }
 
     fn call_mut(&mut self, id: Option<FileId>, call_id: u32) -> Option<&mut Call> {
-        let tx = self.pending.iter_mut().find(|tx| is_call(tx, id, call_id))?;
+        let tx = self
+            .pending
+            .iter_mut()
+            .find(|tx| is_call(tx, id, call_id))?;
         match &mut tx.detail {
             Detail::Dcerpc(call) if call.request == Some(REQUEST) => Some(call),
             _ => None,

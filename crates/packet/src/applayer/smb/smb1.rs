@@ -125,7 +125,14 @@ impl<'a> Block<'a> {
     fn next(&self) -> Option<(u8, usize)> {
         if !matches!(
             self.command,
-            LOCKING_ANDX | 0x2d | READ_ANDX | WRITE_ANDX | SESSION_SETUP | 0x74 | TREE_CONNECT | NT_CREATE
+            LOCKING_ANDX
+                | 0x2d
+                | READ_ANDX
+                | WRITE_ANDX
+                | SESSION_SETUP
+                | 0x74
+                | TREE_CONNECT
+                | NT_CREATE
         ) {
             return None;
         }
@@ -270,7 +277,7 @@ impl State {
         let is_success = head.status.is_some_and(Status::is_success);
         match block.command {
             READ_ANDX => return self.read_response_1(cx, head, block),
-            WRITE_ANDX | LOCKING_ANDX => return None,
+            WRITE_ANDX => return None,
             // that of LAN Manager says nothing that is told
             NEGOTIATE if block.words.len() < NEGOTIATED_WORDS => return None,
             TRANSACTION => {

@@ -6,9 +6,7 @@ use super::ntlm;
 use super::pipe::looks_like_call;
 use super::state::{Head, Read, State, Tree};
 use super::status::{BUFFER_OVERFLOW, END_OF_FILE, PENDING, SUCCESS, Status};
-use super::transaction::{
-    Command, Create, Detail, FileId, Negotiate, SessionSetup, TreeConnect,
-};
+use super::transaction::{Command, Create, Detail, FileId, Negotiate, SessionSetup, TreeConnect};
 use super::wire::{le16, le32, le64, part, unix_s, utf16};
 use crate::applayer::Context;
 use crate::flow::Direction;
@@ -76,7 +74,11 @@ impl Header {
             status: self.is_response().then_some(Status::Nt(self.status)),
             session_id: self.session_id,
             // a number of its own stands there
-            tree_id: if self.flags & ASYNC == 0 { self.tree_id } else { 0 },
+            tree_id: if self.flags & ASYNC == 0 {
+                self.tree_id
+            } else {
+                0
+            },
             message_id: self.message_id,
             ts_ns,
         }
@@ -175,11 +177,23 @@ impl State {
         }
         let data = part(message, data_at, usize::try_from(len).ok()?);
         if self.is_pipe(head.tree_id, || looks_like_call(data)) {
+            if self.name(&id).is_none() {
+                self.set_name(id, "");
+            }
             self.pipe_request(cx, head, Some(id), data);
             return None;
         }
         let direction = Direction::ToServer;
-        self.file_data(cx, head, Piece { id, direction, offset }, (data, len))
+        self.file_data(
+            cx,
+            head,
+            Piece {
+                id,
+                direction,
+                offset,
+            },
+            (data, len),
+        )
     }
 
     /// Takes what is there of a file's data, and says what is to come.
@@ -202,7 +216,8 @@ impl State {
         let len = usize::try_from(le32(body, 4)?).ok()?;
         let data = part(message, usize::from(le16(body, 8)?), len);
         let id = guid_at(body, 16)?;
-        let name = self.name(&id).map_or("<unknown>", String::as_str).to_owned();
+        let name = self.name(&id).or_else(|| self.created_last());
+        let name = name.map_or("<unknown>", String::as_str).to_owned();
         match (class, level) {
             (FILE_INFO, RENAME) => {
                 let len = usize::try_from(le32(data, 16)?).ok()?;
@@ -223,6 +238,15 @@ impl State {
         }
     }
 
+    /// The name of the file that is opened last: what comes with it in one compound, or before its
+    /// response, does not know its identifier.
+    fn created_last(&self) -> Option<&String> {
+        self.pending.iter().rev().find_map(|tx| match &tx.detail {
+            Detail::Create(create) => Some(&create.name),
+            _ => None,
+        })
+    }
+
     fn ioctl(
         &mut self,
         cx: &mut Context<'_, '_>,
@@ -240,7 +264,9 @@ impl State {
             usize::try_from(at).ok()?,
             usize::try_from(len).ok()?,
         );
+        // of a file whose beginning was not seen Suricata tells the function alone
         if function == PIPE_TRANSCEIVE
+            && self.name(&id).is_some()
             && self.is_pipe(head.tree_id, || looks_like_call(data))
             && self.pipe_request(cx, head, Some(id), data)
         {
@@ -274,8 +300,9 @@ impl State {
                 let place = le32(body, 32).zip(le32(body, 36)).unwrap_or_default();
                 let at = usize::try_from(place.0).ok()?;
                 let data = part(message, at, usize::try_from(place.1).ok()?);
-                if looks_like_call(data) {
-                    self.pipe_response(cx, head, guid_at(body, 8), data);
+                if looks_like_call(data) && !self.is_pending(head) {
+                    // some servers send no identifier back
+                    self.pipe_response(cx, head, None, data);
                     return None;
                 }
             }

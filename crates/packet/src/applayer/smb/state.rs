@@ -129,13 +129,13 @@ impl State {
 
     /// The transaction that a response belongs to, taken out.
     pub(super) fn take(&mut self, head: &Head) -> Option<Smb> {
-        let is_asked = |tx: &Smb| {
-            tx.command == head.command
-                && tx.message_id == head.message_id
-                && !matches!(tx.detail, Detail::Dcerpc(_))
-        };
-        let at = self.pending.iter().position(is_asked)?;
+        let at = self.pending.iter().position(|tx| is_asked(tx, head))?;
         self.pending.remove(at)
+    }
+
+    /// Whether a response has a transaction of its own, other than a call through a pipe.
+    pub(super) fn is_pending(&self, head: &Head) -> bool {
+        self.pending.iter().any(|tx| is_asked(tx, head))
     }
 
     /// Yields a transaction with how it fared.
@@ -197,10 +197,6 @@ impl State {
         self.reads.remove(&head.exchange())
     }
 
-    pub(super) fn peek_read(&self, head: &Head) -> Option<Read> {
-        self.reads.get(&head.exchange()).copied()
-    }
-
     pub(super) fn asks_close(&mut self, head: &Head, id: FileId) {
         if self.closes.len() < REMEMBERED_MAX {
             self.closes.insert(head.exchange(), id);
@@ -220,4 +216,10 @@ impl State {
             self.drop_transfer(cx);
         }
     }
+}
+
+fn is_asked(tx: &Smb, head: &Head) -> bool {
+    tx.command == head.command
+        && tx.message_id == head.message_id
+        && !matches!(tx.detail, Detail::Dcerpc(_))
 }

@@ -36,7 +36,12 @@ impl State {
             SET_FILE => {
                 let id = FileId::Fid(le16(parameters, 0)?);
                 let name = self.name(&id).map_or("<unknown>", String::as_str);
-                ("SET_FILE_INFO", le16(parameters, 2)?, name.to_owned(), Some(id))
+                (
+                    "SET_FILE_INFO",
+                    le16(parameters, 2)?,
+                    name.to_owned(),
+                    Some(id),
+                )
             }
             _ => return None,
         };

@@ -132,7 +132,7 @@ impl Pdu {
         let mut variables = Vec::new();
         while !list.is_empty() && variables.len() < VARIABLES_MAX {
             let name = list.enter(SEQUENCE)?.expect(OID)?;
-            variables.push(oid(name)?);
+            variables.push(oid(name).unwrap_or_else(|| spaced(name)));
         }
         Some(Self {
             kind,
@@ -142,6 +142,13 @@ impl Pdu {
             variables,
         })
     }
+}
+
+/// Bytes that are no identifier, one by one.
+fn spaced(bytes: &[u8]) -> String {
+    let bytes = bytes.iter().take(SPACED_MAX);
+    let bytes: Vec<String> = bytes.map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(" ")
 }
 
 impl Trap {
@@ -162,6 +169,8 @@ impl Trap {
     }
 }
 
+/// Most bytes written one by one.
+const SPACED_MAX: usize = 128;
 /// In the flags of version 3: the rest is encrypted.
 const PRIVACY: u8 = 2;
 /// The user-based security model (RFC 3411 section 5).

@@ -3,7 +3,11 @@ use super::*;
 fn ber(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
     let body = parts.concat();
     let len = u8::try_from(body.len()).unwrap();
-    let mut out = if len < 0x80 { vec![tag, len] } else { vec![tag, 0x81, len] };
+    let mut out = if len < 0x80 {
+        vec![tag, len]
+    } else {
+        vec![tag, 0x81, len]
+    };
     out.extend(body);
     out
 }
@@ -18,7 +22,10 @@ fn string(text: &str) -> Vec<u8> {
 
 fn principal(names: &[&str]) -> Vec<u8> {
     let names: Vec<_> = names.iter().map(|name| string(name)).collect();
-    ber(SEQUENCE, &[ber(0xa0, &[number(1)]), ber(0xa1, &[ber(SEQUENCE, &names)])])
+    ber(
+        SEQUENCE,
+        &[ber(0xa0, &[number(1)]), ber(0xa1, &[ber(SEQUENCE, &names)])],
+    )
 }
 
 fn as_req() -> Vec<u8> {
@@ -30,7 +37,11 @@ fn as_req() -> Vec<u8> {
             ber(0xa3, &[principal(&["krbtgt", "REALM"])]),
         ],
     );
-    let fields = [ber(0xa1, &[number(5)]), ber(0xa2, &[number(10)]), ber(0xa4, &[body])];
+    let fields = [
+        ber(0xa1, &[number(5)]),
+        ber(0xa2, &[number(10)]),
+        ber(0xa4, &[body]),
+    ];
     ber(0x6a, &[ber(SEQUENCE, &fields)])
 }
 
@@ -67,19 +78,34 @@ fn a_request_and_its_answer() {
     let message = as_rep(23);
     let element = Reader::new(&message).next().unwrap();
     let parsed = Parsed::of(MessageType::AsRep, element.body).unwrap();
-    assert_eq!((parsed.encryption, parsed.ticket_encryption), (Some(23), Some(23)));
+    assert_eq!(
+        (parsed.encryption, parsed.ticket_encryption),
+        (Some(23), Some(23))
+    );
     assert!(is_weak(23) && !is_weak(18));
 }
 
 #[test]
 fn both_transports_are_known_by_their_first_bytes() {
     let message = as_req();
-    assert_eq!(probe(Proto::Udp, Direction::ToServer, &message), Probe::Certain);
+    assert_eq!(
+        probe(Proto::Udp, Direction::ToServer, &message),
+        Probe::Certain
+    );
     let mut framed = vec![0, 0, 0, u8::try_from(message.len()).unwrap()];
     framed.extend(&message);
-    assert_eq!(probe(Proto::Tcp, Direction::ToServer, &framed), Probe::Certain);
-    assert_eq!(probe(Proto::Tcp, Direction::ToServer, &framed[..7]), Probe::Unsure);
-    assert_eq!(probe(Proto::Udp, Direction::ToServer, b"j\x03abc"), Probe::No);
+    assert_eq!(
+        probe(Proto::Tcp, Direction::ToServer, &framed),
+        Probe::Certain
+    );
+    assert_eq!(
+        probe(Proto::Tcp, Direction::ToServer, &framed[..7]),
+        Probe::Unsure
+    );
+    assert_eq!(
+        probe(Proto::Udp, Direction::ToServer, b"j\x03abc"),
+        Probe::No
+    );
 }
 
 #[test]

@@ -23,19 +23,28 @@ fn outcome(tag: u8, code: u8) -> Vec<u8> {
 fn search() -> Vec<u8> {
     let numbers = [10, 1, 2, 10, 1, 0, 2, 1, 0, 2, 1, 0, 1, 1, 0xff];
     let attributes = ber(0x30, &[b"\x04\x02cn"]);
-    ber(0x63, &[b"\x04\x04base", &numbers, b"\x87\x01o", &attributes])
+    ber(
+        0x63,
+        &[b"\x04\x04base", &numbers, b"\x87\x01o", &attributes],
+    )
 }
 
 #[test]
 fn operations_are_read() {
     let read = Message::of(&message(7, &bind())).unwrap();
     assert_eq!(read.id, 7);
-    let Operation::Bind { version: 3, authentication: Authentication::Simple, .. } = read.operation
+    let Operation::Bind {
+        version: 3,
+        authentication: Authentication::Simple,
+        ..
+    } = read.operation
     else {
         panic!("{read:?}");
     };
     let read = Message::of(&message(8, &search())).unwrap();
-    let Operation::Search(search) = read.operation else { panic!() };
+    let Operation::Search(search) = read.operation else {
+        panic!()
+    };
     assert_eq!((search.scope, search.types_only), (2, true));
     assert_eq!(search.present.unwrap(), b"o");
     assert_eq!(search.attributes, [b"cn"]);
@@ -56,7 +65,11 @@ fn first_bytes() {
 
 #[test]
 fn damaged_messages_are_refused_or_read() {
-    for whole in [message(1, &bind()), message(1, &search()), message(1, &outcome(0x78, 0))] {
+    for whole in [
+        message(1, &bind()),
+        message(1, &search()),
+        message(1, &outcome(0x78, 0)),
+    ] {
         for at in 0..whole.len() {
             _ = Message::of(&whole[..at]);
             let mut bent = whole.clone();
