@@ -2,7 +2,7 @@
 //! streams are cut, and that damage stops nothing.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
+    clippy::disallowed_methods,
     clippy::arithmetic_side_effects,
     reason = "tests"
 )]

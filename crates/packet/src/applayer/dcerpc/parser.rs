@@ -40,7 +40,9 @@ impl Options {
 pub(super) fn start(proto: Proto, config: &Config) -> Box<dyn AppLayer> {
     match proto {
         Proto::Udp => Box::new(udp::Parser::new(config.apps.dcerpc)),
-        _ => Box::new(tcp::Parser::new(config.apps.dcerpc)),
+        Proto::Tcp | Proto::Icmp | Proto::Icmp6 | Proto::Other(_) => {
+            Box::new(tcp::Parser::new(config.apps.dcerpc))
+        }
     }
 }
 
@@ -60,6 +62,6 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
             (None, [5, 0 | 1]) => Probe::Unsure,
             (None, _) => Probe::No,
         },
-        _ => Probe::No,
+        Proto::Tcp | Proto::Udp | Proto::Icmp | Proto::Icmp6 | Proto::Other(_) => Probe::No,
     }
 }

@@ -162,7 +162,6 @@ pub(crate) fn bind_ack(head: &Head, body: &[u8], interfaces: &mut [Interface]) -
         .iter_mut()
         .zip(results.chunks_exact(RESULT))
         .take(count)
-        .map(|(interface, result)| (interface, result))
     {
         let said = u16_at(result, 0, head.little).zip(u16_at(result, 2, head.little));
         interface.ack = said;
@@ -230,7 +229,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn pdu(kind: u8, call_id: u8, body: &[u8]) -> Vec<u8> {
-        let len = u8::try_from(body.len() + 16).unwrap();
+        let len = u8::try_from(body.len()).unwrap().checked_add(16).unwrap();
         let mut out = vec![5, 0, kind, 3, 0x10, 0, 0, 0, len, 0, 0, 0, call_id, 0, 0, 0];
         out.extend(body);
         out

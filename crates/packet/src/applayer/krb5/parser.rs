@@ -28,7 +28,7 @@ pub(super) fn probe(proto: Proto, _: Direction, data: &[u8]) -> Probe {
                 return Probe::Unsure;
             };
             // the top bit is reserved (RFC 4120 section 7.2.2)
-            if usize::try_from(len).is_ok_and(|len| len < 16 || len > MESSAGE_BYTES_MAX) {
+            if usize::try_from(len).is_ok_and(|len| !(16..=MESSAGE_BYTES_MAX).contains(&len)) {
                 return Probe::No;
             }
             match looks_like_krb5(data.get(4..).unwrap_or_default()) {
@@ -37,7 +37,7 @@ pub(super) fn probe(proto: Proto, _: Direction, data: &[u8]) -> Probe {
                 None => Probe::Unsure,
             }
         }
-        _ => Probe::No,
+        Proto::Udp | Proto::Icmp | Proto::Icmp6 | Proto::Other(_) => Probe::No,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::message::Message;
 use super::names::code_name;
-use super::operation::{Attribute, Authentication, Operation, Outcome, Search};
+use super::operation::{Attribute, Authentication, Change, Operation, Outcome, Search};
 use super::parser::Ldap;
 use crate::applayer::{AppProto, Transaction};
 use crate::bytes::hex;
@@ -66,38 +66,16 @@ fn write_request(object: &mut Object<'_>, operation: &Operation) {
             name,
             authentication,
         } => object.object("bind_request", |object| {
-            object.number("version", *version);
-            object.bytes("name", name);
-            if let Authentication::Sasl(mechanism, credentials) = authentication {
-                object.object("sasl", |object| {
-                    object.bytes("mechanism", mechanism);
-                    if let Some(credentials) = credentials {
-                        object.text("credentials", &hex(credentials));
-                    }
-                });
-            }
+            write_bind(object, *version, name, authentication);
         }),
         Operation::Search(search) => {
             object.object("search_request", |object| write_search(object, search));
         }
-        Operation::Modify(entry, changes) => object.object("modify_request", |object| {
-            object.bytes("object", entry);
-            object.objects("changes", changes, |object, change| {
-                match change.operation {
-                    0 => object.text("operation", "add"),
-                    1 => object.text("operation", "delete"),
-                    2 => object.text("operation", "replace"),
-                    other => object.display("operation", other),
-                }
-                object.object("modification", |object| {
-                    write_attribute(
-                        object,
-                        ["attribute_type", "attribute_values"],
-                        &change.attribute,
-                    );
-                });
+        Operation::Modify(entry, changes) => {
+            object.object("modify_request", |object| {
+                write_changes(object, entry, changes);
             });
-        }),
+        }
         Operation::Add(entry, attributes) => object.object("add_request", |object| {
             object.bytes("entry", entry);
             object.objects("attributes", attributes, |object, attribute| {
@@ -133,8 +111,49 @@ fn write_request(object: &mut Object<'_>, operation: &Operation) {
             object.bytes("name", name);
             write_optional(object, "value", value.as_deref());
         }),
-        _ => {}
+        Operation::BindResponse(..)
+        | Operation::Unbind
+        | Operation::Entry(..)
+        | Operation::SearchDone(_)
+        | Operation::Reference
+        | Operation::ModifyResponse(_)
+        | Operation::AddResponse(_)
+        | Operation::DeleteResponse(_)
+        | Operation::RenameResponse(_)
+        | Operation::CompareResponse(_)
+        | Operation::Abandon(_)
+        | Operation::ExtendedResponse(..)
+        | Operation::Intermediate(..) => {}
     }
+}
+
+fn write_bind(object: &mut Object<'_>, version: u32, name: &[u8], authentication: &Authentication) {
+    object.number("version", version);
+    object.bytes("name", name);
+    if let Authentication::Sasl(mechanism, credentials) = authentication {
+        object.object("sasl", |object| {
+            object.bytes("mechanism", mechanism);
+            if let Some(credentials) = credentials {
+                object.text("credentials", &hex(credentials));
+            }
+        });
+    }
+}
+
+fn write_changes(object: &mut Object<'_>, entry: &[u8], changes: &[Change]) {
+    object.bytes("object", entry);
+    object.objects("changes", changes, |object, change| {
+        match change.operation {
+            0 => object.text("operation", "add"),
+            1 => object.text("operation", "delete"),
+            2 => object.text("operation", "replace"),
+            other => object.display("operation", other),
+        }
+        object.object("modification", |object| {
+            let keys = ["attribute_type", "attribute_values"];
+            write_attribute(object, keys, &change.attribute);
+        });
+    });
 }
 
 fn write_search(object: &mut Object<'_>, search: &Search) {
@@ -194,7 +213,17 @@ fn write_response(object: &mut Object<'_>, operation: &Operation) {
         | Operation::CompareResponse(outcome) => {
             object.object(operation.name(), |object| write_outcome(object, outcome));
         }
-        _ => {}
+        Operation::Bind { .. }
+        | Operation::Unbind
+        | Operation::Search(_)
+        | Operation::Reference
+        | Operation::Modify(..)
+        | Operation::Add(..)
+        | Operation::Delete(_)
+        | Operation::Rename { .. }
+        | Operation::Compare { .. }
+        | Operation::Abandon(_)
+        | Operation::Extended(..) => {}
     }
 }
 

@@ -233,7 +233,7 @@ fn bind(body: &mut Reader<'_>) -> Option<Operation> {
             Authentication::Sasl(mechanism, owned(sasl.expect(OCTETS)))
         }
         // Microsoft's own ways to bind with NTLM ([MS-ADTS] 5.1.1.1.3)
-        0x8a | 0x8b | 0x89 => Authentication::Simple,
+        0x89..=0x8b => Authentication::Simple,
         _ => return None,
     };
     Some(Operation::Bind {

@@ -110,7 +110,16 @@ impl State {
             .find(|tx| is_call(tx, id, call_id))?;
         match &mut tx.detail {
             Detail::Dcerpc(call) if call.request == Some(REQUEST) => Some(call),
-            _ => None,
+            Detail::Dcerpc(_)
+            | Detail::Generic
+            | Detail::Negotiate(_)
+            | Detail::SessionSetup(_)
+            | Detail::TreeConnect(_)
+            | Detail::Create(_)
+            | Detail::File { .. }
+            | Detail::Ioctl(_)
+            | Detail::Rename { .. }
+            | Detail::Disposition { .. } => None,
         }
     }
 }

@@ -25,7 +25,7 @@ const TRANSACTION: u8 = 0x25;
 const READ_ANDX: u8 = 0x2e;
 const WRITE_ANDX: u8 = 0x2f;
 const TRANSACTION_2: u8 = 0x32;
-const NEGOTIATE: u8 = 0x72;
+pub(super) const NEGOTIATE: u8 = 0x72;
 const SESSION_SETUP: u8 = 0x73;
 const TREE_CONNECT: u8 = 0x75;
 const NT_CREATE: u8 = 0xa2;
@@ -309,7 +309,14 @@ impl State {
                     self.set_name(id, &create.name);
                 }
             }
-            _ => {}
+            Detail::TreeConnect(_)
+            | Detail::Create(_)
+            | Detail::Generic
+            | Detail::File { .. }
+            | Detail::Ioctl(_)
+            | Detail::Rename { .. }
+            | Detail::Disposition { .. }
+            | Detail::Dcerpc(_) => {}
         }
         self.finish(cx, tx, head.status);
         None

@@ -6,7 +6,9 @@ use super::ntlm;
 use super::pipe::looks_like_call;
 use super::state::{Head, Read, State, Tree};
 use super::status::{BUFFER_OVERFLOW, END_OF_FILE, PENDING, SUCCESS, Status};
-use super::transaction::{Command, Create, Detail, FileId, Negotiate, SessionSetup, TreeConnect};
+use super::transaction::{
+    Command, Create, Detail, FileId, Negotiate, SessionSetup, Smb, TreeConnect,
+};
 use super::wire::{le16, le32, le64, part, unix_s, utf16};
 use crate::applayer::Context;
 use crate::flow::Direction;
@@ -110,9 +112,8 @@ impl State {
 
     /// A response that says only that another one will come.
     fn interim(&mut self, head: &Head) {
-        let is_asked = |tx: &&mut super::transaction::Smb| {
-            tx.command == head.command && tx.message_id == head.message_id
-        };
+        let is_asked =
+            |tx: &&mut Smb| tx.command == head.command && tx.message_id == head.message_id;
         if let Some(tx) = self.pending.iter_mut().find(is_asked) {
             tx.status = head.status;
         }
@@ -211,7 +212,7 @@ impl State {
         (rest > 0).then_some((Piece { offset, ..piece }, rest))
     }
 
-    fn set_info(&mut self, body: &[u8], message: &[u8]) -> Option<Detail> {
+    fn set_info(&self, body: &[u8], message: &[u8]) -> Option<Detail> {
         let (class, level) = (*body.get(2)?, *body.get(3)?);
         let len = usize::try_from(le32(body, 4)?).ok()?;
         let data = part(message, usize::from(le16(body, 8)?), len);
@@ -241,9 +242,11 @@ impl State {
     /// The name of the file that is opened last: what comes with it in one compound, or before its
     /// response, does not know its identifier.
     fn created_last(&self) -> Option<&String> {
-        self.pending.iter().rev().find_map(|tx| match &tx.detail {
-            Detail::Create(create) => Some(&create.name),
-            _ => None,
+        self.pending.iter().rev().find_map(|tx| {
+            let Detail::Create(create) = &tx.detail else {
+                return None;
+            };
+            Some(&create.name)
         })
     }
 
@@ -325,7 +328,15 @@ impl State {
                     self.set_name(id, &create.name);
                 }
             }
-            _ => {}
+            Detail::Negotiate(_)
+            | Detail::TreeConnect(_)
+            | Detail::Create(_)
+            | Detail::Generic
+            | Detail::File { .. }
+            | Detail::Ioctl(_)
+            | Detail::Rename { .. }
+            | Detail::Disposition { .. }
+            | Detail::Dcerpc(_) => {}
         }
         self.finish(cx, tx, head.status);
         None
@@ -338,11 +349,10 @@ impl State {
         is_success: bool,
         body: &[u8],
     ) {
-        let is_asked = |tx: &super::transaction::Smb| match tx.command {
-            Command::V2(NEGOTIATE) => tx.message_id == head.message_id,
+        let is_asked = |tx: &Smb| match tx.command {
+            Command::V2(command) => command == NEGOTIATE && tx.message_id == head.message_id,
             // answered with version 2 ([MS-SMB2] 3.3.5.3)
-            Command::V1(0x72) => true,
-            _ => false,
+            Command::V1(command) => command == super::smb1::NEGOTIATE,
         };
         let said = le16(body, 4).zip(le32(body, 32).zip(le32(body, 36)));
         if let Some((dialect, (read, write))) = said.filter(|_| is_success) {

@@ -139,7 +139,7 @@ impl State {
     }
 
     /// Yields a transaction with how it fared.
-    pub(super) fn finish(&mut self, cx: &mut Context<'_, '_>, mut tx: Smb, status: Option<Status>) {
+    pub(super) fn finish(&self, cx: &mut Context<'_, '_>, mut tx: Smb, status: Option<Status>) {
         tx.status = status;
         self.yield_tx(cx, tx);
     }

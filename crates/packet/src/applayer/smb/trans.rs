@@ -21,7 +21,7 @@ impl State {
     }
 
     /// What a second transaction sets, where it is told.
-    pub(super) fn transaction_2(&mut self, block: &Block<'_>) -> Option<Detail> {
+    pub(super) fn transaction_2(&self, block: &Block<'_>) -> Option<Detail> {
         let parameters = placed(block, 18, 20);
         let data = placed(block, 22, 24);
         let (subcommand, level, name, id) = match le16(block.words, 28)? {
