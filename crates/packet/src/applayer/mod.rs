@@ -20,6 +20,7 @@ pub mod krb5;
 pub mod ldap;
 pub mod nfs;
 mod options;
+pub(crate) mod recent;
 pub(crate) mod records;
 pub mod smb;
 pub mod snmp;

@@ -133,8 +133,8 @@ pub struct Outcome {
     pub message: Vec<u8>,
 }
 
-/// Most attributes, changes or values read of one list.
-pub(super) const ITEMS_MAX: usize = 4096;
+/// Most attributes, changes and values read of one message; what comes beyond is passed by.
+pub(super) const ITEMS_MAX: usize = 16_384;
 
 impl Operation {
     /// Reads an operation by its tag.
@@ -264,31 +264,34 @@ fn compare(body: &mut Reader<'_>) -> Option<Operation> {
 
 fn attributes(body: &mut Reader<'_>) -> Option<Vec<Attribute>> {
     let mut list = body.enter(SEQUENCE)?;
-    let mut attributes = Vec::new();
-    while !list.is_empty() && attributes.len() < ITEMS_MAX {
-        attributes.push(attribute(&mut list.enter(SEQUENCE)?)?);
+    let (mut attributes, mut room) = (Vec::new(), ITEMS_MAX);
+    while !list.is_empty() && room > 0 {
+        attributes.push(attribute(&mut list.enter(SEQUENCE)?, &mut room)?);
     }
     Some(attributes)
 }
 
-fn attribute(body: &mut Reader<'_>) -> Option<Attribute> {
+/// Reads an attribute; `room` is the number of items that may still be read.
+fn attribute(body: &mut Reader<'_>, room: &mut usize) -> Option<Attribute> {
     let kind = body.expect(OCTETS)?.to_vec();
     let mut list = body.enter(SET)?;
     let mut values = Vec::new();
-    while !list.is_empty() && values.len() < ITEMS_MAX {
+    *room = room.saturating_sub(1);
+    while !list.is_empty() && *room > 0 {
         values.push(list.expect(OCTETS)?.to_vec());
+        *room = room.saturating_sub(1);
     }
     Some(Attribute { kind, values })
 }
 
 fn changes(body: &mut Reader<'_>) -> Option<Vec<Change>> {
     let mut list = body.enter(SEQUENCE)?;
-    let mut changes = Vec::new();
-    while !list.is_empty() && changes.len() < ITEMS_MAX {
+    let (mut changes, mut room) = (Vec::new(), ITEMS_MAX);
+    while !list.is_empty() && room > 0 {
         let mut change = list.enter(SEQUENCE)?;
         changes.push(Change {
             operation: unsigned(change.integer(ENUMERATED)?)?,
-            attribute: attribute(&mut change.enter(SEQUENCE)?)?,
+            attribute: attribute(&mut change.enter(SEQUENCE)?, &mut room)?,
         });
     }
     Some(changes)

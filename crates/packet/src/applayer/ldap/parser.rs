@@ -13,8 +13,8 @@ use crate::sensor::Config;
 
 /// Largest message taken, bytes.
 pub(super) const MESSAGE_BYTES_MAX: usize = 1 << 20;
-/// Most bytes of messages kept of one flow while their requests wait for more answers; beyond it
-/// answers are counted no more.
+/// Most bytes of messages kept of one flow while requests wait for their answers; beyond it answers
+/// are not kept, and the oldest request is yielded as it is.
 const PENDING_BYTES_MAX: usize = 4 << 20;
 
 /// A request with its answers.
@@ -233,9 +233,15 @@ impl State {
         };
         if is_unanswered {
             cx.transaction(&tx);
-        } else {
-            self.bytes = self.bytes.saturating_add(bytes);
-            self.pending.push_back(tx);
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.pending.push_back(tx);
+        while self.bytes > PENDING_BYTES_MAX
+            && let Some(oldest) = self.pending.pop_front()
+        {
+            self.bytes = self.bytes.saturating_sub(oldest.bytes);
+            cx.transaction(&oldest);
         }
     }
 

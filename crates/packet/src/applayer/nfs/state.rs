@@ -2,17 +2,16 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::HashMap;
-
 use super::files::Transfer;
 use super::options::Options;
 use super::rpc::{Call, Credentials, Message, Reply};
 use super::transaction::Nfs;
 use super::v4;
 use crate::applayer::Context;
+use crate::applayer::recent::Recent;
 use crate::flow::Direction;
 
-/// Most names of files, and calls without a transaction, remembered each.
+/// Most names of files, and calls without a transaction, remembered each; the oldest is forgotten.
 const REMEMBERED_MAX: usize = 1024;
 /// Most bytes kept of a name or a handle.
 pub(super) const NAME_BYTES_MAX: usize = 1024;
@@ -23,8 +22,8 @@ pub(super) struct State {
     is_tcp: bool,
     pub(super) pending: VecDeque<Nfs>,
     pub(super) transfers: Vec<Transfer>,
-    names: HashMap<Vec<u8>, Vec<u8>>,
-    pub(super) asked: HashMap<u32, Asked>,
+    names: Recent<Vec<u8>, Vec<u8>>,
+    asked: Recent<u32, Asked>,
     is_full: bool,
 }
 
@@ -50,8 +49,8 @@ impl State {
             is_tcp,
             pending: VecDeque::new(),
             transfers: Vec::new(),
-            names: HashMap::new(),
-            asked: HashMap::new(),
+            names: Recent::new(REMEMBERED_MAX),
+            asked: Recent::new(REMEMBERED_MAX),
             is_full: false,
         }
     }
@@ -176,9 +175,7 @@ impl State {
     }
 
     pub(super) fn asks(&mut self, xid: u32, asked: Asked) {
-        if self.asked.len() < REMEMBERED_MAX {
-            self.asked.insert(xid, asked);
-        }
+        self.asked.insert(xid, asked);
     }
 
     pub(super) fn name_of(&self, handle: &[u8]) -> Vec<u8> {
@@ -186,10 +183,7 @@ impl State {
     }
 
     pub(super) fn set_name(&mut self, handle: &[u8], name: &[u8]) {
-        let (handle, name) = (kept(handle), kept(name));
-        if self.names.len() < REMEMBERED_MAX || self.names.contains_key(&handle) {
-            self.names.insert(handle, name);
-        }
+        self.names.insert(kept(handle), kept(name));
     }
 
     /// No more will come: yields all that is open.

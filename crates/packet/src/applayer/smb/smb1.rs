@@ -174,6 +174,9 @@ impl State {
             let head = header.head(command, ts_ns);
             let Some(block) = Block::of(message, command, at, is_unicode) else {
                 cx.anomaly("malformed_data");
+                if !header.is_response() && at == HEADER {
+                    self.begin(cx, &head, Detail::Generic);
+                }
                 break;
             };
             let taken = match header.is_response() {

@@ -2,17 +2,16 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::HashMap;
-
 use super::files::Transfer;
 use super::options::Options;
 use super::status::Status;
 use super::transaction::{Command, Detail, FileId, Smb};
 use crate::applayer::Context;
 use crate::applayer::dcerpc::Interface;
+use crate::applayer::recent::Recent;
 
-/// Most shares, names of files and open reads remembered of a connection each; what comes beyond is
-/// not known.
+/// Most shares, names of files and open reads remembered of a connection each; the oldest is
+/// forgotten.
 pub(super) const REMEMBERED_MAX: usize = 1024;
 
 #[derive(Debug)]
@@ -29,10 +28,10 @@ pub(super) struct State {
     pub(super) transfers: Vec<Transfer>,
     /// Interfaces bound last.
     pub(super) interfaces: Vec<Interface>,
-    trees: HashMap<u32, Tree>,
-    names: HashMap<FileId, String>,
-    reads: HashMap<Exchange, Read>,
-    closes: HashMap<Exchange, FileId>,
+    trees: Recent<u32, Tree>,
+    names: Recent<FileId, String>,
+    reads: Recent<Exchange, Read>,
+    closes: Recent<Exchange, FileId>,
     is_full: bool,
 }
 
@@ -82,10 +81,10 @@ impl State {
             pending: VecDeque::new(),
             transfers: Vec::new(),
             interfaces: Vec::new(),
-            trees: HashMap::new(),
-            names: HashMap::new(),
-            reads: HashMap::new(),
-            closes: HashMap::new(),
+            trees: Recent::new(REMEMBERED_MAX),
+            names: Recent::new(REMEMBERED_MAX),
+            reads: Recent::new(REMEMBERED_MAX),
+            closes: Recent::new(REMEMBERED_MAX),
             is_full: false,
         }
     }
@@ -154,9 +153,7 @@ impl State {
     }
 
     pub(super) fn set_tree(&mut self, tree_id: u32, tree: Tree) {
-        if self.trees.len() < REMEMBERED_MAX || self.trees.contains_key(&tree_id) {
-            self.trees.insert(tree_id, tree);
-        }
+        self.trees.insert(tree_id, tree);
     }
 
     /// Whether a share leads to pipes; of one whose beginning was not seen, whether what is sent
@@ -178,9 +175,7 @@ impl State {
     }
 
     pub(super) fn set_name(&mut self, id: FileId, name: &str) {
-        if self.names.len() < REMEMBERED_MAX || self.names.contains_key(&id) {
-            self.names.insert(id, name.to_owned());
-        }
+        self.names.insert(id, name.to_owned());
     }
 
     pub(super) fn forget_name(&mut self, id: &FileId) {
@@ -188,9 +183,7 @@ impl State {
     }
 
     pub(super) fn asks_read(&mut self, head: &Head, read: Read) {
-        if self.reads.len() < REMEMBERED_MAX {
-            self.reads.insert(head.exchange(), read);
-        }
+        self.reads.insert(head.exchange(), read);
     }
 
     pub(super) fn take_read(&mut self, head: &Head) -> Option<Read> {
@@ -198,9 +191,7 @@ impl State {
     }
 
     pub(super) fn asks_close(&mut self, head: &Head, id: FileId) {
-        if self.closes.len() < REMEMBERED_MAX {
-            self.closes.insert(head.exchange(), id);
-        }
+        self.closes.insert(head.exchange(), id);
     }
 
     pub(super) fn take_close(&mut self, head: &Head) -> Option<FileId> {
