@@ -285,6 +285,8 @@ impl Detect for Indicators {
             | Event::File(..)
             | Event::FileData(..)
             | Event::FlowEnd(..)
+            | Event::Packet(_)
+            | Event::Arp(_)
             | Event::Anomaly(..) => {}
         }
     }

@@ -39,11 +39,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => _ = value()?,
         }
     }
-    let outputs = settings.as_ref().map(Output::from_settings);
     let mut settings = settings.unwrap_or_default();
     sets.iter().try_for_each(|set| settings.set(set))?;
     let outputs = match folder {
-        Some(_) => outputs.unwrap_or_default(),
+        Some(_) => Output::from_settings(&settings),
         None => vec![Output::all("-")],
     };
     let mut files = outputs
@@ -64,7 +63,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             writeln!(file, "{line}").ok();
         }
     };
-    while let Some(frame) = reader.next()? {
+    loop {
+        let frame = match reader.next() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            // what came before the damage is worth as much as ever
+            Err(error) => {
+                eprintln!("{error}");
+                break;
+            }
+        };
         now = Now {
             ts_ns: frame.ts_ns,
             packet: now.packet.saturating_add(1),

@@ -42,8 +42,12 @@ pub enum LinkType {
     Null,
     /// IEEE 802.3 Ethernet (1).
     Ethernet,
+    /// PPP, with or without address and control field (9, and 50 over a serial line).
+    Ppp,
     /// Raw IP, version in the first nibble (101, and 12 and 14 of old systems).
     Raw,
+    /// Cisco HDLC (104).
+    Chdlc,
     /// OpenBSD loopback: address family in network byte order (108).
     Loop,
     /// Linux cooked capture v1 (113).
@@ -54,6 +58,8 @@ pub enum LinkType {
     Ipv6,
     /// Linux cooked capture v2 (276).
     LinuxSll2,
+    /// GRE over IP (778).
+    GreOverIp,
     /// Any other; its frames become decoder events.
     Other(u32),
 }
@@ -65,6 +71,9 @@ impl LinkType {
         match code {
             0 => Self::Null,
             1 => Self::Ethernet,
+            9 | 50 => Self::Ppp,
+            104 => Self::Chdlc,
+            778 => Self::GreOverIp,
             12 | 14 | 101 => Self::Raw,
             108 => Self::Loop,
             113 => Self::LinuxSll,
@@ -75,12 +84,34 @@ impl LinkType {
         }
     }
 
+    /// Number and name as logged: those that libpcap has for it.
+    #[must_use]
+    pub fn logged(self) -> (u32, &'static str) {
+        match self {
+            Self::Null => (0, "NULL"),
+            Self::Ethernet => (1, "EN10MB"),
+            Self::Ppp => (9, "PPP"),
+            Self::Raw => (12, "RAW"),
+            Self::Chdlc => (104, "C_HDLC"),
+            Self::Loop => (108, "LOOP"),
+            Self::LinuxSll => (113, "LINUX_SLL"),
+            Self::Ipv4 => (228, "IPv4"),
+            Self::Ipv6 => (229, "IPv6"),
+            Self::LinuxSll2 => (276, "LINUX_SLL2"),
+            Self::GreOverIp => (778, "GRE_RAW"),
+            Self::Other(code) => (code, "UNKNOWN"),
+        }
+    }
+
     /// The LINKTYPE number.
     #[must_use]
     pub fn code(self) -> u32 {
         match self {
             Self::Null => 0,
             Self::Ethernet => 1,
+            Self::Ppp => 9,
+            Self::Chdlc => 104,
+            Self::GreOverIp => 778,
             Self::Raw => 101,
             Self::Loop => 108,
             Self::LinuxSll => 113,

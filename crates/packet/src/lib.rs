@@ -12,7 +12,9 @@
 //!                |
 //!      sensor::Sensor::packet     one call per frame; all that follows happens inside it
 //!                |
-//!             decode              link, VLAN, IP, TCP/UDP/ICMP headers; damage -> Event::Anomaly
+//!             decode              link, VLAN, IP, TCP/UDP/ICMP headers; damage -> Event::Anomaly;
+//!                |                a packet within goes this way again
+//!             defrag              fragments -> packets, which go to decode
 //!                |
 //!              flow               key -> table -> state; new flow -> Event::FlowStart,
 //!                |                 SYN answered -> Event::Attempt, path proven -> Event::Proven,
@@ -55,6 +57,7 @@
 pub mod applayer;
 mod bytes;
 pub mod decode;
+pub mod defrag;
 pub mod eve;
 mod file;
 mod flow;
@@ -68,12 +71,17 @@ mod stream;
 pub use applayer::dns;
 pub use applayer::http1;
 pub use applayer::tls;
-pub use applayer::{AppProto, Field, Transaction};
-pub use decode::Vlans;
+pub use applayer::{AppProto, Expectation, Field, Transaction};
+pub use decode::{Arp, Source, Vlans};
 pub use file::{Digests, File, FileChunk, FileInfo, FileState};
-pub use flow::{Counts, Direction, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};
+pub use flow::{
+    Counts, Direction, FiveTuple, Flow, FlowId, FlowState, MacSet, Macs, Proto, Scope, StreamFacts,
+    SynTraits, TcpState,
+};
 pub use frame::{Frame, LinkType, Way};
 pub use sensor::{
-    Anomaly, AnomalyKind, Config, Counters, EndReason, Event, Outcome, Sensor, Sink, StreamTrouble,
-    Timeouts,
+    Anomaly, AnomalyKind, AppCounters, ByState, Config, Counters, DecodeCounters, EndReason, Event,
+    Outcome, Outer, Packet, Sensor, Sink, StreamOptions, StreamTrouble, Timeout, Timeouts,
+    Tracking, URGENT_BYTES_MAX, Urgent,
 };
+pub use stream::Policy;

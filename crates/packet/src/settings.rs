@@ -20,8 +20,8 @@ enum Node {
     #[default]
     Nothing,
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 /// Why settings cannot be read.
@@ -104,6 +104,12 @@ impl<'a> Setting<'a> {
     #[must_use]
     pub fn is_set(self) -> bool {
         self.0.is_some_and(|node| *node != Node::Nothing)
+    }
+
+    /// Whether there is no such place: everything is as its default, not as an empty entry has it.
+    #[must_use]
+    pub fn is_absent(self) -> bool {
+        self.0.is_none()
     }
 
     /// The scalar here.

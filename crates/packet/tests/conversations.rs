@@ -409,6 +409,64 @@ fn run(frames: &[Vec<u8>], config: Config) -> Vec<String> {
     log
 }
 
+#[test]
+fn inline_a_second_reading_of_the_same_bytes_does_not_go_on() {
+    let mut wire = Wire::new();
+    let mut frames = wire.handshake();
+    frames.push(wire.data_at(true, 0, b"GET /good HTTP/1.1\r\n"));
+    let config = Config {
+        inline: true,
+        ..Config::default()
+    };
+    let mut sensor = Sensor::new(config);
+    let mut now_ns = 0;
+    feed(&mut sensor, &mut now_ns, &frames, &mut |_| {});
+    assert!(!sensor.refused());
+    let mut told = Vec::new();
+    let mut take = |sensor: &mut Sensor, data: &[u8]| {
+        let frame = wire.data_at(true, 0, data);
+        feed(sensor, &mut now_ns, &[frame], &mut |event| {
+            if let Event::Anomaly(_, anomaly) = event {
+                told.push(anomaly.name());
+            }
+        });
+        sensor.refused()
+    };
+    assert!(!take(&mut sensor, b"GET /good HTTP/1.1\r\n"));
+    assert!(take(&mut sensor, b"GET /evil HTTP/1.1\r\n"));
+    assert_eq!(told, ["stream.reassembly_overlap_different_data"]);
+}
+
+/// With settings, a sensor is what others are: bytes are read when they are acknowledged, and
+/// connections are followed from their SYN.
+#[test]
+fn with_settings_data_is_read_when_it_is_acknowledged() {
+    let settings = packet::settings::Settings::default();
+    let mut wire = Wire::new();
+    let mut frames = wire.handshake();
+    frames.push(wire.data(true, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    let config = Config::from_settings(&settings);
+    let log = run(&frames, config.clone());
+    let at_end = [
+        "proven",
+        "request GET http://h/",
+        "complete GET http://h/ - 0/0",
+    ];
+    assert_eq!(log[2..5], at_end, "{log:?}");
+    frames.push(wire.data(false, b""));
+    let mut sensor = Sensor::new(config.clone());
+    let mut requests = 0;
+    feed(&mut sensor, &mut 0, &frames[3..], &mut |event| {
+        requests += usize::from(matches!(event, Event::Transaction(..)));
+    });
+    assert_eq!(requests, 0, "met midstream");
+    let mut sensor = Sensor::new(config);
+    feed(&mut sensor, &mut 0, &frames, &mut |event| {
+        requests += usize::from(matches!(event, Event::Transaction(..)));
+    });
+    assert_eq!(requests, 1);
+}
+
 /// An event as a line.
 fn line(event: &Event<'_>) -> Option<String> {
     Some(match event {
@@ -426,7 +484,7 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Proven(_) => "proven".to_owned(),
         Event::Closed(..) => "closed".to_owned(),
         Event::Transaction(_, transaction) => transaction_line(*transaction),
-        Event::FileData(..) => return None,
+        Event::FileData(..) | Event::Packet(_) | Event::Arp(_) => return None,
         Event::File(_, _, file) => format!("file {} {}", file.size, file.state.name()),
         Event::FlowEnd(flow, reason) => format!("end {reason:?} {}", flow.app.name()),
         Event::Anomaly(_, anomaly) => format!("anomaly {}", anomaly.name()),

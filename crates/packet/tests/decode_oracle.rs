@@ -9,7 +9,7 @@
 
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice, VlanSlice};
 use packet::LinkType;
-use packet::decode::{Decoded, Transport, checksums_valid, decode};
+use packet::decode::{Decoded, Options, Transport, checksums_valid, decode, decode_inner};
 use proptest::prelude::*;
 
 proptest! {
@@ -21,6 +21,29 @@ proptest! {
         prop_assert!(ours.damages.is_empty(), "{:?}", ours.damages);
         prop_assert!(checksums_valid(&ours));
         compare(&ours, &theirs);
+    }
+
+    /// A packet within a packet is what it is alone.
+    #[test]
+    fn tunnels_change_nothing(packet in any_packet(), tunnel in 0_u8..3) {
+        let frame = packet.build();
+        let (port, head) = match tunnel {
+            0 => (None, vec![0, 0, 0x65, 0x58]),
+            1 => (Some(6081), vec![0, 0, 0x65, 0x58, 0, 0, 5, 0]),
+            _ => (None, vec![0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 0, 0, 0, 0, 0]),
+        };
+        let payload = [&head[..], &frame].concat();
+        let ip = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+        let mut outer = Vec::new();
+        match port {
+            Some(port) => ip.udp(1, port).write(&mut outer, &payload).unwrap(),
+            None => ip.write(&mut outer, etherparse::IpNumber::GRE, &payload).unwrap(),
+        }
+        let decoded = decode(LinkType::Raw, &outer);
+        let inner = decoded.inner.unwrap();
+        let within = decode_inner(&Options::default(), &decoded, &inner);
+        prop_assert!(within.damages.is_empty(), "{:?}", within.damages);
+        compare(&within, &SlicedPacket::from_ethernet(&frame).unwrap());
     }
 
     #[test]

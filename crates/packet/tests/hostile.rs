@@ -4,14 +4,14 @@
 #[path = "common/wire.rs"]
 mod wire;
 
-use packet::decode::decode;
+use packet::decode::{Options, decode, decode_inner};
 use packet::{Config, Event, LinkType, Sensor, pcap};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use wire::{Wire, feed};
 
-const LINKS: [u32; 9] = [0, 1, 101, 108, 113, 147, 228, 229, 276];
+const LINKS: [u32; 12] = [0, 1, 9, 101, 104, 108, 113, 147, 228, 229, 276, 778];
 
 proptest! {
     #[test]
@@ -22,6 +22,14 @@ proptest! {
                 prop_assert!(ip.payload.len() <= ip.payload_len as usize);
                 prop_assert!(ip.payload.len() + ip.header.len() <= data.len());
             }
+            let options = Options::default();
+            let (mut outer, mut depth) = (decoded, 0);
+            while let Some(inner) = outer.inner {
+                prop_assert!(inner.data.len() < data.len());
+                outer = decode_inner(&options, &outer, &inner);
+                depth += 1;
+            }
+            prop_assert!(depth < 20);
         }
     }
 
@@ -122,6 +130,7 @@ fn check(frames: &[Vec<u8>]) {
     let mut sensor = Sensor::new(config);
     let (mut open, mut now_ns) = (0_i64, 0);
     let mut count = |event: Event<'_>| match event {
+        Event::Packet(_) | Event::Arp(_) => {}
         Event::FlowStart(_) => open += 1,
         Event::FlowEnd(..) => open -= 1,
         Event::Attempt(..)

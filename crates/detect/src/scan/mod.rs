@@ -253,6 +253,8 @@ impl Detect for Scan {
             | Event::FileData(..)
             | Event::Transaction(..)
             | Event::FlowEnd(..)
+            | Event::Packet(_)
+            | Event::Arp(_)
             | Event::Anomaly(..) => {}
         }
     }

@@ -1,7 +1,8 @@
 //! Which protocol does a flow speak? Its first bytes tell, in either direction and on any port.
 
-use super::{AppLayer, Context, Next, PROTOCOLS, Probe, Protocol};
+use super::{AppLayer, AppProto, Context, Next, PROTOCOLS, Probe, Protocol};
 use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
 
 /// Most first bytes of a direction that are looked at; what is not known by then is not known.
 pub(crate) const PROBE_BYTES_MAX: usize = 512;
@@ -29,6 +30,21 @@ pub(crate) struct First {
     foreign: bool,
 }
 
+/// Whether bytes that come as from one side are those of the other side of some protocol, and of
+/// none as they come.
+pub(crate) fn speaks_reversed(
+    config: &Config,
+    proto: Proto,
+    direction: Direction,
+    data: &[u8],
+) -> bool {
+    matches!(look(config, proto, direction, data), Look::Foreign)
+        && matches!(
+            look(config, proto, direction.reversed(), data),
+            Look::Found(_)
+        )
+}
+
 impl App {
     pub(crate) fn new() -> Self {
         Self::Detecting(Default::default())
@@ -50,14 +66,21 @@ impl App {
     pub(crate) fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
         match self {
             Self::Detecting(firsts) => {
-                let first = firsts.get_mut(at(direction));
+                let is_first = firsts.iter().all(First::is_untouched);
+                if let Some(parser) = is_first.then(|| cx.take_expected()).flatten() {
+                    *self = Self::Parsing(parser);
+                    return self.data(cx, direction, data);
+                }
+                let first = firsts.get_mut(direction.at());
                 if let Some(protocol) = first.and_then(|first| first.look(cx, direction, data)) {
-                    self.start(cx, protocol);
+                    self.start(cx, direction, protocol);
                 } else if firsts.iter().all(|first| first.foreign) {
+                    fail(cx);
                     *self = Self::Over;
                 }
             }
             Self::Parsing(parser) => {
+                find_again(cx, direction, data);
                 let next = parser.data(cx, direction, data);
                 self.go_on(cx, direction, data, next);
             }
@@ -68,7 +91,7 @@ impl App {
     pub(crate) fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) {
         match self {
             Self::Detecting(firsts) => {
-                if let Some(first) = firsts.get_mut(at(direction)) {
+                if let Some(first) = firsts.get_mut(direction.at()) {
                     first.give_up(len);
                 }
             }
@@ -91,7 +114,13 @@ impl App {
         match next {
             Next::More => {}
             Next::Done => *self = Self::Over,
+            Next::Error => {
+                cx.flow.app_error = true;
+                cx.counters.apps.error(cx.flow);
+                *self = Self::Over;
+            }
             Next::Redetect(used) => {
+                cx.change_protocol();
                 *self = Self::new();
                 let rest = data.get(used..).unwrap_or_default();
                 if !rest.is_empty() {
@@ -102,12 +131,21 @@ impl App {
     }
 
     /// The protocol is known: its parser gets all that was kept, the client's bytes first.
-    fn start(&mut self, cx: &mut Context<'_, '_>, protocol: &'static Protocol) {
+    fn start(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        protocol: &'static Protocol,
+    ) {
         let parser = (protocol.start)(cx.flow.tuple.proto, cx.config);
         let Self::Detecting(firsts) = std::mem::replace(self, Self::Parsing(parser)) else {
             return;
         };
         cx.flow.app = protocol.app;
+        cx.counters.apps.flow(cx.flow);
+        if let Some(found) = cx.flow.app_found.get_mut(direction.at()) {
+            *found = protocol.app;
+        }
         let now_ns = cx.ts_ns;
         for (first, direction) in firsts
             .into_iter()
@@ -124,11 +162,65 @@ impl App {
     }
 }
 
+/// No protocol knows either direction.
+fn fail(cx: &mut Context<'_, '_>) {
+    cx.flow.app = AppProto::Failed;
+    cx.counters.apps.flow(cx.flow);
+}
+
+/// The protocol is known from the other direction: what do the first bytes of this one look like?
+fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
+    let proto = cx.flow.tuple.proto;
+    let Some(found) = cx.flow.app_found.get_mut(direction.at()) else {
+        return;
+    };
+    if *found != AppProto::Unknown || proto != Proto::Tcp {
+        return;
+    }
+    let is_known = |app| PROTOCOLS.iter().find(|known| known.app == app);
+    let own = is_known(cx.flow.app).map(|known| (known.probe)(proto, direction, data));
+    *found = match own {
+        Some(Probe::Certain | Probe::Unsure) | None => cx.flow.app,
+        Some(Probe::No) => match look(cx.config, proto, direction, data) {
+            Look::Found(other) => other.app,
+            Look::Open => cx.flow.app,
+            Look::Foreign => AppProto::Failed,
+        },
+    };
+}
+
+/// What first bytes look like.
+enum Look {
+    Found(&'static Protocol),
+    /// More bytes will tell.
+    Open,
+    Foreign,
+}
+
+fn look(config: &Config, proto: Proto, direction: Direction, data: &[u8]) -> Look {
+    let mut open = false;
+    for protocol in PROTOCOLS {
+        if !config.apps.is_enabled(protocol.app) {
+            continue;
+        }
+        match (protocol.probe)(proto, direction, data) {
+            Probe::Certain => return Look::Found(protocol),
+            Probe::Unsure => open = true,
+            Probe::No => {}
+        }
+    }
+    if open { Look::Open } else { Look::Foreign }
+}
+
 impl First {
+    fn is_untouched(&self) -> bool {
+        self.bytes.is_empty() && self.lost == 0
+    }
+
     /// Looks at the next bytes; keeps them while a protocol is possible.
     fn look(
         &mut self,
-        cx: &Context<'_, '_>,
+        cx: &mut Context<'_, '_>,
         direction: Direction,
         data: &[u8],
     ) -> Option<&'static Protocol> {
@@ -143,22 +235,26 @@ impl First {
         }
         self.bytes.extend_from_slice(data);
         let proto = cx.flow.tuple.proto;
-        let mut unsure = false;
-        for protocol in PROTOCOLS {
-            if !cx.config.apps.is_enabled(protocol.app) {
-                continue;
+        let open = match look(cx.config, proto, direction, &self.bytes) {
+            Look::Found(protocol) => return Some(protocol),
+            Look::Open => true,
+            Look::Foreign => false,
+        };
+        let more = open && self.bytes.len() < PROBE_BYTES_MAX && proto == Proto::Tcp;
+        if !more && let Some(found) = cx.flow.app_found.get_mut(direction.at()) {
+            *found = AppProto::Failed;
+        }
+        if proto == Proto::Udp {
+            if cx.flow.app == AppProto::Unknown {
+                fail(cx);
             }
-            match (protocol.probe)(proto, direction, &self.bytes) {
-                Probe::Certain => return Some(protocol),
-                Probe::Unsure => unsure = true,
-                Probe::No => {}
+            if is_dns_port(cx.flow.tuple.dst_port) {
+                // one odd datagram in front hides none of the messages behind it
+                self.bytes = Vec::new();
+                return None;
             }
         }
-        let more = unsure && self.bytes.len() < PROBE_BYTES_MAX && proto == Proto::Tcp;
-        if proto == Proto::Udp && is_dns_port(cx.flow.tuple.dst_port) {
-            // one odd datagram in front hides none of the messages behind it
-            self.bytes = Vec::new();
-        } else if !more {
+        if !more {
             self.give_up(0);
         }
         None
@@ -175,11 +271,4 @@ impl First {
 /// DNS, multicast DNS (RFC 6762), LLMNR (RFC 4795).
 fn is_dns_port(port: u16) -> bool {
     matches!(port, 53 | 5353 | 5355)
-}
-
-fn at(direction: Direction) -> usize {
-    match direction {
-        Direction::ToServer => 0,
-        Direction::ToClient => 1,
-    }
 }

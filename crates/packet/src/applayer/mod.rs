@@ -15,6 +15,7 @@ pub mod dcerpc;
 pub(crate) mod der;
 pub(crate) mod detection;
 pub mod dns;
+mod expectation;
 pub mod http1;
 pub mod krb5;
 pub mod ldap;
@@ -33,6 +34,8 @@ use std::fmt::Debug;
 use crate::flow::{Direction, Flow, Proto};
 use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
 
+pub use expectation::Expectation;
+pub(crate) use expectation::Expectations;
 pub use options::Options;
 pub use transaction::Transaction;
 
@@ -125,15 +128,13 @@ impl AppProto {
     /// Its name, as logged; `"unknown"` for [`AppProto::Unknown`].
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Failed => "failed",
-            Self::Http2 => "http2",
-            Self::FtpData => "ftp-data",
-            _ => PROTOCOLS
-                .iter()
-                .find(|known| known.app == self)
-                .map_or("unknown", |known| known.name),
+        let known = PROTOCOLS.iter().find(|known| known.app == self);
+        match known {
+            Some(known) => known.name,
+            None if self == Self::Failed => "failed",
+            None if self == Self::Http2 => "http2",
+            None if self == Self::FtpData => "ftp-data",
+            None => "unknown",
         }
     }
 }
@@ -193,6 +194,8 @@ pub enum Next {
     More,
     /// Nothing: no more transactions can follow.
     Done,
+    /// Nothing: these bytes are no messages of the protocol.
+    Error,
     /// Another protocol begins in both directions (HTTP CONNECT); here behind so many bytes of the
     /// data just given.
     Redetect(usize),
@@ -206,6 +209,7 @@ pub struct Context<'a, 'out> {
     pub ts_ns: u64,
     pub(crate) flow: &'a mut Flow,
     pub(crate) counters: &'a mut Counters,
+    pub(crate) expectations: &'a mut Expectations,
     pub(crate) out: &'a mut Sink<'out>,
 }
 
@@ -226,7 +230,43 @@ impl Context<'_, '_> {
     pub fn transaction_id(&mut self) -> u32 {
         let id = self.flow.transactions;
         self.flow.transactions = id.saturating_add(1);
+        self.counters.apps.transaction(self.flow);
         id
+    }
+
+    /// Announces another flow: when it comes, it gets this parser. Counted when there is no room.
+    pub fn expect(&mut self, expected: Expectation) {
+        if !self.expectations.add(expected, self.flow, self.ts_ns) {
+            let hit = &mut self.counters.expectations_max_hit;
+            *hit = hit.saturating_add(1);
+        }
+    }
+
+    /// Says which protocol must follow a [`Next::Redetect`], so that it shows when another does.
+    pub fn expect_change_to(&mut self, app: AppProto) {
+        self.flow.app_expected = app;
+    }
+
+    /// The parser that was announced of this flow, if any.
+    pub(crate) fn take_expected(&mut self) -> Option<Box<dyn AppLayer>> {
+        let flow = &mut *self.flow;
+        let expected = self
+            .expectations
+            .take(&flow.tuple, flow.scope, self.ts_ns)?;
+        (flow.app, flow.parent) = (expected.app, Some(expected.parent));
+        flow.app_found = [expected.app; 2];
+        self.counters.apps.flow(flow);
+        Some(expected.parser)
+    }
+
+    /// Another protocol begins.
+    pub(crate) fn change_protocol(&mut self) {
+        let flow = &mut *self.flow;
+        if flow.app_before == AppProto::Unknown {
+            flow.app_before = flow.app;
+        }
+        flow.app = AppProto::Unknown;
+        flow.app_found = [AppProto::Unknown; 2];
     }
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.
@@ -240,6 +280,12 @@ impl Context<'_, '_> {
                 tuple: None,
             },
         ));
+    }
+
+    /// Counts an error of the parser that does not end its work.
+    pub(crate) fn parser_error(&mut self) {
+        self.flow.app_error = true;
+        self.counters.apps.error(self.flow);
     }
 
     /// Counts a message given up for its size and reports it.

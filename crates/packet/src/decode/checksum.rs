@@ -2,30 +2,69 @@
 
 use std::net::IpAddr;
 
-use super::{Decoded, Transport};
+use super::{Decoded, Ip, Transport};
 use crate::bytes::{be16, len32};
 
-/// Whether the IPv4 header checksum and the TCP, UDP or ICMPv6 checksum hold. Truncated packets and
-/// fragments are judged by their IPv4 header alone; a UDP checksum of zero over IPv4 means "none"
-/// and holds.
+/// A checksum that a packet has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Checksum {
+    /// Of the IPv4 header.
+    Ipv4,
+    /// Of ICMP, for IPv4 or IPv6.
+    Icmp,
+    /// Of TCP.
+    Tcp,
+    /// Of UDP.
+    Udp,
+}
+
+/// Whether the IPv4 header checksum and the TCP, UDP or ICMP checksum hold.
 #[must_use]
 pub fn checksums_valid(decoded: &Decoded<'_>) -> bool {
-    let Some(ip) = &decoded.ip else { return true };
-    if ip.src.is_ipv4() && fold(sum(ip.header, 0)) != 0xffff {
-        return false;
+    bad_checksum(decoded).is_none()
+}
+
+/// A checksum that does not hold, the transport's first. Truncated packets and fragments are judged
+/// by their IPv4 header alone; a UDP checksum of zero over IPv4 means "none" and holds.
+#[must_use]
+pub fn bad_checksum(decoded: &Decoded<'_>) -> Option<Checksum> {
+    let ip = decoded.ip.as_ref()?;
+    let is_whole = !ip.is_truncated() && ip.fragment.is_none();
+    let transport = transport_checksum(ip, &decoded.transport).filter(|_| is_whole);
+    if let Some((kind, _)) = transport.filter(|(_, sum)| fold(*sum) != 0xffff) {
+        return Some(kind);
     }
-    if ip.is_truncated() || ip.fragment.is_some() {
-        return true;
-    }
-    match decoded.transport {
-        Transport::Absent | Transport::Other(_) => true,
-        Transport::Icmp4(_) => fold(sum(ip.payload, 0)) == 0xffff,
-        Transport::Udp(_) if ip.src.is_ipv4() && be16(ip.payload, 6) == Some(0) => true,
-        Transport::Icmp6(_) | Transport::Tcp(_) | Transport::Udp(_) => {
-            let pseudo = pseudo_header(ip.src, ip.dst, ip.protocol, len32(ip.payload.len()));
-            fold(sum(ip.payload, pseudo)) == 0xffff
+    (ip.src.is_ipv4() && fold(sum(ip.header, 0)) != 0xffff).then_some(Checksum::Ipv4)
+}
+
+/// Which checksum the transport has, and the sum over what it covers.
+fn transport_checksum(ip: &Ip<'_>, transport: &Transport<'_>) -> Option<(Checksum, u64)> {
+    let pseudo = || pseudo_header(ip.src, ip.dst, ip.protocol, len32(ip.payload.len()));
+    match transport {
+        Transport::Absent
+        | Transport::Esp(_)
+        | Transport::Other(_)
+        | Transport::Sctp(..)
+        | Transport::Unsound(..) => None,
+        Transport::Icmp4(_) => Some((Checksum::Icmp, sum(ip.payload, 0))),
+        Transport::Icmp6(_) => Some((Checksum::Icmp, sum(ip.payload, pseudo()))),
+        Transport::Tcp(_) => Some((Checksum::Tcp, sum(ip.payload, pseudo()))),
+        Transport::Udp(_) if ip.src.is_ipv4() && be16(ip.payload, 6) == Some(0) => None,
+        // the UDP length may be less than what IP carries
+        Transport::Udp(udp) => {
+            let len = udp.payload_len.saturating_add(8);
+            let covered = usize::try_from(len)
+                .ok()
+                .and_then(|len| ip.payload.get(..len))?;
+            let pseudo = pseudo_header(ip.src, ip.dst, ip.protocol, len);
+            Some((Checksum::Udp, sum(covered, pseudo)))
         }
     }
+}
+
+/// The checksum of a header whose checksum field is zero.
+pub(crate) fn header_checksum(header: &[u8]) -> u16 {
+    !u16::try_from(fold(sum(header, 0))).unwrap_or(u16::MAX)
 }
 
 fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, len: u32) -> u64 {

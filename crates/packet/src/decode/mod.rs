@@ -2,71 +2,218 @@
 //!
 //! [`decode`] walks link, network and transport headers and stops where the bytes stop making
 //! sense: what it found so far stands in [`Decoded`], what was wrong stands in its [`Damages`].
-//! Nothing here panics, allocates or loops beyond a named bound.
+//! Where a packet carries another one (GRE, VXLAN, IP in IP, ...), [`Decoded::inner`] says where;
+//! [`decode_inner`] takes that one apart. Nothing here panics, allocates or loops beyond a named
+//! bound.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`link`] | link types, Ethernet and everything with an EtherType |
+//! | [`ppp`], [`mpls`], [`nsh`], [`arp`] | what stands between a link and IP |
+//! | [`ipv4`], [`ipv6`], [`extension`] | IP with its options and extension headers |
+//! | [`transport`], [`tcp`], [`icmp`] | TCP, UDP, SCTP, ESP, ICMP |
+//! | [`tunnel`], [`gre`], [`udp_tunnel`] | packets within packets |
+//! | [`checksum`] | checksums |
+//! | [`damage`], [`layer`] | the decoder events, and the layers of a packet |
 
+mod arp;
 mod checksum;
 mod damage;
-mod ip;
+mod extension;
+mod gre;
+mod icmp;
+mod ipv4;
+mod ipv6;
+mod layer;
 mod link;
+mod mpls;
+mod nsh;
+mod options;
+mod ppp;
+mod tcp;
 mod transport;
+mod tunnel;
+mod udp_tunnel;
+mod walk;
 
-pub use checksum::checksums_valid;
+pub use arp::Arp;
+pub(crate) use checksum::header_checksum;
+pub use checksum::{Checksum, bad_checksum, checksums_valid};
 pub use damage::{DAMAGES_MAX, Damage, Damages};
-pub use ip::{EXT_HEADERS_MAX, Fragment, Ip};
-pub use link::{Ether, MPLS_LABELS_MAX, VLANS_MAX, Vlans};
-pub use transport::{Icmp, TCP_OPTIONS_MAX, Tcp, TcpFlags, TcpOptions, Transport, Udp};
+pub use extension::EXT_HEADERS_MAX;
+pub use icmp::{Icmp, Original};
+pub(crate) use icmp::{TYPES4, TYPES6, pair as icmp_pair};
+pub use layer::{Layer, Layers};
+pub use link::{Ether, VLANS_MAX, Vlans};
+pub use mpls::MPLS_LABELS_MAX;
+pub use options::{Options, PORTS_MAX, Ports};
+pub use tcp::{TCP_OPTIONS_MAX, Tcp, TcpFlags, TcpOptions};
+pub use transport::{Transport, Udp};
+pub use tunnel::{Inner, Source};
 
+use std::net::IpAddr;
+
+use crate::bytes::len32;
 use crate::frame::LinkType;
+use walk::Walk;
 
-/// A decoded frame; borrows from it.
+/// A decoded packet; borrows from it.
 #[derive(Debug, Clone)]
 pub struct Decoded<'a> {
-    /// Ethernet addresses and the EtherType after all VLAN tags, where the link has them.
+    /// All of its bytes.
+    pub data: &'a [u8],
+    /// Ethernet addresses and type, where the link has them.
     pub ether: Option<Ether>,
     /// VLAN identifiers, outermost first.
     pub vlans: Vlans,
+    /// The ARP packet, if it is one.
+    pub arp: Option<Arp>,
+    /// Where the IP header begins in `data`.
+    pub ip_start: usize,
     /// The IP header.
     pub ip: Option<Ip<'a>>,
-    /// What IP carries; [`Transport::Absent`] without IP, in later fragments, and where the header
-    /// is damaged.
+    /// What IP carries; [`Transport::Absent`] without IP, in fragments, in tunnels, and where the
+    /// header is damaged.
     pub transport: Transport<'a>,
+    /// The packet within this one.
+    pub inner: Option<Inner<'a>>,
+    /// How many packets stand around this one: 0 on the wire.
+    pub depth: u8,
+    /// What it is made of.
+    pub layers: Layers,
     /// What was wrong.
     pub damages: Damages,
 }
 
-/// Decodes one frame of the given link type.
+/// An IP header and what it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ip<'a> {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Time to live, or hop limit.
+    pub ttl: u8,
+    /// IPv4 type of service, or IPv6 traffic class.
+    pub tos: u8,
+    /// The protocol after all extension headers (IANA protocol number); 44 in IPv6 fragments.
+    pub protocol: u8,
+    /// Set when the packet is a fragment.
+    pub fragment: Option<Fragment>,
+    /// IPv4 options, or the IPv6 extension headers.
+    pub options: &'a [u8],
+    /// The whole header as captured, options or extension headers included.
+    pub header: &'a [u8],
+    /// The captured part of the payload, without link-layer padding.
+    pub payload: &'a [u8],
+    /// Length of the payload by the header, bytes; more than `payload.len()` when the packet is
+    /// truncated.
+    pub payload_len: u32,
+}
+
+impl Ip<'_> {
+    /// Whether bytes that the header announces are missing from the frame.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.payload_len > len32(self.payload.len())
+    }
+}
+
+/// Where a fragment belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fragment {
+    /// Identification.
+    pub id: u32,
+    /// Offset of the payload in the whole, bytes.
+    pub offset: u32,
+    /// More fragments follow.
+    pub more: bool,
+    /// The protocol of the whole, as this fragment has it.
+    pub protocol: u8,
+    /// Where in the IP header the number stands that names what the fragment header is followed by:
+    /// the next-header field in front of an IPv6 fragment header; 9 in IPv4.
+    pub protocol_at: usize,
+}
+
+/// Decodes one frame of the given link type, tunnels at their usual ports.
 #[must_use]
 pub fn decode(link: LinkType, data: &[u8]) -> Decoded<'_> {
-    let mut decoded = Decoded {
-        ether: None,
-        vlans: Vlans::default(),
-        ip: None,
-        transport: Transport::Absent,
-        damages: Damages::default(),
-    };
-    if let Err(damage) = decode_into(link, data, &mut decoded) {
-        decoded.damages.add(damage);
+    decode_with(&Options::default(), link, data)
+}
+
+/// Decodes one frame of the given link type.
+#[must_use]
+pub fn decode_with<'a>(options: &Options, link: LinkType, data: &'a [u8]) -> Decoded<'a> {
+    walk(options, Decoded::new(data, Layers::default()), |walk| {
+        walk.link(link, data)
+    })
+}
+
+/// Decodes the packet within a packet.
+#[must_use]
+pub fn decode_inner<'a>(options: &Options, outer: &Decoded<'_>, inner: &Inner<'a>) -> Decoded<'a> {
+    let layers = Layers::within(outer.layers.depth());
+    let mut decoded = Decoded::new(inner.data, layers);
+    decoded.depth = outer.depth.saturating_add(1);
+    let mut decoded = walk(options, decoded, |walk| walk.start(inner.start, inner.data));
+    if let Some(layer) = inner.counts {
+        decoded.layers.note(layer);
     }
     decoded
 }
 
-fn decode_into<'a>(
-    link: LinkType,
-    data: &'a [u8],
-    decoded: &mut Decoded<'a>,
-) -> Result<(), Damage> {
-    let Some((version, packet)) = link::strip(link, data, decoded)? else {
-        return Ok(());
-    };
-    let ip = match version {
-        link::Version::V4 => ip::decode_v4(packet, &mut decoded.damages)?,
-        link::Version::V6 => ip::decode_v6(packet, &mut decoded.damages)?,
-    };
-    decoded.ip = Some(ip);
-    if ip.fragment.is_none_or(|fragment| fragment.offset == 0) {
-        decoded.transport = transport::decode(&ip, &mut decoded.damages)?;
+impl Decoded<'_> {
+    /// Whether there is a link or a network layer that makes sense, whatever it carries.
+    #[must_use]
+    pub fn has_network(&self) -> bool {
+        let is_cut = self.ip.is_some_and(|ip| ip.is_truncated());
+        !self.damages.is_invalid() || self.ether.is_some() || self.ip.is_some() && !is_cut
     }
-    Ok(())
+}
+
+/// Decodes a packet put together from fragments.
+#[must_use]
+pub fn decode_whole<'a>(options: &Options, front: &Front, data: &'a [u8]) -> Decoded<'a> {
+    let mut whole = Decoded::new(data, Layers::within(front.layers));
+    whole.vlans = front.vlans;
+    whole.depth = front.depth;
+    let packet = data.get(front.ip_start..).unwrap_or_default();
+    walk(options, whole, |walk| walk.ip(packet))
+}
+
+/// What stood in front of the IP header of a packet's first fragment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Front {
+    vlans: Vlans,
+    depth: u8,
+    layers: u8,
+    ip_start: usize,
+}
+
+impl Front {
+    /// Of a fragment.
+    #[must_use]
+    pub fn of(fragment: &Decoded<'_>) -> Self {
+        Self {
+            vlans: fragment.vlans,
+            depth: fragment.depth,
+            layers: fragment.layers.depth(),
+            ip_start: fragment.ip_start,
+        }
+    }
+}
+
+fn walk<'a>(
+    options: &Options,
+    decoded: Decoded<'a>,
+    way: impl FnOnce(&mut Walk<'a, '_>) -> walk::Step,
+) -> Decoded<'a> {
+    let mut walk = Walk { options, decoded };
+    if let Err(damage) = way(&mut walk) {
+        walk.decoded.damages.add_invalid(damage);
+        walk.decoded.inner = None;
+    }
+    walk.decoded
 }
 
 #[cfg(test)]

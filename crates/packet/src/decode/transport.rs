@@ -1,156 +1,63 @@
-//! TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443).
+//! TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260) and ESP (RFC 4303).
 
-use super::ip::Ip;
-use super::{Damage, Damages};
-use crate::bytes::{be16, be32, len32};
-
-/// Most TCP options walked; the header has room for 40 bytes of them.
-pub const TCP_OPTIONS_MAX: usize = 40;
+use super::icmp::{Icmp, TYPES4, TYPES6};
+use super::layer::Layer;
+use super::tcp::{self, Tcp};
+use super::walk::{Step, Walk};
+use super::{Damage, Ip};
+use crate::bytes::{be16, be32};
 
 /// What IP carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport<'a> {
     /// Nothing that could be read.
     Absent,
+    /// ESP, by its security parameters index.
+    Esp(u32),
     /// ICMP for IPv4.
     Icmp4(Icmp<'a>),
     /// ICMP for IPv6.
     Icmp6(Icmp<'a>),
     /// A protocol not decoded further, by its number.
     Other(u8),
+    /// SCTP, by its source and destination port.
+    Sctp(u16, u16),
     /// TCP.
     Tcp(Tcp<'a>),
     /// UDP.
     Udp(Udp<'a>),
+    /// TCP or UDP whose checksum is wrong, by source port, destination port and length of the
+    /// payload, bytes: its receiver will not take it.
+    Unsound(u16, u16, u32),
 }
 
 impl Transport<'_> {
-    /// Source and destination port; 0 and 0 where there are none.
+    /// Source and destination port; 0 and 0 where there are none. ICMP has its type, and the type
+    /// that answers it, so that a question and its answer have one pair.
     #[must_use]
     pub fn ports(&self) -> (u16, u16) {
         match self {
             Self::Tcp(tcp) => (tcp.src_port, tcp.dst_port),
             Self::Udp(udp) => (udp.src_port, udp.dst_port),
-            Self::Absent | Self::Icmp4(_) | Self::Icmp6(_) | Self::Other(_) => (0, 0),
+            Self::Sctp(src, dst) | Self::Unsound(src, dst, _) => (*src, *dst),
+            Self::Icmp4(icmp) => icmp.pair(TYPES4),
+            Self::Icmp6(icmp) => icmp.pair(TYPES6),
+            Self::Absent | Self::Esp(_) | Self::Other(_) => (0, 0),
         }
     }
-}
 
-/// A TCP segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tcp<'a> {
-    /// Source port.
-    pub src_port: u16,
-    /// Destination port.
-    pub dst_port: u16,
-    /// Sequence number.
-    pub seq: u32,
-    /// Acknowledgement number; has a meaning only with the ACK flag.
-    pub ack: u32,
-    /// Flags.
-    pub flags: TcpFlags,
-    /// Window, not scaled.
-    pub window: u16,
-    /// Options, as on the wire.
-    pub options: &'a [u8],
-    /// Captured payload.
-    pub payload: &'a [u8],
-    /// Length of the payload by the IP header, bytes; more than `payload.len()` when truncated.
-    pub payload_len: u32,
-}
-
-/// The flags of a TCP segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TcpFlags(
-    /// CWR, ECE, URG, ACK, PSH, RST, SYN, FIN from the highest bit down.
-    pub u8,
-);
-
-#[expect(missing_docs, reason = "the flags of RFC 9293 section 3.1")]
-impl TcpFlags {
+    /// Type and code of ICMP.
     #[must_use]
-    pub fn fin(self) -> bool {
-        self.0 & 0x01 != 0
-    }
-    #[must_use]
-    pub fn syn(self) -> bool {
-        self.0 & 0x02 != 0
-    }
-    #[must_use]
-    pub fn rst(self) -> bool {
-        self.0 & 0x04 != 0
-    }
-    #[must_use]
-    pub fn ack(self) -> bool {
-        self.0 & 0x10 != 0
-    }
-}
-
-/// The options of a SYN that tell something of its sender.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TcpOptions {
-    /// Maximum segment size, bytes.
-    pub mss: Option<u16>,
-    /// Window scale, bits (RFC 7323 section 2).
-    pub wscale: Option<u8>,
-    /// Timestamp value TSval (RFC 7323 section 3).
-    pub timestamp: Option<u32>,
-    /// Hash of the kinds of the options in their order (FNV-1a, 32 bits): the layout tells
-    /// operating systems apart.
-    pub layout_hash: u32,
-    /// Whether an option was cut short or of a wrong length.
-    pub malformed: bool,
-}
-
-impl Tcp<'_> {
-    /// Length in sequence space: payload, and one each for SYN and FIN.
-    #[must_use]
-    pub fn seq_len(&self) -> u32 {
-        self.payload_len
-            .wrapping_add(u32::from(self.flags.syn()))
-            .wrapping_add(u32::from(self.flags.fin()))
-    }
-
-    /// Reads the options.
-    #[must_use]
-    pub fn options(&self) -> TcpOptions {
-        let mut options = TcpOptions {
-            layout_hash: FNV_OFFSET,
-            ..TcpOptions::default()
-        };
-        let mut rest = self.options;
-        for _ in 0..TCP_OPTIONS_MAX {
-            let Some((&kind, tail)) = rest.split_first() else {
-                break;
-            };
-            options.layout_hash = (options.layout_hash ^ u32::from(kind)).wrapping_mul(FNV_PRIME);
-            rest = match kind {
-                0 => break,
-                1 => tail,
-                _ => match option_body(rest) {
-                    Some((body, after)) => {
-                        options.take(kind, body);
-                        after
-                    }
-                    None => {
-                        options.malformed = true;
-                        break;
-                    }
-                },
-            };
-        }
-        options
-    }
-}
-
-impl TcpOptions {
-    fn take(&mut self, kind: u8, body: &[u8]) {
-        match (kind, body.len()) {
-            (2, 2) => self.mss = be16(body, 0),
-            (3, 1) => self.wscale = body.first().copied(),
-            (8, 8) => self.timestamp = be32(body, 0),
-            (2 | 3 | 8, _) => self.malformed = true,
-            _ => {}
+    pub fn icmp(&self) -> Option<(u8, u8)> {
+        match self {
+            Self::Icmp4(icmp) | Self::Icmp6(icmp) => Some((icmp.kind, icmp.code)),
+            Self::Absent
+            | Self::Esp(_)
+            | Self::Other(_)
+            | Self::Sctp(..)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Unsound(..) => None,
         }
     }
 }
@@ -168,73 +75,48 @@ pub struct Udp<'a> {
     pub payload_len: u32,
 }
 
-/// An ICMP message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Icmp<'a> {
-    /// Type.
-    pub kind: u8,
-    /// Code.
-    pub code: u8,
-    /// What follows type, code and checksum.
-    pub body: &'a [u8],
-}
-
-pub(super) fn decode<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Transport<'a>, Damage> {
-    match ip.protocol {
-        1 => icmp(ip.payload)
-            .map(Transport::Icmp4)
-            .ok_or(Damage::Icmp4TooSmall),
-        6 => tcp(ip, damages).map(Transport::Tcp),
-        17 => udp(ip, damages).map(Transport::Udp),
-        58 => icmp(ip.payload)
-            .map(Transport::Icmp6)
-            .ok_or(Damage::Icmp6TooSmall),
-        other => Ok(Transport::Other(other)),
+impl<'a> Walk<'a, '_> {
+    pub(super) fn transport(&mut self, ip: &Ip<'a>) -> Step {
+        match ip.protocol {
+            6 => {
+                self.note(Layer::Tcp);
+                self.decoded.transport = Transport::Tcp(tcp::read(ip, &mut self.decoded.damages)?);
+            }
+            17 => {
+                self.note(Layer::Udp);
+                let udp = udp(ip)?;
+                self.decoded.transport = Transport::Udp(udp);
+                self.udp_tunnel(&udp);
+            }
+            50 => {
+                self.note(Layer::Esp);
+                let spi = be32(ip.payload, 0).filter(|_| ip.payload.len() >= 8);
+                self.decoded.transport = Transport::Esp(spi.ok_or(Damage::EspPktTooSmall)?);
+            }
+            _ => {
+                self.note(Layer::Sctp);
+                let (&[s0, s1, d0, d1, ..], _) = ip
+                    .payload
+                    .split_first_chunk::<12>()
+                    .ok_or(Damage::SctpPktTooSmall)?;
+                self.decoded.transport =
+                    Transport::Sctp(u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
+            }
+        }
+        Ok(())
     }
 }
 
-fn tcp<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Tcp<'a>, Damage> {
-    let data = ip.payload;
-    let (head, _) = data.split_first_chunk::<20>().ok_or(Damage::TcpTooSmall)?;
-    let [.., offset, flags, _, _, _, _, _, _] = *head;
-    let header_len = usize::from(offset >> 4).saturating_mul(4);
-    if header_len < head.len() {
-        return Err(Damage::TcpHeaderTooSmall);
-    }
-    let (header, payload) = data
-        .split_at_checked(header_len)
-        .ok_or(Damage::TcpTooSmall)?;
-    let segment = Tcp {
-        src_port: be16(head, 0).unwrap_or(0),
-        dst_port: be16(head, 2).unwrap_or(0),
-        seq: be32(head, 4).unwrap_or(0),
-        ack: be32(head, 8).unwrap_or(0),
-        flags: TcpFlags(flags),
-        window: be16(head, 14).unwrap_or(0),
-        options: header.get(head.len()..).unwrap_or_default(),
-        payload,
-        payload_len: ip.payload_len.saturating_sub(len32(header_len)),
-    };
-    if segment.flags.syn() && segment.options().malformed {
-        damages.add(Damage::TcpInvalidOptionLength);
-    }
-    Ok(segment)
-}
-
-fn udp<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Udp<'a>, Damage> {
+fn udp<'a>(ip: &Ip<'a>) -> Result<Udp<'a>, Damage> {
     let (head, rest) = ip
         .payload
         .split_first_chunk::<8>()
-        .ok_or(Damage::UdpTooSmall)?;
+        .ok_or(Damage::UdpHlenTooSmall)?;
     let announced = u32::from(be16(head, 4).unwrap_or(0));
-    // zero means "as long as IP says" in jumbograms (RFC 2675 section 4)
-    let payload_len = match announced {
-        0 => ip.payload_len.saturating_sub(8),
-        len => len.checked_sub(8).ok_or(Damage::UdpLengthInvalid)?,
-    };
-    let whole = ip.fragment.is_none();
-    if whole && payload_len > ip.payload_len.saturating_sub(8) {
-        damages.add(Damage::UdpLengthInvalid);
+    let by_ip = ip.payload_len.saturating_sub(8);
+    let payload_len = announced.checked_sub(8).ok_or(Damage::UdpLenInvalid)?;
+    if payload_len > by_ip {
+        return Err(Damage::UdpPktTooSmall);
     }
     Ok(Udp {
         src_port: be16(head, 0).unwrap_or(0),
@@ -246,18 +128,3 @@ fn udp<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Udp<'a>, Damage> {
         payload_len,
     })
 }
-
-fn icmp(data: &[u8]) -> Option<Icmp<'_>> {
-    let (&[kind, code, _, _], body) = data.split_first_chunk::<4>()?;
-    Some(Icmp { kind, code, body })
-}
-
-/// The body of the option at the front of `rest`, and what follows it.
-fn option_body(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    let len = usize::from(*rest.get(1)?);
-    let (option, after) = rest.split_at_checked(len)?;
-    Some((option.get(2..)?, after))
-}
-
-const FNV_OFFSET: u32 = 0x811c_9dc5;
-const FNV_PRIME: u32 = 0x0100_0193;

@@ -1,39 +1,49 @@
 //! The `anomaly` record: damage on the wire.
 
-use super::flow::write_vlan;
+use super::current::Current;
 use super::write_flow_head;
+use crate::decode::Damage;
 use crate::flow::{Direction, Flow};
 use crate::json::Object;
 use crate::sensor::{Anomaly, AnomalyKind};
 use crate::settings::Setting;
 
-/// Whether anomalies of the layer are wanted under the options; those of packets are not, unless
-/// asked for.
-pub(super) fn is_wanted(layer: (&str, Option<&str>), options: Setting<'_>) -> bool {
-    let types = options.at("types");
-    !options.is_set() || types.at(layer.0).flag().unwrap_or(layer.0 == "applayer")
+/// Whether anomalies of the kind are wanted under the options; those of packets are not, unless
+/// asked for. Fragments given up are counted, and told to detectors, but are nobody's anomaly.
+pub(super) fn is_wanted(kind: AnomalyKind, options: Setting<'_>) -> bool {
+    let is_counted_only = |kind| {
+        matches!(
+            kind,
+            AnomalyKind::Fragment | AnomalyKind::Decode(Damage::TooManyLayers)
+        )
+    };
+    if is_counted_only(kind) {
+        return false;
+    }
+    let (name, _) = layer(kind);
+    let asked = options.at("types").at(name).flag();
+    options.is_absent() || asked.unwrap_or(name == "applayer")
 }
 
-pub(super) fn write(object: &mut Object<'_>, flow: Option<&Flow>, anomaly: &Anomaly) {
-    match flow {
-        Some(flow) => {
-            write_flow_head(
-                object,
-                "anomaly",
-                Some(flow.id),
-                &flow.tuple,
-                Direction::ToServer,
-            );
-            write_vlan(object, flow);
+/// The ends are those of the packet that it was found in.
+pub(super) fn write(
+    object: &mut Object<'_>,
+    flow: Option<&Flow>,
+    anomaly: &Anomaly,
+    current: &Current,
+    options: Setting<'_>,
+) {
+    let tuple = current.tuple.or(anomaly.tuple);
+    let tuple = tuple.or_else(|| flow.map(|flow| flow.tuple));
+    match tuple {
+        Some(tuple) => {
+            let id = flow.map(|flow| flow.id);
+            write_flow_head(object, "anomaly", id, &tuple, Direction::ToServer);
         }
-        None => match &anomaly.tuple {
-            Some(tuple) => write_flow_head(object, "anomaly", None, tuple, Direction::ToServer),
-            None => object.text("event_type", "anomaly"),
-        },
+        None => object.text("event_type", "anomaly"),
     }
-    object.text("pkt_src", "wire/pcap");
+    let (kind, layer) = layer(anomaly.kind);
     object.object("anomaly", |object| {
-        let (kind, layer) = layer(anomaly.kind);
         if let AnomalyKind::AppLayer(app, _) = anomaly.kind {
             object.text("app_proto", app.name());
         }
@@ -43,6 +53,10 @@ pub(super) fn write(object: &mut Object<'_>, flow: Option<&Flow>, anomaly: &Anom
             object.text("layer", layer);
         }
     });
+    let shows_packet = options.at("packethdr").flag().unwrap_or(false);
+    if shows_packet && layer.is_none() {
+        current.write_front(object);
+    }
 }
 
 /// Layer of the sensor, and of the parser.

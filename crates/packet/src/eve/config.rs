@@ -9,6 +9,12 @@ pub struct Output {
     pub filename: String,
     /// The record types that it takes, with their options; `None` takes all.
     types: Option<Vec<(String, Settings)>>,
+    /// Records name the sensor's version.
+    pub(super) version: bool,
+    /// Records carry MAC addresses.
+    pub(super) ethernet: bool,
+    /// Records about flows carry a Community ID, made with this seed.
+    pub(super) community_id: Option<u16>,
 }
 
 impl Output {
@@ -18,6 +24,9 @@ impl Output {
         Self {
             filename: filename.to_owned(),
             types: None,
+            version: false,
+            ethernet: false,
+            community_id: None,
         }
     }
 
@@ -30,6 +39,9 @@ impl Output {
         Self {
             filename: filename.to_owned(),
             types: Some(types.collect()),
+            version: false,
+            ethernet: false,
+            community_id: None,
         }
     }
 
@@ -49,7 +61,13 @@ impl Output {
     fn eve_log(output: Setting<'_>) -> Self {
         let types = output.at("types").items().flat_map(Setting::entries);
         let types = types.filter(|(_, options)| options.at("enabled").flag().unwrap_or(true));
+        let flag = |name: &str| output.at(name).flag().unwrap_or(false);
+        let seed = output.at("community-id-seed").number();
+        let seed = seed.and_then(|seed| u16::try_from(seed).ok()).unwrap_or(0);
         Self {
+            version: flag("suricata-version"),
+            ethernet: flag("ethernet"),
+            community_id: flag("community-id").then_some(seed),
             filename: output
                 .at("filename")
                 .text()

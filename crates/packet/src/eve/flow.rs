@@ -2,11 +2,14 @@
 
 use super::{time, write_flow_head};
 use crate::applayer::AppProto;
-use crate::flow::{Direction, Flow, FlowState, Proto};
+use crate::flow::{Counts, Direction, Flow, FlowId, FlowState, Proto};
 use crate::json::Object;
-use crate::sensor::EndReason;
+use crate::sensor::{EndReason, shown_state};
 
 pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, alerted: bool) {
+    if let Some(FlowId(parent)) = flow.parent {
+        object.number("parent_id", parent);
+    }
     write_flow_head(
         object,
         "flow",
@@ -15,17 +18,26 @@ pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, ale
         Direction::ToServer,
     );
     write_vlan(object, flow);
-    write_app_proto(object, flow.app);
+    write_icmp(object, flow);
+    write_app_protos(object, flow);
     object.object("flow", |object| {
         write_counts(object, flow);
         object.display("end", time::Utc(flow.last_ns));
         object.number("age", age_s(flow));
-        object.text("state", state_name(flow.state));
+        object.text("state", state_name(shown_state(flow)));
         object.text("reason", reason_name(reason));
         object.flag("alerted", alerted);
+        if flow.transactions > 0 {
+            object.number("tx_cnt", flow.transactions);
+        }
+        if flow.in_emergency {
+            object.flag("emergency", true);
+        }
+        write_exceptions(object, flow);
     });
     if flow.tuple.proto == Proto::Tcp {
-        object.object("tcp", |object| {
+        object.object("tcp", |object| write_tcp(object, flow));
+        object.object("shieldwall", |object| {
             object.flag("client_proven", flow.client_proven);
             object.flag("server_proven", flow.server_proven);
             object.flag("midstream", flow.midstream);
@@ -33,19 +45,27 @@ pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, ale
     }
 }
 
-/// The directions of which a `netflow` record is written: those that were heard.
+/// The directions of which a `netflow` record is written: to the server always, to the client if it
+/// heard anything.
 pub(super) fn netflows(flow: &Flow) -> impl Iterator<Item = Direction> {
     let both = [Direction::ToServer, Direction::ToClient];
-    let heard = both.map(|direction| (direction, flow.counts(direction).packets > 0));
-    heard
-        .into_iter()
-        .filter_map(|(direction, heard)| heard.then_some(direction))
+    let to_client = flow.to_client.packets > 0;
+    both.into_iter()
+        .filter(move |direction| *direction == Direction::ToServer || to_client)
 }
 
 /// One direction of a flow at its end.
 pub(super) fn write_netflow(object: &mut Object<'_>, flow: &Flow, direction: Direction) {
     write_flow_head(object, "netflow", Some(flow.id), &flow.tuple, direction);
     write_vlan(object, flow);
+    let icmp = match direction {
+        Direction::ToServer => flow.icmp,
+        Direction::ToClient => flow.icmp_answer,
+    };
+    if let Some([kind, code]) = icmp {
+        object.number("icmp_type", kind);
+        object.number("icmp_code", code);
+    }
     write_app_proto(object, flow.app);
     let counts = flow.counts(direction);
     object.object("netflow", |object| {
@@ -54,7 +74,19 @@ pub(super) fn write_netflow(object: &mut Object<'_>, flow: &Flow, direction: Dir
         object.display("start", time::Utc(flow.start_ns));
         object.display("end", time::Utc(flow.last_ns));
         object.number("age", age_s(flow));
+        object.number("min_ttl", counts.ttl_min);
+        object.number("max_ttl", counts.ttl_max);
+        if flow.transactions > 0 {
+            object.number("tx_cnt", flow.transactions);
+        }
     });
+    if flow.tuple.proto == Proto::Tcp {
+        let flags = connection_flags(flow, counts.tcp_flags);
+        object.object("tcp", |object| {
+            object.text("tcp_flags", &format!("{flags:02x}"));
+            write_flag_names(object, flags);
+        });
+    }
 }
 
 /// What went either way so far, and since when.
@@ -80,6 +112,102 @@ pub fn write_app_proto(object: &mut Object<'_>, app: AppProto) {
     }
 }
 
+/// The application protocol, what else was found in either direction, and what it was before.
+fn write_app_protos(object: &mut Object<'_>, flow: &Flow) {
+    write_app_proto(object, flow.app);
+    let [to_server, to_client] = flow.app_found;
+    for (key, found) in [("app_proto_ts", to_server), ("app_proto_tc", to_client)] {
+        // that nothing was found in one direction says something beside what was found in the other
+        let is_known = !matches!(flow.app, AppProto::Unknown | AppProto::Failed);
+        let is_telling = found != AppProto::Failed || is_known;
+        if found != AppProto::Unknown && found != flow.app && is_telling {
+            object.text(key, found.name());
+        }
+    }
+    if flow.app_before != AppProto::Unknown && flow.app_before != flow.app {
+        object.text("app_proto_orig", flow.app_before.name());
+    }
+    if flow.app_expected != AppProto::Unknown && flow.app_expected != flow.app {
+        object.text("app_proto_expected", flow.app_expected.name());
+    }
+}
+
+fn write_icmp(object: &mut Object<'_>, flow: &Flow) {
+    if let Some([kind, code]) = flow.icmp {
+        object.number("icmp_type", kind);
+        object.number("icmp_code", code);
+    }
+    if let Some([kind, code]) = flow.icmp_answer {
+        object.number("response_icmp_type", kind);
+        object.number("response_icmp_code", code);
+    }
+}
+
+/// Where the sensor went on though it would have had reason not to.
+fn write_exceptions(object: &mut Object<'_>, flow: &Flow) {
+    let targets = [
+        (flow.is_ignored, "stream_midstream"),
+        (flow.app_error, "app_layer_error"),
+    ];
+    let hit: Vec<&str> = targets
+        .into_iter()
+        .filter_map(|(is_hit, target)| is_hit.then_some(target))
+        .collect();
+    if !hit.is_empty() {
+        object.objects("exception_policy", hit, |object, target| {
+            object.text("target", target);
+            object.text("policy", "ignore");
+        });
+    }
+}
+
+fn write_tcp(object: &mut Object<'_>, flow: &Flow) {
+    let flags = |counts: &Counts| connection_flags(flow, counts.tcp_flags);
+    let (to_server, to_client) = (flags(&flow.to_server), flags(&flow.to_client));
+    let both = to_server | to_client;
+    object.text("tcp_flags", &format!("{both:02x}"));
+    object.text("tcp_flags_ts", &format!("{to_server:02x}"));
+    object.text("tcp_flags_tc", &format!("{to_client:02x}"));
+    write_flag_names(object, both);
+    let Some(state) = flow.tcp_state else { return };
+    object.text("state", state.name());
+    let [client, server] = flow.streams;
+    for (key, facts) in [("ts_gap", client), ("tc_gap", server)] {
+        if facts.gap {
+            object.flag(key, true);
+        }
+    }
+    object.number("ts_max_regions", client.regions_max.max(1));
+    object.number("tc_max_regions", server.regions_max.max(1));
+    for (key, facts) in [
+        ("ts_urgent_oob_data", client),
+        ("tc_urgent_oob_data", server),
+    ] {
+        if facts.urgent_bytes > 0 {
+            object.number(key, facts.urgent_bytes);
+        }
+    }
+}
+
+/// Flags are those of a connection: of a flow that is not followed there are none.
+fn connection_flags(flow: &Flow, flags: u8) -> u8 {
+    if flow.tcp_state.is_some() { flags } else { 0 }
+}
+
+fn write_flag_names(object: &mut Object<'_>, flags: u8) {
+    let names = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
+    for order in [1, 0, 2, 3, 4, 5, 6, 7_usize] {
+        let is_set = flags
+            .checked_shr(u32::try_from(order).unwrap_or(0))
+            .unwrap_or(0)
+            & 1
+            == 1;
+        if let Some(name) = names.get(order).filter(|_| is_set) {
+            object.flag(name, true);
+        }
+    }
+}
+
 /// Whole seconds from start to end, counted as Suricata counts: between the seconds, not the instants.
 fn age_s(flow: &Flow) -> u64 {
     (flow.last_ns / 1_000_000_000).saturating_sub(flow.start_ns / 1_000_000_000)
@@ -93,12 +221,13 @@ fn state_name(state: FlowState) -> &'static str {
     }
 }
 
-/// Suricata knows `timeout`, `forced` and `shutdown`, and logs a flow that was closed when its
+/// Suricata knows `timeout`, `forced`, `tcp_reuse` and `shutdown`, and logs a flow that was closed when its
 /// timeout is over.
 fn reason_name(reason: EndReason) -> &'static str {
     match reason {
         EndReason::Fin | EndReason::Reset | EndReason::Timeout => "timeout",
-        EndReason::Evicted | EndReason::Replaced => "forced",
+        EndReason::Evicted => "forced",
+        EndReason::Replaced => "tcp_reuse",
         EndReason::Shutdown => "shutdown",
     }
 }

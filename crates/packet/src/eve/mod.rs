@@ -7,12 +7,17 @@
 //! | `fileinfo` | a file that is over | [`fileinfo`] |
 //! | `flow`, `netflow` | the end of a flow | [`flow`] |
 //! | `anomaly` | damage on the wire | [`anomaly`] |
+//! | `arp` | an ARP packet | [`arp`] |
 //! | `stats` | the counters | [`stats`] |
 //!
 //! A [`Recorder`] formats and filters; writing the lines is its caller's.
 
 mod anomaly;
+mod arp;
+mod base64;
+mod community_id;
 mod config;
+mod current;
 mod fileinfo;
 mod flow;
 mod head;
@@ -27,16 +32,20 @@ pub use time::Utc;
 use hashbrown::HashMap;
 
 use crate::applayer::Transaction;
-use crate::flow::{Flow, FlowId};
+use crate::decode::Source;
+use crate::flow::{Flow, FlowId, Proto};
 use crate::json::Object;
 use crate::sensor::Event;
 use crate::settings::Setting;
+use current::Current;
 
 /// Turns events into records.
 #[derive(Debug)]
 pub struct Recorder {
     outputs: Vec<Output>,
     line: String,
+    /// The packet at hand.
+    current: Current,
     /// Flows that were alerted on and have not ended.
     alerted: HashMap<FlowId, ()>,
     started_ns: Option<u64>,
@@ -65,6 +74,7 @@ impl Recorder {
         Self {
             outputs,
             line: String::new(),
+            current: Current::NONE,
             alerted: HashMap::new(),
             started_ns: None,
             alerts: 0,
@@ -81,24 +91,40 @@ impl Recorder {
     pub fn event(&mut self, event: &Event<'_>, now: Now, emit: &mut Emit<'_>) {
         self.started_ns.get_or_insert(now.ts_ns);
         match event {
+            Event::Packet(packet) => self.current = Current::of(packet),
+            Event::Arp(arp) => {
+                self.record("arp", now, emit, &mut |record, _| arp::write(record, arp));
+            }
             Event::Transaction(flow, transaction) => {
                 if transaction.is_complete() {
                     self.transaction(flow, *transaction, now, emit);
                 }
             }
             Event::File(flow, carrier, file) => {
-                self.record("files", now, emit, &mut |record, options| {
-                    fileinfo::write(record, flow, *carrier, file, options);
-                });
+                self.filtered(
+                    "files",
+                    About::Packet(Some(flow)),
+                    now,
+                    emit,
+                    &mut |record, options| {
+                        fileinfo::write(record, flow, *carrier, file, options);
+                        true
+                    },
+                );
             }
             Event::FlowEnd(flow, reason) => {
                 let alerted = self.alerted.remove(&flow.id).is_some();
-                self.record("flow", now, emit, &mut |record, _| {
+                if !is_logged(flow) {
+                    return;
+                }
+                self.filtered("flow", About::Flow(flow), now, emit, &mut |record, _| {
                     flow::write(record, flow, *reason, alerted);
+                    true
                 });
                 for netflow in flow::netflows(flow) {
-                    self.record("netflow", now, emit, &mut |record, _| {
+                    self.filtered("netflow", About::Flow(flow), now, emit, &mut |record, _| {
                         flow::write_netflow(record, flow, netflow);
+                        true
                     });
                 }
             }
@@ -107,14 +133,21 @@ impl Recorder {
                     ts_ns: anomaly.ts_ns,
                     ..now
                 };
-                let layer = anomaly::layer(anomaly.kind);
-                self.filtered("anomaly", now, emit, &mut |record, options| {
-                    let is_wanted = anomaly::is_wanted(layer, options);
-                    if is_wanted {
-                        anomaly::write(record, *flow, anomaly);
-                    }
-                    is_wanted
-                });
+                let current = self.current;
+                let flow = &flow.filter(|flow| is_logged(flow));
+                self.filtered(
+                    "anomaly",
+                    About::Packet(*flow),
+                    now,
+                    emit,
+                    &mut |record, options| {
+                        let is_wanted = anomaly::is_wanted(anomaly.kind, options);
+                        if is_wanted {
+                            anomaly::write(record, *flow, anomaly, &current, options);
+                        }
+                        is_wanted
+                    },
+                );
             }
             Event::FileData(..)
             | Event::FlowStart(_)
@@ -137,15 +170,17 @@ impl Recorder {
         let started_ns = self.started_ns.unwrap_or(now.ts_ns);
         let uptime_s = now.ts_ns.saturating_sub(started_ns) / 1_000_000_000;
         let alerts = self.alerts;
-        self.record("stats", now, emit, &mut |record, _| {
+        self.filtered("stats", About::Nothing, now, emit, &mut |record, _| {
             record.text("event_type", "stats");
             record.object("stats", |object| {
                 stats::write(object, counters, uptime_s, alerts);
             });
+            true
         });
     }
 
-    /// Writes a record to each output that has the type, with the options that it has there.
+    /// Writes a record about the packet at hand to each output that has the type, with the options
+    /// that it has there.
     pub fn record(
         &mut self,
         kind: &str,
@@ -153,10 +188,28 @@ impl Recorder {
         emit: &mut Emit<'_>,
         fill: &mut dyn FnMut(&mut Object<'_>, Setting<'_>),
     ) {
-        self.filtered(kind, now, emit, &mut |record, options| {
-            fill(record, options);
-            true
-        });
+        self.record_in(kind, None, now, emit, fill);
+    }
+
+    /// The same for a packet of a flow.
+    pub fn record_in(
+        &mut self,
+        kind: &str,
+        flow: Option<&Flow>,
+        now: Now,
+        emit: &mut Emit<'_>,
+        fill: &mut dyn FnMut(&mut Object<'_>, Setting<'_>),
+    ) {
+        self.filtered(
+            kind,
+            About::Packet(flow),
+            now,
+            emit,
+            &mut |record, options| {
+                fill(record, options);
+                true
+            },
+        );
     }
 
     fn transaction(
@@ -168,20 +221,27 @@ impl Recorder {
     ) {
         let kind = transaction.record_type();
         let direction = transaction.direction();
-        self.filtered(kind, now, emit, &mut |record, options| {
-            let is_wanted = transaction.is_logged(options);
-            if is_wanted {
-                write_flow_head(record, kind, Some(flow.id), &flow.tuple, direction);
-                transaction.log(record, options);
-            }
-            is_wanted
-        });
+        self.filtered(
+            kind,
+            About::Packet(Some(flow)),
+            now,
+            emit,
+            &mut |record, options| {
+                let is_wanted = transaction.is_logged(options);
+                if is_wanted {
+                    write_flow_head(record, kind, Some(flow.id), &flow.tuple, direction);
+                    transaction.log(record, options);
+                }
+                is_wanted
+            },
+        );
     }
 
     /// Writes a record to each output that has the type and whose options `fill` says yes to.
     fn filtered(
         &mut self,
         kind: &str,
+        about: About<'_>,
         now: Now,
         emit: &mut Emit<'_>,
         fill: &mut dyn FnMut(&mut Object<'_>, Setting<'_>) -> bool,
@@ -192,8 +252,24 @@ impl Recorder {
                 let mut wanted = false;
                 Object::write(&mut self.line, |record| {
                     record.display("timestamp", Utc(now.ts_ns));
-                    record.number("pcap_cnt", now.packet);
+                    if output.version {
+                        record.text("suricata_version", VERSION);
+                    }
+                    let is_numbered = matches!(about, About::Packet(_));
+                    if is_numbered && self.current.source == Source::Wire {
+                        record.number("pcap_cnt", now.packet);
+                    }
                     wanted = fill(record, options);
+                    match about {
+                        About::Packet(flow) if wanted => {
+                            self.current.write(record, flow, output);
+                            if kind == "alert" {
+                                self.current.write_alert(record, options);
+                            }
+                        }
+                        About::Flow(flow) => current::write_flow(record, flow, output),
+                        About::Packet(_) | About::Nothing => {}
+                    }
                 });
                 if wanted {
                     emit(number, &self.line);
@@ -202,3 +278,31 @@ impl Recorder {
         }
     }
 }
+
+/// What a record is about.
+#[derive(Debug, Clone, Copy)]
+enum About<'a> {
+    /// The sensor.
+    Nothing,
+    /// The packet at hand, and its flow.
+    Packet(Option<&'a Flow>),
+    /// A flow as a whole.
+    Flow(&'a Flow),
+}
+
+/// Protocols that are not read have flows for detectors only: as with Suricata, there is no record.
+fn is_logged(flow: &Flow) -> bool {
+    match flow.tuple.proto {
+        Proto::Tcp | Proto::Udp | Proto::Icmp | Proto::Icmp6 => true,
+        Proto::Other(IPV4 | IPV6 | ESP | SCTP) => true,
+        Proto::Other(_) => false,
+    }
+}
+
+/// What stands where Suricata's version would: readers may tell us apart by it.
+const VERSION: &str = concat!("shieldwall ", env!("CARGO_PKG_VERSION"));
+
+const IPV4: u8 = 4;
+const IPV6: u8 = 41;
+const ESP: u8 = 50;
+const SCTP: u8 = 132;

@@ -3,6 +3,7 @@
 //! [`key`] names a flow whichever way a packet goes, [`table`] holds a bounded number of flows and
 //! forgets the idle ones, [`tcp`] follows the handshake and says what is proven.
 
+pub(crate) mod entry;
 mod hash;
 pub(crate) mod key;
 mod slab;
@@ -11,8 +12,12 @@ pub(crate) mod tcp;
 
 use std::net::IpAddr;
 
+pub use key::Scope;
+
 use crate::applayer::AppProto;
 use crate::decode::Vlans;
+
+pub use tcp::TcpState;
 
 /// A transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,6 +90,20 @@ impl FiveTuple {
     }
 }
 
+impl FiveTuple {
+    /// Without what stands in the place of ports where a protocol has none.
+    pub(crate) fn shown(self) -> Self {
+        match self.proto {
+            Proto::Icmp | Proto::Icmp6 => Self {
+                src_port: 0,
+                dst_port: 0,
+                ..self
+            },
+            Proto::Tcp | Proto::Udp | Proto::Other(_) => self,
+        }
+    }
+}
+
 /// Number of a flow; never used again by the same sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(
@@ -110,6 +129,63 @@ impl Direction {
             Self::ToClient => Self::ToServer,
         }
     }
+
+    /// Its place in a pair of things kept for both.
+    pub(crate) fn at(self) -> usize {
+        match self {
+            Self::ToServer => 0,
+            Self::ToClient => 1,
+        }
+    }
+}
+
+/// MAC addresses of both sides of a flow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Macs {
+    /// The client's, or its router's.
+    pub src: MacSet,
+    /// The server's, or its router's.
+    pub dst: MacSet,
+}
+
+impl Macs {
+    /// The first of each side.
+    #[must_use]
+    pub fn first(&self) -> Option<([u8; 6], [u8; 6])> {
+        Some((*self.src.iter().next()?, *self.dst.iter().next()?))
+    }
+
+    pub(crate) fn add(&mut self, src: [u8; 6], dst: [u8; 6]) {
+        self.src.add(src);
+        self.dst.add(dst);
+    }
+}
+
+/// Most MAC addresses kept of one side of a flow; further ones are left out.
+pub(crate) const MACS_MAX: usize = 4;
+
+/// A few MAC addresses, in the order seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct MacSet([Option<[u8; 6]>; MACS_MAX]);
+
+impl MacSet {
+    /// The addresses, in the order seen.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8; 6]> {
+        self.0.iter().flatten()
+    }
+
+    fn add(&mut self, mac: [u8; 6]) {
+        for slot in &mut self.0 {
+            match slot {
+                Some(known) if *known == mac => return,
+                Some(_) => {}
+                None => {
+                    *slot = Some(mac);
+                    return;
+                }
+            }
+        }
+    }
 }
 
 /// What went one way.
@@ -121,11 +197,18 @@ pub struct Counts {
     pub bytes: u64,
     /// Transport payload, bytes; of TCP segments that are valid, retransmissions included.
     pub payload_bytes: u64,
+    /// Lowest TTL or hop limit; 0 where no packet came.
+    pub ttl_min: u8,
+    /// Highest TTL or hop limit.
+    pub ttl_max: u8,
+    /// All TCP flags seen.
+    pub tcp_flags: u8,
 }
 
 /// Where a flow is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum FlowState {
+    #[default]
     /// One side was heard, or a handshake is under way.
     New,
     /// TCP: the handshake is complete, or both sides send in a flow that was taken up midstream.
@@ -133,6 +216,26 @@ pub enum FlowState {
     Established,
     /// TCP: both sides sent FIN, or a valid RST was seen.
     Closed,
+}
+
+/// Where a flow stands: what decides its timeout, and what it proves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: FlowState,
+    pub(crate) client_proven: bool,
+    pub(crate) server_proven: bool,
+    pub(crate) midstream: bool,
+}
+
+/// What the streams of one direction went through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// Most pieces, with holes between them, that it was in at a time.
+    pub regions_max: u32,
+    /// Whether bytes were missing.
+    pub gap: bool,
+    /// Urgent bytes taken out of it.
+    pub urgent_bytes: u32,
 }
 
 /// What the client's first SYN tells of its sender.
@@ -152,15 +255,21 @@ pub struct SynTraits {
     pub options_hash: u32,
 }
 
-/// A flow: the hot part, read and written with each packet.
+/// A flow, as it is shown: put together from what the table keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flow {
     /// Its number.
     pub id: FlowId,
+    /// The flow that announced it.
+    pub parent: Option<FlowId>,
     /// Client and server.
     pub tuple: FiveTuple,
     /// VLAN tags.
     pub vlan: Vlans,
+    /// What keeps it apart from others between the same ends.
+    pub scope: Scope,
+    /// MAC addresses of both sides, where the link has them.
+    pub macs: Option<Macs>,
     /// Time of the first packet, nanoseconds since the Unix epoch.
     pub start_ns: u64,
     /// Time of the latest packet, nanoseconds since the Unix epoch.
@@ -178,17 +287,71 @@ pub struct Flow {
     pub server_proven: bool,
     /// TCP: its first packet seen was no SYN.
     pub midstream: bool,
+    /// TCP: met midstream, and such flows are not followed.
+    pub is_ignored: bool,
+    /// TCP: where the connection is; none where it is not followed.
+    pub tcp_state: Option<TcpState>,
     /// Traits of the client's SYN.
     pub syn: Option<SynTraits>,
+    /// ICMP type and code of the first packet.
+    pub icmp: Option<[u8; 2]>,
+    /// ICMP type and code of the first packet that went the other way.
+    pub icmp_answer: Option<[u8; 2]>,
     /// The application protocol, once known.
     pub app: AppProto,
+    /// What was found in each direction: [`AppProto::Failed`] when all was looked at in vain.
+    pub app_found: [AppProto; 2],
+    /// The protocol before it changed on the way (STARTTLS, CONNECT).
+    pub app_before: AppProto,
+    /// The protocol that had to follow it.
+    pub app_expected: AppProto,
+    /// The parser gave up.
+    pub app_error: bool,
     /// Transactions that began.
     pub transactions: u32,
     /// Files that began.
     pub files: u16,
+    /// The streams from client and from server.
+    pub streams: [StreamFacts; 2],
+    /// It ended because the table was full.
+    pub in_emergency: bool,
 }
 
 impl Flow {
+    /// A flow of which nothing was seen yet.
+    pub(crate) fn new(id: FlowId, tuple: FiveTuple, vlan: Vlans, start_ns: u64) -> Self {
+        Self {
+            id,
+            parent: None,
+            tuple,
+            vlan,
+            scope: Scope::new(&vlan, 0),
+            macs: None,
+            start_ns,
+            last_ns: start_ns,
+            to_server: Counts::default(),
+            to_client: Counts::default(),
+            state: FlowState::New,
+            client_proven: false,
+            server_proven: false,
+            midstream: false,
+            is_ignored: false,
+            tcp_state: None,
+            syn: None,
+            icmp: None,
+            icmp_answer: None,
+            app: AppProto::Unknown,
+            app_found: [AppProto::Unknown; 2],
+            app_before: AppProto::Unknown,
+            app_expected: AppProto::Unknown,
+            app_error: false,
+            transactions: 0,
+            files: 0,
+            streams: [StreamFacts::default(); 2],
+            in_emergency: false,
+        }
+    }
+
     /// Which way a packet from `src` goes.
     #[must_use]
     pub fn direction(&self, src: IpAddr, src_port: u16) -> Direction {
@@ -205,13 +368,6 @@ impl Flow {
         match direction {
             Direction::ToServer => &self.to_server,
             Direction::ToClient => &self.to_client,
-        }
-    }
-
-    pub(crate) fn counts_mut(&mut self, direction: Direction) -> &mut Counts {
-        match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
         }
     }
 }

@@ -2,29 +2,18 @@
 //! first when it is full.
 //!
 //! Flows of one timeout class stand in one list from the longest idle to the latest, so expiry
-//! looks at heads only.
+//! looks at heads only. A flow moves to the end of its list at most once a second
+//! ([`GRAIN_NS`]): a packet of a busy flow touches the flow alone, and the order holds to a second.
+
+use std::net::{IpAddr, Ipv6Addr};
 
 use hashbrown::HashTable;
 
+use super::entry::{Ends, Entry};
 use super::key::Key;
 use super::slab::Slab;
-use super::{Flow, FlowState, Proto, tcp};
-use crate::sensor::Timeouts;
-use crate::sensor::session::Session;
-
-/// A flow with everything that the sensor keeps of it.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) flow: Flow,
-    pub(crate) tcp: tcp::Tracker,
-    /// Streams and parser: allocated when data comes, dropped when nobody reads on.
-    pub(crate) session: Option<Box<Session>>,
-    /// Nobody reads this flow's data any more.
-    pub(crate) unread: bool,
-    class: Class,
-    older: u32,
-    newer: u32,
-}
+use super::{Direction, FiveTuple, Flow, FlowState, Proto};
+use crate::sensor::{Timeout, Timeouts, Tracking};
 
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -33,18 +22,30 @@ pub(crate) struct Table {
     timeouts: Timeouts,
     index: HashTable<u32>,
     slots: Slab<Entry>,
+    /// Client's and server's address of IPv6 flows.
+    six: Slab<[Ipv6Addr; 2]>,
     lists: [List; CLASSES.len()],
+    emergency: bool,
+    tracking: Tracking,
 }
 
 impl Table {
-    pub(crate) fn new(seed: [u64; 2], flows_max: usize, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(
+        seed: [u64; 2],
+        flows_max: usize,
+        timeouts: Timeouts,
+        tracking: Tracking,
+    ) -> Self {
         Self {
             seed,
             flows_max: flows_max.max(1),
             timeouts,
             index: HashTable::new(),
             slots: Slab::new(),
+            six: Slab::new(),
             lists: [List::EMPTY; CLASSES.len()],
+            emergency: false,
+            tracking,
         }
     }
 
@@ -56,13 +57,26 @@ impl Table {
         self.len() >= self.flows_max
     }
 
-    pub(crate) fn find(&self, key: &Key) -> Option<u32> {
+    /// The flow of a packet, and which way the packet goes.
+    pub(crate) fn find(&self, packet: &FiveTuple, key: &Key) -> Option<(u32, Direction)> {
         let same = |slot: &u32| {
             self.slots
                 .get(*slot)
-                .is_some_and(|entry| key_of(&entry.flow) == *key)
+                .is_some_and(|entry| self.key_of(entry) == *key)
         };
-        self.index.find(key.hash(self.seed), same).copied()
+        let slot = self.index.find(key.hash(self.seed), same).copied()?;
+        let entry = self.slots.get(slot)?;
+        let from_client = match (entry.ends(), packet.src) {
+            (Ends::V4(client, _), IpAddr::V4(src)) => client == src.to_bits(),
+            (Ends::V4(..), IpAddr::V6(_)) => false,
+            (Ends::V6(_), src) => entry.tuple(self.six_of(entry)).src == src,
+        };
+        let from_client = from_client && entry.ports.first() == Some(&packet.src_port);
+        let direction = match from_client {
+            true => Direction::ToServer,
+            false => Direction::ToClient,
+        };
+        Some((slot, direction))
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<&Entry> {
@@ -73,40 +87,65 @@ impl Table {
         self.slots.get_mut(slot)
     }
 
-    /// Adds a flow; `None` when the table is full: evict first.
-    pub(crate) fn insert(&mut self, flow: Flow) -> Option<u32> {
+    /// The ends of a flow, client first.
+    pub(crate) fn tuple(&self, entry: &Entry) -> FiveTuple {
+        entry.tuple(self.six_of(entry)).shown()
+    }
+
+    /// Adds a flow, found by `keyed` from client to server; `None` when the table is full: evict
+    /// first.
+    pub(crate) fn insert(&mut self, flow: &Flow, keyed: &FiveTuple) -> Option<u32> {
         if self.is_full() {
             return None;
         }
-        let class = Class::of(&flow);
-        let slot = self.slots.insert(Entry {
-            flow,
-            tcp: tcp::Tracker::default(),
-            session: None,
-            unread: false,
-            class,
-            older: NONE,
-            newer: NONE,
-        })?;
-        let (seed, slots) = (self.seed, &self.slots);
+        let ends = match (flow.tuple.src, flow.tuple.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => Ends::V4(src.to_bits(), dst.to_bits()),
+            (src, dst) => Ends::V6(self.six.insert([six(src), six(dst)])?),
+        };
+        let ports = [keyed.src_port, keyed.dst_port];
+        let slot = self.slots.insert(Entry::new(flow, ends, ports))?;
+        let key = Key::new(keyed, flow.scope);
+        let (seed, slots, sixes) = (self.seed, &self.slots, &self.six);
+        let tracking = self.tracking;
         let rehash = |slot: &u32| {
             slots
                 .get(*slot)
-                .map_or(0, |entry| key_of(&entry.flow).hash(seed))
+                .map_or(0, |entry| key_of(entry, sixes, tracking).hash(seed))
         };
-        self.index
-            .insert_unique(key_of(&flow).hash(seed), slot, rehash);
-        self.link(slot, class);
+        self.index.insert_unique(key.hash(seed), slot, rehash);
+        self.link(slot, Class::of(flow.tuple.proto, flow.state));
         Some(slot)
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Entry> {
-        let hash = key_of(&self.slots.get(slot)?.flow).hash(self.seed);
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<(Entry, FiveTuple)> {
+        let entry = self.slots.get(slot)?;
+        let (hash, tuple) = (self.key_of(entry).hash(self.seed), self.tuple(entry));
+        if let Ends::V6(six) = entry.ends() {
+            self.six.remove(six);
+        }
         if let Ok(found) = self.index.find_entry(hash, |other| *other == slot) {
             found.remove();
         }
         self.unlink(slot);
-        self.slots.remove(slot)
+        let entry = self.slots.remove(slot)?;
+        let target = self.flows_max.saturating_sub(self.recovery());
+        if self.emergency && self.len() <= target {
+            self.emergency = false;
+        }
+        Some((entry, tuple))
+    }
+
+    /// Client and server of a flow change places.
+    pub(crate) fn reverse(&mut self, slot: u32) {
+        let Some(entry) = self.slots.get_mut(slot) else {
+            return;
+        };
+        entry.reverse();
+        if let Ends::V6(six) = entry.ends()
+            && let Some(six) = self.six.get_mut(six)
+        {
+            six.reverse();
+        }
     }
 
     /// Notes that the flow was just seen: it becomes the latest of its class.
@@ -114,8 +153,9 @@ impl Table {
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };
-        let class = Class::of(&entry.flow);
-        if entry.class == class && entry.newer == NONE {
+        let class = Class::of(entry.proto(), entry.standing.state);
+        let is_recent = entry.listed_s == second(entry.last_ns);
+        if entry.class == class.number() && (is_recent || entry.newer == NONE) {
             return;
         }
         self.unlink(slot);
@@ -124,11 +164,24 @@ impl Table {
 
     /// A flow that is idle for longer than its class may be.
     pub(crate) fn expired(&self, now_ns: u64) -> Option<u32> {
-        CLASSES.iter().zip(&self.lists).find_map(|(class, list)| {
-            let last_ns = self.slots.get(list.oldest)?.flow.last_ns;
-            let idle_ns = now_ns.saturating_sub(last_ns);
-            (idle_ns > class.timeout_ns(&self.timeouts)).then_some(list.oldest)
-        })
+        let mut oldest = self.lists.iter().map(|list| list.oldest);
+        oldest.find(|slot| self.is_expired(*slot, now_ns))
+    }
+
+    /// Whether a flow is idle for longer than its class may be.
+    pub(crate) fn is_expired(&self, slot: u32, now_ns: u64) -> bool {
+        let Some(entry) = self.slots.get(slot) else {
+            return false;
+        };
+        let Some(class) = CLASSES.get(usize::from(entry.class)) else {
+            return false;
+        };
+        let timeout = class.timeout(&self.timeouts);
+        let timeout_ns = match self.emergency {
+            true => timeout.emergency_ns,
+            false => timeout.normal_ns,
+        };
+        now_ns.saturating_sub(entry.last_ns) > timeout_ns
     }
 
     /// The flow to give up when the table is full: the longest idle of the least valuable class
@@ -140,6 +193,30 @@ impl Table {
             .find(|slot| *slot != NONE)
     }
 
+    /// The table is full: timeouts are short until a part of the flows has left. Whether that began
+    /// just now.
+    pub(crate) fn enter_emergency(&mut self) -> bool {
+        !std::mem::replace(&mut self.emergency, true)
+    }
+
+    pub(crate) fn in_emergency(&self) -> bool {
+        self.emergency
+    }
+
+    /// Flows that have to leave before an emergency is over.
+    fn recovery(&self) -> usize {
+        let percent = usize::from(self.timeouts.emergency_recovery_percent.min(100));
+        self.flows_max.saturating_mul(percent) / 100
+    }
+
+    fn six_of(&self, entry: &Entry) -> Option<&[Ipv6Addr; 2]> {
+        six_of(entry, &self.six)
+    }
+
+    fn key_of(&self, entry: &Entry) -> Key {
+        key_of(entry, &self.six, self.tracking)
+    }
+
     fn link(&mut self, slot: u32, class: Class) {
         let Some(list) = self.lists.get_mut(class.at()) else {
             return;
@@ -149,7 +226,8 @@ impl Table {
             list.oldest = slot;
         }
         if let Some(entry) = self.slots.get_mut(slot) {
-            (entry.class, entry.older, entry.newer) = (class, before, NONE);
+            (entry.class, entry.older, entry.newer) = (class.number(), before, NONE);
+            entry.listed_s = second(entry.last_ns);
         }
         if let Some(entry) = self.slots.get_mut(before) {
             entry.newer = slot;
@@ -160,8 +238,8 @@ impl Table {
         let Some(entry) = self.slots.get(slot) else {
             return;
         };
-        let (class, older, newer) = (entry.class, entry.older, entry.newer);
-        let Some(list) = self.lists.get_mut(class.at()) else {
+        let (class, older, newer) = (usize::from(entry.class), entry.older, entry.newer);
+        let Some(list) = self.lists.get_mut(class) else {
             return;
         };
         match self.slots.get_mut(older) {
@@ -175,36 +253,67 @@ impl Table {
     }
 }
 
+fn six_of<'a>(entry: &Entry, sixes: &'a Slab<[Ipv6Addr; 2]>) -> Option<&'a [Ipv6Addr; 2]> {
+    match entry.ends() {
+        Ends::V4(..) => None,
+        Ends::V6(slot) => sixes.get(slot),
+    }
+}
+
+fn key_of(entry: &Entry, sixes: &Slab<[Ipv6Addr; 2]>, tracking: Tracking) -> Key {
+    let scope = entry.scope(tracking);
+    match entry.ends() {
+        Ends::V4(src, dst) => Key::v4([src, dst], entry.ports, entry.proto, scope),
+        Ends::V6(_) => Key::new(&entry.tuple(six_of(entry, sixes)), scope),
+    }
+}
+
+fn six(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
+}
+
 /// Flows that share a timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     TcpClosed,
     TcpNew,
     UdpNew,
-    Other,
+    IcmpNew,
+    OtherNew,
+    OtherEstablished,
+    IcmpEstablished,
     UdpEstablished,
     TcpEstablished,
 }
 
 /// All classes, in the order of the enum: the first is given up first.
-const CLASSES: [Class; 6] = [
+const CLASSES: [Class; 9] = [
     Class::TcpClosed,
     Class::TcpNew,
     Class::UdpNew,
-    Class::Other,
+    Class::IcmpNew,
+    Class::OtherNew,
+    Class::OtherEstablished,
+    Class::IcmpEstablished,
     Class::UdpEstablished,
     Class::TcpEstablished,
 ];
 
 impl Class {
-    fn of(flow: &Flow) -> Self {
-        match (flow.tuple.proto, flow.state) {
+    fn of(proto: Proto, state: FlowState) -> Self {
+        match (proto, state) {
             (Proto::Tcp, FlowState::New) => Self::TcpNew,
             (Proto::Tcp, FlowState::Established) => Self::TcpEstablished,
             (Proto::Tcp, FlowState::Closed) => Self::TcpClosed,
             (Proto::Udp, FlowState::New) => Self::UdpNew,
             (Proto::Udp, FlowState::Established | FlowState::Closed) => Self::UdpEstablished,
-            (Proto::Icmp | Proto::Icmp6 | Proto::Other(_), _) => Self::Other,
+            (Proto::Icmp | Proto::Icmp6, FlowState::New) => Self::IcmpNew,
+            (Proto::Icmp | Proto::Icmp6, _) => Self::IcmpEstablished,
+            (Proto::Other(_), FlowState::New) => Self::OtherNew,
+            (Proto::Other(_), _) => Self::OtherEstablished,
         }
     }
 
@@ -212,20 +321,35 @@ impl Class {
         CLASSES.iter().position(|class| *class == self).unwrap_or(0)
     }
 
-    fn timeout_ns(self, timeouts: &Timeouts) -> u64 {
+    fn number(self) -> u8 {
+        u8::try_from(self.at()).unwrap_or(0)
+    }
+
+    fn timeout(self, timeouts: &Timeouts) -> Timeout {
         match self {
-            Self::TcpClosed => timeouts.tcp_closed_ns,
-            Self::TcpNew => timeouts.tcp_new_ns,
-            Self::UdpNew => timeouts.udp_new_ns,
-            Self::Other => timeouts.other_ns,
-            Self::UdpEstablished => timeouts.udp_established_ns,
-            Self::TcpEstablished => timeouts.tcp_established_ns,
+            Self::TcpClosed => timeouts.tcp.closed,
+            Self::TcpNew => timeouts.tcp.new,
+            Self::UdpNew => timeouts.udp.new,
+            Self::IcmpNew => timeouts.icmp.new,
+            Self::OtherNew => timeouts.other.new,
+            Self::OtherEstablished => timeouts.other.established,
+            Self::IcmpEstablished => timeouts.icmp.established,
+            Self::UdpEstablished => timeouts.udp.established,
+            Self::TcpEstablished => timeouts.tcp.established,
         }
     }
 }
 
 /// No slot.
 const NONE: u32 = u32::MAX;
+
+/// How exact the order of a list is, nanoseconds.
+const GRAIN_NS: u64 = 1_000_000_000;
+
+/// The second of a time, as far as 32 bits tell.
+fn second(ns: u64) -> u32 {
+    u32::try_from(ns / GRAIN_NS % (1 << 32)).unwrap_or(0)
+}
 
 #[derive(Debug, Clone, Copy)]
 struct List {
@@ -240,41 +364,52 @@ impl List {
     };
 }
 
-fn key_of(flow: &Flow) -> Key {
-    Key::new(&flow.tuple, &flow.vlan)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::applayer::AppProto;
     use crate::decode::Vlans;
-    use crate::flow::{Counts, FiveTuple, FlowId};
+    use crate::flow::{FlowId, Scope};
+
+    const S: u64 = GRAIN_NS;
 
     #[test]
     fn finds_both_ways_and_forgets() {
-        let mut table = Table::new([1, 2], 10, Timeouts::default());
-        let slot = table.insert(flow(1, 100)).unwrap();
-        let tuple = flow(1, 100).tuple;
-        let key = Key::new(&tuple.reversed(), &Vlans::default());
-        assert_eq!(table.find(&key), Some(slot));
-        assert_eq!(table.remove(slot).unwrap().flow.id, FlowId(1));
-        assert_eq!(table.find(&key), None);
-        assert_eq!(table.len(), 0);
+        for six in [false, true] {
+            let mut table = Table::new([1, 2], 10, Timeouts::default(), Tracking::default());
+            let mut flow = flow(1, 100);
+            if six {
+                flow.tuple.src = "2001:db8::1".parse().unwrap();
+                flow.tuple.dst = "2001:db8::2".parse().unwrap();
+            }
+            let slot = insert(&mut table, &flow).unwrap();
+            let find = |table: &Table, tuple: FiveTuple| {
+                table.find(&tuple, &Key::new(&tuple, Scope::default()))
+            };
+            assert_eq!(find(&table, flow.tuple), Some((slot, Direction::ToServer)));
+            let back = flow.tuple.reversed();
+            assert_eq!(find(&table, back), Some((slot, Direction::ToClient)));
+            table.reverse(slot);
+            assert_eq!(find(&table, back), Some((slot, Direction::ToServer)));
+            let (entry, tuple) = table.remove(slot).unwrap();
+            assert_eq!((entry.id, tuple), (FlowId(1), back));
+            assert_eq!(find(&table, back), None);
+            assert_eq!((table.len(), table.six.len()), (0, 0));
+        }
     }
 
     #[test]
     fn full_table_gives_up_the_longest_idle_of_the_least_valuable() {
-        let mut table = Table::new([1, 2], 3, Timeouts::default());
-        let established = table.insert(flow(1, 100)).unwrap();
-        table.get_mut(established).unwrap().flow.state = FlowState::Established;
+        let mut table = Table::new([1, 2], 3, Timeouts::default(), Tracking::default());
+        let established = insert(&mut table, &flow(1, S)).unwrap();
+        table.get_mut(established).unwrap().standing.state = FlowState::Established;
         table.touch(established);
-        let first = table.insert(flow(2, 200)).unwrap();
-        let second = table.insert(flow(3, 300)).unwrap();
-        assert_eq!(table.insert(flow(4, 400)), None);
+        let first = insert(&mut table, &flow(2, 2 * S)).unwrap();
+        let second = insert(&mut table, &flow(3, 3 * S)).unwrap();
+        assert_eq!(insert(&mut table, &flow(4, 4 * S)), None);
         assert_eq!(table.victim(), Some(first));
+        table.get_mut(first).unwrap().last_ns = 5 * S;
         table.touch(first);
         assert_eq!(table.victim(), Some(second));
         table.remove(second);
@@ -284,15 +419,13 @@ mod tests {
 
     #[test]
     fn idle_flows_expire_by_class() {
-        let timeouts = Timeouts {
-            tcp_new_ns: 10,
-            tcp_established_ns: 1000,
-            ..Timeouts::default()
-        };
-        let mut table = Table::new([1, 2], 10, timeouts);
-        let old = table.insert(flow(1, 100)).unwrap();
-        let kept = table.insert(flow(2, 100)).unwrap();
-        table.get_mut(kept).unwrap().flow.state = FlowState::Established;
+        let mut timeouts = Timeouts::default();
+        timeouts.tcp.new.normal_ns = 10;
+        timeouts.tcp.established.normal_ns = 1000;
+        let mut table = Table::new([1, 2], 10, timeouts, Tracking::default());
+        let old = insert(&mut table, &flow(1, 100)).unwrap();
+        let kept = insert(&mut table, &flow(2, 100)).unwrap();
+        table.get_mut(kept).unwrap().standing.state = FlowState::Established;
         table.touch(kept);
         assert_eq!(table.expired(110), None, "not longer than the timeout");
         assert_eq!(table.expired(111), Some(old));
@@ -301,39 +434,44 @@ mod tests {
         assert_eq!(table.expired(1101), Some(kept));
     }
 
+    #[test]
+    fn an_emergency_lasts_until_a_part_has_left() {
+        let mut table = Table::new([1, 2], 10, Timeouts::default(), Tracking::default());
+        let slots: Vec<u32> = (0..10)
+            .map(|id| insert(&mut table, &flow(id, 0)).unwrap())
+            .collect();
+        assert!(table.enter_emergency() && !table.enter_emergency());
+        assert_eq!(table.expired(6 * S), Some(slots[0]), "5 s, not 60");
+        for slot in &slots[..2] {
+            table.remove(*slot);
+        }
+        assert!(table.in_emergency());
+        table.remove(slots[2]);
+        assert!(!table.in_emergency());
+    }
+
     /// A flow that never sends data costs its slot, its place in the index (a slot number and a
-    /// control byte in at most 8/7 places), and the unused half of the last page.
+    /// control byte in at most 16/7 places), and the unused half of the last page.
     #[test]
     fn idle_flows_are_small() {
         let slot = size_of::<Option<Entry>>();
         assert!(slot <= ENTRY_BYTES_MAX, "{slot} bytes");
     }
 
-    const ENTRY_BYTES_MAX: usize = 216;
+    const ENTRY_BYTES_MAX: usize = 160;
+
+    fn insert(table: &mut Table, flow: &Flow) -> Option<u32> {
+        table.insert(flow, &flow.tuple)
+    }
 
     fn flow(id: u16, last_ns: u64) -> Flow {
-        Flow {
-            id: FlowId(u64::from(id)),
-            tuple: FiveTuple {
-                src: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-                src_port: id,
-                dst: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
-                dst_port: 80,
-                proto: Proto::Tcp,
-            },
-            vlan: Vlans::default(),
-            start_ns: last_ns,
-            last_ns,
-            to_server: Counts::default(),
-            to_client: Counts::default(),
-            state: FlowState::New,
-            client_proven: false,
-            server_proven: false,
-            midstream: false,
-            syn: None,
-            app: AppProto::Unknown,
-            transactions: 0,
-            files: 0,
-        }
+        let tuple = FiveTuple {
+            src: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            src_port: id,
+            dst: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
+            dst_port: 80,
+            proto: Proto::Tcp,
+        };
+        Flow::new(FlowId(u64::from(id)), tuple, Vlans::default(), last_ns)
     }
 }

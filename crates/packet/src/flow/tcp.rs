@@ -8,15 +8,18 @@
 //! forges; such a flow proves nothing any more.
 
 mod side;
+mod state;
 
 use side::{Place, Side, place};
 
 pub(crate) use side::is_after;
+pub use state::TcpState;
+pub(crate) use state::{EVENTS_MAX, Rules};
 
-use super::{Direction, Flow, FlowState};
+use super::{Direction, FlowState, Standing};
 use crate::decode::Tcp;
 use crate::frame::Way;
-use crate::sensor::{EndReason, Outcome, StreamTrouble};
+use crate::sensor::{EndReason, Outcome, StreamTrouble as Event};
 
 /// What a segment means for its flow.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,8 +36,31 @@ pub(crate) struct Step {
     pub(crate) reset: bool,
     /// A SYN on a closed flow: a new connection on the same ports.
     pub(crate) restart: bool,
-    /// Something was out of order.
-    pub(crate) trouble: Option<StreamTrouble>,
+    /// Why the segment does not count, or not in full.
+    pub(crate) trouble: Option<Trouble>,
+    /// What records say of it.
+    pub(crate) events: [Option<Event>; EVENTS_MAX],
+}
+
+/// Why a segment proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A segment without an acknowledgement in a connection that has begun.
+    AckMissing,
+    /// An acknowledgement of data that the other side did not send in our sight.
+    AckOfUnsentData,
+    /// A segment outside the receiver's window.
+    OutOfWindow,
+    /// A RST that the receiver would not accept.
+    RstInvalid,
+    /// A SYN/ACK in the midst of a connection.
+    SynAckLate,
+    /// A second SYN/ACK with another sequence number.
+    SynAckResentDifferentSeq,
+    /// A SYN/ACK that acknowledges no SYN that was seen.
+    SynAckWrongAck,
+    /// A second SYN with another sequence number.
+    SynResentDifferentSeq,
 }
 
 impl Step {
@@ -43,7 +69,7 @@ impl Step {
         self.accepted || self.ack_valid || self.reset
     }
 
-    fn trouble(trouble: StreamTrouble) -> Self {
+    fn trouble(trouble: Trouble) -> Self {
         Self {
             trouble: Some(trouble),
             ..Self::default()
@@ -58,21 +84,55 @@ pub(crate) struct Tracker {
     server: Side,
     /// ISN of a second, different SYN that came before any SYN/ACK.
     other_isn: u32,
+    state: TcpState,
+    /// Different SYNs, or SYN/ACKs, after the first: of what is being answered.
+    tries: u8,
+    /// Who sent the RST that closed it, and the state before.
+    reset_by: Option<Direction>,
+    before_reset: TcpState,
 }
 
 impl Tracker {
     /// Follows one segment of `flow` and updates the flow's state and proofs.
-    pub(crate) fn segment(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
-        let step = match (tcp.flags.rst(), tcp.flags.syn(), tcp.flags.ack()) {
+    pub(crate) fn segment(
+        &mut self,
+        flow: &mut Standing,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        rules: &Rules,
+    ) -> Step {
+        let judged = self.judge(direction, tcp, rules);
+        let mut step = match (tcp.flags.rst(), tcp.flags.syn(), tcp.flags.ack()) {
             (true, _, _) => self.rst(flow, direction, tcp),
-            (false, true, false) => self.syn(flow, direction, tcp),
+            (false, true, false) => self.syn(flow, direction, tcp, rules),
             (false, true, true) => self.syn_ack(flow, direction, tcp),
             (false, false, _) => self.data(flow, direction, tcp),
         };
         if self.has_conflict() {
             (flow.client_proven, flow.server_proven) = (false, false);
         }
+        step.events = judged.events;
+        if rules.lenient && !tcp.flags.rst() && !step.restart {
+            step.accepted = judged.taken;
+            step.ack_valid |= judged.taken && tcp.flags.ack();
+        }
+        if tcp.flags.rst() && judged.next == TcpState::Closed && self.state != TcpState::Closed {
+            (self.reset_by, self.before_reset) = (Some(direction), self.state);
+        } else if judged.next != TcpState::Closed {
+            self.reset_by = None;
+        }
+        self.state = judged.next;
         step
+    }
+
+    /// Where the connection is; none where there is none.
+    pub(crate) fn state(&self) -> Option<TcpState> {
+        (self.state != TcpState::None).then_some(self.state)
+    }
+
+    /// Client and server change places.
+    pub(crate) fn reverse(&mut self) {
+        std::mem::swap(&mut self.client, &mut self.server);
     }
 
     /// Notes which way a segment went. A connection through or to this place goes in on one side and
@@ -111,7 +171,7 @@ impl Tracker {
     }
 
     /// Whether nothing at all came in answer to a SYN.
-    pub(crate) fn is_unanswered(&self, flow: &Flow) -> bool {
+    pub(crate) fn is_unanswered(&self, flow: &Standing) -> bool {
         flow.state == FlowState::New && self.client.is(Side::ISN) && !self.server.is(Side::SEEN)
     }
 
@@ -124,8 +184,20 @@ impl Tracker {
         }
     }
 
-    fn syn(&mut self, flow: &Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
-        if flow.state == FlowState::Closed {
+    /// Whether a SYN on a closed connection begins a new one. Where captures are read as other
+    /// sensors read them, one with the number of the old one is that one's.
+    fn is_new(&self, direction: Direction, tcp: &Tcp<'_>, rules: &Rules) -> bool {
+        let sender = self.sender(direction);
+        let is_over = matches!(
+            self.state,
+            TcpState::LastAck | TcpState::TimeWait | TcpState::Closed
+        );
+        !rules.lenient || is_over && !(sender.is(Side::ISN) && sender.base == tcp.seq)
+    }
+
+    fn syn(&mut self, flow: &Standing, direction: Direction, tcp: &Tcp<'_>, rules: &Rules) -> Step {
+        if flow.state == FlowState::Closed && !tcp.flags.fin() && self.is_new(direction, tcp, rules)
+        {
             return Step {
                 restart: true,
                 ..Step::default()
@@ -149,13 +221,14 @@ impl Tracker {
         if flow.state == FlowState::New && direction == Direction::ToServer && !answered {
             sender.mark(Side::OTHER_ISN);
             self.other_isn = tcp.seq;
+            self.tries = self.tries.saturating_add(1);
         }
-        Step::trouble(StreamTrouble::SynResentDifferentSeq)
+        Step::trouble(Trouble::SynResentDifferentSeq)
     }
 
-    fn syn_ack(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
+    fn syn_ack(&mut self, flow: &mut Standing, direction: Direction, tcp: &Tcp<'_>) -> Step {
         if !self.accept_syn_ack_number(direction, tcp.ack) {
-            return Step::trouble(StreamTrouble::SynAckWrongAck);
+            return Step::trouble(Trouble::SynAckWrongAck);
         }
         let (sender, receiver) = self.pair(direction);
         if sender.is(Side::ISN) {
@@ -168,14 +241,16 @@ impl Tracker {
             if flow.state != FlowState::Closed {
                 sender.mark(Side::CONFLICT);
             }
-            return Step::trouble(StreamTrouble::SynAckResentDifferentSeq);
+            self.tries = self.tries.saturating_add(1);
+            return Step::trouble(Trouble::SynAckResentDifferentSeq);
         }
         if sender.is(Side::SEEN) {
-            return Step::trouble(StreamTrouble::SynAckLate);
+            return Step::trouble(Trouble::SynAckLate);
         }
         sender.start(tcp);
         sender.acknowledge(tcp.ack);
         flow.server_proven |= receiver.is(Side::ISN);
+        self.tries = 0;
         let outcome = (direction == Direction::ToClient).then_some(Outcome::Accepted);
         Step {
             outcome,
@@ -205,13 +280,13 @@ impl Tracker {
         (1..=receiver.next.wrapping_sub(receiver.base)).contains(&acknowledged)
     }
 
-    fn data(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
+    fn data(&mut self, flow: &mut Standing, direction: Direction, tcp: &Tcp<'_>) -> Step {
         let (sender, receiver) = self.pair(direction);
         // before a SYN is answered, only who knows its number counts: else it is the peer of an
         // older connection, or a forger
         let is_first = !sender.is(Side::SEEN);
         if is_first && receiver.is(Side::ISN) && !(tcp.flags.ack() && receiver.proves(tcp.ack)) {
-            return Step::trouble(StreamTrouble::AckOfUnsentData);
+            return Step::trouble(Trouble::AckOfUnsentData);
         }
         let known = if is_first {
             Side::taken_up(tcp.seq)
@@ -220,7 +295,7 @@ impl Tracker {
         };
         let place = place(&known, receiver, tcp.seq);
         if place == Place::Outside {
-            return Step::trouble(StreamTrouble::OutOfWindow);
+            return Step::trouble(Trouble::OutOfWindow);
         }
         *sender = known;
         // the numbers count even where the payload does not: else a lost packet would lock both
@@ -240,7 +315,7 @@ impl Tracker {
     }
 
     /// Applies a valid acknowledgement to the flow.
-    fn advance(&self, flow: &mut Flow, direction: Direction, proof: bool, step: &mut Step) {
+    fn advance(&self, flow: &mut Standing, direction: Direction, proof: bool, step: &mut Step) {
         let both_seen = self.client.is(Side::SEEN) && self.server.is(Side::SEEN);
         if flow.state == FlowState::New && both_seen && (proof || flow.midstream) {
             flow.state = FlowState::Established;
@@ -257,7 +332,7 @@ impl Tracker {
         }
     }
 
-    fn close_after_both_fins(&self, flow: &mut Flow) {
+    fn close_after_both_fins(&self, flow: &mut Standing) {
         if self.client.is(Side::FIN) && self.server.is(Side::FIN) {
             flow.state = FlowState::Closed;
         }
@@ -266,7 +341,7 @@ impl Tracker {
     /// RFC 9293 section 3.10.7 with RFC 5961 section 3.2: a RST counts when it has exactly the
     /// sequence number that the receiver expects next; in answer to a SYN, when it acknowledges
     /// that SYN.
-    fn rst(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp<'_>) -> Step {
+    fn rst(&mut self, flow: &mut Standing, direction: Direction, tcp: &Tcp<'_>) -> Step {
         let other_isn = self.other_isn;
         let (sender, receiver) = self.pair(direction);
         let answers_syn = !sender.is(Side::SEEN)
@@ -277,7 +352,7 @@ impl Tracker {
         let expected = sender.is(Side::SEEN) && tcp.seq == sender.next
             || receiver.is(Side::ACKED) && tcp.seq == receiver.ack;
         if !answers_syn && !expected {
-            return Step::trouble(StreamTrouble::RstInvalid);
+            return Step::trouble(Trouble::RstInvalid);
         }
         let refused =
             answers_syn && direction == Direction::ToClient && flow.state == FlowState::New;
@@ -332,7 +407,7 @@ fn judge_ack(receiver: &Side, tcp: &Tcp<'_>) -> Step {
         };
     }
     if !tcp.flags.ack() {
-        return Step::trouble(StreamTrouble::AckMissing);
+        return Step::trouble(Trouble::AckMissing);
     }
     if receiver.has_sent_up_to(tcp.ack) {
         return Step {
@@ -345,7 +420,7 @@ fn judge_ack(receiver: &Side, tcp: &Tcp<'_>) -> Step {
     let accepted = !receiver.is(Side::ISN) || receiver.is(Side::CONFLICT);
     Step {
         accepted,
-        ..Step::trouble(StreamTrouble::AckOfUnsentData)
+        ..Step::trouble(Trouble::AckOfUnsentData)
     }
 }
 

@@ -1,8 +1,13 @@
 //! Bounds and timeouts of a sensor.
 
 use crate::applayer::Options;
+use crate::decode::{self, Vlans};
+use crate::defrag;
 use crate::file::Digests;
-use crate::settings::Settings;
+use crate::flow::Scope;
+use crate::settings::{Setting, Settings};
+
+use super::StreamOptions;
 
 /// Configuration of a [`Sensor`](super::Sensor). Each bound is counted in
 /// [`Counters`](super::Counters) when hit.
@@ -23,8 +28,14 @@ pub struct Config {
     pub head_bytes_max: usize,
     /// Most transactions of one flow that wait for their answer (HTTP pipelining).
     pub pending_max: usize,
+    /// Flows are what they are for other sensors: of TCP, UDP, SCTP, ICMP and ESP; counted by
+    /// captured bytes; an idle one ends when a packet asks for it, or with the capture. Else every
+    /// protocol makes flows, bytes are those on the wire, and idle flows end in time.
+    pub field_flows: bool,
     /// When idle flows leave.
     pub timeouts: Timeouts,
+    /// How TCP connections are followed.
+    pub stream: StreamOptions,
     /// Key of the flow table's hash: give random numbers, senders choose addresses and ports.
     pub seed: [u64; 2],
     /// Flows are numbered from the one after this, so that logs of several sensors can be told
@@ -33,6 +44,17 @@ pub struct Config {
     /// Drop packets with a wrong checksum. Off where the network card fills checksums in after the
     /// capture.
     pub verify_checksums: bool,
+    /// With `verify_checksums`: TCP and UDP packets with a wrong checksum are counted in their flow,
+    /// but not read (`stream.checksum-validation`).
+    pub verify_streams: bool,
+    /// What the decoder looks for.
+    pub decode: decode::Options,
+    /// Bounds, timeouts and policies of defragmentation.
+    pub defrag: defrag::Options,
+    /// What keeps flows of the same ends apart.
+    pub tracking: Tracking,
+    /// Flows remember MAC addresses, which costs memory for each.
+    pub macs: bool,
     /// The sensor sits in the path: what it does not like will not reach the receiver.
     pub inline: bool,
     /// What parsers do.
@@ -50,10 +72,17 @@ impl Default for Config {
             stream_bytes_max: 256 << 20,
             head_bytes_max: 64 << 10,
             pending_max: 64,
+            field_flows: false,
             timeouts: Timeouts::default(),
+            stream: StreamOptions::default(),
             seed: [0x5368_6965_6c64_7761, 0x6c6c_2070_6163_6b65],
             flow_ids_after: 0,
             verify_checksums: false,
+            verify_streams: true,
+            decode: decode::Options::default(),
+            defrag: defrag::Options::default(),
+            tracking: Tracking::default(),
+            macs: false,
             inline: false,
             apps: Options::default(),
             digests: Digests::default(),
@@ -62,10 +91,21 @@ impl Default for Config {
 }
 
 impl Config {
-    /// From the settings; what they do not say is as in [`Config::default`].
+    /// From the settings, under which a sensor behaves as the sensors that they are written for:
+    /// [`StreamOptions::from_settings`] has the differences. What they do not say of other things is
+    /// as in [`Config::default`].
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
+        let verify_streams = settings.at("stream.checksum-validation").flag();
         Self {
+            field_flows: true,
+            macs: wants_macs(settings),
+            timeouts: Timeouts::from_settings(settings.at("flow-timeouts"), settings.at("flow")),
+            stream: StreamOptions::from_settings(settings),
+            verify_streams: verify_streams.unwrap_or(true),
+            decode: decode::Options::from_settings(settings),
+            defrag: defrag::Options::from_settings(settings),
+            tracking: Tracking::from_settings(settings),
             apps: Options::from_settings(settings),
             digests: Digests::from_settings(settings),
             ..Self::default()
@@ -73,34 +113,146 @@ impl Config {
     }
 }
 
-/// How long a flow may be idle, nanoseconds, by what it is.
-#[derive(Debug, Clone, Copy)]
+/// Whether an output has records that name MAC addresses.
+fn wants_macs(settings: &Settings) -> bool {
+    let outputs = settings.at("outputs");
+    let mut outputs = outputs.items().flat_map(Setting::entries);
+    outputs.any(|(_, output)| output.at("ethernet").flag() == Some(true))
+}
+
+/// What keeps flows of the same ends apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracking {
+    /// VLAN tags (`vlan.use-for-tracking`).
+    pub vlans: bool,
+    /// How many packets stand around theirs (`decoder.recursion-level.use-for-tracking`).
+    pub depth: bool,
+}
+
+impl Default for Tracking {
+    fn default() -> Self {
+        Self {
+            vlans: true,
+            depth: true,
+        }
+    }
+}
+
+impl Tracking {
+    /// From the settings; what they do not say is as in [`Tracking::default`].
+    #[must_use]
+    pub fn from_settings(settings: &Settings) -> Self {
+        let flag = |path: &str| settings.at(path).flag().unwrap_or(true);
+        Self {
+            vlans: flag("vlan.use-for-tracking"),
+            depth: flag("decoder.recursion-level.use-for-tracking"),
+        }
+    }
+
+    pub(crate) fn scope(self, vlans: &Vlans, depth: u8) -> Scope {
+        let vlans = if self.vlans { vlans } else { &Vlans::NONE };
+        Scope::new(vlans, if self.depth { depth } else { 0 })
+    }
+}
+
+/// How long flows may be idle, by what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// TCP before the handshake is complete. A SYN without an answer ends as `Unanswered` after
-    /// this.
-    pub tcp_new_ns: u64,
-    /// TCP with the handshake complete.
-    pub tcp_established_ns: u64,
-    /// TCP after FINs or RST.
-    pub tcp_closed_ns: u64,
-    /// UDP with one side heard.
-    pub udp_new_ns: u64,
-    /// UDP with both sides heard.
-    pub udp_established_ns: u64,
-    /// ICMP and everything else.
-    pub other_ns: u64,
+    /// TCP: before the handshake is complete, after it, and after FINs or RST. A SYN without an
+    /// answer ends as `Unanswered` after the first.
+    pub tcp: ByState,
+    /// UDP: with one side heard, and with both.
+    pub udp: ByState,
+    /// ICMP and ICMPv6.
+    pub icmp: ByState,
+    /// Everything else.
+    pub other: ByState,
+    /// The emergency after a full table ends when this part of the flows has left, percent.
+    pub emergency_recovery_percent: u8,
+}
+
+/// Timeouts of one protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the states of a flow")]
+pub struct ByState {
+    pub new: Timeout,
+    pub established: Timeout,
+    pub closed: Timeout,
+}
+
+/// How long a flow may be idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeout {
+    /// As a rule, nanoseconds.
+    pub normal_ns: u64,
+    /// After the table was full, nanoseconds.
+    pub emergency_ns: u64,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            tcp_new_ns: 5 * SECOND_NS,
-            tcp_established_ns: 600 * SECOND_NS,
-            tcp_closed_ns: 5 * SECOND_NS,
-            udp_new_ns: 30 * SECOND_NS,
-            udp_established_ns: 300 * SECOND_NS,
-            other_ns: 30 * SECOND_NS,
+            tcp: ByState::of([(5, 5), (600, 100), (5, 5)]),
+            udp: ByState::of([(30, 10), (300, 100), (30, 10)]),
+            icmp: ByState::of([(30, 10), (30, 10), (30, 10)]),
+            other: ByState::of([(30, 10), (30, 10), (30, 10)]),
+            emergency_recovery_percent: 30,
         }
+    }
+}
+
+impl Timeouts {
+    /// From `flow-timeouts` and `flow`.
+    fn from_settings(timeouts: Setting<'_>, flow: Setting<'_>) -> Self {
+        let recovery = flow.at("emergency-recovery").number();
+        let of = |name, seconds| ByState::of(seconds).with(timeouts.at(name));
+        Self {
+            tcp: of("tcp", [(60, 5), (600, 100), (60, 10)]),
+            udp: of("udp", [(30, 10), (300, 100), (0, 0)]),
+            icmp: of("icmp", [(30, 10), (300, 100), (0, 0)]),
+            other: of("default", [(30, 10), (300, 100), (0, 0)]),
+            emergency_recovery_percent: recovery
+                .and_then(|percent| u8::try_from(percent).ok())
+                .unwrap_or(30),
+        }
+    }
+}
+
+impl ByState {
+    /// New, established and closed; each as a rule and in an emergency, seconds.
+    fn of(seconds: [(u64, u64); 3]) -> Self {
+        let [new, established, closed] = seconds.map(|(normal, emergency)| Timeout {
+            normal_ns: normal.saturating_mul(SECOND_NS),
+            emergency_ns: emergency.saturating_mul(SECOND_NS),
+        });
+        Self {
+            new,
+            established,
+            closed,
+        }
+    }
+
+    fn with(mut self, settings: Setting<'_>) -> Self {
+        let places = [
+            ("new", "emergency-new", &mut self.new),
+            (
+                "established",
+                "emergency-established",
+                &mut self.established,
+            ),
+            ("closed", "emergency-closed", &mut self.closed),
+        ];
+        for (normal, emergency, place) in places {
+            for (name, ns) in [
+                (normal, &mut place.normal_ns),
+                (emergency, &mut place.emergency_ns),
+            ] {
+                if let Some(seconds) = settings.at(name).number() {
+                    *ns = seconds.saturating_mul(SECOND_NS);
+                }
+            }
+        }
+        self
     }
 }
 

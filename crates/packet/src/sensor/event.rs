@@ -1,13 +1,20 @@
 //! What a sensor yields.
 
 use crate::applayer::{AppProto, Transaction};
-use crate::decode::Damage;
+use crate::decode::{Arp, Damage, Decoded, Source};
 use crate::file::{FileChunk, FileInfo};
 use crate::flow::{Direction, FiveTuple, Flow};
+use crate::frame::LinkType;
+
+use super::StreamTrouble;
 
 /// Everything that an inspection point yields, in the order in which it became known.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
+    /// The packet that all events up to the next of these come from. Said only where some follow.
+    Packet(&'a Packet<'a>),
+    /// An ARP packet.
+    Arp(&'a Arp),
     /// First packet of a flow (TCP: a SYN, or midstream).
     FlowStart(&'a Flow),
     /// TCP: what became of the client's SYN; once per flow.
@@ -30,6 +37,30 @@ pub enum Event<'a> {
     FlowEnd(&'a Flow, EndReason),
     /// Something was wrong; with its flow, where there is one.
     Anomaly(Option<&'a Flow>, &'a Anomaly),
+}
+
+/// A packet: a frame as it was captured, one that it carried, or one put together from fragments.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// The link type of the frame.
+    pub link: LinkType,
+    /// Where it came from.
+    pub source: Source,
+    /// What it is.
+    pub decoded: &'a Decoded<'a>,
+    /// The packet around it.
+    pub outer: Option<Outer>,
+}
+
+/// A packet around another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outer {
+    /// Its ends.
+    pub tuple: FiveTuple,
+    /// Where it came from.
+    pub source: Source,
+    /// How many packets stand around it: 0 on the wire.
+    pub depth: u8,
 }
 
 /// What became of a TCP connection attempt.
@@ -67,8 +98,8 @@ pub struct Anomaly {
     pub ts_ns: u64,
     /// What.
     pub kind: AnomalyKind,
-    /// The ends of a packet that belongs to no flow, where its IP header could be read; ports are 0
-    /// where they could not.
+    /// The ends of the packet, its sender first, where its IP header could be read; ports are 0
+    /// where they could not. None where the anomaly is one of messages, not of a packet.
     pub tuple: Option<FiveTuple>,
 }
 
@@ -77,12 +108,25 @@ pub struct Anomaly {
 pub enum AnomalyKind {
     /// A damaged frame.
     Decode(Damage),
-    /// An IP fragment, which is not reassembled.
+    /// Fragments of a packet that were given up: the rest did not come in time, or a bound was
+    /// reached.
     Fragment,
     /// TCP.
     Stream(StreamTrouble),
     /// An application-layer parser's own event.
     AppLayer(AppProto, &'static str),
+}
+
+impl Packet<'static> {
+    /// No packet: a flow's time is over.
+    pub(crate) fn flow_timeout() -> Self {
+        Self {
+            link: LinkType::Ethernet,
+            source: Source::FlowTimeout,
+            decoded: &Decoded::NOTHING,
+            outer: None,
+        }
+    }
 }
 
 impl Anomaly {
@@ -113,55 +157,12 @@ impl Anomaly {
         }
     }
 
-    pub(crate) fn stream(trouble: StreamTrouble, ts_ns: u64) -> Self {
+    /// `tuple` names the sender of the segment first.
+    pub(crate) fn stream(trouble: StreamTrouble, tuple: FiveTuple, ts_ns: u64) -> Self {
         Self {
             ts_ns,
             kind: AnomalyKind::Stream(trouble),
-            tuple: None,
-        }
-    }
-}
-
-/// What can be wrong with a TCP connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StreamTrouble {
-    /// A segment without an acknowledgement in a connection that has begun.
-    AckMissing,
-    /// An acknowledgement of data that the other side did not send in our sight.
-    AckOfUnsentData,
-    /// Bytes are missing and will not come any more.
-    Gap,
-    /// A segment outside the receiver's window.
-    OutOfWindow,
-    /// Two segments say different things about the same bytes.
-    OverlapDifferentData,
-    /// A RST that the receiver would not accept.
-    RstInvalid,
-    /// A SYN/ACK in the midst of a connection.
-    SynAckLate,
-    /// A second SYN/ACK with another sequence number.
-    SynAckResentDifferentSeq,
-    /// A SYN/ACK that acknowledges no SYN that was seen.
-    SynAckWrongAck,
-    /// A second SYN with another sequence number.
-    SynResentDifferentSeq,
-}
-
-impl StreamTrouble {
-    /// The event's name, as logged.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AckMissing => "stream.pkt_without_ack",
-            Self::AckOfUnsentData => "stream.pkt_invalid_ack",
-            Self::Gap => "stream.reassembly_seq_gap",
-            Self::OutOfWindow => "stream.est_packet_out_of_window",
-            Self::OverlapDifferentData => "stream.reassembly_overlap_different_data",
-            Self::RstInvalid => "stream.rst_invalid_seq",
-            Self::SynAckLate => "stream.est_synack_resend",
-            Self::SynAckResentDifferentSeq => "stream.3whs_synack_resend_with_diff_seq",
-            Self::SynAckWrongAck => "stream.3whs_synack_with_wrong_ack",
-            Self::SynResentDifferentSeq => "stream.3whs_syn_resend_diff_seq",
+            tuple: Some(tuple),
         }
     }
 }

@@ -4,19 +4,29 @@ mod config;
 mod counters;
 mod event;
 pub(crate) mod session;
+mod stream_options;
+mod take;
 mod track;
+mod trouble;
 mod visit;
 
-pub use config::{Config, Timeouts};
-pub use counters::Counters;
-pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, StreamTrouble};
+pub use config::{ByState, Config, Timeout, Timeouts, Tracking};
+pub use counters::{AppCounters, Counters, DecodeCounters};
+pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, Outer, Packet};
+pub use stream_options::{StreamOptions, URGENT_BYTES_MAX, Urgent};
+pub use trouble::StreamTrouble;
+pub(crate) use visit::shown_state;
 
-use crate::decode::{Decoded, Transport, Vlans, checksums_valid, decode};
+use crate::applayer::Expectations;
+use crate::bytes::len32;
+use crate::decode::{Source, Vlans, decode_with};
+use crate::defrag::Defrag;
 use crate::flow::key::Key;
 use crate::flow::table::Table;
 use crate::flow::{FiveTuple, Flow};
 use crate::frame::Frame;
-use track::tuple_of;
+
+pub(crate) use take::ends as packet_ends;
 
 /// Where events go.
 pub type Sink<'a> = dyn FnMut(Event<'_>) + 'a;
@@ -27,9 +37,12 @@ pub struct Sensor {
     config: Config,
     counters: Counters,
     table: Table,
+    expectations: Expectations,
+    defrag: Defrag,
     /// The latest packet time seen: time never goes back.
     now_ns: u64,
     flows_started: u64,
+    refused: bool,
 }
 
 impl Sensor {
@@ -37,28 +50,37 @@ impl Sensor {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            table: Table::new(config.seed, config.flows_max, config.timeouts),
+            table: Table::new(
+                config.seed,
+                config.flows_max,
+                config.timeouts,
+                config.tracking,
+            ),
+            expectations: Expectations::new(config.seed),
+            defrag: Defrag::new(config.defrag.clone()),
             config,
             counters: Counters::default(),
             now_ns: 0,
             flows_started: 0,
+            refused: false,
         }
     }
 
     /// Takes one frame. Events that it completes go to `out` before this returns.
     pub fn packet(&mut self, frame: &Frame<'_>, out: &mut Sink<'_>) {
         self.now_ns = self.now_ns.max(frame.ts_ns);
-        self.expire(EXPIRED_PER_PACKET_MAX, out);
+        self.refused = false;
+        if !self.config.field_flows {
+            self.expire(EXPIRED_PER_PACKET_MAX, out);
+        }
         self.counters.packets = self.counters.packets.saturating_add(1);
         self.counters.bytes = self
             .counters
             .bytes
-            .saturating_add(u64::from(frame.wire_len));
-        let decoded = decode(frame.link, frame.data);
-        self.report_damages(&decoded, frame.ts_ns, out);
-        if self.is_trackable(frame, &decoded, out) {
-            self.track(frame, &decoded, out);
-        }
+            .saturating_add(u64::try_from(frame.data.len()).unwrap_or(u64::MAX));
+        self.counters.decode.size(len32(frame.data.len()));
+        let decoded = decode_with(&self.config.decode, frame.link, frame.data);
+        self.take(frame, decoded, (Source::Wire, None), out);
     }
 
     /// Lets idle flows expire; call it now and then when no packets come. `now_ns` is time since
@@ -66,13 +88,42 @@ impl Sensor {
     pub fn tick(&mut self, now_ns: u64, out: &mut Sink<'_>) {
         self.now_ns = self.now_ns.max(now_ns);
         self.expire(usize::MAX, out);
+        let now_ns = self.now_ns;
+        self.defrag.expire(now_ns, usize::MAX, &mut |tuple| {
+            out(Event::Anomaly(
+                None,
+                &Anomaly::fragment(Some(tuple), now_ns),
+            ));
+        });
+        self.counters.defrag = *self.defrag.counters();
     }
 
     /// Ends all flows: the capture is over.
     pub fn finish(&mut self, out: &mut Sink<'_>) {
+        let now_ns = self.now_ns;
+        self.defrag.finish(&mut |tuple| {
+            out(Event::Anomaly(
+                None,
+                &Anomaly::fragment(Some(tuple), now_ns),
+            ));
+        });
+        self.counters.defrag = *self.defrag.counters();
+        if self.table.len() > 0 {
+            out(Event::Packet(&Packet::flow_timeout()));
+        }
         while let Some(slot) = self.table.victim() {
             self.end_flow(slot, EndReason::Shutdown, out);
         }
+    }
+
+    /// Inline: whether the frame taken last must not go on. It says something else about bytes that
+    /// were seen before, or is no part of its connection.
+    ///
+    /// # Failure bias
+    /// Open: where the sensor has lost track (a full table, a bound on what is kept), frames go on.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.refused
     }
 
     /// What was counted so far.
@@ -83,9 +134,11 @@ impl Sensor {
 
     /// The open flow between the two ends of `tuple`, whichever of them is named first.
     #[must_use]
-    pub fn flow(&self, tuple: &FiveTuple, vlans: &Vlans) -> Option<&Flow> {
-        let slot = self.table.find(&Key::new(tuple, vlans))?;
-        self.table.get(slot).map(|entry| &entry.flow)
+    pub fn flow(&self, tuple: &FiveTuple, vlans: &Vlans) -> Option<Flow> {
+        let scope = self.config.tracking.scope(vlans, 0);
+        let (slot, _) = self.table.find(tuple, &Key::new(tuple, scope))?;
+        let entry = self.table.get(slot)?;
+        Some(entry.view(self.table.tuple(entry)))
     }
 
     /// Flows in the table.
@@ -95,58 +148,16 @@ impl Sensor {
     }
 
     fn expire(&mut self, flows_max: usize, out: &mut Sink<'_>) {
-        for _ in 0..flows_max {
+        for number in 0..flows_max {
             let Some(slot) = self.table.expired(self.now_ns) else {
                 return;
             };
+            if number == 0 {
+                out(Event::Packet(&Packet::flow_timeout()));
+            }
             self.end_flow(slot, EndReason::Timeout, out);
         }
     }
-
-    fn report_damages(&mut self, decoded: &Decoded<'_>, ts_ns: u64, out: &mut Sink<'_>) {
-        if decoded.damages.is_empty() {
-            return;
-        }
-        self.counters.damaged = self.counters.damaged.saturating_add(1);
-        let tuple = ends(decoded);
-        for damage in decoded.damages.iter() {
-            out(Event::Anomaly(None, &Anomaly::decode(damage, tuple, ts_ns)));
-        }
-    }
-
-    /// Frames that the receiving host would not take as they stand are no part of any flow: else
-    /// their bytes would be inspected in place of those that the host sees.
-    fn is_trackable(
-        &mut self,
-        frame: &Frame<'_>,
-        decoded: &Decoded<'_>,
-        out: &mut Sink<'_>,
-    ) -> bool {
-        let counters = &mut self.counters;
-        let Some(ip) = &decoded.ip else {
-            counters.not_ip = counters.not_ip.saturating_add(1);
-            return false;
-        };
-        if ip.fragment.is_some() {
-            counters.fragments = counters.fragments.saturating_add(1);
-            let fragment = Anomaly::fragment(ends(decoded), frame.ts_ns);
-            out(Event::Anomaly(None, &fragment));
-            return false;
-        }
-        if ip.is_truncated() && !frame.is_snapped() {
-            return false;
-        }
-        if self.config.verify_checksums && !checksums_valid(decoded) {
-            counters.bad_checksums = counters.bad_checksums.saturating_add(1);
-            return false;
-        }
-        !matches!(decoded.transport, Transport::Absent)
-    }
-}
-
-fn ends(decoded: &Decoded<'_>) -> Option<FiveTuple> {
-    let ip = decoded.ip.as_ref()?;
-    Some(tuple_of(ip, &decoded.transport))
 }
 
 /// Idle flows ended with one packet at most: the cost of a packet stays bounded.

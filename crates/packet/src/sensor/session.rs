@@ -1,27 +1,52 @@
 //! The part of a flow that exists only while somebody reads its data: streams and application
 //! layer.
 
-use super::StreamTrouble;
+use super::{StreamTrouble, Urgent};
 use crate::applayer::Context;
 use crate::applayer::detection::App;
-use crate::flow::Direction;
-use crate::stream::{Bounds, Chunk, Pushed, Stream};
+use crate::bytes::len32;
+use crate::flow::{Direction, StreamFacts};
+use crate::stream::{Chunk, Policy, Pushed, Stream, Terms};
 
 #[derive(Debug)]
 pub(crate) struct Session {
     to_server: Stream,
     to_client: Stream,
     app: App,
+    /// How the server and the client read overlapping segments.
+    policies: [Policy; 2],
     /// Bytes kept when last asked.
     charged: usize,
 }
 
+/// What went wrong in the streams with one segment.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Troubles {
+    pub(crate) gap: bool,
+    pub(crate) differs: bool,
+    pub(crate) depth_reached: bool,
+}
+
+impl Troubles {
+    pub(crate) fn iter(self) -> impl Iterator<Item = StreamTrouble> {
+        [
+            (self.differs, StreamTrouble::OverlapDifferentData),
+            (self.gap, StreamTrouble::Gap),
+            (self.depth_reached, StreamTrouble::DepthReached),
+        ]
+        .into_iter()
+        .filter_map(|(is_so, trouble)| is_so.then_some(trouble))
+    }
+}
+
 impl Session {
-    pub(crate) fn new() -> Self {
+    /// `policies`: how the server and the client read overlapping segments.
+    pub(crate) fn new(policies: [Policy; 2]) -> Self {
         Self {
             to_server: Stream::default(),
             to_client: Stream::default(),
             app: App::new(),
+            policies,
             charged: 0,
         }
     }
@@ -48,33 +73,68 @@ impl Session {
     }
 
     /// Takes the payload of a TCP segment; `start` is the stream's first sequence number, where
-    /// known.
+    /// known, `urgent` where a byte stands that is no part of the stream.
     pub(crate) fn segment(
         &mut self,
         cx: &mut Context<'_, '_>,
         direction: Direction,
         start: Option<u32>,
         (seq, data): (u32, &[u8]),
-    ) -> Option<StreamTrouble> {
-        let bounds = Bounds {
-            segments_max: cx.config.segments_max,
-            bytes_max: cx.config.segment_bytes_max,
+        urgent: Option<usize>,
+    ) -> Troubles {
+        if let Some(start) = start {
+            self.parts(direction).0.start(start);
+        }
+        let Some((before, rest)) = urgent.and_then(|at| data.split_at_checked(at)) else {
+            return self.piece(cx, direction, seq, data);
         };
+        let mut troubles = self.piece(cx, direction, seq, before);
+        let urgent_seq = seq.wrapping_add(len32(before.len()));
+        if cx.config.stream.urgent == Urgent::OutOfBand {
+            self.leave_out(cx, direction, urgent_seq);
+        }
+        let behind = rest.get(1..).unwrap_or_default();
+        if !behind.is_empty() {
+            let more = self.piece(cx, direction, urgent_seq.wrapping_add(1), behind);
+            troubles.differs |= more.differs;
+            troubles.gap |= more.gap;
+            troubles.depth_reached |= more.depth_reached;
+        }
+        troubles
+    }
+
+    fn leave_out(&mut self, cx: &mut Context<'_, '_>, direction: Direction, seq: u32) {
+        if let Some(facts) = cx.flow.streams.get_mut(direction.at()) {
+            facts.urgent_bytes = facts.urgent_bytes.saturating_add(1);
+        }
+        let counter = &mut cx.counters.urgent_bytes;
+        *counter = counter.saturating_add(1);
+        let terms = self.terms(cx, direction);
         let now_ns = cx.ts_ns;
         let (stream, app) = self.parts(direction);
-        if let Some(start) = start {
-            stream.start(start);
-        }
-        let mut gaps = Gaps::default();
-        let pushed = stream.push(seq, data, now_ns, bounds, &mut |chunk| {
-            gaps.pass(cx, app, direction, chunk);
+        stream.leave_out(seq, now_ns, terms, &mut |chunk| {
+            pass(cx, app, direction, chunk);
+        });
+        cx.ts_ns = now_ns;
+    }
+
+    fn piece(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        seq: u32,
+        data: &[u8],
+    ) -> Troubles {
+        let terms = self.terms(cx, direction);
+        let now_ns = cx.ts_ns;
+        let (stream, app) = self.parts(direction);
+        let mut gap = false;
+        let pushed = stream.push(seq, data, now_ns, terms, &mut |chunk| {
+            gap |= pass(cx, app, direction, chunk);
         });
         cx.ts_ns = now_ns;
         count(cx, pushed);
-        pushed
-            .differs
-            .then_some(StreamTrouble::OverlapDifferentData)
-            .or(gaps.trouble())
+        self.note(cx, direction, gap, pushed)
     }
 
     /// The receiver of a direction's bytes has them all up to `ack`.
@@ -83,13 +143,63 @@ impl Session {
         cx: &mut Context<'_, '_>,
         direction: Direction,
         ack: u32,
-    ) -> Option<StreamTrouble> {
+    ) -> Troubles {
+        let terms = self.terms(cx, direction);
         let now_ns = cx.ts_ns;
-        let mut gaps = Gaps::default();
+        let mut gap = false;
         let (stream, app) = self.parts(direction);
-        stream.acknowledged(ack, &mut |chunk| gaps.pass(cx, app, direction, chunk));
+        stream.acknowledged(ack, terms, &mut |chunk| {
+            gap |= pass(cx, app, direction, chunk);
+        });
         cx.ts_ns = now_ns;
-        gaps.trouble()
+        self.note(cx, direction, gap, Pushed::default())
+    }
+
+    fn terms(&self, cx: &Context<'_, '_>, direction: Direction) -> Terms {
+        let config = cx.config;
+        let on_ack = config.stream.on_ack && !config.inline;
+        let scale = if on_ack || config.inline {
+            KEPT_SCALE
+        } else {
+            1
+        };
+        Terms {
+            segments_max: config.segments_max.saturating_mul(scale),
+            bytes_max: config.segment_bytes_max.saturating_mul(scale),
+            depth: config.stream.depth_of(cx.flow.app),
+            on_ack,
+            compare: config.inline,
+            policy: self
+                .policies
+                .get(direction.at())
+                .copied()
+                .unwrap_or_default(),
+        }
+    }
+
+    fn note(
+        &self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        gap: bool,
+        pushed: Pushed,
+    ) -> Troubles {
+        let stream = match direction {
+            Direction::ToServer => &self.to_server,
+            Direction::ToClient => &self.to_client,
+        };
+        if let Some(facts) = cx.flow.streams.get_mut(direction.at()) {
+            *facts = StreamFacts {
+                regions_max: stream.regions_max(),
+                gap: facts.gap | gap,
+                ..*facts
+            };
+        }
+        Troubles {
+            gap,
+            differs: pushed.differs,
+            depth_reached: pushed.depth_reached,
+        }
     }
 
     /// Takes the payload of a datagram.
@@ -100,10 +210,12 @@ impl Session {
     /// Passes on what is left and yields what the parser still has.
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
         let now_ns = cx.ts_ns;
-        let mut gaps = Gaps::default();
         for direction in [Direction::ToServer, Direction::ToClient] {
+            let terms = self.terms(cx, direction);
+            let mut gap = false;
             let (stream, app) = self.parts(direction);
-            stream.flush(&mut |chunk| gaps.pass(cx, app, direction, chunk));
+            stream.flush(terms, &mut |chunk| gap |= pass(cx, app, direction, chunk));
+            self.note(cx, direction, gap, Pushed::default());
         }
         cx.ts_ns = now_ns;
         self.app.end(cx);
@@ -117,38 +229,26 @@ impl Session {
     }
 }
 
-/// Hands chunks from stream to application layer and remembers whether there was a gap.
-#[derive(Debug, Default)]
-struct Gaps {
-    seen: bool,
-}
-
-impl Gaps {
-    fn pass(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        app: &mut App,
-        direction: Direction,
-        chunk: Chunk<'_>,
-    ) {
-        match chunk {
-            Chunk::Data(data, ts_ns) => {
-                cx.ts_ns = ts_ns;
-                app.data(cx, direction, data);
-            }
-            Chunk::Gap(len) => {
-                self.seen = true;
-                cx.counters.gaps = cx.counters.gaps.saturating_add(1);
-                cx.counters.gap_bytes = cx.counters.gap_bytes.saturating_add(len);
-                app.gap(cx, direction, len);
-            }
+/// Hands a chunk from stream to application layer; whether it is a gap.
+fn pass(cx: &mut Context<'_, '_>, app: &mut App, direction: Direction, chunk: Chunk<'_>) -> bool {
+    match chunk {
+        Chunk::Data(data, ts_ns) => {
+            cx.ts_ns = ts_ns;
+            app.data(cx, direction, data);
+            false
+        }
+        Chunk::Gap(len) => {
+            cx.counters.gaps = cx.counters.gaps.saturating_add(1);
+            cx.counters.gap_bytes = cx.counters.gap_bytes.saturating_add(len);
+            app.gap(cx, direction, len);
+            true
         }
     }
-
-    fn trouble(&self) -> Option<StreamTrouble> {
-        self.seen.then_some(StreamTrouble::Gap)
-    }
 }
+
+/// Where in-order bytes are kept until they are acknowledged, the bounds on what is kept are this
+/// many times as high: whole windows stand there, not only what overtook a lost packet.
+const KEPT_SCALE: usize = 16;
 
 fn count(cx: &mut Context<'_, '_>, pushed: Pushed) {
     let counters = &mut *cx.counters;
@@ -158,4 +258,11 @@ fn count(cx: &mut Context<'_, '_>, pushed: Pushed) {
     counters.segments_max_hit = counters
         .segments_max_hit
         .saturating_add(u64::from(pushed.full));
+    counters.overlaps = counters.overlaps.saturating_add(u64::from(pushed.overlaps));
+    counters.overlaps_different = counters
+        .overlaps_different
+        .saturating_add(u64::from(pushed.differs));
+    counters.depth_reached = counters
+        .depth_reached
+        .saturating_add(u64::from(pushed.depth_reached));
 }

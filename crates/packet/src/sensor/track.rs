@@ -1,72 +1,134 @@
 //! One packet's way through flow, stream and application layer.
 
 use super::visit::{Taken, Visit};
-use super::{EndReason, Event, Outcome, Sensor, Sink};
-use crate::applayer::AppProto;
+use super::{EndReason, Event, Outcome, Sensor, Sink, StreamOptions};
+use crate::applayer::detection::speaks_reversed;
 use crate::decode::{Decoded, Ip, Tcp, Transport};
 use crate::flow::key::Key;
-use crate::flow::{Counts, FiveTuple, Flow, FlowId, FlowState, Proto, SynTraits};
+use crate::flow::{Direction, FiveTuple, Flow, FlowId, FlowState, Macs, Proto, SynTraits};
 use crate::frame::Frame;
 
 impl Sensor {
     /// Finds or starts the flow of a decoded packet and takes the packet into it.
     pub(super) fn track(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>, out: &mut Sink<'_>) {
         let Some(ip) = &decoded.ip else { return };
-        let tuple = tuple_of(ip, &decoded.transport);
-        if let Some(slot) = self.table.find(&Key::new(&tuple, &decoded.vlans)) {
-            if self.visit(slot, frame, decoded, out) != Taken::NewConnection {
+        let keyed = self
+            .known_about(decoded)
+            .unwrap_or_else(|| tuple_of(ip, &decoded.transport));
+        let tuple = keyed.shown();
+        let key = Key::new(&keyed, self.scope(decoded));
+        if let Some((slot, direction)) = self.table.find(&keyed, &key) {
+            // other sensors know no directions of such flows
+            let is_aimless = matches!(tuple.proto, Proto::Other(proto) if proto != SCTP);
+            let direction = match self.config.field_flows && is_aimless {
+                true => Direction::ToServer,
+                false => direction,
+            };
+            if self.config.field_flows && self.table.is_expired(slot, self.now_ns) {
+                self.end_flow(slot, EndReason::Timeout, out);
+            } else if self.visit(slot, direction, (frame, decoded, tuple), out)
+                == Taken::NewConnection
+            {
+                self.counters.tcp_reuse = self.counters.tcp_reuse.saturating_add(1);
+                self.end_flow(slot, EndReason::Replaced, out);
+            } else {
                 return;
             }
-            self.end_flow(slot, EndReason::Replaced, out);
         }
         let Some(flow) = self.new_flow(tuple, frame, decoded) else {
             self.counters.strays = self.counters.strays.saturating_add(1);
             return;
         };
-        if let Some(victim) = self.table.victim().filter(|_| self.table.is_full()) {
-            self.counters.flows_evicted = self.counters.flows_evicted.saturating_add(1);
-            self.end_flow(victim, EndReason::Evicted, out);
+        if self.table.is_full() {
+            let entered = u64::from(self.table.enter_emergency());
+            let counters = &mut self.counters;
+            counters.emergencies = counters.emergencies.saturating_add(entered);
+            if let Some(victim) = self.table.victim() {
+                counters.flows_evicted = counters.flows_evicted.saturating_add(1);
+                self.end_flow(victim, EndReason::Evicted, out);
+            }
         }
-        if let Some(slot) = self.table.insert(flow) {
-            self.counters.flows = self.counters.flows.saturating_add(1);
+        let from_client = flow.tuple == tuple;
+        let client_first = match from_client {
+            true => keyed,
+            false => keyed.reversed(),
+        };
+        if let Some(slot) = self.table.insert(&flow, &client_first) {
+            self.count_flow(flow.tuple.proto);
             out(Event::FlowStart(&flow));
-            self.visit(slot, frame, decoded, out);
+            let direction = match from_client {
+                true => Direction::ToServer,
+                false => Direction::ToClient,
+            };
+            self.visit(slot, direction, (frame, decoded, tuple), out);
         }
+    }
+
+    /// The ends of the known flow that an ICMP error is about. Anybody can forge such an error, so
+    /// it is a packet of that flow only where flows are as for other sensors.
+    fn known_about(&self, decoded: &Decoded<'_>) -> Option<FiveTuple> {
+        let about = self.config.field_flows.then(|| original(decoded))??;
+        let key = Key::new(&about, self.scope(decoded));
+        self.table.find(&about, &key).map(|_| about)
     }
 
     /// Removes a flow and says its last words.
     pub(super) fn end_flow(&mut self, slot: u32, reason: EndReason, out: &mut Sink<'_>) {
-        let Some(mut entry) = self.table.remove(slot) else {
+        let was_emergency = self.table.in_emergency();
+        let was_expired = self.table.is_expired(slot, self.now_ns);
+        let Some((mut entry, tuple)) = self.table.remove(slot) else {
             return;
         };
-        let ts_ns = entry.flow.last_ns;
+        if was_emergency {
+            let over = u64::from(!self.table.in_emergency());
+            let counters = &mut self.counters;
+            counters.emergencies_over = counters.emergencies_over.saturating_add(over);
+        }
+        let ts_ns = entry.last_ns;
         let (config, counters) = (&self.config, &mut self.counters);
         Visit {
             config,
             counters,
+            expectations: &mut self.expectations,
+            refused: &mut self.refused,
             entry: &mut entry,
+            tuple,
             ts_ns,
             out,
         }
         .end_session();
-        if reason == EndReason::Timeout && entry.tcp.is_unanswered(&entry.flow) {
-            out(Event::Attempt(&entry.flow, Outcome::Unanswered));
-        }
-        let reason = match entry.flow.state {
-            FlowState::Closed => entry.tcp.close_reason(),
-            FlowState::New | FlowState::Established => reason,
+        let is_unanswered = entry.tcp.is_unanswered(&entry.standing);
+        let flow = Flow {
+            in_emergency: was_emergency,
+            ..entry.view(tuple)
         };
-        out(Event::FlowEnd(&entry.flow, reason));
+        let is_late = reason == EndReason::Timeout || was_expired;
+        if is_late && is_unanswered {
+            out(Event::Attempt(&flow, Outcome::Unanswered));
+        }
+        let reason = match flow.state {
+            FlowState::Closed if !matches!(reason, EndReason::Shutdown | EndReason::Replaced) => {
+                entry.tcp.close_reason()
+            }
+            FlowState::Closed if !self.config.stream.lenient => entry.tcp.close_reason(),
+            FlowState::Closed | FlowState::New | FlowState::Established => reason,
+        };
+        self.counters.flow_ended(&flow);
+        out(Event::FlowEnd(&flow, reason));
     }
 
     /// Takes a packet into its flow.
     fn visit(
         &mut self,
         slot: u32,
-        frame: &Frame<'_>,
-        decoded: &Decoded<'_>,
+        mut direction: Direction,
+        (frame, decoded, packet): (&Frame<'_>, &Decoded<'_>, FiveTuple),
         out: &mut Sink<'_>,
     ) -> Taken {
+        if self.is_reversed(slot, direction, decoded) {
+            self.table.reverse(slot);
+            direction = direction.reversed();
+        }
         let Some(entry) = self.table.get_mut(slot) else {
             return Taken::No;
         };
@@ -74,15 +136,58 @@ impl Sensor {
         let taken = Visit {
             config,
             counters,
+            expectations: &mut self.expectations,
+            refused: &mut self.refused,
             entry,
+            tuple: match direction {
+                Direction::ToServer => packet,
+                Direction::ToClient => packet.reversed(),
+            },
             ts_ns: frame.ts_ns,
             out,
         }
-        .packet(frame, decoded);
+        .packet(frame, decoded, direction);
         if taken == Taken::Yes {
             self.table.touch(slot);
         }
         taken
+    }
+
+    /// Whether the first data of a flow shows that who was taken for the client is the server: for
+    /// flows whose beginning was not seen, nothing else tells.
+    fn is_reversed(&self, slot: u32, direction: Direction, decoded: &Decoded<'_>) -> bool {
+        let Some(entry) = self.table.get(slot).filter(|entry| entry.cold.is_none()) else {
+            return false;
+        };
+        let (payload, unsure) = match &decoded.transport {
+            Transport::Tcp(tcp) => (tcp.payload, entry.standing.midstream),
+            Transport::Udp(udp) => (udp.payload, entry.packets(direction.reversed()) == 0),
+            Transport::Absent
+            | Transport::Esp(_)
+            | Transport::Icmp4(_)
+            | Transport::Icmp6(_)
+            | Transport::Other(_)
+            | Transport::Sctp(..)
+            | Transport::Unsound(..) => return false,
+        };
+        let is_followed = self.config.stream.midstream || entry.proto() != Proto::Tcp;
+        unsure
+            && is_followed
+            && !payload.is_empty()
+            && speaks_reversed(&self.config, entry.proto(), direction, payload)
+    }
+
+    fn count_flow(&mut self, proto: Proto) {
+        let counters = &mut self.counters;
+        counters.flows = counters.flows.saturating_add(1);
+        let of_proto = match proto {
+            Proto::Tcp => &mut counters.flows_tcp,
+            Proto::Udp => &mut counters.flows_udp,
+            Proto::Icmp => &mut counters.flows_icmpv4,
+            Proto::Icmp6 => &mut counters.flows_icmpv6,
+            Proto::Other(_) => return,
+        };
+        *of_proto = of_proto.saturating_add(1);
     }
 
     /// A flow whose first packet this is; `None` when the packet cannot start one.
@@ -92,32 +197,20 @@ impl Sensor {
         frame: &Frame<'_>,
         decoded: &Decoded<'_>,
     ) -> Option<Flow> {
-        let start = Start::of(&tuple, decoded)?;
+        let start = Start::of(&tuple, decoded, &self.config.stream)?;
         self.flows_started = self.flows_started.saturating_add(1);
+        let after = self.config.flow_ids_after;
+        let id = FlowId(after.saturating_add(self.flows_started));
+        let tuple = match start.by_server {
+            true => tuple.reversed(),
+            false => tuple,
+        };
         Some(Flow {
-            id: FlowId(
-                self.config
-                    .flow_ids_after
-                    .saturating_add(self.flows_started),
-            ),
-            tuple: if start.by_server {
-                tuple.reversed()
-            } else {
-                tuple
-            },
-            vlan: decoded.vlans,
-            start_ns: frame.ts_ns,
-            last_ns: frame.ts_ns,
-            to_server: Counts::default(),
-            to_client: Counts::default(),
-            state: FlowState::New,
-            client_proven: false,
-            server_proven: false,
             midstream: start.midstream,
             syn: start.syn,
-            app: AppProto::Unknown,
-            transactions: 0,
-            files: 0,
+            scope: self.scope(decoded),
+            macs: self.config.macs.then(Macs::default),
+            ..Flow::new(id, tuple, decoded.vlans, frame.ts_ns)
         })
     }
 }
@@ -131,8 +224,8 @@ struct Start {
 }
 
 impl Start {
-    fn of(tuple: &FiveTuple, decoded: &Decoded<'_>) -> Option<Self> {
-        let by_server = looks_like_server(tuple);
+    fn of(tuple: &FiveTuple, decoded: &Decoded<'_>, options: &StreamOptions) -> Option<Self> {
+        let by_server = options.ports_tell && looks_like_server(tuple);
         let Transport::Tcp(tcp) = &decoded.transport else {
             return Some(Self {
                 by_server,
@@ -141,7 +234,12 @@ impl Start {
             });
         };
         match (tcp.flags.rst(), tcp.flags.syn(), tcp.flags.ack()) {
-            (true, _, _) => None,
+            (true, _, _) if !options.lenient => None,
+            (true, _, _) => Some(Self {
+                by_server: false,
+                midstream: true,
+                syn: None,
+            }),
             (false, true, false) => {
                 let syn = decoded.ip.map(|ip| syn_traits(&ip, tcp));
                 Some(Self {
@@ -151,7 +249,7 @@ impl Start {
                 })
             }
             (false, true, true) => Some(Self {
-                by_server: true,
+                by_server: options.midstream,
                 midstream: true,
                 syn: None,
             }),
@@ -195,6 +293,27 @@ pub(super) fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
         proto,
     }
 }
+
+/// From the sender of the packet that an ICMP error is about to its receiver, so that the error
+/// goes the other way.
+fn original(decoded: &Decoded<'_>) -> Option<FiveTuple> {
+    let Transport::Icmp4(icmp) = &decoded.transport else {
+        return None;
+    };
+    let original = icmp
+        .original
+        .filter(|original| matches!(original.protocol, 6 | 17))?;
+    Some(FiveTuple {
+        src: original.dst,
+        src_port: original.ports.1,
+        dst: original.src,
+        dst_port: original.ports.0,
+        proto: Proto::from_number(original.protocol),
+    })
+}
+
+/// The protocol number of SCTP.
+const SCTP: u8 = 132;
 
 /// Ports below this are assigned to services (RFC 6335 section 6: system ports).
 const WELL_KNOWN_PORTS: u16 = 1024;

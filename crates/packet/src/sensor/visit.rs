@@ -1,12 +1,13 @@
 //! One packet in one flow: counts, TCP state, streams, application layer.
 
-use super::session::Session;
-use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble};
-use crate::applayer::Context;
+use super::session::{Session, Troubles};
+use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble, URGENT_BYTES_MAX, Urgent};
+use crate::applayer::{Context, Expectations};
+use crate::bytes::len32;
 use crate::decode::{Decoded, Tcp, Transport};
-use crate::flow::table::Entry;
+use crate::flow::entry::{Cold, Entry};
 use crate::flow::tcp::Step;
-use crate::flow::{Direction, FlowState};
+use crate::flow::{Direction, FiveTuple, Flow, FlowState, Proto, TcpState};
 use crate::frame::Frame;
 
 /// What became of the packet.
@@ -19,35 +20,82 @@ pub(super) enum Taken {
     NewConnection,
 }
 
+/// A segment that is not looked at.
+struct Ignored;
+
 /// A flow and what is needed to work on it.
 pub(super) struct Visit<'a, 'out> {
     pub(super) config: &'a Config,
     pub(super) counters: &'a mut Counters,
+    pub(super) expectations: &'a mut Expectations,
+    /// Inline: the packet must not go on.
+    pub(super) refused: &'a mut bool,
     pub(super) entry: &'a mut Entry,
+    /// The flow's ends, client first.
+    pub(super) tuple: FiveTuple,
     pub(super) ts_ns: u64,
     pub(super) out: &'a mut Sink<'out>,
 }
 
 impl Visit<'_, '_> {
-    pub(super) fn packet(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>) -> Taken {
+    pub(super) fn packet(
+        &mut self,
+        frame: &Frame<'_>,
+        decoded: &Decoded<'_>,
+        direction: Direction,
+    ) -> Taken {
         let Some(ip) = &decoded.ip else {
             return Taken::No;
         };
-        let (src_port, _) = decoded.transport.ports();
-        let direction = self.entry.flow.direction(ip.src, src_port);
+        if self.config.macs {
+            self.note_macs(direction, decoded);
+        }
+        let count = |visit: &mut Self, payload_len: u32| {
+            visit.count(direction, (visit.frame_bytes(frame), payload_len, ip.ttl));
+        };
         match &decoded.transport {
-            Transport::Tcp(tcp) => self.tcp(frame, direction, tcp),
+            Transport::Tcp(tcp) => self.tcp(frame, direction, tcp, ip.ttl),
             Transport::Udp(udp) => {
-                self.count(frame, direction, udp.payload_len);
+                count(self, udp.payload_len);
                 self.answered(direction);
                 self.datagram(direction, udp.payload);
                 Taken::Yes
             }
-            Transport::Absent | Transport::Icmp4(_) | Transport::Icmp6(_) | Transport::Other(_) => {
-                self.count(frame, direction, ip.payload_len);
+            Transport::Icmp4(icmp) | Transport::Icmp6(icmp) => {
+                count(self, ip.payload_len);
+                if self.tuple.proto == Proto::Tcp {
+                    return Taken::No;
+                }
+                if self.tuple.proto == Proto::Udp {
+                    // an error about it is no answer
+                    return Taken::Yes;
+                }
+                self.entry.note_icmp(direction, icmp.code);
                 self.answered(direction);
                 Taken::Yes
             }
+            Transport::Unsound(_, _, payload_len) => {
+                count(self, *payload_len);
+                Taken::Yes
+            }
+            Transport::Absent | Transport::Esp(_) | Transport::Other(_) | Transport::Sctp(..) => {
+                count(self, ip.payload_len);
+                if self.config.field_flows && !matches!(decoded.transport, Transport::Sctp(..)) {
+                    return Taken::Yes;
+                }
+                self.answered(direction);
+                Taken::Yes
+            }
+        }
+    }
+
+    fn note_macs(&mut self, direction: Direction, decoded: &Decoded<'_>) {
+        let cold = self.entry.cold(self.tuple);
+        let Some(ether) = &decoded.ether else { return };
+        let macs = cold.flow.macs.get_or_insert_default();
+        match direction {
+            Direction::ToServer => macs.add(ether.src, ether.dst),
+            Direction::ToClient => macs.add(ether.dst, ether.src),
         }
     }
 
@@ -55,7 +103,7 @@ impl Visit<'_, '_> {
     pub(super) fn end_session(&mut self) {
         self.with_session(|session, cx| {
             session.end(cx);
-            None
+            Troubles::default()
         });
     }
 
@@ -64,41 +112,57 @@ impl Visit<'_, '_> {
     fn end_drained_session(&mut self) {
         let ends = [Direction::ToServer, Direction::ToClient]
             .map(|direction| self.entry.tcp.stream_end(direction));
-        if self
-            .entry
-            .session
-            .as_ref()
+        let session = self.entry.cold.as_ref();
+        if session
+            .and_then(|cold| cold.session.as_ref())
             .is_some_and(|session| session.is_drained(ends))
         {
             self.end_session();
         }
     }
 
-    fn tcp(&mut self, frame: &Frame<'_>, direction: Direction, tcp: &Tcp<'_>) -> Taken {
-        let was_open = self.entry.flow.state != FlowState::Closed;
+    fn tcp(&mut self, frame: &Frame<'_>, direction: Direction, tcp: &Tcp<'_>, ttl: u8) -> Taken {
+        if self.is_foreign(tcp) {
+            return self.foreign(frame, direction, tcp, ttl);
+        }
+        let was_open = self.entry.standing.state != FlowState::Closed;
         self.entry.tcp.note_way(direction, frame.way);
-        let step = self.entry.tcp.segment(&mut self.entry.flow, direction, tcp);
+        let rules = self.config.stream.rules(self.config.inline);
+        let before = self.entry.tcp.state();
+        let standing = &mut self.entry.standing;
+        let step = self.entry.tcp.segment(standing, direction, tcp, &rules);
         if step.restart {
             return Taken::NewConnection;
         }
+        if before.is_none() {
+            self.counters.tcp_sessions = self.counters.tcp_sessions.saturating_add(1);
+            let midstream = u64::from(!tcp.flags.syn() || tcp.flags.ack());
+            let pickups = &mut self.counters.tcp_midstream_pickups;
+            *pickups = pickups.saturating_add(midstream);
+        }
         // what the host would not take is no payload
         let payload_len = if step.accepted { tcp.payload_len } else { 0 };
-        self.count(frame, direction, payload_len);
-        self.report(&step);
-        if step.accepted && !tcp.payload.is_empty() {
-            self.payload(direction, tcp);
-        }
+        self.entry.note_flags(direction, tcp.flags.0);
+        self.count(direction, (self.frame_bytes(frame), payload_len, ttl));
+        self.report(direction, &step);
+        let is_invalid = !step.accepted && step.trouble.is_some();
+        *self.refused |= self.config.inline && self.config.stream.drop_invalid && is_invalid;
         if step.ack_valid {
             let (behind, ack) = (direction.reversed(), tcp.ack);
             let ack = self.entry.tcp.without_fin(behind, ack);
-            self.with_session(|session, cx| session.acknowledged(cx, behind, ack));
+            self.with_session_towards(direction, |session, cx| {
+                session.acknowledged(cx, behind, ack)
+            });
         }
-        if was_open && self.entry.flow.state == FlowState::Closed {
+        if step.accepted && !tcp.payload.is_empty() {
+            self.payload(direction, tcp);
+        }
+        if was_open && self.entry.standing.state == FlowState::Closed {
             if !step.reset {
                 self.end_drained_session();
             }
             let by = self.entry.tcp.closed_by(direction);
-            (self.out)(Event::Closed(&self.entry.flow, by));
+            self.show(|flow, out| out(Event::Closed(flow, by)));
         }
         if step.is_valid() {
             Taken::Yes
@@ -107,16 +171,45 @@ impl Visit<'_, '_> {
         }
     }
 
-    fn report(&mut self, step: &Step) {
-        if let Some(trouble) = step.trouble {
+    /// Whether a segment belongs to a connection that is not followed, its SYN not having been seen.
+    fn is_foreign(&self, tcp: &Tcp<'_>) -> bool {
+        let options = &self.config.stream;
+        let picks_up = options.midstream || options.async_oneside;
+        let begins = tcp.flags.syn() && !tcp.flags.ack() && !tcp.flags.rst();
+        let reset = tcp.flags.rst() && options.lenient;
+        self.entry.tcp.state().is_none() && !begins && (!picks_up || reset)
+    }
+
+    fn foreign(
+        &mut self,
+        frame: &Frame<'_>,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        ttl: u8,
+    ) -> Taken {
+        self.count(direction, (self.frame_bytes(frame), 0, ttl));
+        if tcp.flags.rst() {
+            self.trouble(direction, StreamTrouble::RstButNoSession);
+        } else if tcp.flags.fin() {
+            self.trouble(direction, StreamTrouble::FinButNoSession);
+        } else {
+            self.entry.ignore();
+        }
+        Taken::Yes
+    }
+
+    fn report(&mut self, direction: Direction, step: &Step) {
+        if step.trouble.is_some() {
             self.counters.segments_invalid = self.counters.segments_invalid.saturating_add(1);
-            self.trouble(trouble);
+        }
+        for trouble in step.events.iter().flatten() {
+            self.trouble(direction, *trouble);
         }
         if let Some(outcome) = step.outcome {
-            (self.out)(Event::Attempt(&self.entry.flow, outcome));
+            self.show(|flow, out| out(Event::Attempt(flow, outcome)));
         }
         if step.client_proven {
-            (self.out)(Event::Proven(&self.entry.flow));
+            self.show(|flow, out| out(Event::Proven(flow)));
         }
     }
 
@@ -124,45 +217,104 @@ impl Visit<'_, '_> {
         let start = self.entry.tcp.stream_start(direction);
         let seq = tcp.seq.wrapping_add(u32::from(tcp.flags.syn()));
         self.open_session();
-        self.with_session(|session, cx| session.segment(cx, direction, start, (seq, tcp.payload)));
+        let urgent = match self.urgent(direction, tcp) {
+            Ok(urgent) => urgent,
+            Err(Ignored) => return,
+        };
+        self.with_session_towards(direction, |session, cx| {
+            session.segment(cx, direction, start, (seq, tcp.payload), urgent)
+        });
+    }
+
+    /// Where in the payload the urgent byte stands, if it is to be left out: the last one for other
+    /// sensors, for hosts the one before the place that the header names.
+    fn urgent(&mut self, direction: Direction, tcp: &Tcp<'_>) -> Result<Option<usize>, Ignored> {
+        if !tcp.flags.urg() {
+            return Ok(None);
+        }
+        let options = &self.config.stream;
+        let streams = self.entry.cold.as_ref().map(|cold| cold.flow.streams);
+        let facts = streams.and_then(|streams| streams.get(direction.at()).copied());
+        let is_beyond = facts.is_some_and(|facts| facts.urgent_bytes >= URGENT_BYTES_MAX);
+        let policy = match is_beyond && options.urgent == Urgent::OutOfBand {
+            true => options.urgent_beyond,
+            false => options.urgent,
+        };
+        let at = match options.lenient {
+            true => tcp.payload.len().checked_sub(1),
+            false => usize::from(tcp.urgent).checked_sub(1),
+        };
+        if is_beyond {
+            self.trouble(direction, StreamTrouble::UrgentLimitReached);
+        }
+        match policy {
+            Urgent::Drop => Err(Ignored),
+            Urgent::Inline => Ok(None),
+            Urgent::OutOfBand | Urgent::Gap => Ok(at.filter(|at| *at < tcp.payload.len())),
+        }
     }
 
     fn datagram(&mut self, direction: Direction, payload: &[u8]) {
-        if payload.is_empty() {
+        if payload.is_empty() && !self.config.field_flows {
             return;
         }
         self.open_session();
         self.with_session(|session, cx| {
             session.datagram(cx, direction, payload);
-            None
+            Troubles::default()
         });
     }
 
     fn open_session(&mut self) {
-        if self.entry.session.is_none() && !self.entry.unread {
-            self.entry.session = Some(Box::new(Session::new()));
+        let tuple = self.tuple;
+        let cold = self.entry.cold(tuple);
+        if cold.session.is_none() && !cold.unread {
+            let policy = |host| self.config.stream.policy_of(host);
+            cold.session = Some(Session::new([policy(tuple.dst), policy(tuple.src)]));
         }
     }
 
+    fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> Troubles) {
+        self.with_session_towards(Direction::ToServer, work);
+    }
+
     /// Runs `work` on the session, where there is one, keeps the account of its memory and closes
-    /// it when nobody reads on or the memory for all flows is used up.
-    fn with_session(
+    /// it when nobody reads on or the memory for all flows is used up. `direction` is that of the
+    /// packet.
+    fn with_session_towards(
         &mut self,
-        work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> Option<StreamTrouble>,
+        direction: Direction,
+        work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> Troubles,
     ) {
-        let Entry {
-            flow,
-            session: place,
-            ..
-        } = &mut *self.entry;
-        let Some(session) = place else { return };
-        let trouble = work(
+        // the part for data is taken out while it is worked on
+        let Some(mut cold) = self.entry.cold.take_if(|cold| cold.session.is_some()) else {
+            return;
+        };
+        let troubles = self.run(&mut cold, work);
+        self.entry.cold = Some(cold);
+        *self.refused |= self.config.inline && troubles.differs;
+        for trouble in troubles.iter() {
+            self.trouble(direction, trouble);
+        }
+    }
+
+    fn run(
+        &mut self,
+        cold: &mut Cold,
+        work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> Troubles,
+    ) -> Troubles {
+        self.entry.refresh_cold(cold);
+        let Some(session) = &mut cold.session else {
+            return Troubles::default();
+        };
+        let troubles = work(
             session,
             &mut Context {
                 config: self.config,
                 ts_ns: self.ts_ns,
-                flow,
+                flow: &mut cold.flow,
                 counters: self.counters,
+                expectations: self.expectations,
                 out: self.out,
             },
         );
@@ -174,35 +326,57 @@ impl Visit<'_, '_> {
         }
         if session.is_over() || over_budget {
             self.counters.stream_bytes = kept;
-            self.entry.session = None;
-            self.entry.unread = true;
+            cold.session = None;
+            cold.unread = true;
         } else {
             self.counters.stream_bytes = kept.saturating_add(to_u64(now));
         }
-        if let Some(trouble) = trouble {
-            self.trouble(trouble);
+        troubles
+    }
+
+    /// Shows the flow as it is now.
+    fn show(&mut self, tell: impl FnOnce(&Flow, &mut Sink<'_>)) {
+        let flow = self.entry.view(self.tuple);
+        tell(&flow, self.out);
+    }
+
+    fn trouble(&mut self, direction: Direction, trouble: StreamTrouble) {
+        let tuple = match direction {
+            Direction::ToServer => self.tuple,
+            Direction::ToClient => self.tuple.reversed(),
+        };
+        let anomaly = Anomaly::stream(trouble, tuple, self.ts_ns);
+        self.show(|flow, out| out(Event::Anomaly(Some(flow), &anomaly)));
+    }
+
+    fn frame_bytes(&self, frame: &Frame<'_>) -> u32 {
+        match self.config.field_flows {
+            true => len32(frame.data.len()),
+            false => frame.wire_len,
         }
     }
 
-    fn trouble(&mut self, trouble: StreamTrouble) {
-        let anomaly = Anomaly::stream(trouble, self.ts_ns);
-        (self.out)(Event::Anomaly(Some(&self.entry.flow), &anomaly));
-    }
-
-    fn count(&mut self, frame: &Frame<'_>, direction: Direction, payload_len: u32) {
-        self.entry.flow.last_ns = self.ts_ns;
-        let counts = self.entry.flow.counts_mut(direction);
-        counts.packets = counts.packets.saturating_add(1);
-        counts.bytes = counts.bytes.saturating_add(u64::from(frame.wire_len));
-        counts.payload_bytes = counts.payload_bytes.saturating_add(u64::from(payload_len));
+    /// Counts frame bytes, payload bytes and TTL of a packet.
+    fn count(&mut self, direction: Direction, packet: (u32, u32, u8)) {
+        self.entry.last_ns = self.ts_ns;
+        self.entry.count(direction, self.tuple, packet);
     }
 
     /// Protocols without a handshake are established once the other side than the first was heard.
     fn answered(&mut self, direction: Direction) {
-        let flow = &mut self.entry.flow;
-        if flow.counts(direction.reversed()).packets > 0 {
-            flow.state = FlowState::Established;
+        if self.entry.packets(direction.reversed()) > 0 {
+            self.entry.standing.state = FlowState::Established;
         }
+    }
+}
+
+/// Where a flow is, as records have it: TCP by its connection.
+pub(crate) fn shown_state(flow: &Flow) -> FlowState {
+    match flow.tcp_state {
+        None => flow.state,
+        Some(TcpState::None | TcpState::SynSent | TcpState::SynRecv) => FlowState::New,
+        Some(TcpState::LastAck | TcpState::TimeWait | TcpState::Closed) => FlowState::Closed,
+        Some(_) => FlowState::Established,
     }
 }
 

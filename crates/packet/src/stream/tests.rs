@@ -4,9 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-const WIDE: Bounds = Bounds {
+const WIDE: Terms = Terms {
     segments_max: 64,
     bytes_max: 1 << 16,
+    depth: u64::MAX,
+    on_ack: false,
+    compare: false,
+    policy: Policy::First,
 };
 
 #[test]
@@ -46,23 +50,25 @@ fn same_bytes_again_are_no_trouble() {
         bench.push(3, b"defg"),
         Pushed {
             buffered: true,
+            overlaps: true,
             ..Pushed::default()
         }
     );
-    assert_eq!(bench.push(0, b"abcdefgh"), Pushed::default());
+    let pushed = bench.push(0, b"abcdefgh");
+    assert!(!pushed.differs && !pushed.buffered && !pushed.full);
     assert_eq!(bench.text(), "abcdefgh");
 }
 
 #[test]
 fn a_full_buffer_declares_the_gap() {
     let mut bench = Bench::from(0);
-    bench.bounds.segments_max = 2;
+    bench.terms.segments_max = 2;
     bench.push(10, b"a");
     bench.push(20, b"b");
     let pushed = bench.push(30, b"c");
     assert!(pushed.full && pushed.buffered);
     assert_eq!(bench.out, "<10>|a");
-    bench.bounds.bytes_max = 3;
+    bench.terms.bytes_max = 3;
     bench.push(40, b"wxyz");
     assert_eq!(
         bench.out, "<10>|a|<9>|b|<9>|c|<9>|wxyz",
@@ -83,6 +89,131 @@ fn what_the_receiver_has_will_not_come_again() {
     assert_eq!(bench.out, "<3>|<2>|f");
     bench.ack(8);
     assert_eq!(bench.out, "<3>|<2>|f|<2>");
+}
+
+#[test]
+fn on_acknowledgement_bytes_come_when_the_receiver_has_them() {
+    let mut bench = Bench::from(0);
+    bench.terms.on_ack = true;
+    bench.push(0, b"abc");
+    bench.push(3, b"def");
+    assert_eq!(bench.out, "");
+    bench.ack(4);
+    assert_eq!(bench.out, "abc|d");
+    assert!(bench.push(3, b"dXf").differs, "not acknowledged yet");
+    assert!(!bench.push(0, b"abc").differs);
+    bench.ack(6);
+    assert_eq!(bench.out, "abc|d|ef");
+    assert_eq!(bench.stream.buffered(), 0);
+    bench.push(8, b"ij");
+    bench.ack(10);
+    assert_eq!(bench.out, "abc|d|ef|<2>|ij");
+    bench.push(10, b"kl");
+    bench.push(14, b"op");
+    bench.flush();
+    assert_eq!(
+        bench.out, "abc|d|ef|<2>|ij|kl",
+        "what follows a hole is not passed on"
+    );
+}
+
+#[test]
+fn what_was_passed_on_is_compared_until_it_is_acknowledged() {
+    let mut bench = Bench::from(0);
+    bench.terms.compare = true;
+    bench.push(0, b"abcdef");
+    assert_eq!(bench.out, "abcdef");
+    assert!(!bench.push(2, b"cdefgh").differs);
+    assert_eq!(bench.out, "abcdef|gh");
+    assert!(bench.push(4, b"eX").differs);
+    bench.ack(8);
+    assert_eq!(bench.stream.buffered(), 0);
+    assert!(!bench.push(4, b"eX").differs, "nobody can tell any more");
+    assert_eq!(bench.text(), "abcdefgh");
+}
+
+#[test]
+fn nothing_is_passed_on_beyond_the_depth() {
+    for on_ack in [false, true] {
+        let mut bench = Bench::from(0);
+        (bench.terms.depth, bench.terms.on_ack) = (5, on_ack);
+        bench.push(0, b"abc");
+        bench.push(3, b"def");
+        bench.ack(6);
+        bench.push(6, b"ghi");
+        bench.ack(9);
+        assert_eq!(bench.text(), "abcde");
+        assert_eq!(bench.stream.buffered(), 0);
+    }
+}
+
+#[test]
+fn urgent_bytes_leave_no_gap() {
+    for on_ack in [false, true] {
+        let mut bench = Bench::from(0);
+        bench.terms.on_ack = on_ack;
+        bench.push(4, b"ef");
+        bench.leave_out(3);
+        bench.push(0, b"abc");
+        bench.ack(6);
+        bench.leave_out(6);
+        bench.push(7, b"hi");
+        bench.ack(9);
+        assert_eq!(bench.text(), "abcefhi");
+        assert_eq!(bench.stream.buffered(), 0);
+    }
+}
+
+/// Two segments overlap in four ways; each host has its own reading.
+#[test]
+fn overlaps_are_read_as_the_host_reads_them() {
+    type Pieces = &'static [(u32, &'static [u8])];
+    let cases: [(Pieces, [&str; 6]); 4] = [
+        // the later begins before and ends within
+        (
+            &[(4, b"OOOO"), (2, b"NNNN"), (0, b"ab")],
+            [
+                "abNNOOOO", "abNNNNOO", "abNNNNOO", "abNNNNOO", "abNNOOOO", "abNNOOOO",
+            ],
+        ),
+        // the later begins within and ends behind
+        (
+            &[(2, b"OOOO"), (4, b"NNNN"), (0, b"ab")],
+            [
+                "abOOOONN", "abOONNNN", "abOOOONN", "abOOOONN", "abOONNNN", "abOOOONN",
+            ],
+        ),
+        // the later covers the earlier
+        (
+            &[(4, b"OO"), (2, b"NNNNNN"), (0, b"ab")],
+            [
+                "abNNOONN", "abNNNNNN", "abNNNNNN", "abNNNNNN", "abNNNNNN", "abNNNNNN",
+            ],
+        ),
+        // both begin at one place and the later is longer
+        (
+            &[(2, b"OO"), (2, b"NNNN"), (0, b"ab")],
+            ["abOONN", "abNNNN", "abOONN", "abNNNN", "abNNNN", "abOONN"],
+        ),
+    ];
+    let policies = [
+        Policy::First,
+        Policy::Last,
+        Policy::Bsd,
+        Policy::Linux,
+        Policy::Solaris,
+        Policy::Windows,
+    ];
+    for (pieces, texts) in cases {
+        for (policy, text) in policies.into_iter().zip(texts) {
+            let mut bench = Bench::from(0);
+            bench.terms.policy = policy;
+            for (seq, data) in pieces {
+                bench.push(*seq, data);
+            }
+            assert_eq!(bench.text(), text, "{policy:?} {pieces:?}");
+        }
+    }
 }
 
 #[test]
@@ -133,7 +264,7 @@ proptest! {
         bytes_max in 1_usize..200,
     ) {
         let mut bench = Bench::from(0);
-        bench.bounds = Bounds { segments_max, bytes_max };
+        bench.terms = Terms { segments_max, bytes_max, ..WIDE };
         for (at, size) in pieces {
             bench.push(at, &vec![b'x'; size]);
             prop_assert!(bench.stream.segments.len() <= segments_max);
@@ -147,7 +278,7 @@ proptest! {
 /// A stream and what it passed on: pieces with `|` between them, gaps as `<length>`.
 struct Bench {
     stream: Stream,
-    bounds: Bounds,
+    terms: Terms,
     out: String,
     passed: u32,
 }
@@ -158,7 +289,7 @@ impl Bench {
         stream.start(start);
         Self {
             stream,
-            bounds: WIDE,
+            terms: WIDE,
             out: String::new(),
             passed: start,
         }
@@ -166,20 +297,27 @@ impl Bench {
 
     fn push(&mut self, seq: u32, data: &[u8]) -> Pushed {
         let (out, passed) = (&mut self.out, &mut self.passed);
-        self.stream.push(seq, data, 0, self.bounds, &mut |chunk| {
+        self.stream.push(seq, data, 0, self.terms, &mut |chunk| {
             note(out, passed, &chunk)
         })
+    }
+
+    fn leave_out(&mut self, seq: u32) {
+        let (out, passed) = (&mut self.out, &mut self.passed);
+        self.stream
+            .leave_out(seq, 0, self.terms, &mut |chunk| note(out, passed, &chunk));
     }
 
     fn ack(&mut self, ack: u32) {
         let (out, passed) = (&mut self.out, &mut self.passed);
         self.stream
-            .acknowledged(ack, &mut |chunk| note(out, passed, &chunk));
+            .acknowledged(ack, self.terms, &mut |chunk| note(out, passed, &chunk));
     }
 
     fn flush(&mut self) {
         let (out, passed) = (&mut self.out, &mut self.passed);
-        self.stream.flush(&mut |chunk| note(out, passed, &chunk));
+        self.stream
+            .flush(self.terms, &mut |chunk| note(out, passed, &chunk));
     }
 
     fn text(&self) -> String {

@@ -92,7 +92,30 @@ pub(super) fn write(
             | Event::Closed(flow, _)
             | Event::FlowEnd(flow, _),
         ) => write_flow(object, flow),
-        Some(Event::Anomaly(..) | Event::File(..) | Event::FileData(..)) | None => {}
+        Some(
+            Event::Packet(_)
+            | Event::Arp(_)
+            | Event::Anomaly(..)
+            | Event::File(..)
+            | Event::FileData(..),
+        )
+        | None => {}
+    }
+}
+
+/// The flow that an event is about.
+pub(super) fn flow_of<'a>(event: &Event<'a>) -> Option<&'a Flow> {
+    match event {
+        Event::FlowStart(flow)
+        | Event::Attempt(flow, _)
+        | Event::Proven(flow)
+        | Event::Closed(flow, _)
+        | Event::FlowEnd(flow, _)
+        | Event::Transaction(flow, _)
+        | Event::File(flow, ..)
+        | Event::FileData(flow, ..) => Some(flow),
+        Event::Anomaly(flow, _) => *flow,
+        Event::Packet(_) | Event::Arp(_) => None,
     }
 }
 
@@ -103,7 +126,6 @@ fn write_flow(object: &mut Object<'_>, flow: &Flow) {
         write_counts(object, flow);
         write_ends(object, &flow.tuple);
     });
-    object.text("pkt_src", "wire/pcap");
 }
 
 fn write_alert(object: &mut Object<'_>, verdict: &Verdict) {

@@ -68,7 +68,8 @@ impl Log {
             packet,
         };
         let mut emit = |number: usize, line: &str| send(outputs, number, line);
-        recorder.record("alert", now, &mut emit, &mut |record, options| {
+        let flow = event.and_then(alert::flow_of);
+        recorder.record_in("alert", flow, now, &mut emit, &mut |record, options| {
             alert::write(record, verdict, event, options);
         });
     }
@@ -76,7 +77,9 @@ impl Log {
     /// Writes a record of counters named `part.counter`.
     pub fn stats(&mut self, counters: &[(&'static str, u64)], now: Now) {
         let Self { recorder, outputs } = self;
-        recorder.stats(counters, now, &mut |number, line| send(outputs, number, line));
+        recorder.stats(counters, now, &mut |number, line| {
+            send(outputs, number, line)
+        });
     }
 
     /// Records lost because a buffer was full.

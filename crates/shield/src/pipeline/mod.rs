@@ -200,7 +200,13 @@ impl Judge {
         self.give(Some(event), on_verdict);
         let packet = self.frames;
         if let Some(log) = &mut self.log {
-            log.event(event, Now { ts_ns: now_ns, packet });
+            log.event(
+                event,
+                Now {
+                    ts_ns: now_ns,
+                    packet,
+                },
+            );
         }
     }
 

@@ -70,6 +70,8 @@ impl Watch {
             | Event::Attempt(..)
             | Event::File(..)
             | Event::FileData(..)
+            | Event::Packet(_)
+            | Event::Arp(_)
             | Event::Anomaly(..) => {}
         }
     }
@@ -106,7 +108,7 @@ impl Watch {
             }
             let flow = sensor.flow(&candidate.tuple, &candidate.vlan);
             if let Some(flow) = flow.filter(|flow| flow.id == candidate.flow) {
-                self.open(flow, mono_ns);
+                self.open(&flow, mono_ns);
             }
             if self.flows.get(&candidate.flow) == Some(&State::Candidate) {
                 self.candidates.push_back(candidate);

@@ -61,7 +61,7 @@ impl AppLayer for Parser {
         });
         if outcome == Outcome::Bad {
             state.end(cx);
-            return Next::Done;
+            return Next::Error;
         }
         Next::More
     }

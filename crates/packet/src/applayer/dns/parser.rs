@@ -45,7 +45,7 @@ fn looks_like_dns(data: &[u8]) -> bool {
         return false;
     }
     Message::parse(data, 0).is_some_and(|message| match message.questions.first() {
-        Some(question) => question.qclass & 0x7fff <= CLASS_MAX,
+        Some(question) => question.qclass & 0x7fff <= CLASS_MAX && !is_netbios_name(data),
         // multicast DNS answers repeat no question (RFC 6762 section 6)
         None => {
             let answer = message.answers.first();
@@ -53,6 +53,14 @@ fn looks_like_dns(data: &[u8]) -> bool {
             message.kind == Kind::Answer && !message.truncated && is_sound
         }
     })
+}
+
+/// NetBIOS names (RFC 1001 section 14.1) stand in messages of the same form: one label of 32 letters
+/// from A to P comes first.
+fn is_netbios_name(data: &[u8]) -> bool {
+    let label = data.get(HEADER..).and_then(|name| name.split_first());
+    let letters = label.and_then(|(len, name)| (*len == 32).then(|| name.get(..32))?);
+    letters.is_some_and(|letters| letters.iter().all(|letter| (b'A'..=b'P').contains(letter)))
 }
 
 /// Judges as much of a header as is there.

@@ -54,7 +54,7 @@ impl AppLayer for Parser {
             };
             match next {
                 Next::More => {}
-                Next::Done => return Next::Done,
+                Next::Done | Next::Error => return next,
                 Next::Redetect(_) => return Next::Redetect(used),
             }
         }

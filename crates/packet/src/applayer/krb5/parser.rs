@@ -126,7 +126,7 @@ impl AppLayer for Parser {
                 cx.too_large("malformed_data");
                 Next::More
             }
-            Outcome::Bad => Next::Done,
+            Outcome::Bad => Next::Error,
         }
     }
 

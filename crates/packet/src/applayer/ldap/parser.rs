@@ -7,7 +7,7 @@ use super::operation::Operation;
 use super::options::Options;
 use crate::applayer::der::{INTEGER, SEQUENCE, Size, size};
 use crate::applayer::records::{Format, Outcome, Records, Take};
-use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::applayer::{AppLayer, AppProto, Context, Next, Probe};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
@@ -149,17 +149,18 @@ impl AppLayer for Parser {
             }
             Outcome::Stopped(used) if self.state.is_tls_next => {
                 self.state.end(cx);
+                cx.expect_change_to(AppProto::Tls);
                 Next::Redetect(used)
             }
             Outcome::Stopped(_) => {
                 self.state.end(cx);
-                Next::Done
+                Next::Error
             }
             // behind a SASL security layer nothing can be read (RFC 4513 section 5.2.1)
             Outcome::Bad => {
                 cx.anomaly("invalid_data");
                 self.state.end(cx);
-                Next::Done
+                Next::Error
             }
         }
     }

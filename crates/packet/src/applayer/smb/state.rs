@@ -119,6 +119,7 @@ impl State {
         }
         if !std::mem::replace(&mut self.is_full, true) {
             cx.anomaly("too_many_transactions");
+            cx.parser_error();
         }
         match self.pending.pop_front() {
             Some(oldest) => self.yield_tx(cx, oldest),

@@ -99,6 +99,11 @@ impl Side {
         back <= PROOF_SPAN_MAX && is_after(ack, self.base) && !is_after(ack, self.next)
     }
 
+    /// What it last said that it would take beyond its acknowledgement.
+    pub(super) fn window_exact(&self) -> u32 {
+        u32::from(self.window) << self.wscale
+    }
+
     pub(super) fn window_bytes(&self) -> u32 {
         (u32::from(self.window) << self.wscale).max(WINDOW_MIN)
     }

@@ -1,9 +1,7 @@
 //! Handshakes, honest and not. Sequence numbers start close to the wrap.
 
 use super::*;
-use crate::applayer::AppProto;
-use crate::decode::{TcpFlags, Vlans};
-use crate::flow::{Counts, FiveTuple, FlowId, Proto};
+use crate::decode::TcpFlags;
 
 const CLIENT: u32 = 0xffff_fffe;
 const SERVER: u32 = 0xffff_fff0;
@@ -61,11 +59,11 @@ fn data_that_acknowledges_what_was_not_sent_is_not_accepted() {
     let mut line = Line::established();
     let step = line.client(ACK, CLIENT + 1, SERVER.wrapping_add(900), 10);
     assert!(!step.accepted);
-    assert_eq!(step.trouble, Some(StreamTrouble::AckOfUnsentData));
+    assert_eq!(step.trouble, Some(Trouble::AckOfUnsentData));
     let step = line.client(0, CLIENT + 1, 0, 10);
     assert_eq!(
         (step.accepted, step.trouble),
-        (false, Some(StreamTrouble::AckMissing))
+        (false, Some(Trouble::AckMissing))
     );
     assert!(line.client(ACK, CLIENT + 1, SERVER + 1, 10).accepted);
 }
@@ -100,7 +98,7 @@ fn two_different_answers_to_one_syn_unprove() {
         "so it looks as long as the true server is silent"
     );
     let step = line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
-    assert_eq!(step.trouble, Some(StreamTrouble::SynAckResentDifferentSeq));
+    assert_eq!(step.trouble, Some(Trouble::SynAckResentDifferentSeq));
     assert!(!line.flow.client_proven && !line.flow.server_proven);
     line.client(ACK, CLIENT + 1, 78, 0);
     line.client(ACK, CLIENT + 1, SERVER + 1, 0);
@@ -170,7 +168,7 @@ fn a_syn_ack_must_answer_the_syn() {
     let step = line.server(SYN | ACK, SERVER, CLIENT.wrapping_add(2), 0);
     assert_eq!(
         (step.outcome, step.trouble),
-        (None, Some(StreamTrouble::SynAckWrongAck))
+        (None, Some(Trouble::SynAckWrongAck))
     );
     line.client(ACK, CLIENT + 1, SERVER + 1, 0);
     assert!(!line.flow.client_proven);
@@ -182,7 +180,7 @@ fn the_answer_chooses_between_two_syns() {
         let mut line = Line::new();
         line.client(SYN, CLIENT, 0, 0);
         let step = line.client(SYN, 5000, 0, 0);
-        assert_eq!(step.trouble, Some(StreamTrouble::SynResentDifferentSeq));
+        assert_eq!(step.trouble, Some(Trouble::SynResentDifferentSeq));
         let step = line.server(SYN | ACK, SERVER, isn.wrapping_add(1), 0);
         assert_eq!(step.outcome, Some(Outcome::Accepted));
         assert!(
@@ -203,12 +201,9 @@ fn refused_only_by_a_rst_that_knows_the_syn() {
     let step = line.server(RST | ACK, 0, CLIENT.wrapping_add(5), 0);
     assert_eq!(
         (step.outcome, step.trouble),
-        (None, Some(StreamTrouble::RstInvalid))
+        (None, Some(Trouble::RstInvalid))
     );
-    assert_eq!(
-        line.server(RST, 0, 0, 0).trouble,
-        Some(StreamTrouble::RstInvalid)
-    );
+    assert_eq!(line.server(RST, 0, 0, 0).trouble, Some(Trouble::RstInvalid));
     assert_eq!(line.flow.state, FlowState::New);
     let step = line.server(RST | ACK, 0, CLIENT + 1, 0);
     assert_eq!((step.outcome, step.reset), (Some(Outcome::Refused), true));
@@ -222,7 +217,7 @@ fn a_rst_out_of_place_closes_nothing() {
     let mut line = Line::established();
     for seq in [SERVER, SERVER + 2, SERVER.wrapping_add(1 << 20), 0] {
         let step = line.server(RST, seq, 0, 0);
-        assert_eq!(step.trouble, Some(StreamTrouble::RstInvalid), "{seq:#x}");
+        assert_eq!(step.trouble, Some(Trouble::RstInvalid), "{seq:#x}");
         assert_eq!(line.flow.state, FlowState::Established);
     }
     assert!(line.server(RST, SERVER + 1, 0, 0).reset);
@@ -257,7 +252,7 @@ fn a_stranger_does_not_pass_for_the_server() {
     let mut line = Line::new();
     line.client(SYN, CLIENT, 0, 0);
     let step = line.server(ACK, 4711, CLIENT - 9, 0);
-    assert_eq!(step.trouble, Some(StreamTrouble::AckOfUnsentData));
+    assert_eq!(step.trouble, Some(Trouble::AckOfUnsentData));
     let step = line.server(SYN | ACK, SERVER, CLIENT + 1, 0);
     assert_eq!(step.outcome, Some(Outcome::Accepted));
     assert!(line.client(ACK, CLIENT + 1, SERVER + 1, 0).client_proven);
@@ -329,38 +324,14 @@ const ACK: u8 = 16;
 
 /// A connection on the wire.
 struct Line {
-    flow: Flow,
+    flow: Standing,
     tracker: Tracker,
 }
 
 impl Line {
     fn new() -> Self {
-        let any = "192.0.2.1".parse().unwrap();
-        let flow = Flow {
-            id: FlowId(1),
-            tuple: FiveTuple {
-                src: any,
-                src_port: 1,
-                dst: any,
-                dst_port: 2,
-                proto: Proto::Tcp,
-            },
-            vlan: Vlans::default(),
-            start_ns: 0,
-            last_ns: 0,
-            to_server: Counts::default(),
-            to_client: Counts::default(),
-            state: FlowState::New,
-            client_proven: false,
-            server_proven: false,
-            midstream: false,
-            syn: None,
-            app: AppProto::Unknown,
-            transactions: 0,
-            files: 0,
-        };
         Self {
-            flow,
+            flow: Standing::default(),
             tracker: Tracker::default(),
         }
     }
@@ -395,10 +366,12 @@ impl Line {
             ack,
             flags: TcpFlags(flags),
             window: 1000,
+            urgent: 0,
             options: &[],
             payload: &[],
             payload_len: len,
         };
-        self.tracker.segment(&mut self.flow, way, &segment)
+        let rules = Rules::default();
+        self.tracker.segment(&mut self.flow, way, &segment, &rules)
     }
 }

@@ -1,0 +1,182 @@
+//! One packet's way through defragmentation, flows and the packets within it.
+
+use super::event::{Outer, Packet};
+use super::track::tuple_of;
+use super::{Anomaly, Event, Sensor, Sink};
+use crate::bytes::len32;
+use crate::decode::{
+    Checksum, Damage, Decoded, Source, Transport, bad_checksum, decode_inner, decode_whole,
+};
+use crate::defrag::Whole;
+use crate::flow::FiveTuple;
+use crate::flow::key::{Key, Scope};
+use crate::frame::Frame;
+
+impl Sensor {
+    /// Takes a decoded packet, and those that it carries or completes. How deep they go is bounded
+    /// by the decoder's `layers_max`.
+    pub(super) fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        mut decoded: Decoded<'_>,
+        from: (Source, Option<Outer>),
+        out: &mut Sink<'_>,
+    ) {
+        let whole = self.defragment(frame, &mut decoded, out);
+        self.check(frame, &mut decoded);
+        self.counters.decode.count(&decoded);
+        if let Transport::Tcp(tcp) = &decoded.transport {
+            self.counters.segment(tcp.flags);
+        }
+        let packet = Packet {
+            link: frame.link,
+            source: from.0,
+            decoded: &decoded,
+            outer: from.1,
+        };
+        self.with_flow(frame, &packet, out);
+        let is_cut = decoded.ip.is_some_and(|ip| ip.is_truncated());
+        if let Some(inner) = decoded.inner.filter(|_| !is_cut) {
+            let outer = Outer::of(&packet);
+            let within = decode_inner(&self.config.decode, &decoded, &inner);
+            // what is no packet after all is the outer one's payload
+            if within.has_network() {
+                let frame = part_of(frame, inner.data);
+                self.take(&frame, within, (inner.source, outer), out);
+            }
+        }
+        if let Some(Whole { front, data }) = whole {
+            let decoded = decode_whole(&self.config.decode, &front, &data);
+            let frame = part_of(frame, &data);
+            self.take(&frame, decoded, (Source::Defrag, from.1), out);
+        }
+    }
+
+    /// What keeps the packet's flow apart from others between the same ends.
+    pub(super) fn scope(&self, decoded: &Decoded<'_>) -> Scope {
+        self.config.tracking.scope(&decoded.vlans, decoded.depth)
+    }
+
+    /// Tracks the packet and says what was wrong with it. The packet itself is told of only where
+    /// something follows from it.
+    fn with_flow(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, out: &mut Sink<'_>) {
+        let decoded = packet.decoded;
+        let mut is_told = false;
+        let mut sink = |event: Event<'_>| {
+            if !std::mem::replace(&mut is_told, true) {
+                out(Event::Packet(packet));
+            }
+            out(event);
+        };
+        if let Some(arp) = &decoded.arp {
+            sink(Event::Arp(arp));
+        }
+        if self.is_trackable(frame, decoded) {
+            self.track(frame, decoded, &mut sink);
+        }
+        if !decoded.damages.is_empty() {
+            self.report_damages(decoded, frame.ts_ns, &mut sink);
+        }
+    }
+
+    fn defragment(
+        &mut self,
+        frame: &Frame<'_>,
+        decoded: &mut Decoded<'_>,
+        out: &mut Sink<'_>,
+    ) -> Option<Whole> {
+        decoded.ip.as_ref()?.fragment?;
+        if decoded.damages.is_invalid() {
+            return None;
+        }
+        let scope = self.scope(decoded);
+        let ts_ns = frame.ts_ns;
+        let whole = self.defrag.take(decoded, scope, self.now_ns, &mut |tuple| {
+            out(Event::Anomaly(None, &Anomaly::fragment(Some(tuple), ts_ns)));
+        });
+        self.counters.defrag = *self.defrag.counters();
+        whole
+    }
+
+    /// TCP and UDP whose checksum is wrong is counted, but not read: the host will not read it
+    /// either.
+    fn check(&mut self, frame: &Frame<'_>, decoded: &mut Decoded<'_>) {
+        if !self.config.verify_checksums || decoded.damages.is_invalid() && !frame.is_snapped() {
+            return;
+        }
+        let Some(bad) = bad_checksum(decoded) else {
+            return;
+        };
+        let counters = &mut self.counters;
+        counters.bad_checksums = counters.bad_checksums.saturating_add(1);
+        let (src, dst) = decoded.transport.ports();
+        let payload_len = match (bad, &decoded.transport) {
+            (Checksum::Tcp, Transport::Tcp(tcp)) if self.config.verify_streams => tcp.payload_len,
+            (Checksum::Udp, Transport::Udp(udp)) if self.config.verify_streams => udp.payload_len,
+            _ => return,
+        };
+        if bad == Checksum::Tcp {
+            counters.bad_tcp_checksums = counters.bad_tcp_checksums.saturating_add(1);
+        }
+        decoded.transport = Transport::Unsound(src, dst, payload_len);
+    }
+
+    fn report_damages(&mut self, decoded: &Decoded<'_>, ts_ns: u64, out: &mut Sink<'_>) {
+        if decoded.damages.is_invalid() {
+            self.counters.damaged = self.counters.damaged.saturating_add(1);
+        }
+        let tuple = ends(decoded);
+        let found = tuple.filter(|_| decoded.ip.is_some_and(|ip| ip.fragment.is_none()));
+        let found = found.and_then(|tuple| {
+            let key = Key::new(&tuple, self.scope(decoded));
+            let (slot, _) = self.table.find(&tuple, &key)?;
+            let entry = self.table.get(slot)?;
+            Some(entry.view(self.table.tuple(entry)))
+        });
+        for damage in decoded.damages.iter() {
+            let anomaly = Anomaly::decode(damage, tuple, ts_ns);
+            out(Event::Anomaly(found.as_ref(), &anomaly));
+        }
+    }
+
+    /// Packets that the receiving host would not take as they stand are no part of any flow: else
+    /// their bytes would be inspected in place of those that the host sees. What a capture cut
+    /// short is looked at as far as it goes.
+    fn is_trackable(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>) -> bool {
+        let Some(ip) = &decoded.ip else {
+            self.counters.not_ip = self.counters.not_ip.saturating_add(1);
+            return false;
+        };
+        let is_sound = !decoded.damages.is_invalid() || ip.is_truncated() && frame.is_snapped();
+        is_sound && ip.fragment.is_none() && !matches!(decoded.transport, Transport::Absent)
+    }
+}
+
+impl Outer {
+    fn of(packet: &Packet<'_>) -> Option<Self> {
+        Some(Self {
+            tuple: ends(packet.decoded)?,
+            source: packet.source,
+            depth: packet.decoded.depth,
+        })
+    }
+}
+
+/// A packet within a frame, as if it had come alone.
+fn part_of<'a>(frame: &Frame<'_>, data: &'a [u8]) -> Frame<'a> {
+    Frame {
+        ts_ns: frame.ts_ns,
+        link: frame.link,
+        data,
+        wire_len: len32(data.len()),
+        way: frame.way,
+    }
+}
+
+/// The ends of a packet, where it had an IP header that made sense.
+pub(crate) fn ends(decoded: &Decoded<'_>) -> Option<FiveTuple> {
+    let ip = decoded.ip.as_ref()?;
+    let damages = &decoded.damages;
+    let is_cut = damages.contains(Damage::Ipv4TruncPkt) || damages.contains(Damage::Ipv6TruncPkt);
+    (!is_cut).then(|| tuple_of(ip, &decoded.transport))
+}
