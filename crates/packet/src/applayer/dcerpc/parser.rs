@@ -1,6 +1,6 @@
 //! Which of the two protocols, and the first bytes that tell.
 
-use super::pdu::{BIND, Head, REQUEST};
+use super::pdu::{BIND, BIND_ACK, BIND_NAK, FAULT, Head, REQUEST, RESPONSE};
 use super::{tcp, udp};
 use crate::applayer::{AppLayer, Probe};
 use crate::flow::{Direction, Proto};
@@ -46,22 +46,32 @@ pub(super) fn start(proto: Proto, config: &Config) -> Box<dyn AppLayer> {
     }
 }
 
-/// Over TCP a head; whose first fragment comes from the client, who binds before all else (a
-/// connection that was picked up later asks). Over UDP a whole head of version 4.
+/// Over TCP a head of what its side can send first: clients bind before all else, or ask where the
+/// connection was picked up later. Over UDP a whole head of version 4.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     match proto {
         Proto::Udp if udp::looks_like_call(data) => Probe::Certain,
-        Proto::Tcp if direction == Direction::ToServer => match (Head::of(data), data) {
-            (Some(head), _) if matches!(head.kind, BIND | REQUEST) => Probe::Certain,
+        Proto::Tcp => match (Head::of(data), data) {
+            (Some(head), _) if fits(head.kind, direction) => Probe::Certain,
             (Some(_), _) => Probe::No,
             (None, []) => Probe::Unsure,
             (None, [5]) => Probe::Unsure,
-            (None, [5, 0 | 1, BIND | REQUEST, ..]) if data.len() < super::pdu::HEAD => {
+            (None, [5, 0 | 1, kind, ..])
+                if fits(*kind, direction) && data.len() < super::pdu::HEAD =>
+            {
                 Probe::Unsure
             }
             (None, [5, 0 | 1]) => Probe::Unsure,
             (None, _) => Probe::No,
         },
-        Proto::Tcp | Proto::Udp | Proto::Icmp | Proto::Icmp6 | Proto::Other(_) => Probe::No,
+        Proto::Udp | Proto::Icmp | Proto::Icmp6 | Proto::Other(_) => Probe::No,
+    }
+}
+
+/// Whether a kind can be the first that a side sends.
+fn fits(kind: u8, direction: Direction) -> bool {
+    match direction {
+        Direction::ToServer => matches!(kind, BIND | REQUEST),
+        Direction::ToClient => matches!(kind, BIND_ACK | RESPONSE | FAULT | BIND_NAK),
     }
 }

@@ -52,8 +52,10 @@ pub(crate) const HEAD: usize = 16;
 /// Kinds (C706 section 12.6.4).
 pub(crate) const REQUEST: u8 = 0;
 pub(crate) const RESPONSE: u8 = 2;
+pub(crate) const FAULT: u8 = 3;
 pub(crate) const BIND: u8 = 11;
 pub(crate) const BIND_ACK: u8 = 12;
+pub(crate) const BIND_NAK: u8 = 13;
 pub(crate) const ALTER_CONTEXT: u8 = 14;
 pub(crate) const ALTER_CONTEXT_RESPONSE: u8 = 15;
 /// In the flags: the first, and the last, of the fragments.

@@ -21,6 +21,8 @@ pub(super) struct Transfer {
     /// Pieces that lie behind it, by their place.
     queue: BTreeMap<u64, Vec<u8>>,
     queued_bytes: usize,
+    /// The client asked to close it.
+    is_closing: bool,
 }
 
 /// A piece of a file.
@@ -106,11 +108,23 @@ impl State {
         }
     }
 
+    /// A client asks to close a file: whole is what came of it.
+    pub(super) fn will_close(&mut self, id: FileId) {
+        let transfers = self.transfers.iter_mut();
+        for transfer in transfers.filter(|transfer| transfer.id == id) {
+            transfer.is_closing = true;
+        }
+    }
+
     /// Gives the oldest file up.
     pub(super) fn drop_transfer(&mut self, cx: &mut Context<'_, '_>) {
         if !self.transfers.is_empty() {
             let transfer = self.transfers.remove(0);
-            self.yield_transfer(cx, transfer, FileState::Truncated);
+            let state = match transfer.is_closing {
+                true => FileState::Closed,
+                false => FileState::Truncated,
+            };
+            self.yield_transfer(cx, transfer, state);
         }
     }
 
@@ -156,6 +170,7 @@ impl State {
             next: 0,
             queue: BTreeMap::new(),
             queued_bytes: 0,
+            is_closing: false,
         });
     }
 

@@ -22,14 +22,26 @@ pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
     })
 }
 
-/// A message's mark behind a head, or a request for a NetBIOS session with two encoded names.
+/// A message's mark behind a head, sent by the side that it says, or a request for a NetBIOS session with two encoded names.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     if proto != Proto::Tcp {
         return Probe::No;
     }
     match data {
         [0, 0 | 1, _, _, mark @ ..] => match mark {
-            [0xfd..=0xff, b'S', b'M', b'B', ..] => Probe::Certain,
+            [0xfd, b'S', b'M', b'B', ..] => Probe::Certain,
+            [version, b'S', b'M', b'B', header @ ..] if *version >= 0xfe => {
+                // the flags say which side sends
+                let flag = match version {
+                    0xfe => header.get(12).map(|flags| flags & 1),
+                    _ => header.get(5).map(|flags| flags >> 7),
+                };
+                match flag.map(|flag| (flag == 1) == (direction == Direction::ToClient)) {
+                    Some(true) => Probe::Certain,
+                    Some(false) => Probe::No,
+                    None => Probe::Unsure,
+                }
+            }
             [] | [0xfd..=0xff] | [0xfd..=0xff, b'S'] | [0xfd..=0xff, b'S', b'M'] => Probe::Unsure,
             _ => Probe::No,
         },

@@ -205,11 +205,17 @@ impl State {
                 return None;
             }
             SESSION_SETUP => session_setup(cx, block),
+            LOCKING_ANDX => {
+                // Suricata does not wait for how it fares
+                let tx = self.new_tx(cx, head, Detail::Generic);
+                self.yield_tx(cx, tx);
+                return None;
+            }
             TREE_CONNECT => tree_connect(block),
             NT_CREATE => create(block),
             CLOSE => {
                 if let Some(id) = block.fid(0) {
-                    self.close(cx, id, None, None);
+                    self.will_close(id);
                     self.asks_close(head, id);
                 }
                 Some(Detail::Generic)

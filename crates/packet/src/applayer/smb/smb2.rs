@@ -146,7 +146,9 @@ impl State {
             CREATE => create(body, message).unwrap_or(Detail::Generic),
             CLOSE => {
                 if let Some(id) = guid_at(body, 8) {
-                    self.asks_close(head, id);
+                    // as Suricata does, how the request's own header says that it fares
+                    self.close(cx, id, None, Some(Status::Nt(header.status)));
+                    self.forget_name(&id);
                 }
                 Detail::Generic
             }

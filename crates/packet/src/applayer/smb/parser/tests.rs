@@ -3,8 +3,17 @@ use super::*;
 #[test]
 fn first_bytes() {
     let probe = |data: &[u8]| probe(Proto::Tcp, Direction::ToServer, data);
-    assert_eq!(probe(b"\0\0\0\x40\xfeSMB"), Probe::Certain);
-    assert_eq!(probe(b"\0\0\0\x40\xffSMBr"), Probe::Certain);
+    assert_eq!(probe(b"\0\0\0\x40\xfeSMB"), Probe::Unsure);
+    assert_eq!(
+        probe(b"\0\0\0\x40\xfeSMB@\0\0\0\0\0\0\0\0\0\0\0\0"),
+        Probe::Certain
+    );
+    assert_eq!(probe(b"\0\0\0\x40\xffSMBr\0\0\0\0\x18"), Probe::Certain);
+    assert_eq!(
+        probe(b"\0\0\0\x40\xffSMBr\0\0\0\0\x98"),
+        Probe::No,
+        "a response"
+    );
     assert_eq!(probe(b"\x81\0\0\x44 CK"), Probe::Certain);
     assert_eq!(probe(b"\0\0\0\x40\xfeS"), Probe::Unsure);
     assert_eq!(probe(b"\0\0\0\x40\xfeSMC"), Probe::No);

@@ -21,7 +21,6 @@ impl State {
         let is_success = head.status.is_some_and(Status::is_success);
         match block.command {
             READ_ANDX => return self.read_response_1(cx, head, block),
-            // Suricata does not tell how locking fared
             WRITE_ANDX | LOCKING_ANDX => return None,
             // that of LAN Manager says nothing that is told
             NEGOTIATE if block.words.len() < NEGOTIATED_WORDS => return None,
@@ -34,6 +33,7 @@ impl State {
             }
             CLOSE => {
                 if let Some(id) = self.take_close(head) {
+                    self.close(cx, id, None, None);
                     self.forget_name(&id);
                 }
             }

@@ -7,7 +7,7 @@ use super::super::state::{Head, State, Tree};
 use super::super::status::{BUFFER_OVERFLOW, END_OF_FILE, SUCCESS};
 use super::super::transaction::{Command, Create, Detail, Smb};
 use super::super::wire::{le16, le32, le64, part, unix_s};
-use super::{CLOSE, HEADER, Header, IOCTL, NEGOTIATE, PIPE_TRANSCEIVE, READ, Rest, guid_at};
+use super::{HEADER, Header, IOCTL, NEGOTIATE, PIPE_TRANSCEIVE, READ, Rest, guid_at};
 use crate::applayer::Context;
 use crate::flow::Direction;
 
@@ -26,12 +26,6 @@ impl State {
             NEGOTIATE => {
                 self.negotiate_response(cx, head, is_success, body);
                 return None;
-            }
-            CLOSE => {
-                if let Some(id) = self.take_close(head) {
-                    self.close(cx, id, None, head.status);
-                    self.forget_name(&id);
-                }
             }
             IOCTL if le32(body, 4) == Some(PIPE_TRANSCEIVE) => {
                 let place = le32(body, 32).zip(le32(body, 36)).unwrap_or_default();
