@@ -10,6 +10,8 @@
 //! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
 //! [`Next::Done`] as soon as nothing of interest can follow, so that the sensor stops reassembling.
 
+pub mod dcerpc;
+pub(crate) mod der;
 pub(crate) mod detection;
 pub mod dns;
 mod expectation;
@@ -25,6 +27,13 @@ pub mod quic;
 pub mod rdp;
 pub mod rfb;
 pub mod smtp;
+pub mod krb5;
+pub mod ldap;
+pub mod nfs;
+pub(crate) mod recent;
+pub(crate) mod records;
+pub mod smb;
+pub mod snmp;
 pub mod socks;
 pub mod ssh;
 pub mod template;
@@ -58,6 +67,12 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &ftp::PROTOCOL,
     &tftp::PROTOCOL,
     &ike::PROTOCOL,
+    &smb::PROTOCOL,
+    &nfs::PROTOCOL,
+    &krb5::PROTOCOL,
+    &snmp::PROTOCOL,
+    &ldap::PROTOCOL,
+    &dcerpc::PROTOCOL,
     &dns::PROTOCOL,
     &socks::PROTOCOL,
     &template::PROTOCOL,
@@ -330,6 +345,12 @@ impl Context<'_, '_> {
                 tx_id,
             },
         ));
+    }
+
+    /// Counts an error of the parser that does not end its work.
+    pub(crate) fn parser_error(&mut self) {
+        self.flow.app_error = true;
+        self.counters.apps.error(self.flow);
     }
 
     /// Counts a message given up for its size and reports it.

@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, Protocol, ftp, http1, http2, smtp};
+use super::{AppProto, PROTOCOLS, Protocol, dcerpc, ftp, http1, http2, ldap, nfs, smb, smtp};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -8,6 +8,14 @@ use crate::settings::Settings;
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
+    /// DCE/RPC.
+    pub dcerpc: dcerpc::Options,
+    /// LDAP.
+    pub ldap: ldap::Options,
+    /// NFS.
+    pub nfs: nfs::Options,
+    /// SMB.
+    pub smb: smb::Options,
     /// FTP.
     pub ftp: ftp::Options,
     /// SMTP and the mails in it.
@@ -49,6 +57,10 @@ impl Options {
             http2: http2::Options::from_settings(settings),
             ftp: ftp::Options::from_settings(settings),
             smtp: smtp::Options::from_settings(settings),
+            dcerpc: dcerpc::Options::from_settings(settings),
+            ldap: ldap::Options::from_settings(settings),
+            nfs: nfs::Options::from_settings(settings),
+            smb: smb::Options::from_settings(settings),
         }
     }
 

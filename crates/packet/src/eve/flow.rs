@@ -117,7 +117,10 @@ fn write_app_protos(object: &mut Object<'_>, flow: &Flow) {
     write_app_proto(object, flow.app);
     let [to_server, to_client] = flow.app_found;
     for (key, found) in [("app_proto_ts", to_server), ("app_proto_tc", to_client)] {
-        if found != AppProto::Unknown && found != flow.app {
+        // that nothing was found in one direction says something beside what was found in the other
+        let is_known = !matches!(flow.app, AppProto::Unknown | AppProto::Failed);
+        let is_telling = found != AppProto::Failed || is_known;
+        if found != AppProto::Unknown && found != flow.app && is_telling {
             object.text(key, found.name());
         }
     }

@@ -267,9 +267,10 @@ impl Start {
 }
 
 /// Without a SYN, the side with the only well-known port is the server; else the first to send is
-/// the client.
+/// the client. Clients of NFS send from well-known ports.
 fn looks_like_server(tuple: &FiveTuple) -> bool {
-    tuple.src_port < WELL_KNOWN_PORTS && tuple.dst_port >= WELL_KNOWN_PORTS
+    let is_unknown = |port: u16| port >= WELL_KNOWN_PORTS && port != NFS_PORT;
+    tuple.src_port < WELL_KNOWN_PORTS && is_unknown(tuple.dst_port)
 }
 
 fn syn_traits(ip: &Ip<'_>, tcp: &Tcp<'_>) -> SynTraits {
@@ -320,3 +321,4 @@ const SCTP: u8 = 132;
 
 /// Ports below this are assigned to services (RFC 6335 section 6: system ports).
 const WELL_KNOWN_PORTS: u16 = 1024;
+const NFS_PORT: u16 = 2049;

@@ -257,7 +257,7 @@ impl Visit<'_, '_> {
     }
 
     fn datagram(&mut self, direction: Direction, payload: &[u8]) {
-        if payload.is_empty() {
+        if payload.is_empty() && !self.config.field_flows {
             return;
         }
         self.open_session();

@@ -299,7 +299,10 @@ impl Tracker {
             | TcpState::LastAck
             | TcpState::CloseWait
             | TcpState::Closing => {
-                judged.taken = !sender.is(Side::SEEN) || tcp.seq == sender.next;
+                // or what came before the FIN, which its sender takes back
+                let fin = u32::from(sender.is(Side::FIN));
+                let behind = sender.next.wrapping_sub(tcp.seq);
+                judged.taken = !sender.is(Side::SEEN) || behind <= fin;
                 let acks_sent = !tcp.flags.ack() || !self.acks_too_much(direction, tcp.ack);
                 if judged.taken && !acks_sent {
                     return judged.reject(Event::RstInvalidAck);

@@ -1,0 +1,50 @@
+//! A call: what is asked and what is answered.
+
+use super::pdu::{Interface, Uuid};
+
+/// A request with its answer, or a bind with its.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dcerpc {
+    pub(super) tx_id: u32,
+    pub(super) first_ts_ns: u64,
+    /// Version of the protocol, major and minor: 5 over connections, 4 without.
+    pub version: (u8, u8),
+    /// Number of the call (connections only).
+    pub call_id: u32,
+    /// Activity and number in it (datagrams only).
+    pub activity: Option<(Uuid, u32)>,
+    /// What was asked, by kind; `None` when it was not seen.
+    pub request: Option<Part>,
+    /// What was answered.
+    pub response: Option<Part>,
+    /// Of a request: the operation.
+    pub opnum: u16,
+    /// Of a bind: the interfaces; of a request: the one that is called.
+    pub interfaces: Vec<Interface>,
+}
+
+/// One side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// What it is (C706 section 12.6.4).
+    pub kind: u8,
+    /// Its fragments.
+    pub fragments: u32,
+    /// Bytes of data in them.
+    pub stub_bytes: u32,
+}
+
+impl Part {
+    pub(super) fn of(kind: u8, stub_bytes: u32) -> Self {
+        Self {
+            kind,
+            fragments: 1,
+            stub_bytes,
+        }
+    }
+
+    pub(super) fn add(&mut self, stub_bytes: u32) {
+        self.fragments = self.fragments.saturating_add(1);
+        self.stub_bytes = self.stub_bytes.saturating_add(stub_bytes);
+    }
+}

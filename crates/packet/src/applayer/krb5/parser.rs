@@ -1,0 +1,193 @@
+//! Messages from datagrams, and from a TCP stream.
+
+use super::message::{Krb5, MessageType, Parsed};
+use super::names::is_weak;
+use crate::applayer::der::{INTEGER, Reader, SEQUENCE, Size, size};
+use crate::applayer::records::{Format, Outcome, Records, Take};
+use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::bytes::be32;
+use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
+
+/// Largest message taken, bytes.
+pub(super) const MESSAGE_BYTES_MAX: usize = 256 << 10;
+
+pub(super) fn start(proto: Proto, _: &Config) -> Box<dyn AppLayer> {
+    Box::new(Parser {
+        is_tcp: proto == Proto::Tcp,
+        ..Parser::default()
+    })
+}
+
+/// A message of a known type whose first field says version 5.
+pub(super) fn probe(proto: Proto, _: Direction, data: &[u8]) -> Probe {
+    match proto {
+        Proto::Udp if looks_like_krb5(data) == Some(true) => Probe::Certain,
+        Proto::Tcp => {
+            let Some(len) = be32(data, 0) else {
+                return Probe::Unsure;
+            };
+            // the top bit is reserved (RFC 4120 section 7.2.2)
+            if usize::try_from(len).is_ok_and(|len| !(16..=MESSAGE_BYTES_MAX).contains(&len)) {
+                return Probe::No;
+            }
+            match looks_like_krb5(data.get(4..).unwrap_or_default()) {
+                Some(true) => Probe::Certain,
+                Some(false) => Probe::No,
+                None => Probe::Unsure,
+            }
+        }
+        Proto::Udp | Proto::Icmp | Proto::Icmp6 | Proto::Other(_) => Probe::No,
+    }
+}
+
+/// `None` where more bytes will tell.
+fn looks_like_krb5(data: &[u8]) -> Option<bool> {
+    // application tags 10 to 15 and 20 to 22 (RFC 4120 section 5.10), 30
+    let version_tag = match *data.first()? {
+        0x6a | 0x6c => 0xa1,
+        0x6b | 0x6d..=0x6f | 0x74..=0x76 | 0x7e => 0xa0,
+        _ => return Some(false),
+    };
+    match size(data) {
+        Size::Bytes(_) => {}
+        Size::Unsure => return None,
+        Size::Bad => return Some(false),
+    }
+    let outer = body_of(data)?;
+    if *outer.first()? != SEQUENCE {
+        return Some(false);
+    }
+    let fields = body_of(outer)?;
+    if *fields.first()? != version_tag {
+        return Some(false);
+    }
+    Some(body_of(fields)?.get(..3)? == [INTEGER, 1, 5])
+}
+
+/// What is there of the contents of the element that begins here.
+fn body_of(data: &[u8]) -> Option<&[u8]> {
+    let head = match *data.get(1)? {
+        len if len < 0x80 => 2,
+        len => usize::from(len & 0x7f).saturating_add(2),
+    };
+    data.get(head..)
+}
+
+#[derive(Debug, Default)]
+struct Parser {
+    is_tcp: bool,
+    to_server: Records,
+    to_client: Records,
+    state: State,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The last request.
+    asked: Option<MessageType>,
+}
+
+const FORMAT: Format = Format {
+    size: |data| match be32(data, 0).map(usize::try_from) {
+        None => Size::Unsure,
+        Some(Ok(len)) => Size::Bytes(len.saturating_add(4)),
+        Some(Err(_)) => Size::Bad,
+    },
+    is_start: |data| probe(Proto::Tcp, Direction::ToServer, data) == Probe::Certain,
+    bytes_max: MESSAGE_BYTES_MAX,
+};
+
+impl AppLayer for Parser {
+    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        let Self {
+            is_tcp,
+            to_server,
+            to_client,
+            state,
+        } = self;
+        if !*is_tcp {
+            state.message(cx, direction, data, cx.ts_ns);
+            return Next::More;
+        }
+        let records = match direction {
+            Direction::ToServer => to_server,
+            Direction::ToClient => to_client,
+        };
+        let outcome = records.data(data, cx.ts_ns, FORMAT, &mut |record, ts_ns| {
+            // Suricata's records of TCP come with the acknowledgement, which goes the other way
+            let logged = direction.reversed();
+            state.message(cx, logged, record.get(4..).unwrap_or_default(), ts_ns);
+            Take::Next
+        });
+        match outcome {
+            Outcome::More | Outcome::Stopped(_) => Next::More,
+            Outcome::TooLarge => {
+                cx.too_large("malformed_data");
+                Next::More
+            }
+            Outcome::Bad => Next::Error,
+        }
+    }
+
+    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
+        match direction {
+            Direction::ToServer => self.to_server.gap(len, FORMAT),
+            Direction::ToClient => self.to_client.gap(len, FORMAT),
+        }
+        Next::More
+    }
+
+    fn end(&mut self, _: &mut Context<'_, '_>) {}
+
+    fn buffered(&self) -> usize {
+        let [a, b] = [&self.to_server, &self.to_client].map(Records::buffered);
+        a.saturating_add(b)
+    }
+}
+
+impl State {
+    fn message(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        data: &[u8],
+        first_ts_ns: u64,
+    ) {
+        let Some(element) = Reader::new(data).next() else {
+            return cx.anomaly("malformed_data");
+        };
+        let Some(kind) = MessageType::of(element.tag) else {
+            return;
+        };
+        let Some(parsed) = Parsed::of(kind, element.body) else {
+            return cx.anomaly("malformed_data");
+        };
+        if kind.is_request() {
+            self.asked = Some(kind);
+        }
+        if parsed.encryption.is_some_and(is_weak) {
+            cx.anomaly("weak_encryption");
+        }
+        let message = Krb5 {
+            tx_id: cx.transaction_id(),
+            first_ts_ns,
+            direction,
+            kind,
+            failed: self.asked.filter(|_| kind == MessageType::Error),
+            error: parsed.error,
+            cname: parsed.cname,
+            realm: parsed.realm,
+            sname: parsed.sname,
+            encryption: parsed.encryption,
+            ticket_encryption: parsed.ticket_encryption,
+        };
+        if !kind.is_request() {
+            self.asked = None;
+        }
+        cx.transaction(&message);
+    }
+}
+
+#[cfg(test)]
+mod tests;
