@@ -21,6 +21,22 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(digits).flatten().collect()
 }
 
+/// Bytes as base64 with padding (RFC 4648 section 4).
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let padded = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = padded(0) << 16 | padded(1) << 8 | padded(2);
+        for (digit, shift) in [18_u32, 12, 6, 0].into_iter().enumerate() {
+            let value = usize::try_from(bits >> shift & 63).unwrap_or(0);
+            let known = DIGITS.get(value).filter(|_| digit <= chunk.len());
+            out.push(known.map_or('=', |digit| char::from(*digit)));
+        }
+    }
+    out
+}
+
 /// Reads forward through a slice; a read past its end gives `None` and moves nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
@@ -40,6 +56,11 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.at >= self.data.len()
+    }
+
+    /// What is not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.data.get(self.at..).unwrap_or_default()
     }
 
     pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {

@@ -11,9 +11,12 @@
 //! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
 //! [`Next::Done`] as soon as nothing of interest can follow, so that the sensor stops reassembling.
 
+mod buffer;
 pub(crate) mod detection;
+pub mod dnp3;
 pub mod dns;
 pub mod http1;
+pub mod mqtt;
 mod options;
 pub mod socks;
 pub mod tls;
@@ -32,6 +35,8 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
     &http1::PROTOCOL,
     &dns::PROTOCOL,
+    &dnp3::PROTOCOL,
+    &mqtt::PROTOCOL,
     &socks::PROTOCOL,
 ];
 

@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS};
+use super::{AppProto, PROTOCOLS, dnp3, mqtt};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -8,6 +8,10 @@ use crate::settings::Settings;
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
+    /// DNP3.
+    pub dnp3: dnp3::Options,
+    /// MQTT.
+    pub mqtt: mqtt::Options,
 }
 
 impl Options {
@@ -19,6 +23,8 @@ impl Options {
         let disabled = PROTOCOLS.iter().filter(|known| is_disabled(known.name));
         Self {
             disabled: disabled.map(|known| known.app).collect(),
+            dnp3: dnp3::Options::from_settings(settings),
+            mqtt: mqtt::Options::from_settings(settings),
         }
     }
 
