@@ -11,13 +11,17 @@
 //! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
 //! [`Next::Done`] as soon as nothing of interest can follow, so that the sensor stops reassembling.
 
+pub mod bittorrent_dht;
 mod buffer;
 pub(crate) mod detection;
+pub mod dhcp;
 pub mod dnp3;
 pub mod dns;
 pub mod http1;
 pub mod mqtt;
 mod options;
+pub mod pgsql;
+pub mod sip;
 pub mod socks;
 pub mod tls;
 mod transaction;
@@ -33,9 +37,13 @@ pub use transaction::Transaction;
 /// The protocols, in the order in which they are asked: those that are surest of themselves first.
 pub const PROTOCOLS: &[&Protocol] = &[
     &tls::PROTOCOL, //
+    &sip::PROTOCOL,
     &http1::PROTOCOL,
+    &dhcp::PROTOCOL,
+    &bittorrent_dht::PROTOCOL,
     &dns::PROTOCOL,
     &dnp3::PROTOCOL,
+    &pgsql::PROTOCOL,
     &mqtt::PROTOCOL,
     &socks::PROTOCOL,
 ];
@@ -263,8 +271,11 @@ mod tests {
         for folder in folders {
             // a number tells versions apart that share a name in logs
             let name = folder.trim_end_matches(|last: char| last.is_ascii_digit());
+            let is_it = |known: &str| known == folder || known == name;
             assert!(
-                PROTOCOLS.iter().any(|known| known.name == name),
+                PROTOCOLS
+                    .iter()
+                    .any(|known| is_it(&known.name.replace('-', "_"))),
                 "{folder} is not in PROTOCOLS"
             );
         }

@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, dnp3, mqtt};
+use super::{AppProto, PROTOCOLS, dnp3, mqtt, pgsql};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -12,6 +12,8 @@ pub struct Options {
     pub dnp3: dnp3::Options,
     /// MQTT.
     pub mqtt: mqtt::Options,
+    /// PostgreSQL.
+    pub pgsql: pgsql::Options,
 }
 
 impl Options {
@@ -25,6 +27,7 @@ impl Options {
             disabled: disabled.map(|known| known.app).collect(),
             dnp3: dnp3::Options::from_settings(settings),
             mqtt: mqtt::Options::from_settings(settings),
+            pgsql: pgsql::Options::from_settings(settings),
         }
     }
 

@@ -4,6 +4,7 @@ use super::packet::{Body, Connect, Packet, SUBACK};
 use super::property::{Property, Value};
 use super::transaction::Exchange;
 use crate::applayer::{AppProto, Transaction};
+use crate::flow::Direction;
 use crate::json::Object;
 use crate::settings::Setting;
 
@@ -18,6 +19,10 @@ impl Transaction for Exchange {
 
     fn first_ts_ns(&self) -> u64 {
         self.first_ts_ns
+    }
+
+    fn direction(&self) -> Direction {
+        self.direction
     }
 
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {

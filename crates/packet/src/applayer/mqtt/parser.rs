@@ -128,6 +128,9 @@ fn front(data: &[u8]) -> Result<Option<Front>, Lost> {
     Ok(Some(Front { first, head, len }))
 }
 
+/// Time of a message and which way it goes.
+type Sent = (u64, Direction);
+
 #[derive(Debug, Default)]
 struct Parser {
     options: Options,
@@ -153,25 +156,25 @@ impl AppLayer for Parser {
         let mut buffer = std::mem::take(self.buffer(direction));
         buffer.push(data, cx.ts_ns);
         loop {
-            let ts_ns = buffer.ts_ns();
+            let from = (buffer.ts_ns(), direction);
             match front(buffer.front()) {
                 Ok(Some(front)) => {
                     let body_len = front.len.saturating_sub(front.head.try_into().unwrap_or(0));
                     if body_len > self.options.message_max {
                         let packet = Packet::new(front.first, Body::Truncated(front.len));
-                        self.packet(cx, packet, ts_ns);
+                        self.packet(cx, packet, from);
                     } else {
                         let len = usize::try_from(front.len).unwrap_or(usize::MAX);
                         let Some(body) = buffer.front().get(front.head..len) else {
                             break;
                         };
-                        self.body(cx, front.first, body, ts_ns);
+                        self.body(cx, front.first, body, from);
                     }
                     buffer.consume(front.len);
                 }
                 Ok(None) => break,
                 Err(Lost) => {
-                    self.malformed(cx, ts_ns);
+                    self.malformed(cx, from);
                     self.lose(direction);
                     return self.next();
                 }
@@ -234,41 +237,41 @@ impl Parser {
         }
     }
 
-    fn body(&mut self, cx: &mut Context<'_, '_>, first: u8, body: &[u8], ts_ns: u64) {
+    fn body(&mut self, cx: &mut Context<'_, '_>, first: u8, body: &[u8], from: Sent) {
         match Packet::parse(first, body, self.version) {
-            Some(packet) => self.packet(cx, packet, ts_ns),
-            None => self.malformed(cx, ts_ns),
+            Some(packet) => self.packet(cx, packet, from),
+            None => self.malformed(cx, from),
         }
     }
 
     /// A message that makes no sense is logged without anything in it.
-    fn malformed(&mut self, cx: &mut Context<'_, '_>, ts_ns: u64) {
+    fn malformed(&mut self, cx: &mut Context<'_, '_>, from: Sent) {
         cx.anomaly("malformed_traffic");
-        self.alone(cx, Packet::new(0, Body::Nothing), ts_ns);
+        self.alone(cx, Packet::new(0, Body::Nothing), from);
     }
 
-    fn packet(&mut self, cx: &mut Context<'_, '_>, packet: Packet, ts_ns: u64) {
+    fn packet(&mut self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
         if let Body::Connect(connect) = &packet.body {
             self.version = connect.version;
             if self.connecting {
                 cx.anomaly("double_connect");
             }
             self.connecting = true;
-            return self.open(cx, packet, ts_ns);
+            return self.open(cx, packet, from);
         }
         if packet.kind == 0 {
             cx.anomaly("unassigned_msg_type");
-            return self.alone(cx, packet, ts_ns);
+            return self.alone(cx, packet, from);
         }
         if let Body::Truncated(_) = packet.body {
-            return self.alone(cx, packet, ts_ns);
+            return self.alone(cx, packet, from);
         }
         if packet.kind == CONNACK {
-            return self.answer(cx, packet, ts_ns);
+            return self.answer(cx, packet, from);
         }
         match packet.kind {
             PUBACK | PUBREC | PUBREL | PUBCOMP | SUBACK | UNSUBACK => {
-                self.answer(cx, packet, ts_ns);
+                self.answer(cx, packet, from);
             }
             kind => {
                 if !self.connected && kind != DISCONNECT {
@@ -280,23 +283,23 @@ impl Parser {
                     _ => false,
                 };
                 if asks {
-                    self.open(cx, packet, ts_ns);
+                    self.open(cx, packet, from);
                 } else {
-                    self.alone(cx, packet, ts_ns);
+                    self.alone(cx, packet, from);
                 }
             }
         }
     }
 
     /// A message that nothing belongs to.
-    fn alone(&mut self, cx: &mut Context<'_, '_>, packet: Packet, ts_ns: u64) {
-        let exchange = self.exchange(cx, packet, ts_ns);
+    fn alone(&mut self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
+        let exchange = self.exchange(cx, packet, from);
         cx.transaction(&exchange);
     }
 
     /// A message that an answer follows.
-    fn open(&mut self, cx: &mut Context<'_, '_>, packet: Packet, ts_ns: u64) {
-        let exchange = self.exchange(cx, packet, ts_ns);
+    fn open(&mut self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
+        let exchange = self.exchange(cx, packet, from);
         self.waiting_bytes = self.waiting_bytes.saturating_add(exchange.size());
         self.waiting.push(exchange);
         let is_full = |parser: &Self| {
@@ -311,7 +314,7 @@ impl Parser {
     }
 
     /// An answer goes to what it answers.
-    fn answer(&mut self, cx: &mut Context<'_, '_>, packet: Packet, ts_ns: u64) {
+    fn answer(&mut self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
         let id = packet.message_id();
         let (asked, missing) = match packet.kind {
             CONNACK => (CONNECT, "missing_connect"),
@@ -325,7 +328,7 @@ impl Parser {
         };
         let Some(at) = self.waiting.iter().position(waits) else {
             cx.anomaly(missing);
-            return self.alone(cx, packet, ts_ns);
+            return self.alone(cx, packet, from);
         };
         self.connected |= packet.kind == CONNACK;
         let is_last = !matches!(packet.kind, PUBREC | PUBREL);
@@ -350,10 +353,11 @@ impl Parser {
         cx.transaction(exchange);
     }
 
-    fn exchange(&self, cx: &mut Context<'_, '_>, packet: Packet, ts_ns: u64) -> Exchange {
+    fn exchange(&self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) -> Exchange {
         Exchange {
             id: cx.transaction_id(),
-            first_ts_ns: ts_ns,
+            first_ts_ns: from.0,
+            direction: from.1,
             version: self.version,
             packets: vec![packet],
         }

@@ -1,6 +1,7 @@
 //! Messages that belong together.
 
 use super::packet::Packet;
+use crate::flow::Direction;
 
 /// Most messages of one exchange, unless the settings say otherwise.
 pub const MESSAGES_MAX: usize = 1024;
@@ -11,6 +12,7 @@ pub const MESSAGES_MAX: usize = 1024;
 pub struct Exchange {
     pub(super) id: u32,
     pub(super) first_ts_ns: u64,
+    pub(super) direction: Direction,
     /// Version of the protocol: 3, 4 or 5.
     pub version: u8,
     /// The messages, in the order in which they came.
