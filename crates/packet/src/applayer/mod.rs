@@ -17,7 +17,9 @@ pub(crate) mod detection;
 pub mod dhcp;
 pub mod dnp3;
 pub mod dns;
+pub mod enip;
 pub mod http1;
+pub mod modbus;
 pub mod mqtt;
 mod options;
 pub mod pgsql;
@@ -43,6 +45,8 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &bittorrent_dht::PROTOCOL,
     &dns::PROTOCOL,
     &dnp3::PROTOCOL,
+    &enip::PROTOCOL,
+    &modbus::PROTOCOL,
     &pgsql::PROTOCOL,
     &mqtt::PROTOCOL,
     &socks::PROTOCOL,

@@ -1,6 +1,6 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, dnp3, mqtt, pgsql};
+use super::{AppProto, PROTOCOLS, dnp3, enip, modbus, mqtt, pgsql};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -10,6 +10,10 @@ pub struct Options {
     disabled: Vec<AppProto>,
     /// DNP3.
     pub dnp3: dnp3::Options,
+    /// EtherNet/IP.
+    pub enip: enip::Options,
+    /// Modbus.
+    pub modbus: modbus::Options,
     /// MQTT.
     pub mqtt: mqtt::Options,
     /// PostgreSQL.
@@ -26,6 +30,8 @@ impl Options {
         Self {
             disabled: disabled.map(|known| known.app).collect(),
             dnp3: dnp3::Options::from_settings(settings),
+            enip: enip::Options::from_settings(settings),
+            modbus: modbus::Options::from_settings(settings),
             mqtt: mqtt::Options::from_settings(settings),
             pgsql: pgsql::Options::from_settings(settings),
         }
