@@ -20,8 +20,8 @@ enum Node {
     #[default]
     Nothing,
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 /// Why settings cannot be read.

@@ -41,9 +41,7 @@ impl Buffer {
     pub(crate) fn consume(&mut self, len: u64) {
         let there = self.front().len();
         let now = usize::try_from(len).unwrap_or(usize::MAX).min(there);
-        self.skip = self
-            .skip
-            .saturating_add(len.saturating_sub(to_u64(now)));
+        self.skip = self.skip.saturating_add(len.saturating_sub(to_u64(now)));
         self.at = self.at.saturating_add(now);
         self.first_ns = self.last_ns;
         if self.at >= self.kept.len() {

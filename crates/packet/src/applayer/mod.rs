@@ -25,6 +25,8 @@ mod options;
 pub mod pgsql;
 pub mod sip;
 pub mod socks;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 mod transaction;
 
@@ -127,15 +129,13 @@ impl AppProto {
     /// Its name, as logged; `"unknown"` for [`AppProto::Unknown`].
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Failed => "failed",
-            Self::Http2 => "http2",
-            Self::FtpData => "ftp-data",
-            _ => PROTOCOLS
-                .iter()
-                .find(|known| known.app == self)
-                .map_or("unknown", |known| known.name),
+        let known = PROTOCOLS.iter().find(|known| known.app == self);
+        match known {
+            Some(known) => known.name,
+            None if self == Self::Failed => "failed",
+            None if self == Self::Http2 => "http2",
+            None if self == Self::FtpData => "ftp-data",
+            None => "unknown",
         }
     }
 }

@@ -8,8 +8,8 @@ pub const DEPTH_MAX: usize = 16;
 pub(super) enum Value<'a> {
     Number(i64),
     Bytes(&'a [u8]),
-    List(Vec<Value<'a>>),
-    Map(Vec<(&'a [u8], Value<'a>)>),
+    List(Vec<Self>),
+    Map(Vec<(&'a [u8], Self)>),
 }
 
 impl<'a> Value<'a> {

@@ -15,7 +15,7 @@ impl Transaction for Message {
     }
 
     fn id(&self) -> u32 {
-        self.tx_id
+        self.id
     }
 
     fn first_ts_ns(&self) -> u64 {
@@ -47,7 +47,7 @@ impl Message {
             _ => "<unknown>",
         };
         object.text("type", kind);
-        object.number("id", self.id);
+        object.number("id", self.xid);
         object.text("client_mac", &colons(&self.client_mac));
         object.display("assigned_ip", self.assigned_ip);
         if extended {
@@ -128,7 +128,10 @@ fn parameter(code: u8) -> Option<&'static str> {
 /// An address; nothing where the length is not that of one.
 fn address(data: &[u8]) -> String {
     let octets = <[u8; 4]>::try_from(data);
-    octets.map_or_else(|_| String::new(), |octets| Ipv4Addr::from(octets).to_string())
+    octets.map_or_else(
+        |_| String::new(),
+        |octets| Ipv4Addr::from(octets).to_string(),
+    )
 }
 
 /// Bytes in hexadecimal with colons between them.

@@ -11,13 +11,13 @@ pub const OPTIONS_MAX: usize = 512;
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    pub(super) tx_id: u32,
+    pub(super) id: u32,
     pub(super) first_ts_ns: u64,
     pub(super) direction: Direction,
     /// 1 for a request, 2 for a reply.
     pub op: u8,
     /// What pairs requests and replies.
-    pub id: u32,
+    pub xid: u32,
     /// Address of the client, if it has one.
     pub client_ip: Ipv4Addr,
     /// Address that the client gets.
@@ -52,7 +52,7 @@ impl Message {
     pub(super) fn parse(data: &[u8], direction: Direction) -> Option<Self> {
         let mut cursor = Cursor::new(data);
         let (op, _kind, hlen, _hops) = (cursor.u8()?, cursor.u8()?, cursor.u8()?, cursor.u8()?);
-        let id = cursor.u32()?;
+        let xid = cursor.u32()?;
         cursor.u32()?; // seconds and flags
         let mut address = || cursor.u32().map(Ipv4Addr::from);
         let (client_ip, assigned_ip) = (address()?, address()?);
@@ -63,11 +63,11 @@ impl Message {
             return None;
         }
         let mut message = Self {
-            tx_id: 0,
+            id: 0,
             first_ts_ns: 0,
             direction,
             op,
-            id,
+            xid,
             client_ip,
             assigned_ip,
             next_server_ip,
@@ -77,7 +77,9 @@ impl Message {
             truncated: false,
         };
         message.read_options(cursor.rest());
-        let overload = message.option(OVERLOAD).and_then(|data| data.first().copied());
+        let overload = message
+            .option(OVERLOAD)
+            .and_then(|data| data.first().copied());
         for (bit, field) in [(1, file), (2, server_name)] {
             if overload.is_some_and(|overload| overload & bit != 0) {
                 message.read_options(field);

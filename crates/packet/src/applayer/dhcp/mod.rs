@@ -15,3 +15,6 @@ pub const PROTOCOL: Protocol = Protocol {
     probe: parser::probe,
     start: parser::start,
 };
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ impl AppLayer for Parser {
             if message.truncated {
                 cx.anomaly("truncated_options");
             }
-            message.tx_id = cx.transaction_id();
+            message.id = cx.transaction_id();
             message.first_ts_ns = cx.ts_ns;
             cx.transaction(&message);
         }

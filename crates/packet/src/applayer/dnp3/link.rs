@@ -26,7 +26,17 @@ pub(super) fn front(data: &[u8]) -> Front {
     let Some((header, _)) = data.split_first_chunk::<HEADER>() else {
         return Front::Partial;
     };
-    let [_, _, len, control, dst_low, dst_high, src_low, src_high, crc @ ..] = *header;
+    let [
+        _,
+        _,
+        len,
+        control,
+        dst_low,
+        dst_high,
+        src_low,
+        src_high,
+        crc @ ..,
+    ] = *header;
     let Some(user) = len.checked_sub(LEN_MIN) else {
         return Front::Junk(2, Some("LEN_TOO_SMALL"));
     };
@@ -113,7 +123,11 @@ pub(super) fn crc16(data: &[u8]) -> u16 {
     for byte in data {
         crc ^= u16::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xa6bc } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                crc >> 1 ^ 0xa6bc
+            } else {
+                crc >> 1
+            };
         }
     }
     !crc

@@ -19,8 +19,28 @@ pub(super) const OBJECTS: &[(u8, u8, &[Part])] = &[
     (10, 2, &[OUTPUT]),
     (11, 1, &[OUTPUT]),
     (11, 2, &[OUTPUT, TIME]),
-    (12, 1, &[OPERATION, Unsigned("count", 1), Unsigned("ontime", 4), Unsigned("offtime", 4), OPERATION_STATUS]),
-    (12, 2, &[OPERATION, Unsigned("count", 1), Unsigned("ontime", 4), Unsigned("offtime", 4), OPERATION_STATUS]),
+    (
+        12,
+        1,
+        &[
+            OPERATION,
+            Unsigned("count", 1),
+            Unsigned("ontime", 4),
+            Unsigned("offtime", 4),
+            OPERATION_STATUS,
+        ],
+    ),
+    (
+        12,
+        2,
+        &[
+            OPERATION,
+            Unsigned("count", 1),
+            Unsigned("ontime", 4),
+            Unsigned("offtime", 4),
+            OPERATION_STATUS,
+        ],
+    ),
     (12, 3, &[Packed("point", 1)]),
     (13, 1, &[COMMANDED]),
     (13, 2, &[COMMANDED, TIME]),
@@ -111,51 +131,310 @@ pub(super) const OBJECTS: &[(u8, u8, &[Part])] = &[
     (42, 8, &[ANALOG, VALUE_F64, TIME]),
     (43, 1, &[ANALOG_COMMANDED, Signed("commanded_value", 4)]),
     (43, 2, &[ANALOG_COMMANDED, Signed("commanded_value", 2)]),
-    (43, 3, &[ANALOG_COMMANDED, Signed("commanded_value", 4), TIME]),
-    (43, 4, &[ANALOG_COMMANDED, Signed("commanded_value", 2), TIME]),
+    (
+        43,
+        3,
+        &[ANALOG_COMMANDED, Signed("commanded_value", 4), TIME],
+    ),
+    (
+        43,
+        4,
+        &[ANALOG_COMMANDED, Signed("commanded_value", 2), TIME],
+    ),
     (43, 5, &[ANALOG_COMMANDED, Float("commanded_value", 4)]),
     (43, 6, &[ANALOG_COMMANDED, Float("commanded_value", 8)]),
-    (43, 7, &[ANALOG_COMMANDED, Float("commanded_value", 4), TIME]),
-    (43, 8, &[ANALOG_COMMANDED, Float("commanded_value", 8), TIME]),
+    (
+        43,
+        7,
+        &[ANALOG_COMMANDED, Float("commanded_value", 4), TIME],
+    ),
+    (
+        43,
+        8,
+        &[ANALOG_COMMANDED, Float("commanded_value", 8), TIME],
+    ),
     (50, 1, &[TIME]),
     (50, 2, &[TIME, Unsigned("interval", 4)]),
     (50, 3, &[TIME]),
-    (50, 4, &[TIME, Unsigned("interval_count", 4), Unsigned("interval_units", 1)]),
+    (
+        50,
+        4,
+        &[
+            TIME,
+            Unsigned("interval_count", 4),
+            Unsigned("interval_units", 1),
+        ],
+    ),
     (51, 1, &[TIME]),
     (51, 2, &[TIME]),
     (52, 1, &[Unsigned("delay_secs", 2)]),
     (52, 2, &[Unsigned("delay_ms", 2)]),
-    (70, 1, &[Unsigned("filename_size", 2), Unsigned("filetype_code", 1), Unsigned("attribute_code", 1), Unsigned("start_record", 2), Unsigned("end_record", 2), Unsigned("file_size", 4), Unsigned("created_timestamp", 6), Unsigned("permission", 2), Unsigned("file_id", 4), Unsigned("owner_id", 4), Unsigned("group_id", 4), Unsigned("file_function_code", 1), Unsigned("status_code", 1), Text("filename", Of("filename_size")), Unsigned("data_size", 2), Text("data", Of("data_size"))]),
-    (70, 2, &[Unsigned("username_offset", 2), Unsigned("username_size", 2), Unsigned("password_offset", 2), Unsigned("password_size", 2), Unsigned("authentication_key", 4), Text("username", Of("username_size")), Text("password", Of("password_size"))]),
-    (70, 3, &[Unsigned("filename_offset", 2), Unsigned("filename_size", 2), Unsigned("created", 6), Unsigned("permissions", 2), Unsigned("authentication_key", 4), Unsigned("file_size", 4), Unsigned("operational_mode", 2), Unsigned("maximum_block_size", 2), Unsigned("request_id", 2), Text("filename", Of("filename_size"))]),
-    (70, 4, &[Unsigned("file_handle", 4), Unsigned("file_size", 4), Unsigned("maximum_block_size", 2), Unsigned("request_id", 2), Unsigned("status_code", 1), Text("optional_text", Rest)]),
-    (70, 5, &[Unsigned("file_handle", 4), Unsigned("block_number", 4), Text("file_data", Rest)]),
-    (70, 6, &[Unsigned("file_handle", 4), Unsigned("block_number", 4), Unsigned("status_code", 1), Text("optional_text", Rest)]),
-    (70, 7, &[Unsigned("filename_offset", 2), Unsigned("filename_size", 2), Unsigned("file_type", 2), Unsigned("file_size", 4), Unsigned("created_timestamp", 6), Unsigned("permissions", 2), Unsigned("request_id", 2), Text("filename", Of("filename_size"))]),
+    (
+        70,
+        1,
+        &[
+            Unsigned("filename_size", 2),
+            Unsigned("filetype_code", 1),
+            Unsigned("attribute_code", 1),
+            Unsigned("start_record", 2),
+            Unsigned("end_record", 2),
+            Unsigned("file_size", 4),
+            Unsigned("created_timestamp", 6),
+            Unsigned("permission", 2),
+            Unsigned("file_id", 4),
+            Unsigned("owner_id", 4),
+            Unsigned("group_id", 4),
+            Unsigned("file_function_code", 1),
+            Unsigned("status_code", 1),
+            Text("filename", Of("filename_size")),
+            Unsigned("data_size", 2),
+            Text("data", Of("data_size")),
+        ],
+    ),
+    (
+        70,
+        2,
+        &[
+            Unsigned("username_offset", 2),
+            Unsigned("username_size", 2),
+            Unsigned("password_offset", 2),
+            Unsigned("password_size", 2),
+            Unsigned("authentication_key", 4),
+            Text("username", Of("username_size")),
+            Text("password", Of("password_size")),
+        ],
+    ),
+    (
+        70,
+        3,
+        &[
+            Unsigned("filename_offset", 2),
+            Unsigned("filename_size", 2),
+            Unsigned("created", 6),
+            Unsigned("permissions", 2),
+            Unsigned("authentication_key", 4),
+            Unsigned("file_size", 4),
+            Unsigned("operational_mode", 2),
+            Unsigned("maximum_block_size", 2),
+            Unsigned("request_id", 2),
+            Text("filename", Of("filename_size")),
+        ],
+    ),
+    (
+        70,
+        4,
+        &[
+            Unsigned("file_handle", 4),
+            Unsigned("file_size", 4),
+            Unsigned("maximum_block_size", 2),
+            Unsigned("request_id", 2),
+            Unsigned("status_code", 1),
+            Text("optional_text", Rest),
+        ],
+    ),
+    (
+        70,
+        5,
+        &[
+            Unsigned("file_handle", 4),
+            Unsigned("block_number", 4),
+            Text("file_data", Rest),
+        ],
+    ),
+    (
+        70,
+        6,
+        &[
+            Unsigned("file_handle", 4),
+            Unsigned("block_number", 4),
+            Unsigned("status_code", 1),
+            Text("optional_text", Rest),
+        ],
+    ),
+    (
+        70,
+        7,
+        &[
+            Unsigned("filename_offset", 2),
+            Unsigned("filename_size", 2),
+            Unsigned("file_type", 2),
+            Unsigned("file_size", 4),
+            Unsigned("created_timestamp", 6),
+            Unsigned("permissions", 2),
+            Unsigned("request_id", 2),
+            Text("filename", Of("filename_size")),
+        ],
+    ),
     (70, 8, &[Text("file_specification", Rest)]),
     (80, 1, &[Packed("state", 1)]),
-    (81, 1, &[BUFFER, Unsigned("group", 1), Unsigned("variation", 1)]),
-    (83, 1, &[Code("data->vendor_code", 4), Unsigned("object_id", 2), Unsigned("length", 2), Data("data->data_objects", Of("length"))]),
+    (
+        81,
+        1,
+        &[BUFFER, Unsigned("group", 1), Unsigned("variation", 1)],
+    ),
+    (
+        83,
+        1,
+        &[
+            Code("data->vendor_code", 4),
+            Unsigned("object_id", 2),
+            Unsigned("length", 2),
+            Data("data->data_objects", Of("length")),
+        ],
+    ),
     (86, 2, &[DEFINITION]),
     (102, 1, &[Unsigned("value", 1)]),
-    (120, 1, &[Unsigned("csq", 4), Unsigned("usr", 2), Unsigned("mal", 1), Unsigned("reason", 1), Data("data->challenge_data", Rest)]),
-    (120, 2, &[Unsigned("csq", 4), Unsigned("usr", 2), Data("data->mac_value", Rest)]),
+    (
+        120,
+        1,
+        &[
+            Unsigned("csq", 4),
+            Unsigned("usr", 2),
+            Unsigned("mal", 1),
+            Unsigned("reason", 1),
+            Data("data->challenge_data", Rest),
+        ],
+    ),
+    (
+        120,
+        2,
+        &[
+            Unsigned("csq", 4),
+            Unsigned("usr", 2),
+            Data("data->mac_value", Rest),
+        ],
+    ),
     (120, 3, &[Unsigned("csq", 4), Unsigned("user_number", 2)]),
     (120, 4, &[Unsigned("user_number", 2)]),
-    (120, 5, &[Unsigned("ksq", 4), Unsigned("user_number", 2), Unsigned("key_wrap_alg", 1), Unsigned("key_status", 1), Unsigned("mal", 1), Unsigned("challenge_data_len", 2), Data("data->challenge_data", Of("challenge_data_len")), Data("data->mac_value", Rest)]),
-    (120, 6, &[Unsigned("ksq", 3), Unsigned("usr", 2), Data("data->wrapped_key_data", Rest)]),
-    (120, 7, &[Unsigned("sequence_number", 4), Unsigned("usr", 2), Unsigned("association_id", 2), Unsigned("error_code", 1), Unsigned("time_of_error", 6), Text("error_text", Rest)]),
-    (120, 8, &[Unsigned("key_change_method", 1), Unsigned("certificate_type", 1), Data("data->certificate", Rest)]),
+    (
+        120,
+        5,
+        &[
+            Unsigned("ksq", 4),
+            Unsigned("user_number", 2),
+            Unsigned("key_wrap_alg", 1),
+            Unsigned("key_status", 1),
+            Unsigned("mal", 1),
+            Unsigned("challenge_data_len", 2),
+            Data("data->challenge_data", Of("challenge_data_len")),
+            Data("data->mac_value", Rest),
+        ],
+    ),
+    (
+        120,
+        6,
+        &[
+            Unsigned("ksq", 3),
+            Unsigned("usr", 2),
+            Data("data->wrapped_key_data", Rest),
+        ],
+    ),
+    (
+        120,
+        7,
+        &[
+            Unsigned("sequence_number", 4),
+            Unsigned("usr", 2),
+            Unsigned("association_id", 2),
+            Unsigned("error_code", 1),
+            Unsigned("time_of_error", 6),
+            Text("error_text", Rest),
+        ],
+    ),
+    (
+        120,
+        8,
+        &[
+            Unsigned("key_change_method", 1),
+            Unsigned("certificate_type", 1),
+            Data("data->certificate", Rest),
+        ],
+    ),
     (120, 9, &[Data("data->mac_value", Rest)]),
-    (120, 10, &[Unsigned("key_change_method", 1), Unsigned("operation", 1), Unsigned("scs", 4), Unsigned("user_role", 2), Unsigned("user_role_expiry_interval", 2), Unsigned("username_len", 2), Unsigned("user_public_key_len", 2), Unsigned("certification_data_len", 2), Text("username", Of("username_len")), Data("data->user_public_key", Of("user_public_key_len")), Data("data->certification_data", Of("certification_data_len"))]),
-    (120, 11, &[Unsigned("key_change_method", 1), Unsigned("username_len", 2), Unsigned("master_challenge_data_len", 2), Text("username", Of("username_len")), Data("data->master_challenge_data", Of("master_challenge_data_len"))]),
-    (120, 12, &[Unsigned("ksq", 4), Unsigned("user_number", 2), Unsigned("challenge_data_len", 2), Data("data->challenge_data", Of("challenge_data_len"))]),
-    (120, 13, &[Unsigned("ksq", 4), Unsigned("user_number", 2), Unsigned("encrypted_update_key_len", 2), Data("data->encrypted_update_key_data", Of("encrypted_update_key_len"))]),
+    (
+        120,
+        10,
+        &[
+            Unsigned("key_change_method", 1),
+            Unsigned("operation", 1),
+            Unsigned("scs", 4),
+            Unsigned("user_role", 2),
+            Unsigned("user_role_expiry_interval", 2),
+            Unsigned("username_len", 2),
+            Unsigned("user_public_key_len", 2),
+            Unsigned("certification_data_len", 2),
+            Text("username", Of("username_len")),
+            Data("data->user_public_key", Of("user_public_key_len")),
+            Data("data->certification_data", Of("certification_data_len")),
+        ],
+    ),
+    (
+        120,
+        11,
+        &[
+            Unsigned("key_change_method", 1),
+            Unsigned("username_len", 2),
+            Unsigned("master_challenge_data_len", 2),
+            Text("username", Of("username_len")),
+            Data(
+                "data->master_challenge_data",
+                Of("master_challenge_data_len"),
+            ),
+        ],
+    ),
+    (
+        120,
+        12,
+        &[
+            Unsigned("ksq", 4),
+            Unsigned("user_number", 2),
+            Unsigned("challenge_data_len", 2),
+            Data("data->challenge_data", Of("challenge_data_len")),
+        ],
+    ),
+    (
+        120,
+        13,
+        &[
+            Unsigned("ksq", 4),
+            Unsigned("user_number", 2),
+            Unsigned("encrypted_update_key_len", 2),
+            Data(
+                "data->encrypted_update_key_data",
+                Of("encrypted_update_key_len"),
+            ),
+        ],
+    ),
     (120, 14, &[Data("data->digital_signature", Rest)]),
     (120, 15, &[Data("data->mac", Rest)]),
-    (121, 1, &[SECURITY, Unsigned("association_id", 2), Unsigned("count_value", 4)]),
-    (122, 1, &[SECURITY, Unsigned("association_id", 2), Unsigned("count_value", 4)]),
-    (122, 2, &[SECURITY, Unsigned("association_id", 2), Unsigned("count_value", 4), TIME]),
+    (
+        121,
+        1,
+        &[
+            SECURITY,
+            Unsigned("association_id", 2),
+            Unsigned("count_value", 4),
+        ],
+    ),
+    (
+        122,
+        1,
+        &[
+            SECURITY,
+            Unsigned("association_id", 2),
+            Unsigned("count_value", 4),
+        ],
+    ),
+    (
+        122,
+        2,
+        &[
+            SECURITY,
+            Unsigned("association_id", 2),
+            Unsigned("count_value", 4),
+            TIME,
+        ],
+    ),
 ];
 
 const TIME: Part = Unsigned("timestamp", 6);
@@ -198,22 +477,11 @@ const OUTPUT: Part = Bits(&[
     ("state", 1),
 ]);
 
-const OPERATION: Part = Bits(&[
-    ("op_type", 4),
-    ("qu", 1),
-    ("cr", 1),
-    ("tcc", 2),
-]);
+const OPERATION: Part = Bits(&[("op_type", 4), ("qu", 1), ("cr", 1), ("tcc", 2)]);
 
-const OPERATION_STATUS: Part = Bits(&[
-    ("status_code", 7),
-    ("reserved", 1),
-]);
+const OPERATION_STATUS: Part = Bits(&[("status_code", 7), ("reserved", 1)]);
 
-const COMMANDED: Part = Bits(&[
-    ("status_code", 7),
-    ("commanded_state", 1),
-]);
+const COMMANDED: Part = Bits(&[("status_code", 7), ("commanded_state", 1)]);
 
 const COUNTER: Part = Bits(&[
     ("online", 1),
@@ -259,15 +527,9 @@ const ANALOG: Part = Bits(&[
     ("reserved0", 1),
 ]);
 
-const ANALOG_COMMANDED: Part = Bits(&[
-    ("status_code", 7),
-    ("reserved0", 1),
-]);
+const ANALOG_COMMANDED: Part = Bits(&[("status_code", 7), ("reserved0", 1)]);
 
-const BUFFER: Part = Bits(&[
-    ("fill_percentage", 7),
-    ("overflow_state", 1),
-]);
+const BUFFER: Part = Bits(&[("fill_percentage", 7), ("overflow_state", 1)]);
 
 const DEFINITION: Part = Bits(&[
     ("rd", 1),

@@ -162,7 +162,11 @@ fn path(data: &[u8]) -> Option<Vec<Segment>> {
 
 /// A port, in one octet or in the next two, and the address behind it.
 fn port(kind: u8, cursor: &mut Cursor<'_>) -> Option<Segment> {
-    let len = if kind & 0x10 == 0 { None } else { Some(cursor.u8()?) };
+    let len = if kind & 0x10 == 0 {
+        None
+    } else {
+        Some(cursor.u8()?)
+    };
     let port = match kind & 0x0f {
         0x0f => u32::from(little16(cursor)?),
         port => u32::from(port),

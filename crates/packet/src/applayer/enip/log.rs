@@ -48,7 +48,10 @@ fn message(object: &mut Object<'_>, message: &Message) {
         "command",
         &named(command_name(message.command), message.command),
     );
-    object.text("status", &named(status_name(message.status), message.status));
+    object.text(
+        "status",
+        &named(status_name(message.status), message.status),
+    );
     match &message.content {
         Content::Nothing => {}
         Content::Session(version, options) => object.object("register_session", |object| {

@@ -58,10 +58,7 @@ pub(super) fn extended_status_name(status: u16) -> Option<&'static str> {
 }
 
 /// Looks a number up in a sorted table.
-pub(super) fn find<N: Ord + Copy>(
-    table: &[(N, &'static str)],
-    number: N,
-) -> Option<&'static str> {
+pub(super) fn find<N: Ord + Copy>(table: &[(N, &'static str)], number: N) -> Option<&'static str> {
     let at = table.binary_search_by_key(&number, |(known, _)| *known);
     table.get(at.ok()?).map(|(_, name)| *name)
 }
@@ -301,7 +298,10 @@ const DEVICE_TYPES: &[(u16, &str)] = &[
 /// Volume 1 section 3-5.6.
 const EXTENDED_STATUSES: &[(u16, &str)] = &[
     (0x100, "Connection in use or duplicate Forward Open"),
-    (0x103, "Transport class and trigger combination not supported"),
+    (
+        0x103,
+        "Transport class and trigger combination not supported",
+    ),
     (0x106, "Ownership conflict"),
     (0x107, "Target connection not found"),
     (0x108, "Invalid network connection parameter"),
@@ -314,7 +314,10 @@ const EXTENDED_STATUSES: &[(u16, &str)] = &[
     (0x115, "Device type mismatch"),
     (0x116, "Revision mismatch"),
     (0x117, "Invalid produced or consumed application path"),
-    (0x118, "Invalid or inconsistent configuration application path"),
+    (
+        0x118,
+        "Invalid or inconsistent configuration application path",
+    ),
     (0x119, "Non-listen only connection not opened"),
     (0x11a, "Target object out of connections"),
     (0x11b, "RPI is smaller than the production inhibit time"),
@@ -363,8 +366,14 @@ const EXTENDED_STATUSES: &[(u16, &str)] = &[
     (0x31b, "Module connection already established"),
     (0x31c, "Miscellaneous"),
     (0x31d, "Redundant connection mismatch"),
-    (0x31e, "No more user configurable link consumer resources available in the producing module"),
-    (0x31f, "No more user configurable link consumer resources configured in the producing module"),
+    (
+        0x31e,
+        "No more user configurable link consumer resources available in the producing module",
+    ),
+    (
+        0x31f,
+        "No more user configurable link consumer resources configured in the producing module",
+    ),
     (0x800, "Network link offline"),
     (0x801, "Incompatible Multicast RPI"),
     (0x802, "Invalid Safety Connection Size"),
@@ -383,7 +392,10 @@ const EXTENDED_STATUSES: &[(u16, &str)] = &[
     (0x80f, "Configuration operation not allowed"),
     (0x810, "No target application data available"),
     (0x811, "No originator application data available"),
-    (0x812, "Node address has changed since the network was scheduled"),
+    (
+        0x812,
+        "Node address has changed since the network was scheduled",
+    ),
     (0x813, "Not configured for off-subnet multicast"),
     (0x814, "Invalid produce/consume data format"),
 ];

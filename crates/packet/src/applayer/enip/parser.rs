@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::message::{
-    HEADER, LIST_IDENTITY, LIST_INTERFACES, LIST_SERVICES, Message, REGISTER_SESSION,
-    SEND_RR_DATA, SEND_UNIT_DATA,
+    HEADER, LIST_IDENTITY, LIST_INTERFACES, LIST_SERVICES, Message, REGISTER_SESSION, SEND_RR_DATA,
+    SEND_UNIT_DATA,
 };
 use super::names::status_name;
 use super::options::Options;
@@ -25,7 +25,8 @@ pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
 /// A header of a known command and status without options, and a length that the command can have.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     let Some(message) = data.get(..HEADER).and_then(Message::parse) else {
-        let may_be = proto == Proto::Tcp && matches!(data, [] | [4 | 0x63..=0x66 | 0x6f | 0x70, ..]);
+        let may_be =
+            proto == Proto::Tcp && matches!(data, [] | [4 | 0x63..=0x66 | 0x6f | 0x70, ..]);
         let may_be = may_be && matches!(data, [] | [_] | [_, 0, ..]);
         return if may_be { Probe::Unsure } else { Probe::No };
     };
@@ -42,7 +43,8 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     };
     let is_whole = match proto {
         Proto::Udp => len.saturating_add(HEADER) == data.len(),
-        _ => proto == Proto::Tcp,
+        Proto::Tcp => true,
+        Proto::Icmp | Proto::Icmp6 | Proto::Other(_) => false,
     };
     let is_status = status_name(message.status).is_some();
     if fits && is_whole && is_status && be32(data, 20) == Some(0) {

@@ -186,8 +186,14 @@ const VENDORS: &[(u16, &str)] = &[
     (1006, "N-Tron"),
     (1009, "Seiko Epson Corporation"),
     (1015, "Weidmueller Interface GmbH & Co. KG"),
-    (1037, "MITSUBISHI HEAVY INDUSTRIES, LTD. KOBE SHIPYARD & MACHINERY WORKS"),
-    (1051, "Mitsubishi Heavy Ind. Digital System Co.Ltd. (M.H.I.)"),
+    (
+        1037,
+        "MITSUBISHI HEAVY INDUSTRIES, LTD. KOBE SHIPYARD & MACHINERY WORKS",
+    ),
+    (
+        1051,
+        "Mitsubishi Heavy Ind. Digital System Co.Ltd. (M.H.I.)",
+    ),
     (1059, "Delta Electronic Inc."),
     (1073, "Mitsubishi Electric Engineering Co. Ltd."),
     (1083, "ABB Global Services Limited"),

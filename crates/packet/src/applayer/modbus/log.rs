@@ -110,5 +110,9 @@ fn flags(flaws: &[Flaw]) -> String {
             Flaw::ProtocolId => "PROTO_ID",
         })
         .collect();
-    if names.is_empty() { "NONE".to_owned() } else { names.join(" | ") }
+    if names.is_empty() {
+        "NONE".to_owned()
+    } else {
+        names.join(" | ")
+    }
 }

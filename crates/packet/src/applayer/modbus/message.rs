@@ -201,7 +201,7 @@ impl Message {
         })
     }
 
-    fn other(&mut self, function: u8, cursor: &mut Cursor<'_>) -> Option<Body> {
+    fn other(&self, function: u8, cursor: &mut Cursor<'_>) -> Option<Body> {
         let body = match function {
             8 => {
                 let sub = cursor.u16()?;
@@ -218,11 +218,7 @@ impl Message {
         Some(body)
     }
 
-    fn write_multiple(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        max: u16,
-    ) -> Option<(u16, u16, Vec<u8>)> {
+    fn write_multiple(&mut self, cursor: &mut Cursor<'_>, max: u16) -> Option<(u16, u16, Vec<u8>)> {
         let (address, quantity, count) = (cursor.u16()?, cursor.u16()?, cursor.u8()?);
         self.in_range(quantity, max);
         if bytes_of(self.function, quantity) != u16::from(count) {

@@ -24,7 +24,11 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         return Probe::No;
     }
     let (Some(len), Some(function)) = (be16(data, 4), data.get(7)) else {
-        return if data.len() < HEADER { Probe::Unsure } else { Probe::No };
+        return if data.len() < HEADER {
+            Probe::Unsure
+        } else {
+            Probe::No
+        };
     };
     let is_known = matches!(function & 0x7f, 1..=8 | 11 | 12 | 15..=17 | 20..=24 | 43);
     if !(LEN_MIN..=LEN_MAX).contains(&len) || !is_known {
@@ -39,7 +43,9 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     let is_response = direction == Direction::ToClient;
     let message = Message::parse((0, 0, 0), pdu, is_response);
     let is_plain = matches!(message.body, Body::Data(_)) && pdu.len() > 9;
-    let fits = message.flaws.iter().all(|flaw| *flaw == Flaw::DataValue);
+    // servers are asked nonsense; they do not answer it
+    let may_be = |flaw: &Flaw| *flaw == Flaw::DataValue && !is_response;
+    let fits = message.flaws.iter().all(may_be);
     if fits && !is_plain && is_next(data.get(end..).unwrap_or_default()) {
         Probe::Certain
     } else {
@@ -71,9 +77,7 @@ impl AppLayer for Parser {
                 break;
             };
             let message = if (LEN_MIN..=LEN_MAX).contains(&len) {
-                let Some((unit, pdu)) = cursor
-                    .take(len.into())
-                    .and_then(<[u8]>::split_first)
+                let Some((unit, pdu)) = cursor.take(len.into()).and_then(<[u8]>::split_first)
                 else {
                     break;
                 };

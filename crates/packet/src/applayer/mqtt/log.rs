@@ -36,7 +36,10 @@ impl Transaction for Exchange {
         };
         record.object("mqtt", |object| {
             for packet in &self.packets {
-                if let Some(name) = NAMES.get(usize::from(packet.kind)).filter(|n| !n.is_empty()) {
+                if let Some(name) = NAMES
+                    .get(usize::from(packet.kind))
+                    .filter(|n| !n.is_empty())
+                {
                     object.object(name, |object| format.packet(object, packet));
                 }
             }
@@ -117,7 +120,11 @@ impl Format {
                 object.number("message_id", *message_id);
                 if let Some(codes) = codes {
                     let is_suback = packet.kind == SUBACK;
-                    let name = if is_suback { "qos_granted" } else { "reason_codes" };
+                    let name = if is_suback {
+                        "qos_granted"
+                    } else {
+                        "reason_codes"
+                    };
                     object.numbers(name, codes.iter().copied());
                 }
                 self.properties(object, properties);

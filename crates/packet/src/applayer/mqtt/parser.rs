@@ -2,8 +2,8 @@
 
 use super::options::Options;
 use super::packet::{
-    Body, CONNACK, CONNECT, DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC,
-    PUBREL, Packet, SUBACK, SUBSCRIBE, UNSUBACK, UNSUBSCRIBE, variable_number,
+    Body, CONNACK, CONNECT, DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, Packet, SUBACK,
+    SUBSCRIBE, UNSUBACK, UNSUBSCRIBE, variable_number,
 };
 use super::transaction::Exchange;
 use crate::applayer::buffer::Buffer;
@@ -37,7 +37,11 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
 fn probe_connect(data: &[u8]) -> Probe {
     let mut cursor = Cursor::new(data.get(1..).unwrap_or_default());
     if variable_number(&mut cursor).is_none() {
-        return if data.len() > LENGTH_BYTES_MAX { Probe::No } else { Probe::Unsure };
+        return if data.len() > LENGTH_BYTES_MAX {
+            Probe::No
+        } else {
+            Probe::Unsure
+        };
     }
     let name = cursor.rest();
     for known in [&b"\0\x04MQTT"[..], b"\0\x06MQIsdp"] {
@@ -57,7 +61,9 @@ fn probe_midstream(data: &[u8]) -> Probe {
         let Some(Front { first, head, len }) = front(rest).ok().flatten() else {
             return Probe::No;
         };
-        let whole = usize::try_from(len).ok().and_then(|len| rest.split_at_checked(len));
+        let whole = usize::try_from(len)
+            .ok()
+            .and_then(|len| rest.split_at_checked(len));
         let Some((message, behind)) = whole else {
             return found;
         };
@@ -87,12 +93,18 @@ fn is_telling(first: u8, body: &[u8]) -> bool {
     match (first >> 4, first & 0x0f) {
         (CONNACK, 0) => matches!(body, [0 | 1, 0..=5]),
         (PUBLISH, flags) if flags & 6 != 6 => match Packet::parse(first, body, 4) {
-            Some(Packet { body: Body::Publish { topic, .. }, .. }) => is_topic(&topic),
+            Some(Packet {
+                body: Body::Publish { topic, .. },
+                ..
+            }) => is_topic(&topic),
             Some(_) | None => false,
         },
         (SUBSCRIBE | UNSUBSCRIBE, 2) => match Packet::parse(first, body, 4).map(|p| p.body) {
             Some(Body::Subscribe { topics, .. }) => {
-                !topics.is_empty() && topics.iter().all(|(topic, qos)| *qos < 3 && is_topic(topic))
+                !topics.is_empty()
+                    && topics
+                        .iter()
+                        .all(|(topic, qos)| *qos < 3 && is_topic(topic))
             }
             Some(Body::Unsubscribe { topics, .. }) => {
                 !topics.is_empty() && topics.iter().all(|topic| is_topic(topic))
@@ -121,7 +133,11 @@ fn front(data: &[u8]) -> Result<Option<Front>, Lost> {
         return Ok(None);
     };
     let Some(rest) = variable_number(&mut cursor) else {
-        return if data.len() > LENGTH_BYTES_MAX { Err(Lost) } else { Ok(None) };
+        return if data.len() > LENGTH_BYTES_MAX {
+            Err(Lost)
+        } else {
+            Ok(None)
+        };
     };
     let head = cursor.position();
     let len = u64::from(rest).saturating_add(u64::try_from(head).unwrap_or(u64::MAX));
@@ -245,7 +261,7 @@ impl Parser {
     }
 
     /// A message that makes no sense is logged without anything in it.
-    fn malformed(&mut self, cx: &mut Context<'_, '_>, from: Sent) {
+    fn malformed(&self, cx: &mut Context<'_, '_>, from: Sent) {
         cx.anomaly("malformed_traffic");
         self.alone(cx, Packet::new(0, Body::Nothing), from);
     }
@@ -292,7 +308,7 @@ impl Parser {
     }
 
     /// A message that nothing belongs to.
-    fn alone(&mut self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
+    fn alone(&self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
         let exchange = self.exchange(cx, packet, from);
         cx.transaction(&exchange);
     }

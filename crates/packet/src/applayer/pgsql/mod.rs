@@ -21,3 +21,6 @@ pub const PROTOCOL: Protocol = Protocol {
     probe: probe::probe,
     start: parser::start,
 };
+
+#[cfg(test)]
+mod tests;

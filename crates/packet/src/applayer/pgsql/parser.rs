@@ -221,17 +221,9 @@ impl Parser {
     }
 
     /// Data of a COPY to the server, or its end.
-    fn copy(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        kind: u8,
-        body: &[u8],
-        body_len: u64,
-        ts_ns: u64,
-    ) {
-        let is_open = |exchange: &Exchange| {
-            matches!(exchange.request, Some(Request::Copy { end: None, .. }))
-        };
+    fn copy(&mut self, cx: &mut Context<'_, '_>, kind: u8, body: &[u8], body_len: u64, ts_ns: u64) {
+        let is_open =
+            |exchange: &Exchange| matches!(exchange.request, Some(Request::Copy { end: None, .. }));
         if !self.waiting.back().is_some_and(is_open) {
             let request = Request::Copy {
                 data: (0, 0),
@@ -294,7 +286,7 @@ impl Parser {
         let response = &mut exchange.response;
         let number16 = be16(body, 0);
         match kind {
-            b'R' => return self.authentication(cx, body),
+            b'R' => self.authentication(cx, body),
             b'S' if response.parameters.len() < TEXTS_MAX => {
                 response.parameters.extend(parameter(body));
             }
@@ -357,7 +349,10 @@ impl Parser {
 
     /// Whether what waits is a step of authentication.
     fn auth_is_open(&self) -> bool {
-        let request = self.waiting.front().and_then(|first| first.request.as_ref());
+        let request = self
+            .waiting
+            .front()
+            .and_then(|first| first.request.as_ref());
         matches!(
             request,
             Some(
@@ -371,7 +366,7 @@ impl Parser {
     }
 
     /// An exchange that nothing follows.
-    fn alone(&mut self, cx: &mut Context<'_, '_>, request: Option<Request>, ts_ns: u64) {
+    fn alone(&self, cx: &mut Context<'_, '_>, request: Option<Request>, ts_ns: u64) {
         let exchange = Exchange {
             id: cx.transaction_id(),
             first_ts_ns: ts_ns,

@@ -22,16 +22,20 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
             kind == b'R' && be32(body, 0).is_some_and(|code| code <= AUTH_MAX)
         }),
         // a result ends with the state of the session
-        (Direction::ToClient, Some(b'T' | b'C' | b'E')) => fits(data, MESSAGES_MAX, &|kind, body| {
-            kind == b'Z' && matches!(body, [b'I' | b'T' | b'E'])
-        }),
+        (Direction::ToClient, Some(b'T' | b'C' | b'E')) => {
+            fits(data, MESSAGES_MAX, &|kind, body| {
+                kind == b'Z' && matches!(body, [b'I' | b'T' | b'E'])
+            })
+        }
         (Direction::ToClient, Some(_)) => Probe::No,
     }
 }
 
 fn probe_startup(data: &[u8]) -> Probe {
     let (Some(len), Some(code)) = (be32(data, 0), be32(data, 4)) else {
-        let sound = data.get(1..4).is_none_or(|len| len < [0, 0x27, 0x11].as_slice());
+        let sound = data
+            .get(1..4)
+            .is_none_or(|len| len < [0, 0x27, 0x11].as_slice());
         return if sound { Probe::Unsure } else { Probe::No };
     };
     let is_it = match code {
@@ -59,7 +63,11 @@ fn fits(data: &[u8], messages: usize, tells: &dyn Fn(u8, &[u8]) -> bool) -> Prob
         };
         let behind = rest.get(5..).unwrap_or_default();
         let Some((body, behind)) = behind.split_at_checked(body_len) else {
-            return if certain { Probe::Certain } else { Probe::Unsure };
+            return if certain {
+                Probe::Certain
+            } else {
+                Probe::Unsure
+            };
         };
         certain |= tells(*kind, body);
         if certain || behind.is_empty() {

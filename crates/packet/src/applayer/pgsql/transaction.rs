@@ -66,10 +66,7 @@ impl Exchange {
 
     /// Whether it has a record.
     pub(super) fn is_logged(&self) -> bool {
-        !matches!(
-            self.request,
-            Some(Request::Extended { .. } | Request::Gss)
-        )
+        !matches!(self.request, Some(Request::Extended { .. } | Request::Gss))
     }
 }
 

@@ -125,7 +125,8 @@ impl Side {
             let (head, rest) = front.split_at_checked(head_len).unwrap_or((front, &[]));
             // where its length is missing, a body that begins as one is taken as far as it is there
             let is_sdp = rest.starts_with(b"v=0");
-            let body_len = content_length(head).unwrap_or(if is_sdp { to_u64(rest.len()) } else { 0 });
+            let body_len =
+                content_length(head).unwrap_or(if is_sdp { to_u64(rest.len()) } else { 0 });
             let wanted = usize::try_from(body_len).unwrap_or(usize::MAX);
             let Some(body) = rest.get(..wanted.min(cx.config.head_bytes_max)) else {
                 return;
@@ -136,7 +137,8 @@ impl Side {
                 self.buffer = Buffer::default();
                 return;
             }
-            self.buffer.consume(to_u64(head_len).saturating_add(body_len));
+            self.buffer
+                .consume(to_u64(head_len).saturating_add(body_len));
             self.searched = 0;
         }
     }

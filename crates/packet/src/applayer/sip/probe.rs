@@ -8,7 +8,11 @@ use crate::flow::{Direction, Proto};
 pub(super) fn probe(proto: Proto, _: Direction, data: &[u8]) -> Probe {
     let data = data.trim_ascii_start();
     if let Some((line, _)) = split_line(data) {
-        return if Start::parse(line).is_some() { Probe::Certain } else { Probe::No };
+        return if Start::parse(line).is_some() {
+            Probe::Certain
+        } else {
+            Probe::No
+        };
     }
     if proto == Proto::Udp {
         return Probe::No;
@@ -24,7 +28,11 @@ pub(super) fn probe(proto: Proto, _: Direction, data: &[u8]) -> Probe {
     let is_uri = SCHEMES
         .iter()
         .any(|scheme| scheme.starts_with(uri.get(..scheme.len()).unwrap_or(uri)));
-    if is_method && is_uri { Probe::Unsure } else { Probe::No }
+    if is_method && is_uri {
+        Probe::Unsure
+    } else {
+        Probe::No
+    }
 }
 
 const VERSION: &[u8] = b"SIP/2.0 ";
