@@ -233,6 +233,15 @@ impl Context<'_, '_> {
 
     /// Reports damage under a name such as `"http.request_line_too_long"`.
     pub fn anomaly(&mut self, name: &'static str) {
+        self.report(name, None);
+    }
+
+    /// Reports damage in a transaction.
+    pub fn anomaly_in(&mut self, tx_id: u32, name: &'static str) {
+        self.report(name, Some(tx_id));
+    }
+
+    fn report(&mut self, name: &'static str, tx_id: Option<u32>) {
         let kind = AnomalyKind::AppLayer(self.flow.app, name);
         (self.out)(Event::Anomaly(
             Some(self.flow),
@@ -240,6 +249,7 @@ impl Context<'_, '_> {
                 ts_ns: self.ts_ns,
                 kind,
                 tuple: None,
+                tx_id,
             },
         ));
     }
@@ -248,6 +258,12 @@ impl Context<'_, '_> {
     pub fn too_large(&mut self, name: &'static str) {
         self.counters.heads_max_hit = self.counters.heads_max_hit.saturating_add(1);
         self.anomaly(name);
+    }
+
+    /// Counts a transaction given up for a bound and reports it.
+    pub fn too_large_in(&mut self, tx_id: u32, name: &'static str) {
+        self.counters.heads_max_hit = self.counters.heads_max_hit.saturating_add(1);
+        self.anomaly_in(tx_id, name);
     }
 }
 

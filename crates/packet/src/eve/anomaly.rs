@@ -32,6 +32,9 @@ pub(super) fn write(object: &mut Object<'_>, flow: Option<&Flow>, anomaly: &Anom
         },
     }
     object.text("pkt_src", "wire/pcap");
+    if let Some(tx_id) = anomaly.tx_id {
+        object.number("tx_id", tx_id);
+    }
     object.object("anomaly", |object| {
         let (kind, layer) = layer(anomaly.kind);
         if let AnomalyKind::AppLayer(app, _) = anomaly.kind {

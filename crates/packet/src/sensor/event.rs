@@ -70,6 +70,8 @@ pub struct Anomaly {
     /// The ends of a packet that belongs to no flow, where its IP header could be read; ports are 0
     /// where they could not.
     pub tuple: Option<FiveTuple>,
+    /// The transaction that it was found in.
+    pub tx_id: Option<u32>,
 }
 
 /// What was wrong, by layer.
@@ -102,6 +104,7 @@ impl Anomaly {
             ts_ns,
             kind: AnomalyKind::Decode(damage),
             tuple,
+            tx_id: None,
         }
     }
 
@@ -110,6 +113,7 @@ impl Anomaly {
             ts_ns,
             kind: AnomalyKind::Fragment,
             tuple,
+            tx_id: None,
         }
     }
 
@@ -118,6 +122,7 @@ impl Anomaly {
             ts_ns,
             kind: AnomalyKind::Stream(trouble),
             tuple: None,
+            tx_id: None,
         }
     }
 }

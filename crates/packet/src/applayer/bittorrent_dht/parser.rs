@@ -30,10 +30,10 @@ impl AppLayer for Parser {
             // it is logged as empty
             Message::new(direction)
         });
-        if message.transaction_id.is_empty() {
-            cx.anomaly("malformed_packet");
-        }
         message.tx_id = cx.transaction_id();
+        if message.transaction_id.is_empty() {
+            cx.anomaly_in(message.tx_id, "malformed_packet");
+        }
         message.first_ts_ns = cx.ts_ns;
         cx.transaction(&message);
         Next::More

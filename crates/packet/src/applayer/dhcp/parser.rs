@@ -24,10 +24,10 @@ struct Parser;
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         if let Some(mut message) = Message::parse(data, direction) {
-            if message.truncated {
-                cx.anomaly("truncated_options");
-            }
             message.id = cx.transaction_id();
+            if message.truncated {
+                cx.anomaly_in(message.id, "truncated_options");
+            }
             message.first_ts_ns = cx.ts_ns;
             cx.transaction(&message);
         }

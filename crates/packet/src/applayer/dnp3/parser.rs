@@ -119,14 +119,11 @@ impl Side {
         match self.segments.segment(header, user) {
             Segment::Nothing => {}
             Segment::Fragment(header, data) => self.fragment(cx, header, &data, Some(options)),
-            Segment::TooLong(header, data) => {
-                cx.too_large("TOO_LONG_REASSEMBLY");
-                self.fragment(cx, header, &data, None);
-            }
+            Segment::TooLong(header, data) => self.fragment(cx, header, &data, None),
         }
     }
 
-    /// A fragment, with its objects unless it is not all there.
+    /// A fragment, with its objects unless it grew too long.
     fn fragment(
         &self,
         cx: &mut Context<'_, '_>,
@@ -140,15 +137,15 @@ impl Side {
         if fragment.function_code == CONFIRM {
             return;
         }
-        if let Some(options) = options {
-            match fragment.read_objects(options) {
-                End::Complete | End::Damaged => {}
-                End::Unknown => cx.anomaly("UNKNOWN_OBJECT"),
-                End::TooManyPoints => cx.too_large("TOO_MANY_POINTS"),
-                End::TooManyObjects => cx.too_large("TOO_MANY_OBJECTS"),
-            }
+        let id = cx.transaction_id();
+        match options.map(|options| fragment.read_objects(options)) {
+            Some(End::Complete | End::Damaged) => {}
+            Some(End::Unknown) => cx.anomaly_in(id, "UNKNOWN_OBJECT"),
+            Some(End::TooManyPoints) => cx.too_large_in(id, "TOO_MANY_POINTS"),
+            Some(End::TooManyObjects) => cx.too_large_in(id, "TOO_MANY_OBJECTS"),
+            None => cx.too_large_in(id, "TOO_LONG_REASSEMBLY"),
         }
-        fragment.id = cx.transaction_id();
+        fragment.id = id;
         fragment.first_ts_ns = self.first_ns;
         cx.transaction(&fragment);
     }

@@ -142,15 +142,14 @@ impl Parser {
         message: Message,
         ts_ns: u64,
     ) {
-        if message.is_invalid {
-            cx.anomaly("invalid_pdu");
-        }
         if direction == Direction::ToClient {
             return self.response(cx, message, ts_ns);
         }
         let is_one_way = message.is_one_way();
+        let id = cx.transaction_id();
+        report(cx, id, &message);
         let exchange = Exchange {
-            id: cx.transaction_id(),
+            id,
             first_ts_ns: ts_ns,
             request: Some(message),
             response: None,
@@ -160,8 +159,8 @@ impl Parser {
         }
         self.waiting.push_back(exchange);
         while self.waiting.len() > self.options.transactions_max.max(1) {
-            cx.too_large("too_many_transactions");
             if let Some(oldest) = self.waiting.pop_front() {
+                cx.too_large_in(oldest.id, "too_many_transactions");
                 cx.transaction(&oldest);
             }
         }
@@ -185,8 +184,15 @@ impl Parser {
             request: None,
             response: None,
         });
+        report(cx, exchange.id, &message);
         exchange.response = Some(message);
         cx.transaction(&exchange);
+    }
+}
+
+fn report(cx: &mut Context<'_, '_>, id: u32, message: &Message) {
+    if message.is_invalid {
+        cx.anomaly_in(id, "invalid_pdu");
     }
 }
 

@@ -151,16 +151,17 @@ impl Parser {
             message.flaw(Flaw::ProtocolId);
         }
         if direction == Direction::ToServer {
-            report(cx, &message, "invalid_value");
+            let id = cx.transaction_id();
+            report(cx, id, &message, "invalid_value");
             self.waiting.push_back(Exchange {
-                id: cx.transaction_id(),
+                id,
                 first_ts_ns: ts_ns,
                 request: Some(message),
                 response: None,
             });
             while self.waiting.len() > self.options.transactions_max.max(1) {
-                cx.too_large("flooded");
                 if let Some(oldest) = self.waiting.pop_front() {
+                    cx.too_large_in(oldest.id, "flooded");
                     cx.transaction(&oldest);
                 }
             }
@@ -176,9 +177,10 @@ impl Parser {
         let found = self.waiting.iter().position(is_asked);
         let exchange = found.and_then(|at| self.waiting.remove(at));
         let mut exchange = exchange.unwrap_or_else(|| {
-            cx.anomaly("unsolicited_response");
+            let id = cx.transaction_id();
+            cx.anomaly_in(id, "unsolicited_response");
             Exchange {
-                id: cx.transaction_id(),
+                id,
                 first_ts_ns: ts_ns,
                 request: None,
                 response: None,
@@ -187,22 +189,23 @@ impl Parser {
         if let Some(request) = &exchange.request {
             message.compare(request);
         }
-        report(cx, &message, "value_mismatch");
+        report(cx, exchange.id, &message, "value_mismatch");
         exchange.response = Some(message);
         cx.transaction(&exchange);
     }
 }
 
 /// Reports each flaw; `value` is what a wrong value is called in this direction.
-fn report(cx: &mut Context<'_, '_>, message: &Message, value: &'static str) {
+fn report(cx: &mut Context<'_, '_>, id: u32, message: &Message, value: &'static str) {
     for flaw in &message.flaws {
-        cx.anomaly(match flaw {
+        let name = match flaw {
             Flaw::DataValue => value,
             Flaw::DataLength => "invalid_length",
             Flaw::ExceptionCode => "invalid_exception_code",
             Flaw::FunctionCode => "invalid_function_code",
             Flaw::ProtocolId => "invalid_protocol_id",
-        });
+        };
+        cx.anomaly_in(id, name);
     }
 }
 

@@ -172,25 +172,25 @@ impl AppLayer for Parser {
         let mut buffer = std::mem::take(self.buffer(direction));
         buffer.push(data, cx.ts_ns);
         loop {
-            let from = (buffer.ts_ns(), direction);
+            let sent = (buffer.ts_ns(), direction);
             match front(buffer.front()) {
                 Ok(Some(front)) => {
                     let body_len = front.len.saturating_sub(front.head.try_into().unwrap_or(0));
                     if body_len > self.options.message_max {
                         let packet = Packet::new(front.first, Body::Truncated(front.len));
-                        self.packet(cx, packet, from);
+                        self.packet(cx, packet, sent);
                     } else {
                         let len = usize::try_from(front.len).unwrap_or(usize::MAX);
                         let Some(body) = buffer.front().get(front.head..len) else {
                             break;
                         };
-                        self.body(cx, front.first, body, from);
+                        self.body(cx, front.first, body, sent);
                     }
                     buffer.consume(front.len);
                 }
                 Ok(None) => break,
                 Err(Lost) => {
-                    self.malformed(cx, from);
+                    self.malformed(cx, sent);
                     self.lose(direction);
                     return self.next();
                 }
@@ -253,69 +253,77 @@ impl Parser {
         }
     }
 
-    fn body(&mut self, cx: &mut Context<'_, '_>, first: u8, body: &[u8], from: Sent) {
+    fn body(&mut self, cx: &mut Context<'_, '_>, first: u8, body: &[u8], sent: Sent) {
         match Packet::parse(first, body, self.version) {
-            Some(packet) => self.packet(cx, packet, from),
-            None => self.malformed(cx, from),
+            Some(packet) => self.packet(cx, packet, sent),
+            None => self.malformed(cx, sent),
         }
     }
 
     /// A message that makes no sense is logged without anything in it.
-    fn malformed(&self, cx: &mut Context<'_, '_>, from: Sent) {
-        cx.anomaly("malformed_traffic");
-        self.alone(cx, Packet::new(0, Body::Nothing), from);
+    fn malformed(&self, cx: &mut Context<'_, '_>, sent: Sent) {
+        let packet = Packet::new(0, Body::Nothing);
+        self.alone(cx, packet, sent, Some("malformed_traffic"));
     }
 
-    fn packet(&mut self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
+    fn packet(&mut self, cx: &mut Context<'_, '_>, packet: Packet, sent: Sent) {
         if let Body::Connect(connect) = &packet.body {
             self.version = connect.version;
-            if self.connecting {
-                cx.anomaly("double_connect");
-            }
+            let anomaly = self.connecting.then_some("double_connect");
             self.connecting = true;
-            return self.open(cx, packet, from);
+            return self.open(cx, packet, sent, anomaly);
         }
         if packet.kind == 0 {
-            cx.anomaly("unassigned_msg_type");
-            return self.alone(cx, packet, from);
+            return self.alone(cx, packet, sent, Some("unassigned_msg_type"));
         }
         if let Body::Truncated(_) = packet.body {
-            return self.alone(cx, packet, from);
+            return self.alone(cx, packet, sent, None);
         }
         if packet.kind == CONNACK {
-            return self.answer(cx, packet, from);
+            return self.answer(cx, packet, sent);
         }
         match packet.kind {
             PUBACK | PUBREC | PUBREL | PUBCOMP | SUBACK | UNSUBACK => {
-                self.answer(cx, packet, from);
+                self.answer(cx, packet, sent);
             }
             kind => {
-                if !self.connected && kind != DISCONNECT {
-                    cx.anomaly("unintroduced_message");
-                }
+                let is_early = !self.connected && kind != DISCONNECT;
+                let anomaly = is_early.then_some("unintroduced_message");
                 let asks = match kind {
                     PUBLISH => packet.qos > 0,
                     SUBSCRIBE | UNSUBSCRIBE => true,
                     _ => false,
                 };
                 if asks {
-                    self.open(cx, packet, from);
+                    self.open(cx, packet, sent, anomaly);
                 } else {
-                    self.alone(cx, packet, from);
+                    self.alone(cx, packet, sent, anomaly);
                 }
             }
         }
     }
 
     /// A message that nothing belongs to.
-    fn alone(&self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
-        let exchange = self.exchange(cx, packet, from);
+    fn alone(
+        &self,
+        cx: &mut Context<'_, '_>,
+        packet: Packet,
+        sent: Sent,
+        anomaly: Option<&'static str>,
+    ) {
+        let exchange = self.exchange(cx, packet, sent, anomaly);
         cx.transaction(&exchange);
     }
 
     /// A message that an answer follows.
-    fn open(&mut self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
-        let exchange = self.exchange(cx, packet, from);
+    fn open(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        packet: Packet,
+        sent: Sent,
+        anomaly: Option<&'static str>,
+    ) {
+        let exchange = self.exchange(cx, packet, sent, anomaly);
         self.waiting_bytes = self.waiting_bytes.saturating_add(exchange.size());
         self.waiting.push(exchange);
         let is_full = |parser: &Self| {
@@ -323,14 +331,14 @@ impl Parser {
                 || parser.waiting_bytes > WAITING_BYTES_MAX
         };
         while is_full(self) && !self.waiting.is_empty() {
-            cx.too_large("too_many_transactions");
             let oldest = self.waiting.remove(0);
+            cx.too_large_in(oldest.id, "too_many_transactions");
             self.close(cx, &oldest);
         }
     }
 
     /// An answer goes to what it answers.
-    fn answer(&mut self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) {
+    fn answer(&mut self, cx: &mut Context<'_, '_>, packet: Packet, sent: Sent) {
         let id = packet.message_id();
         let (asked, missing) = match packet.kind {
             CONNACK => (CONNECT, "missing_connect"),
@@ -343,8 +351,7 @@ impl Parser {
             first.is_some_and(|first| first.kind == asked && first.message_id() == id)
         };
         let Some(at) = self.waiting.iter().position(waits) else {
-            cx.anomaly(missing);
-            return self.alone(cx, packet, from);
+            return self.alone(cx, packet, sent, Some(missing));
         };
         self.connected |= packet.kind == CONNACK;
         let is_last = !matches!(packet.kind, PUBREC | PUBREL);
@@ -356,7 +363,7 @@ impl Parser {
             self.waiting_bytes = self.waiting_bytes.saturating_add(packet.size());
             exchange.packets.push(packet);
         } else {
-            cx.too_large("too_many_messages");
+            cx.too_large_in(exchange.id, "too_many_messages");
         }
         if is_last {
             let exchange = self.waiting.remove(at);
@@ -369,11 +376,21 @@ impl Parser {
         cx.transaction(exchange);
     }
 
-    fn exchange(&self, cx: &mut Context<'_, '_>, packet: Packet, from: Sent) -> Exchange {
+    fn exchange(
+        &self,
+        cx: &mut Context<'_, '_>,
+        packet: Packet,
+        sent: Sent,
+        anomaly: Option<&'static str>,
+    ) -> Exchange {
+        let id = cx.transaction_id();
+        if let Some(anomaly) = anomaly {
+            cx.anomaly_in(id, anomaly);
+        }
         Exchange {
-            id: cx.transaction_id(),
-            first_ts_ns: from.0,
-            direction: from.1,
+            id,
+            first_ts_ns: sent.0,
+            direction: sent.1,
             version: self.version,
             packets: vec![packet],
         }

@@ -77,8 +77,7 @@ impl AppLayer for Parser {
                 Front::Message(kind, head, len) => (kind, head, len),
                 Front::Partial => break,
                 Front::Invalid => {
-                    cx.anomaly("invalid_length");
-                    self.alone(cx, None, buffer.ts_ns());
+                    self.damaged(cx, "invalid_length", buffer.ts_ns());
                     self.lose(direction);
                     return self.next();
                 }
@@ -210,10 +209,7 @@ impl Parser {
             _ => return,
         };
         match request {
-            None => {
-                cx.anomaly("malformed_request");
-                self.alone(cx, None, ts_ns);
-            }
+            None => self.damaged(cx, "malformed_request", ts_ns),
             Some(Request::Terminate) => self.alone(cx, Some(Request::Terminate), ts_ns),
             Some(cancel @ Request::Cancel { .. }) => self.alone(cx, Some(cancel), ts_ns),
             Some(request) => self.open(cx, Some(request), ts_ns),
@@ -365,6 +361,17 @@ impl Parser {
         )
     }
 
+    /// A message that makes no sense has an empty record.
+    fn damaged(&self, cx: &mut Context<'_, '_>, name: &'static str, ts_ns: u64) {
+        let exchange = Exchange {
+            id: cx.transaction_id(),
+            first_ts_ns: ts_ns,
+            ..Exchange::default()
+        };
+        cx.anomaly_in(exchange.id, name);
+        cx.transaction(&exchange);
+    }
+
     /// An exchange that nothing follows.
     fn alone(&self, cx: &mut Context<'_, '_>, request: Option<Request>, ts_ns: u64) {
         let exchange = Exchange {
@@ -388,7 +395,8 @@ impl Parser {
         while self.waiting.len() > self.options.transactions_max.max(1)
             || self.waiting_bytes > WAITING_BYTES_MAX && self.waiting.len() > 1
         {
-            cx.too_large("too_many_transactions");
+            let oldest = self.waiting.front().map_or(0, |oldest| oldest.id);
+            cx.too_large_in(oldest, "too_many_transactions");
             self.close(cx);
         }
     }
