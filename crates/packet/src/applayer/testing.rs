@@ -38,6 +38,16 @@ pub(crate) fn corpus(path: &str) -> Messages {
 
 /// The records of a conversation, those of flows aside.
 pub(crate) fn records(proto: Proto, settings: &str, messages: &Messages) -> Vec<Value> {
+    match proto {
+        Proto::Udp => {
+            let frames = messages.iter().map(|(to, data)| datagram(*to, data));
+            replay(settings, frames)
+        }
+        _ => replay(settings, connection(messages, None)),
+    }
+}
+
+fn replay(settings: &str, frames: impl IntoIterator<Item = Vec<u8>>) -> Vec<Value> {
     let settings = Settings::parse(settings).unwrap();
     let outputs = match settings.at("outputs").is_set() {
         true => Output::from_settings(&settings),
@@ -53,21 +63,14 @@ pub(crate) fn records(proto: Proto, settings: &str, messages: &Messages) -> Vec<
             found.push(record[kind].clone());
         }
     };
-    let frames = match proto {
-        Proto::Udp => messages
-            .iter()
-            .map(|(to, data)| datagram(*to, data))
-            .collect(),
-        _ => connection(messages),
-    };
     let mut now = Now::default();
-    for data in &frames {
+    for data in frames {
         now.ts_ns += 1_000_000;
         now.packet += 1;
         let frame = Frame {
             ts_ns: now.ts_ns,
             link: LinkType::Raw,
-            data,
+            data: &data,
             wire_len: u32::try_from(data.len()).unwrap(),
             way: Way::Unknown,
         };
@@ -75,6 +78,11 @@ pub(crate) fn records(proto: Proto, settings: &str, messages: &Messages) -> Vec<
     }
     sensor.finish(&mut |event| recorder.event(&event, now, &mut emit));
     found
+}
+
+/// The records of a stream of which the message with this number never comes.
+pub(crate) fn records_without(messages: &Messages, missing: usize) -> Vec<Value> {
+    replay("", connection(messages, Some(missing)))
 }
 
 /// The names of the anomalies among records.
@@ -137,41 +145,50 @@ fn datagram(to: Direction, data: &[u8]) -> Vec<u8> {
     packet(src.0, dst.0, 17, &udp)
 }
 
-fn connection(messages: &Messages) -> Vec<Vec<u8>> {
+fn connection(messages: &Messages, missing: Option<usize>) -> Vec<Vec<u8>> {
     const SYN: u8 = 2;
     const FIN: u8 = 1;
     const ACK: u8 = 16;
     let mut seqs = [1000_u32, 90_000];
+    // what the other side has without a hole
+    let mut heard = seqs;
+    let mut holes = [false; 2];
     let mut frames = Vec::new();
-    let mut send = |to: Direction, flags: u8, data: &[u8]| {
+    let mut send = |to: Direction, flags: u8, data: &[u8], comes: bool| {
         let (from, other) = match to {
             Direction::ToServer => (0, 1),
             Direction::ToClient => (1, 0),
         };
         let (src, dst) = ends(to);
-        let ack = if flags & ACK != 0 { seqs[other] } else { 0 };
+        let ack = if flags & ACK != 0 { heard[other] } else { 0 };
         let mut tcp = [src.1.to_be_bytes(), dst.1.to_be_bytes()].concat();
         tcp.extend(seqs[from].to_be_bytes());
         tcp.extend(ack.to_be_bytes());
         tcp.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         tcp.extend(data);
-        frames.push(packet(src.0, dst.0, 6, &tcp));
+        if comes {
+            frames.push(packet(src.0, dst.0, 6, &tcp));
+        }
+        holes[from] |= !comes;
         let used = u32::try_from(data.len()).unwrap() + u32::from(flags & (SYN | FIN) != 0);
         seqs[from] += used;
+        if !holes[from] {
+            heard[from] = seqs[from];
+        }
     };
     let (client, server) = (Direction::ToServer, Direction::ToClient);
-    send(client, SYN, &[]);
-    send(server, SYN | ACK, &[]);
-    send(client, ACK, &[]);
-    for (to, data) in messages {
+    send(client, SYN, &[], true);
+    send(server, SYN | ACK, &[], true);
+    send(client, ACK, &[], true);
+    for (at, (to, data)) in messages.iter().enumerate() {
         for part in data.chunks(1400) {
-            send(*to, ACK, part);
-            send(to.reversed(), ACK, &[]);
+            send(*to, ACK, part, missing != Some(at));
+            send(to.reversed(), ACK, &[], true);
         }
     }
-    send(client, FIN | ACK, &[]);
-    send(server, FIN | ACK, &[]);
-    send(client, ACK, &[]);
+    send(client, FIN | ACK, &[], true);
+    send(server, FIN | ACK, &[], true);
+    send(client, ACK, &[], true);
     frames
 }
 

@@ -59,16 +59,20 @@ struct Parser {
     options: Options,
     to_server: Buffer,
     to_client: Buffer,
-    /// Directions of which nothing more can be read.
+    /// Directions of which it is not known where the next message begins.
     lost: [bool; 2],
     waiting: VecDeque<Exchange>,
 }
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        if self.is_lost(direction) {
-            return self.next();
+        // behind what was missed, a message is known by what makes the first of a flow known
+        if self.is_lost(direction)
+            && probe(cx.flow().tuple.proto, direction, data) != Probe::Certain
+        {
+            return Next::More;
         }
+        self.set_lost(direction, false);
         let mut buffer = std::mem::take(self.buffer(direction));
         buffer.push(data, cx.ts_ns);
         while let Some(len) = Message::len(buffer.front()) {
@@ -89,13 +93,9 @@ impl AppLayer for Parser {
 
     fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
         if !self.buffer(direction).gap(len) {
-            let [to_server, to_client] = &mut self.lost;
-            match direction {
-                Direction::ToServer => *to_server = true,
-                Direction::ToClient => *to_client = true,
-            }
+            self.set_lost(direction, true);
         }
-        self.next()
+        Next::More
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
@@ -127,11 +127,11 @@ impl Parser {
         }
     }
 
-    fn next(&self) -> Next {
-        if self.lost == [true, true] && self.waiting.is_empty() {
-            Next::Done
-        } else {
-            Next::More
+    fn set_lost(&mut self, direction: Direction, lost: bool) {
+        let [to_server, to_client] = &mut self.lost;
+        match direction {
+            Direction::ToServer => *to_server = lost,
+            Direction::ToClient => *to_client = lost,
         }
     }
 

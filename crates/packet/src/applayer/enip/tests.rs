@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::applayer::testing::{anomalies, corpus, endures, records};
+use crate::applayer::testing::{anomalies, corpus, endures, records, records_without};
 use crate::applayer::{Probe, Protocol};
 use crate::flow::{Direction, Proto};
 
@@ -57,6 +57,16 @@ fn first_bytes() {
     assert_eq!(client(register), Probe::Certain);
     assert_eq!(client(&register[..10]), Probe::Unsure);
     assert_eq!(client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Probe::No);
+}
+
+#[test]
+fn messages_behind_a_gap_are_found_again() {
+    let found = records_without(&corpus("enip/session.bin"), 2);
+    assert!(
+        found
+            .iter()
+            .any(|record| record["request"]["cip"]["class_name"] == "Identity")
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::applayer::testing::{anomalies, corpus, endures, records};
+use crate::applayer::testing::{anomalies, corpus, endures, records, records_without};
 use crate::applayer::{Probe, Protocol};
 use crate::flow::{Direction, Proto};
 
@@ -79,6 +79,16 @@ fn first_bytes() {
     let server = |data: &[u8]| probe(Proto::Tcp, Direction::ToClient, data);
     let ldap = [b"\x30\x84\0\0\0\x10\x02\x01\x01\x61".as_slice(), &[0; 12]].concat();
     assert_eq!(server(&ldap), Probe::No);
+}
+
+#[test]
+fn messages_behind_a_gap_are_found_again() {
+    let found = records_without(&corpus("modbus/reads_and_writes.bin"), 2);
+    assert!(
+        found
+            .iter()
+            .any(|record| record["request"]["function_raw"] == 16)
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::applayer::testing::{anomalies, corpus, endures, records};
+use crate::applayer::testing::{anomalies, corpus, endures, records, records_without};
 use crate::applayer::{Probe, Protocol};
 use crate::flow::{Direction, Proto};
 
@@ -98,6 +98,16 @@ fn first_bytes() {
         to_server(b"\x30\x0c\x02\x01\x01\x60\x07abcde"),
         Probe::No,
         "LDAP"
+    );
+}
+
+#[test]
+fn messages_behind_a_gap_are_found_again() {
+    let found = records_without(&corpus("mqtt/version_311.bin"), 2);
+    assert!(
+        found
+            .iter()
+            .any(|record| record["publish"]["topic"] == "line/1/temp")
     );
 }
 

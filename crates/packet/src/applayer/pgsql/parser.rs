@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 
 use super::message::{Request, TEXTS_MAX, error, parameter, sasl_initial, startup, text_of};
 use super::options::Options;
+use super::probe::probe;
 use super::transaction::Exchange;
 use crate::applayer::buffer::Buffer;
-use crate::applayer::{AppLayer, Context, Next};
+use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::{be16, be32};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
@@ -23,7 +24,7 @@ struct Parser {
     options: Options,
     to_server: Buffer,
     to_client: Buffer,
-    /// Directions of which nothing more can be read.
+    /// Directions of which it is not known where the next message begins.
     lost: [bool; 2],
     /// Last code of authentication, which says what a password message holds.
     auth: u32,
@@ -62,9 +63,11 @@ fn front(data: &[u8], direction: Direction) -> Front {
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        if self.is_lost(direction) {
-            return self.next();
+        // behind what was missed, a message is known by what makes the first of a flow known
+        if self.is_lost(direction) && probe(Proto::Tcp, direction, data) != Probe::Certain {
+            return Next::More;
         }
+        self.set_lost(direction, false);
         let mut buffer = std::mem::take(self.buffer(direction));
         buffer.push(data, cx.ts_ns);
         if direction == Direction::ToClient
@@ -78,8 +81,8 @@ impl AppLayer for Parser {
                 Front::Partial => break,
                 Front::Invalid => {
                     self.damaged(cx, "invalid_length", buffer.ts_ns());
-                    self.lose(direction);
-                    return self.next();
+                    self.set_lost(direction, true);
+                    return Next::More;
                 }
             };
             // of rows and copied data the length is all that is wanted, of long texts the beginning
@@ -106,9 +109,9 @@ impl AppLayer for Parser {
 
     fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
         if !self.buffer(direction).gap(len) {
-            self.lose(direction);
+            self.set_lost(direction, true);
         }
-        self.next()
+        Next::More
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
@@ -139,20 +142,11 @@ impl Parser {
         }
     }
 
-    fn lose(&mut self, direction: Direction) {
+    fn set_lost(&mut self, direction: Direction, lost: bool) {
         let [to_server, to_client] = &mut self.lost;
         match direction {
-            Direction::ToServer => *to_server = true,
-            Direction::ToClient => *to_client = true,
-        }
-        *self.buffer(direction) = Buffer::default();
-    }
-
-    fn next(&self) -> Next {
-        if self.lost == [true, true] && self.waiting.is_empty() {
-            Next::Done
-        } else {
-            Next::More
+            Direction::ToServer => *to_server = lost,
+            Direction::ToClient => *to_client = lost,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::applayer::testing::{anomalies, corpus, endures, records};
+use crate::applayer::testing::{anomalies, corpus, endures, records, records_without};
 use crate::applayer::{Probe, Protocol};
 use crate::flow::{Direction, Proto};
 
@@ -100,6 +100,16 @@ fn first_bytes() {
     let server = |data: &[u8]| probe(Proto::Tcp, Direction::ToClient, data);
     assert_eq!(server(b"C\0\0\0\x0aBEGIN\0Z\0\0\0\x05T"), Probe::Certain);
     assert_eq!(server(b"HTTP/1.1 200"), Probe::No);
+}
+
+#[test]
+fn messages_behind_a_gap_are_found_again() {
+    let found = records_without(&corpus("pgsql/md5.bin"), 4);
+    assert!(
+        found
+            .iter()
+            .any(|record| record["request"]["simple_query"] == "select 1")
+    );
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! 3261 section 18.3).
 
 use super::message::{Message, Start, content_length, headers_len, split_line};
+use super::probe::probe;
 use super::sdp::Sdp;
 use crate::applayer::buffer::Buffer;
-use crate::applayer::{AppLayer, Context, Next};
+use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
@@ -56,19 +57,27 @@ struct Side {
     buffer: Buffer,
     /// Bytes of the front that hold no end of the headers.
     searched: usize,
+    /// It is not known where the next message begins.
     lost: bool,
 }
 
 impl AppLayer for OverTcp {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        self.side(direction).data(cx, direction, data);
-        self.next()
+        let side = self.side(direction);
+        // behind what was missed, a message is known by what makes the first of a flow known
+        if side.lost && probe(Proto::Tcp, direction, data) != Probe::Certain {
+            return Next::More;
+        }
+        side.lost = false;
+        side.data(cx, direction, data);
+        Next::More
     }
 
     fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
         let side = self.side(direction);
         side.lost |= !side.buffer.gap(len);
-        self.next()
+        side.searched = 0;
+        Next::More
     }
 
     fn end(&mut self, _: &mut Context<'_, '_>) {}
@@ -86,21 +95,10 @@ impl OverTcp {
             Direction::ToClient => &mut self.to_client,
         }
     }
-
-    fn next(&self) -> Next {
-        if self.to_server.lost && self.to_client.lost {
-            Next::Done
-        } else {
-            Next::More
-        }
-    }
 }
 
 impl Side {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
-        if self.lost {
-            return;
-        }
         self.buffer.push(data, cx.ts_ns);
         loop {
             let front = self.buffer.front();

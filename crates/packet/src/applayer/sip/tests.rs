@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::applayer::testing::{anomalies, corpus, endures, records};
+use crate::applayer::testing::{anomalies, corpus, endures, records, records_without};
 use crate::applayer::{Probe, Protocol};
 use crate::flow::{Direction, Proto};
 
@@ -60,6 +60,12 @@ fn first_bytes() {
     assert_eq!(probe(b"OPTIONS / HTTP/1.1\r\n"), Probe::No);
     assert_eq!(probe(b"SIP/2.0 200 OK\r\n"), Probe::Certain);
     assert_eq!(probe(b"SSH-2.0-x\r\n"), Probe::No);
+}
+
+#[test]
+fn messages_behind_a_gap_are_found_again() {
+    let found = records_without(&corpus("sip/register.bin"), 0);
+    assert!(found.iter().any(|record| record["method"] == "REGISTER"));
 }
 
 #[test]
