@@ -77,6 +77,11 @@ impl<'a> Cursor<'a> {
         self.data.get(self.at).copied()
     }
 
+    /// What is not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.data.get(self.at..).unwrap_or_default()
+    }
+
     pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(len)?;
         let taken = self.data.get(self.at..end)?;

@@ -42,6 +42,17 @@ impl<'o> Object<'o> {
         push(self.out, value.into());
     }
 
+    /// A number of floating point, without a point where it is whole; what is no number becomes
+    /// `null`.
+    pub fn float(&mut self, key: &str, value: f64) {
+        self.key(key);
+        if value.is_finite() {
+            push(self.out, value);
+        } else {
+            self.out.push_str("null");
+        }
+    }
+
     /// True or false.
     pub fn flag(&mut self, key: &str, value: bool) {
         self.key(key);

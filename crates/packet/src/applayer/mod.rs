@@ -10,33 +10,44 @@
 //! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
 //! [`Next::Done`] as soon as nothing of interest can follow, so that the sensor stops reassembling.
 
+pub mod bittorrent_dht;
+mod buffer;
 pub mod dcerpc;
 pub(crate) mod der;
 pub(crate) mod detection;
+pub mod dhcp;
+pub mod dnp3;
 pub mod dns;
+pub mod enip;
 mod expectation;
 pub mod ftp;
 pub mod http1;
 pub mod http2;
 pub mod ike;
 pub mod imap;
+pub mod krb5;
+pub mod ldap;
 mod lines;
+pub mod modbus;
+pub mod mqtt;
+pub mod nfs;
 mod options;
+pub mod pgsql;
 pub mod pop3;
 pub mod quic;
 pub mod rdp;
-pub mod rfb;
-pub mod smtp;
-pub mod krb5;
-pub mod ldap;
-pub mod nfs;
 pub(crate) mod recent;
 pub(crate) mod records;
+pub mod rfb;
+pub mod sip;
 pub mod smb;
+pub mod smtp;
 pub mod snmp;
 pub mod socks;
 pub mod ssh;
 pub mod template;
+#[cfg(test)]
+mod testing;
 pub mod tftp;
 pub mod tls;
 mod transaction;
@@ -60,20 +71,28 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &rfb::PROTOCOL,
     &rdp::PROTOCOL,
     &http2::PROTOCOL,
+    &sip::PROTOCOL,
     &http1::PROTOCOL,
     &smtp::PROTOCOL,
     &pop3::PROTOCOL,
     &imap::PROTOCOL,
     &ftp::PROTOCOL,
-    &tftp::PROTOCOL,
-    &ike::PROTOCOL,
     &smb::PROTOCOL,
     &nfs::PROTOCOL,
+    &dhcp::PROTOCOL,
+    &bittorrent_dht::PROTOCOL,
+    &dnp3::PROTOCOL,
+    &tftp::PROTOCOL,
+    &ike::PROTOCOL,
+    &dns::PROTOCOL,
     &krb5::PROTOCOL,
     &snmp::PROTOCOL,
     &ldap::PROTOCOL,
     &dcerpc::PROTOCOL,
-    &dns::PROTOCOL,
+    &enip::PROTOCOL,
+    &modbus::PROTOCOL,
+    &pgsql::PROTOCOL,
+    &mqtt::PROTOCOL,
     &socks::PROTOCOL,
     &template::PROTOCOL,
 ];
@@ -358,6 +377,12 @@ impl Context<'_, '_> {
         self.counters.heads_max_hit = self.counters.heads_max_hit.saturating_add(1);
         self.anomaly(name);
     }
+
+    /// Counts a transaction given up for a bound and reports it.
+    pub fn too_large_in(&mut self, tx_id: u32, name: &'static str) {
+        self.counters.heads_max_hit = self.counters.heads_max_hit.saturating_add(1);
+        self.anomaly_in(tx_id, name);
+    }
 }
 
 impl Debug for Context<'_, '_> {
@@ -384,6 +409,7 @@ mod tests {
         for folder in folders {
             // a number tells versions apart that share a name in logs
             let name = folder.trim_end_matches(|last: char| last.is_ascii_digit());
+            let is_it = |known: &str| known == folder || known == name;
             assert!(
                 PROTOCOLS
                     .iter()

@@ -1,6 +1,8 @@
 //! What the settings say of application protocols.
 
-use super::{AppProto, PROTOCOLS, Protocol, dcerpc, ftp, http1, http2, ldap, nfs, smb, smtp};
+use super::{
+    AppProto, PROTOCOLS, Protocol, dcerpc, dnp3, enip, ftp, http1, http2, ldap, modbus, mqtt, nfs, pgsql, smb, smtp,
+};
 use crate::settings::Settings;
 
 /// Options of the parsers: a field for each protocol that has some, of a type from its folder.
@@ -8,6 +10,16 @@ use crate::settings::Settings;
 pub struct Options {
     /// Protocols that are not looked for.
     disabled: Vec<AppProto>,
+    /// DNP3.
+    pub dnp3: dnp3::Options,
+    /// EtherNet/IP.
+    pub enip: enip::Options,
+    /// Modbus.
+    pub modbus: modbus::Options,
+    /// MQTT.
+    pub mqtt: mqtt::Options,
+    /// PostgreSQL.
+    pub pgsql: pgsql::Options,
     /// DCE/RPC.
     pub dcerpc: dcerpc::Options,
     /// LDAP.
@@ -61,6 +73,11 @@ impl Options {
             ldap: ldap::Options::from_settings(settings),
             nfs: nfs::Options::from_settings(settings),
             smb: smb::Options::from_settings(settings),
+            dnp3: dnp3::Options::from_settings(settings),
+            enip: enip::Options::from_settings(settings),
+            modbus: modbus::Options::from_settings(settings),
+            mqtt: mqtt::Options::from_settings(settings),
+            pgsql: pgsql::Options::from_settings(settings),
         }
     }
 

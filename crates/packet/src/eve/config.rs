@@ -87,7 +87,7 @@ impl Output {
         let all = (self.types.is_none() && kind != "netflow").then_some(Setting::NOTHING);
         let types = self.types.iter().flatten();
         types
-            .filter(move |(name, _)| name == kind)
+            .filter(move |(name, _)| *name == kind || name.replace('-', "_") == kind)
             .map(|(_, options)| options.root())
             .chain(all)
     }

@@ -1,0 +1,152 @@
+//! Fragments from the stream. Requests and responses are told apart by their function codes, so
+//! that it does not matter who spoke first.
+
+use super::link::{Front, Reassembly, START, Segment, front, user_data};
+use super::object::End;
+use super::options::Options;
+use super::transaction::{CONFIRM, Fragment, LinkHeader};
+use crate::applayer::buffer::Buffer;
+use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
+
+pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
+    Box::new(Parser {
+        options: config.apps.dnp3,
+        ..Parser::default()
+    })
+}
+
+/// The start bytes and the checksum of the header.
+pub(super) fn probe(proto: Proto, _: Direction, data: &[u8]) -> Probe {
+    if proto != Proto::Tcp || !START.starts_with(data.get(..2).unwrap_or(data)) {
+        return Probe::No;
+    }
+    match front(data) {
+        Front::Frame(..) => Probe::Certain,
+        Front::Partial => Probe::Unsure,
+        Front::Junk(..) => Probe::No,
+    }
+}
+
+#[derive(Debug, Default)]
+struct Parser {
+    options: Options,
+    to_server: Side,
+    to_client: Side,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Side {
+    buffer: Buffer,
+    segments: Reassembly,
+    /// Time of the first packet of the fragment that is being put together.
+    first_ns: u64,
+}
+
+impl AppLayer for Parser {
+    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        let options = self.options;
+        self.side(direction).data(cx, data, options);
+        Next::More
+    }
+
+    /// The next frame is found by its start bytes and checksum.
+    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
+        *self.side(direction) = Side::default();
+        Next::More
+    }
+
+    fn end(&mut self, _: &mut Context<'_, '_>) {}
+
+    fn buffered(&self) -> usize {
+        let [a, b] = [&self.to_server, &self.to_client]
+            .map(|side| side.buffer.len().saturating_add(side.segments.buffered()));
+        a.saturating_add(b)
+    }
+}
+
+impl Parser {
+    fn side(&mut self, direction: Direction) -> &mut Side {
+        match direction {
+            Direction::ToServer => &mut self.to_server,
+            Direction::ToClient => &mut self.to_client,
+        }
+    }
+}
+
+impl Side {
+    fn data(&mut self, cx: &mut Context<'_, '_>, data: &[u8], options: Options) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.push(data, cx.ts_ns);
+        while !buffer.front().is_empty() {
+            let used = match front(buffer.front()) {
+                Front::Frame(header, len) => {
+                    let Some(frame) = buffer.front().get(..len) else {
+                        break;
+                    };
+                    match user_data(frame) {
+                        Some(user) => self.segment(cx, header, &user, buffer.ts_ns(), options),
+                        None => cx.anomaly("BAD_TRANSPORT_CRC"),
+                    }
+                    len
+                }
+                Front::Partial => break,
+                Front::Junk(len, anomaly) => {
+                    if let Some(anomaly) = anomaly {
+                        cx.anomaly(anomaly);
+                    }
+                    len
+                }
+            };
+            buffer.consume(used.try_into().unwrap_or(u64::MAX));
+        }
+        self.buffer = buffer;
+    }
+
+    fn segment(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        header: LinkHeader,
+        user: &[u8],
+        ts_ns: u64,
+        options: Options,
+    ) {
+        if self.segments.kept.is_none() {
+            self.first_ns = ts_ns;
+        }
+        match self.segments.segment(header, user) {
+            Segment::Nothing => {}
+            Segment::Fragment(header, data) => self.fragment(cx, header, &data, Some(options)),
+            Segment::TooLong(header, data) => self.fragment(cx, header, &data, None),
+        }
+    }
+
+    /// A fragment, with its objects unless it grew too long.
+    fn fragment(
+        &self,
+        cx: &mut Context<'_, '_>,
+        header: LinkHeader,
+        data: &[u8],
+        options: Option<Options>,
+    ) {
+        let Some(mut fragment) = Fragment::parse(header, data) else {
+            return;
+        };
+        if fragment.function_code == CONFIRM {
+            return;
+        }
+        let id = cx.transaction_id();
+        match options.map(|options| fragment.read_objects(options)) {
+            Some(End::Complete | End::Damaged) => {}
+            Some(End::Unknown) => cx.anomaly_in(id, "UNKNOWN_OBJECT"),
+            Some(End::TooManyPoints) => cx.too_large_in(id, "TOO_MANY_POINTS"),
+            Some(End::TooManyObjects) => cx.too_large_in(id, "TOO_MANY_OBJECTS"),
+            None => cx.too_large_in(id, "TOO_LONG_REASSEMBLY"),
+        }
+        fragment.id = id;
+        fragment.first_ts_ns = self.first_ns;
+        cx.transaction(&fragment);
+    }
+}

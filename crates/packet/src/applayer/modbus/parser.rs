@@ -1,0 +1,214 @@
+//! Messages from the stream, and which response answers which request.
+
+use std::collections::VecDeque;
+
+use super::message::{Body, Flaw, Message};
+use super::options::Options;
+use super::transaction::Exchange;
+use crate::applayer::buffer::Buffer;
+use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::bytes::{Cursor, be16};
+use crate::flow::{Direction, Proto};
+use crate::sensor::Config;
+
+pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
+    Box::new(Parser {
+        options: config.apps.modbus,
+        ..Parser::default()
+    })
+}
+
+/// There is no magic number: a whole message of a public function whose length fits.
+pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
+    if proto != Proto::Tcp || be16(data, 2).is_some_and(|protocol| protocol != 0) {
+        return Probe::No;
+    }
+    let (Some(len), Some(function)) = (be16(data, 4), data.get(7)) else {
+        return if data.len() < HEADER {
+            Probe::Unsure
+        } else {
+            Probe::No
+        };
+    };
+    let is_known = matches!(function & 0x7f, 1..=8 | 11 | 12 | 15..=17 | 20..=24 | 43);
+    if !(LEN_MIN..=LEN_MAX).contains(&len) || !is_known {
+        return Probe::No;
+    }
+    let end = usize::from(len).saturating_add(6);
+    let Some(pdu) = data.get(7..end) else {
+        return Probe::Unsure;
+    };
+    // another message may stand behind it
+    let is_next = |behind: &[u8]| be16(behind, 2).is_none_or(|protocol| protocol == 0);
+    let is_response = direction == Direction::ToClient;
+    let message = Message::parse((0, 0, 0), pdu, is_response);
+    let is_plain = matches!(message.body, Body::Data(_)) && pdu.len() > 9;
+    // servers are asked nonsense; they do not answer it
+    let may_be = |flaw: &Flaw| *flaw == Flaw::DataValue && !is_response;
+    let fits = message.flaws.iter().all(may_be);
+    if fits && !is_plain && is_next(data.get(end..).unwrap_or_default()) {
+        Probe::Certain
+    } else {
+        Probe::No
+    }
+}
+
+#[derive(Debug, Default)]
+struct Parser {
+    options: Options,
+    to_server: Buffer,
+    to_client: Buffer,
+    /// Directions of which it is not known where the next message begins.
+    lost: [bool; 2],
+    waiting: VecDeque<Exchange>,
+}
+
+impl AppLayer for Parser {
+    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        // behind what was missed, a message is known by what makes the first of a flow known
+        if self.is_lost(direction) && probe(Proto::Tcp, direction, data) != Probe::Certain {
+            return Next::More;
+        }
+        self.set_lost(direction, false);
+        let mut buffer = std::mem::take(self.buffer(direction));
+        buffer.push(data, cx.ts_ns);
+        loop {
+            let mut cursor = Cursor::new(buffer.front());
+            let (Some(id), Some(protocol), Some(len)) = (cursor.u16(), cursor.u16(), cursor.u16())
+            else {
+                break;
+            };
+            let message = if (LEN_MIN..=LEN_MAX).contains(&len) {
+                let Some((unit, pdu)) = cursor.take(len.into()).and_then(<[u8]>::split_first)
+                else {
+                    break;
+                };
+                Message::parse((id, protocol, *unit), pdu, direction == Direction::ToClient)
+            } else {
+                Message::broken(id, protocol)
+            };
+            self.message(cx, direction, message, buffer.ts_ns());
+            buffer.consume(u64::from(len).saturating_add(6));
+        }
+        *self.buffer(direction) = buffer;
+        Next::More
+    }
+
+    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
+        if !self.buffer(direction).gap(len) {
+            self.set_lost(direction, true);
+        }
+        Next::More
+    }
+
+    fn end(&mut self, cx: &mut Context<'_, '_>) {
+        for exchange in std::mem::take(&mut self.waiting) {
+            cx.transaction(&exchange);
+        }
+    }
+
+    fn buffered(&self) -> usize {
+        let waiting = self.waiting.len().saturating_mul(usize::from(LEN_MAX));
+        let buffered = self.to_server.len().saturating_add(self.to_client.len());
+        buffered.saturating_add(waiting)
+    }
+}
+
+impl Parser {
+    fn buffer(&mut self, direction: Direction) -> &mut Buffer {
+        match direction {
+            Direction::ToServer => &mut self.to_server,
+            Direction::ToClient => &mut self.to_client,
+        }
+    }
+
+    fn is_lost(&self, direction: Direction) -> bool {
+        let [to_server, to_client] = self.lost;
+        match direction {
+            Direction::ToServer => to_server,
+            Direction::ToClient => to_client,
+        }
+    }
+
+    fn set_lost(&mut self, direction: Direction, lost: bool) {
+        let [to_server, to_client] = &mut self.lost;
+        match direction {
+            Direction::ToServer => *to_server = lost,
+            Direction::ToClient => *to_client = lost,
+        }
+    }
+
+    fn message(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        mut message: Message,
+        ts_ns: u64,
+    ) {
+        if message.protocol_id != 0 {
+            message.flaw(Flaw::ProtocolId);
+        }
+        if direction == Direction::ToServer {
+            let id = cx.transaction_id();
+            report(cx, id, &message, "invalid_value");
+            self.waiting.push_back(Exchange {
+                id,
+                first_ts_ns: ts_ns,
+                request: Some(message),
+                response: None,
+            });
+            while self.waiting.len() > self.options.transactions_max.max(1) {
+                if let Some(oldest) = self.waiting.pop_front() {
+                    cx.too_large_in(oldest.id, "flooded");
+                    cx.transaction(&oldest);
+                }
+            }
+            return;
+        }
+        let is_asked = |exchange: &Exchange| {
+            exchange.request.as_ref().is_some_and(|request| {
+                request.transaction_id == message.transaction_id
+                    && request.unit_id == message.unit_id
+                    && request.function & 0x7f == message.function & 0x7f
+            })
+        };
+        let found = self.waiting.iter().position(is_asked);
+        let exchange = found.and_then(|at| self.waiting.remove(at));
+        let mut exchange = exchange.unwrap_or_else(|| {
+            let id = cx.transaction_id();
+            cx.anomaly_in(id, "unsolicited_response");
+            Exchange {
+                id,
+                first_ts_ns: ts_ns,
+                request: None,
+                response: None,
+            }
+        });
+        if let Some(request) = &exchange.request {
+            message.compare(request);
+        }
+        report(cx, exchange.id, &message, "value_mismatch");
+        exchange.response = Some(message);
+        cx.transaction(&exchange);
+    }
+}
+
+/// Reports each flaw; `value` is what a wrong value is called in this direction.
+fn report(cx: &mut Context<'_, '_>, id: u32, message: &Message, value: &'static str) {
+    for flaw in &message.flaws {
+        let name = match flaw {
+            Flaw::DataValue => value,
+            Flaw::DataLength => "invalid_length",
+            Flaw::ExceptionCode => "invalid_exception_code",
+            Flaw::FunctionCode => "invalid_function_code",
+            Flaw::ProtocolId => "invalid_protocol_id",
+        };
+        cx.anomaly_in(id, name);
+    }
+}
+
+/// Header with the function code behind it, bytes.
+const HEADER: usize = 8;
+/// What the length field counts: unit and function code at least, 253 bytes behind the unit at most.
+const LEN_MIN: u16 = 2;
+const LEN_MAX: u16 = 254;
