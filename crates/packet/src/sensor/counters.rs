@@ -35,6 +35,8 @@ pub struct Counters {
     pub heads_max_hit: u64,
     /// Transactions given up because `pending_max` was reached.
     pub pending_max_hit: u64,
+    /// Files to be stored.
+    pub files_stored: u64,
     /// Bodies followed no further because their limit was reached.
     pub bodies_max_hit: u64,
     /// Bodies decoded no further because they grew too much.
@@ -68,6 +70,7 @@ impl Counters {
             ("app_layer.transactions", self.transactions),
             ("app_layer.heads_max_hit", self.heads_max_hit),
             ("app_layer.pending_max_hit", self.pending_max_hit),
+            ("file_store.files", self.files_stored),
             ("app_layer.bodies_max_hit", self.bodies_max_hit),
             (
                 "app_layer.decompression_max_hit",
