@@ -123,6 +123,8 @@ pub struct FileInfo {
     pub gaps: bool,
     /// It is to be stored.
     pub stored: bool,
+    /// Its number among all files to be stored, from 1; 0 for others.
+    pub store_id: u64,
     /// MD5 of the bytes that came, lower-case hexadecimal, where asked for.
     pub md5: Option<String>,
     /// SHA-1, likewise.
@@ -168,6 +170,9 @@ impl File {
         let digests = cx.config.digests;
         let stored = cx.config.file_store.force;
         cx.flow.files = cx.flow.files.saturating_add(1);
+        let stored_files = &mut cx.counters.files_stored;
+        *stored_files = stored_files.saturating_add(u64::from(stored));
+        let store_id = if stored { *stored_files } else { 0 };
         Self {
             info: FileInfo {
                 id: u32::from(cx.flow.files),
@@ -178,6 +183,7 @@ impl File {
                 state: FileState::Truncated,
                 gaps: false,
                 stored,
+                store_id,
                 md5: None,
                 sha1: None,
                 sha256: None,

@@ -88,7 +88,7 @@ impl FileStore {
             write_fileinfo(object, flow, carrier, file, Setting::NOTHING);
         });
         let seconds = now.ts_ns / 1_000_000_000;
-        let path = folder.join(format!("{name}.{seconds}.{}.json", file.id));
+        let path = folder.join(format!("{name}.{seconds}.{}.json", file.store_id));
         fs::write(path, record)
     }
 

@@ -46,7 +46,7 @@ pub fn write(
         }
         object.flag("stored", file.stored);
         if file.stored {
-            object.number("file_id", file.id);
+            object.number("file_id", file.store_id);
         }
         object.number("size", file.size);
         if let Some((start, _)) = file.range {

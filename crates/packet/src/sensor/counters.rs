@@ -83,6 +83,8 @@ counters! {
     overlaps => "tcp.overlap",
     /// Those that say something else.
     overlaps_different => "tcp.overlap_diff_data",
+    /// Files to be stored.
+    files_stored => "file_store.files",
     /// Bodies followed no further because their limit was reached.
     bodies_max_hit => "app_layer.bodies_max_hit",
     /// Bodies decoded no further because they grew too much.

@@ -281,7 +281,10 @@ impl Head {
         let Some((_, value)) = self.headers.last().copied() else {
             return;
         };
-        let before = self.field(value).bytes.to_vec();
+        let mut before = self.field(value).bytes.to_vec();
+        if !before.is_empty() {
+            before.extend_from_slice(self.blanks_behind(value));
+        }
         let blank = more
             .first()
             .is_some_and(|first| matches!(first, b' ' | b'\t'));
@@ -295,6 +298,14 @@ impl Head {
         if let Some((_, value)) = self.headers.last_mut() {
             *value = joined;
         }
+    }
+
+    /// The blanks that stand behind a part that was sent in one piece.
+    fn blanks_behind(&self, span: Span) -> &[u8] {
+        let end = usize::try_from(span.start.saturating_add(span.len)).ok();
+        let rest = end.and_then(|end| self.raw.get(end..)).unwrap_or_default();
+        let len = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
+        rest.get(..len.count()).unwrap_or_default()
     }
 
     /// Parts with a space between those that are not empty. What is joined again and again stays
