@@ -4,7 +4,7 @@
 
 use md5::{Digest, Md5};
 
-use super::hello::{Carrier, Hello, is_grease};
+use super::hello::{Carrier, GREASE, Hello, is_grease};
 use super::server_hello::ServerHello;
 
 pub(super) fn text(hello: &Hello, carrier: Carrier) -> String {
@@ -14,9 +14,14 @@ pub(super) fn text(hello: &Hello, carrier: Carrier) -> String {
         .iter()
         .map(|format| u16::from(*format))
         .collect();
+    let extensions = hello.extensions.iter().map(|kind| match is_grease(*kind) {
+        true => GREASE,
+        false => *kind,
+    });
+    let extensions: Vec<u16> = extensions.collect();
     let lists = [
         &hello.ciphers,
-        &hello.extensions,
+        &extensions,
         &hello.groups,
         &point_formats,
     ];
