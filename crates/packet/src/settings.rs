@@ -106,10 +106,10 @@ impl<'a> Setting<'a> {
         self.0.is_some_and(|node| *node != Node::Nothing)
     }
 
-    /// Whether there is such a place, even if nothing stands there: `- tls` in a list of types.
+    /// Whether there is no such place: everything is as its default, not as an empty entry has it.
     #[must_use]
-    pub fn is_somewhere(self) -> bool {
-        self.0.is_some()
+    pub fn is_absent(self) -> bool {
+        self.0.is_none()
     }
 
     /// The scalar here.

@@ -19,12 +19,7 @@ pub(super) fn text(hello: &Hello, carrier: Carrier) -> String {
         false => *kind,
     });
     let extensions: Vec<u16> = extensions.collect();
-    let lists = [
-        &hello.ciphers,
-        &extensions,
-        &hello.groups,
-        &point_formats,
-    ];
+    let lists = [&hello.ciphers, &extensions, &hello.groups, &point_formats];
     let mut text = hello.legacy_version.to_string();
     for list in lists {
         text.push(',');
