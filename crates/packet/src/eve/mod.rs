@@ -167,10 +167,10 @@ impl Recorder {
         emit: &mut Emit<'_>,
     ) {
         let kind = transaction.record_type();
-        let direction = transaction.direction();
         self.filtered(kind, now, emit, &mut |record, options| {
             let is_wanted = transaction.is_logged(options);
             if is_wanted {
+                let direction = transaction.direction_under(options);
                 write_flow_head(record, kind, Some(flow.id), &flow.tuple, direction);
                 record.text("pkt_src", "wire/pcap");
                 transaction.log(record, options);
