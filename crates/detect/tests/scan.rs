@@ -344,6 +344,7 @@ fn flow(id: u64, client: [u8; 4], server: [u8; 4], port: u16, start_ns: u64) -> 
             options_hash: 0,
         }),
         app: AppProto::Unknown,
+        app_before: AppProto::Unknown,
         transactions: 0,
         files: 0,
     }

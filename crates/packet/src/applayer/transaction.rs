@@ -32,6 +32,11 @@ pub trait Transaction: Any + Debug {
         Direction::ToServer
     }
 
+    /// Which way it is logged under the options of its record type.
+    fn direction_under(&self, _options: Setting<'_>) -> Direction {
+        self.direction()
+    }
+
     /// The `event_type` of its record.
     fn record_type(&self) -> &'static str {
         self.app().name()

@@ -221,7 +221,6 @@ impl Recorder {
         emit: &mut Emit<'_>,
     ) {
         let kind = transaction.record_type();
-        let direction = transaction.direction();
         self.filtered(
             transaction.output_type(),
             About::Packet(Some(flow)),
@@ -230,6 +229,7 @@ impl Recorder {
             &mut |record, options| {
                 let is_wanted = transaction.is_logged(options);
                 if is_wanted {
+                    let direction = transaction.direction_under(options);
                     write_flow_head(record, kind, Some(flow.id), &flow.tuple, direction);
                     transaction.log(record, options);
                 }

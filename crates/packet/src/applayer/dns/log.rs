@@ -38,6 +38,14 @@ impl Transaction for Message {
         }
     }
 
+    /// Version 2 of the record has the client first, whoever speaks.
+    fn direction_under(&self, options: Setting<'_>) -> Direction {
+        if options.at("version").number() == Some(2) {
+            return Direction::ToServer;
+        }
+        self.direction()
+    }
+
     fn is_logged(&self, options: Setting<'_>) -> bool {
         let side = match self.kind {
             Kind::Query => "requests",

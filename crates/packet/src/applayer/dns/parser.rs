@@ -1,7 +1,7 @@
 //! Messages from datagrams, and from a TCP stream, where a 16-bit length stands before each (RFC
 //! 1035 section 4.2.2).
 
-use super::message::{Kind, Message, Question};
+use super::message::{Kind, Message};
 use super::name::{Cut, Name};
 use crate::applayer::{AppLayer, AppProto, Context, Next, Probe};
 use crate::bytes::be16;
@@ -47,7 +47,7 @@ fn looks_like_dns(data: &[u8]) -> bool {
     }
     Message::parse(data, 0).is_some_and(|message| match message.questions.first() {
         // with an odd header, all else must be right
-        Some(question) if is_netbios(question) => false,
+        Some(question) if is_netbios(&question.name, question.qtype) => false,
         Some(_) if has_odd_flags(data) => {
             let mut asked = message.questions.iter();
             !message.truncated && asked.all(|question| is_class(question.qclass))
@@ -56,7 +56,9 @@ fn looks_like_dns(data: &[u8]) -> bool {
         // multicast DNS answers repeat no question (RFC 6762 section 6)
         None => {
             let answer = message.answers.first();
-            let is_sound = answer.is_some_and(|answer| is_class(answer.class & 0x7fff));
+            let is_sound = answer.is_some_and(|answer| {
+                is_class(answer.class & 0x7fff) && !is_netbios(&answer.name, answer.rtype)
+            });
             message.kind == Kind::Answer && !message.truncated && is_sound
         }
     })
@@ -77,10 +79,10 @@ fn is_class(class: u16) -> bool {
 }
 
 /// NetBIOS names (RFC 1002 section 4.2) look much alike: 32 letters from A to P, type NB or NBSTAT.
-fn is_netbios(question: &Question) -> bool {
-    let label = question.name.bytes().first_chunk::<32>();
+fn is_netbios(name: &Name, kind: u16) -> bool {
+    let label = name.bytes().first_chunk::<32>();
     let encoded = label.is_some_and(|label| label.iter().all(|c| matches!(c, b'A'..=b'P')));
-    encoded && matches!(question.qtype, 32 | 33)
+    encoded && matches!(kind, 32 | 33)
 }
 
 /// Flags that no resolver sends.

@@ -92,7 +92,7 @@ impl AppLayer for Parser {
     fn end(&mut self, _: &mut Context<'_, '_>) {}
 
     fn buffered(&self) -> usize {
-        0
+        self.one.kept()
     }
 }
 

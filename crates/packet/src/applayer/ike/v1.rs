@@ -63,6 +63,13 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Bytes kept.
+    pub(super) fn kept(&self) -> usize {
+        let keys = [&self.client_key, &self.server_key].into_iter();
+        let keys = keys.flat_map(|key| [key.exchange.len(), key.nonce.len()]);
+        keys.fold(0, usize::saturating_add)
+    }
+
     /// Takes a message; also says whether its payloads could be read.
     pub(super) fn message(
         &mut self,

@@ -2,6 +2,7 @@
 
 use super::google::cyu_hash;
 use super::transaction::Datagram;
+use crate::applayer::tls::hello::{GREASE, is_grease};
 use crate::applayer::{AppProto, Transaction};
 use crate::flow::Direction;
 use crate::json::Object;
@@ -97,7 +98,7 @@ fn extensions(object: &mut Object<'_>, datagram: &Datagram) {
         if let Some(name) = extension_name(*kind) {
             object.text("name", name);
         }
-        object.number("type", *kind);
+        object.number("type", if is_grease(*kind) { GREASE } else { *kind });
         let values: Vec<Vec<u8>> = match kind {
             0 => names.iter().map(|name| name.to_vec()).collect(),
             13 => algorithms

@@ -96,8 +96,12 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        let kept = self.to_server.kept.len();
-        kept.saturating_add(self.to_client.kept.len())
+        let proposals = [&self.session.client, &self.session.server].into_iter();
+        let proposals = proposals.filter_map(|peer| peer.hassh.as_ref());
+        let kept = [&self.to_server, &self.to_client].into_iter();
+        let kept = kept.map(|side| side.kept.len());
+        kept.chain(proposals.map(String::len))
+            .fold(0, usize::saturating_add)
     }
 }
 

@@ -249,5 +249,7 @@ pub(super) fn words(bytes: &[u8]) -> Vec<u16> {
         .collect()
 }
 
+/// What stands for all GREASE extensions where they are told.
+pub(crate) const GREASE: u16 = 0xfafa;
 const HANDSHAKE_HEADER: usize = 4;
 const RANDOM: usize = 32;

@@ -4,7 +4,7 @@
 
 use md5::{Digest, Md5};
 
-use super::hello::{Carrier, Hello, is_grease};
+use super::hello::{Carrier, GREASE, Hello, is_grease};
 use super::server_hello::ServerHello;
 
 pub(super) fn text(hello: &Hello, carrier: Carrier) -> String {
@@ -14,12 +14,12 @@ pub(super) fn text(hello: &Hello, carrier: Carrier) -> String {
         .iter()
         .map(|format| u16::from(*format))
         .collect();
-    let lists = [
-        &hello.ciphers,
-        &hello.extensions,
-        &hello.groups,
-        &point_formats,
-    ];
+    let extensions = hello.extensions.iter().map(|kind| match is_grease(*kind) {
+        true => GREASE,
+        false => *kind,
+    });
+    let extensions: Vec<u16> = extensions.collect();
+    let lists = [&hello.ciphers, &extensions, &hello.groups, &point_formats];
     let mut text = hello.legacy_version.to_string();
     for list in lists {
         text.push(',');

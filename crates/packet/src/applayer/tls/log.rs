@@ -73,8 +73,8 @@ impl<'a> Fields<'a> {
             (true, _) => Self::Custom(custom),
             (false, Some(false)) => Self::Basic,
             (false, Some(true)) => Self::Extended,
-            (false, None) if !options.is_absent() => Self::Basic,
-            (false, None) => Self::Extended,
+            (false, None) if options.is_absent() => Self::Extended,
+            (false, None) => Self::Basic,
         }
     }
 

@@ -1,7 +1,7 @@
 //! TLS and SSL: the handshake, as far as it is in plain text (RFC 8446 section 4, RFC 5246 section
 //! 7.4). The client's hello is yielded at once, the [`Handshake`] when both sides are encrypted.
 //!
-//! - `parser`, `record`, `ssl2`: from bytes to handshake messages
+//! - `parser`, `record`, `message`, `ssl2`: from bytes to handshake messages
 //! - [`hello`](Hello), `server_hello`, `ja3`, `ja4`, `version`: the hellos and their fingerprints
 //! - `x509`, `der`, `name`: certificates
 
@@ -11,6 +11,7 @@ pub(crate) mod hello;
 pub(crate) mod ja3;
 mod ja4;
 mod log;
+mod message;
 mod name;
 mod options;
 mod parser;

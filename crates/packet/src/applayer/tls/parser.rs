@@ -1,13 +1,16 @@
 //! From records to the handshake. Messages may be spread over records and TCP segments in any way.
 
-use super::handshake::{CHAIN_MAX, Chain, Handshake};
+use super::handshake::Handshake;
 use super::hello::{Carrier, Hello};
+use super::message::{
+    CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, HEADER, SERVER_HELLO, SERVER_HELLO_DONE, Stop,
+    alert, certificates, chain, heartbeat, is_message, message_len,
+};
 use super::record::{self, Part, Side};
 use super::server_hello::ServerHello;
-use super::x509::Certificate;
 use super::{ssl2, version};
 use crate::applayer::{AppLayer, Context, Next, Probe};
-use crate::bytes::{Cursor, be16};
+use crate::bytes::be16;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
@@ -58,20 +61,6 @@ struct Parser {
     server_done: bool,
     /// The handshake has been yielded; what follows is watched for damage only.
     reported: bool,
-}
-
-/// Why nothing more is read.
-enum Stop {
-    /// It is over.
-    Over,
-    /// Damage of this name.
-    Damage(&'static str),
-}
-
-impl From<&'static str> for Stop {
-    fn from(name: &'static str) -> Self {
-        Self::Damage(name)
-    }
 }
 
 impl AppLayer for Parser {
@@ -261,7 +250,7 @@ impl Parser {
                 rest = behind;
                 continue;
             }
-            let len = message_len(&side.message).unwrap_or(MESSAGE_HEADER);
+            let len = message_len(&side.message).unwrap_or(HEADER);
             let missing = len.saturating_sub(side.message.len());
             let (taken, behind) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
             side.message.extend_from_slice(taken);
@@ -274,7 +263,7 @@ impl Parser {
             }
             let kind = *kind;
             if reported || !matches!(kind, CLIENT_HELLO | SERVER_HELLO | CERTIFICATE) {
-                side.skip = len.saturating_sub(MESSAGE_HEADER);
+                side.skip = len.saturating_sub(HEADER);
                 side.message.clear();
                 self.asks_client |= kind == CERTIFICATE_REQUEST;
                 self.server_done |= kind == SERVER_HELLO_DONE;
@@ -297,7 +286,7 @@ impl Parser {
         message: &[u8],
     ) -> Result<(), Stop> {
         let invalid = "INVALID_HANDSHAKE_MESSAGE";
-        let body = message.get(MESSAGE_HEADER..).unwrap_or_default();
+        let body = message.get(HEADER..).unwrap_or_default();
         match (message.first(), direction) {
             (Some(&CLIENT_HELLO), Direction::ToServer) => {
                 let ts_ns = self.handshake.first_ts_ns;
@@ -349,77 +338,6 @@ impl Parser {
         }
     }
 }
-
-fn alert(head: &[u8], len: usize) -> Result<(), Stop> {
-    match (head, len) {
-        ([FATAL, _, ..], 2) => Err(Stop::Over),
-        ([WARNING, _, ..], 2) => Ok(()),
-        // an encrypted one, where its cipher change was not seen
-        _ => Err(Stop::Damage("INVALID_ALERT_MESSAGE")),
-    }
-}
-
-/// A heartbeat in plain text (RFC 6520 section 4): one that says to be longer than its record wants
-/// the peer's memory back (CVE-2014-0160).
-fn heartbeat(cx: &mut Context<'_, '_>, tx_id: u32, head: &[u8], len: usize) {
-    let payload = be16(head, 1).map(usize::from);
-    match (head.first(), payload) {
-        (Some(1 | 2), Some(payload)) if payload.saturating_add(3) > len => {
-            cx.anomaly_in(tx_id, "OVERFLOW_HEARTBEAT_MESSAGE");
-        }
-        (Some(1 | 2), Some(payload)) if payload > 0 => {}
-        _ => cx.anomaly_in(tx_id, "INVALID_HEARTBEAT_MESSAGE"),
-    }
-}
-
-/// The certificates of a message (RFC 5246 section 7.4.2); those beyond [`CHAIN_MAX`] are left out.
-fn certificates(body: &[u8]) -> Option<Vec<Box<[u8]>>> {
-    let mut outer = Cursor::new(body);
-    let mut list = Cursor::new(vec24(&mut outer)?);
-    let mut certificates = Vec::new();
-    while !list.is_empty() && certificates.len() < CHAIN_MAX {
-        certificates.push(vec24(&mut list)?.into());
-    }
-    Some(certificates)
-}
-
-fn vec24<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
-    let high = usize::from(cursor.u8()?).checked_mul(1 << 16)?;
-    let len = high.checked_add(usize::from(cursor.u16()?))?;
-    cursor.take(len)
-}
-
-fn chain(cx: &mut Context<'_, '_>, tx_id: u32, raw: &[Box<[u8]>]) -> Chain {
-    let leaf = raw.first().map(|first| Certificate::parse(first));
-    if let Some(Err(name)) = leaf {
-        cx.anomaly_in(tx_id, name);
-    }
-    Chain {
-        raw: raw.to_vec(),
-        leaf: leaf.and_then(Result::ok),
-    }
-}
-
-/// Length of a handshake message with its header.
-fn message_len(message: &[u8]) -> Option<usize> {
-    let &[_, a, b, c] = message.first_chunk::<MESSAGE_HEADER>()?;
-    let len = usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?;
-    len.checked_add(MESSAGE_HEADER)
-}
-
-/// IANA's registry of handshake types.
-fn is_message(kind: u8) -> bool {
-    matches!(kind, 0..=6 | 8 | 11..=16 | 20..=26 | 67 | 254)
-}
-
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
-const CERTIFICATE: u8 = 11;
-const CERTIFICATE_REQUEST: u8 = 13;
-const SERVER_HELLO_DONE: u8 = 14;
-const WARNING: u8 = 1;
-const FATAL: u8 = 2;
-const MESSAGE_HEADER: usize = 4;
 
 #[cfg(test)]
 mod tests;

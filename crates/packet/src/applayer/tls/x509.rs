@@ -187,7 +187,7 @@ fn alternative_names(body: &mut Der<'_>) -> Option<Vec<String>> {
             while let Some((tag, content)) = names.next()
                 && list.len() < NAMES_MAX
             {
-                list.push(general_name(tag, content));
+                list.extend(general_name(tag, content));
             }
             return Some(list);
         }
@@ -195,19 +195,22 @@ fn alternative_names(body: &mut Der<'_>) -> Option<Vec<String>> {
     None
 }
 
-fn general_name(tag: u8, content: &[u8]) -> String {
+/// A name as it is logged; names of other kinds are left out.
+fn general_name(tag: u8, content: &[u8]) -> Option<String> {
     let text = || String::from_utf8_lossy(content).into_owned();
-    match tag & 0x1f {
-        0 => format!("OtherName({content:?})"),
-        1 | 2 | 6 => text(),
+    Some(match tag & 0x1f {
+        1 => format!("RFC822Name({})", text()),
+        2 | 6 => text(),
+        3 => "X400Address(<unparsed>)".to_owned(),
         4 => {
             let name = Der::new(content).sequence().and_then(name::text);
             format!("DirectoryName({})", name.unwrap_or_default())
         }
+        5 => "EDIPartyName(<unparsed>)".to_owned(),
         7 => format!("{content:?}"),
-        8 => der::oid_text(content),
-        other => format!("{other}({content:?})"),
-    }
+        8 => format!("RegisteredID({})", der::oid_text(content)),
+        _ => return None,
+    })
 }
 
 /// Bytes as pairs of hexadecimal digits with colons between.

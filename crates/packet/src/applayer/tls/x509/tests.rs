@@ -8,7 +8,7 @@ fn a_certificate_is_read() {
     assert_eq!(read.subject, "C=DE, O=Example GmbH, CN=www.example.com");
     assert_eq!(
         read.issuer,
-        "CN=Root + OU=Test, Email=ca@example.com, 1.2.3=x"
+        "CN=Root + OU=Test, Email=ca@example.com, OID(1.2.3)=x"
     );
     assert_eq!(read.serial, "00:C7:D4");
     assert_eq!(read.not_before.to_string(), "1969-12-31T23:59:58");
