@@ -258,13 +258,23 @@ impl File {
         (self.md5, self.sha1, self.sha256) = (None, None, None);
     }
 
+    /// It is over, and has digests only if it is whole.
+    pub fn close_if_whole(
+        mut self,
+        cx: &mut Context<'_, '_>,
+        carrier: &dyn Transaction,
+        state: FileState,
+    ) {
+        if state != FileState::Closed || self.info.gaps {
+            self.forget_digests();
+        }
+        self.close(cx, carrier, state);
+    }
+
     /// It is over.
     pub fn close(mut self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction, state: FileState) {
         let cut = state == FileState::Closed && self.info.gaps;
         self.info.state = if cut { FileState::Truncated } else { state };
-        if self.info.state != FileState::Closed {
-            (self.md5, self.sha1, self.sha256) = (None, None, None);
-        }
         self.info.md5 = self.md5.map(|digest| hex(&digest.finalize()));
         self.info.sha1 = self.sha1.map(|digest| hex(&digest.finalize()));
         self.info.sha256 = self.sha256.map(|digest| hex(&digest.finalize()));

@@ -59,7 +59,9 @@ fn line(event: &Event<'_>) -> Option<String> {
             let (name, state) = (text(&file.name), file.state.name());
             Some(format!("file {name} {} {state}", file.size))
         }
-        Event::FlowStart(_)
+        Event::Arp(_)
+        | Event::Packet(_)
+        | Event::FlowStart(_)
         | Event::Attempt(..)
         | Event::Proven(_)
         | Event::Closed(..)

@@ -413,7 +413,7 @@ mod tests {
             assert!(
                 PROTOCOLS
                     .iter()
-                    .any(|known| known.name == name || known.name == folder),
+                    .any(|known| is_it(&known.name.replace('-', "_"))),
                 "{folder} is not in PROTOCOLS"
             );
         }

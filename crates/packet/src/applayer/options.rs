@@ -1,7 +1,8 @@
 //! What the settings say of application protocols.
 
 use super::{
-    AppProto, PROTOCOLS, Protocol, dcerpc, dnp3, enip, ftp, http1, http2, ldap, modbus, mqtt, nfs, pgsql, smb, smtp,
+    AppProto, PROTOCOLS, Protocol, dcerpc, dnp3, enip, ftp, http1, http2, ldap, modbus, mqtt, nfs,
+    pgsql, smb, smtp,
 };
 use crate::settings::Settings;
 

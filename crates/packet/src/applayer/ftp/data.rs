@@ -50,7 +50,7 @@ impl Parser {
 
     fn close(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
         if let Some(file) = self.file.take() {
-            file.close(cx, &self.transfer, state);
+            file.close_if_whole(cx, &self.transfer, state);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! anew.
 
 use crate::applayer::lines::{Lines, Rest};
-use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::applayer::{AppLayer, AppProto, Context, Next, Probe};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
@@ -49,7 +49,7 @@ struct Parser {
 }
 
 impl AppLayer for Parser {
-    fn data(&mut self, _: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         let mut rest = data;
         match direction {
             Direction::ToServer => {
@@ -75,6 +75,7 @@ impl AppLayer for Parser {
                     if tag.is_some() && tag == self.tag.as_deref() {
                         self.tag = None;
                         if status.eq_ignore_ascii_case(b"OK") {
+                            cx.expect_change_to(AppProto::Tls);
                             return Next::Redetect(data.len().saturating_sub(rest.len()));
                         }
                     }

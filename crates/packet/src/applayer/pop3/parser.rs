@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::transaction::{Exchange, Request, Response};
 use crate::applayer::lines::{Line, Lines, Rest};
-use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::applayer::{AppLayer, AppProto, Context, Next, Probe};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
@@ -52,6 +52,7 @@ impl AppLayer for Parser {
                 while let Some(line) = self.server.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped) {
                     if self.response(cx, &line) {
                         self.end(cx);
+                        cx.expect_change_to(AppProto::Tls);
                         return Next::Redetect(data.len().saturating_sub(rest.len()));
                     }
                 }

@@ -95,7 +95,7 @@ impl Delivery {
         let decode = self.options.decode_mime;
         if let Some(mut mail) = self.mail.take() {
             for (file, state) in self.end_content(cx, &mut mail, FileState::Truncated) {
-                file.close(cx, &mail, state);
+                file.close_if_whole(cx, &mail, state);
             }
             self.mail = Some(mail);
         }
@@ -162,7 +162,7 @@ impl Delivery {
             return;
         };
         for (file, state) in self.end_content(cx, &mut mail, FileState::Truncated) {
-            file.close(cx, &mail, state);
+            file.close_if_whole(cx, &mail, state);
         }
         cx.transaction(&mail);
     }
@@ -171,7 +171,7 @@ impl Delivery {
     pub(super) fn report_sent(&mut self, cx: &mut Context<'_, '_>) {
         if let Some((mail, files)) = self.sent.take() {
             for (file, state) in files {
-                file.close(cx, &mail, state);
+                file.close_if_whole(cx, &mail, state);
             }
         }
     }

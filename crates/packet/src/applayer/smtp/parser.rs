@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::command::{self, Command};
 use super::delivery::Delivery;
 use crate::applayer::lines::{Line, Lines, Rest};
-use crate::applayer::{AppLayer, Context, Next};
+use crate::applayer::{AppLayer, AppProto, Context, Next};
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
@@ -275,6 +275,7 @@ impl Parser {
             }
             if self.reply(cx, line.text()) == Some(Awaited::StartTls) {
                 self.delivery.cut(cx);
+                cx.expect_change_to(AppProto::Tls);
                 return Next::Redetect(data.len().saturating_sub(rest.len()));
             }
         }
@@ -287,6 +288,10 @@ impl Parser {
             let is_first = !std::mem::replace(&mut self.is_reply_bad, true);
             if is_first && self.delivery.is_open() {
                 self.delivery.anomaly(cx, "INVALID_REPLY");
+            }
+            if is_first {
+                cx.flow.app_error = true;
+                cx.counters.apps.error(cx.flow);
             }
             return None;
         };

@@ -336,7 +336,7 @@ impl Mime {
         if self.files.len() < FILES_MAX {
             self.files.push((file, state));
         } else {
-            file.close(cx, mail, state);
+            file.close_if_whole(cx, mail, state);
         }
     }
 }
