@@ -50,7 +50,9 @@ impl FileStore {
                 file.write_all(chunk.data)
             }
             Event::File(flow, carrier, file) if file.stored => self.keep(flow, *carrier, file, now),
-            Event::FlowStart(_)
+            Event::Arp(_)
+            | Event::Packet(_)
+            | Event::FlowStart(_)
             | Event::Attempt(..)
             | Event::Proven(_)
             | Event::Closed(..)
