@@ -12,7 +12,7 @@
 use std::{
     error::Error,
     fs::{File, create_dir_all},
-    io::{BufWriter, Write, stdout},
+    io::{BufWriter, Write, stderr, stdout},
     path::Path,
 };
 
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(None) => break,
             // what came before the damage is worth as much as ever
             Err(error) => {
-                eprintln!("{error}");
+                writeln!(stderr(), "{error}").ok();
                 break;
             }
         };
