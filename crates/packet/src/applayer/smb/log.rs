@@ -36,6 +36,7 @@ impl Transaction for Smb {
             Detail::Ioctl(_) => "ioctl",
             Detail::Rename { .. } => "rename",
             Detail::Disposition { .. } => "set_file_path_info",
+            Detail::Dcerpc(call) if call.function.is_some() => "ioctl",
             Detail::Dcerpc(_) => "dcerpc",
         };
         !types.is_set() || types.items().any(|wanted| wanted.text() == Some(kind))
@@ -103,7 +104,12 @@ fn write_detail(object: &mut Object<'_>, detail: &Detail) {
             }
             write_id(object, *id);
         }
-        Detail::Dcerpc(call) => object.object("dcerpc", |object| write_call(object, call)),
+        Detail::Dcerpc(call) => {
+            if let Some(function) = call.function {
+                object.text("function", &function_name(function));
+            }
+            object.object("dcerpc", |object| write_call(object, call));
+        }
     }
 }
 

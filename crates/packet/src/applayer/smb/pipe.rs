@@ -135,15 +135,35 @@ impl Call {
             asked: (0, 0),
             answered: (0, 0),
             interfaces: Vec::new(),
+            function: None,
         }
     }
 
-    fn answer(&mut self, pdu: &Pdu) {
+    pub(super) fn answer(&mut self, pdu: &Pdu) {
         self.response = Some(pdu.kind);
         if pdu.kind == RESPONSE {
             self.answered = added(self.answered, u32::from(pdu.len).saturating_sub(24));
         }
     }
+}
+
+/// Takes the answer that comes with the response to the function that carries a call.
+pub(super) fn answer_function(call: &mut Call, data: &[u8]) {
+    let Some(pdu) = Pdu::of(data) else { return };
+    call.answer(&pdu);
+    if matches!(pdu.kind, BIND_ACK | ALTER_CONTEXT_RESPONSE) {
+        let body = data.get(HEAD..).unwrap_or_default();
+        _ = bind_ack(&pdu, body, &mut call.interfaces);
+    }
+}
+
+/// Whether Suricata knows that calls go through a pipe of this name; of one whose name was not seen
+/// that is taken for granted.
+pub(super) fn is_told(name: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "", "atsvc", "lsarpc", "samr", "spoolss", "srvsvc", "svcctl", "winreg",
+    ];
+    NAMES.contains(&name.trim_start_matches('\\'))
 }
 
 /// Whether a transaction is the call, and one that is answered.

@@ -5,7 +5,7 @@ mod answers;
 use super::files::Piece;
 use super::names::dialect_name;
 use super::ntlm;
-use super::pipe::looks_like_call;
+use super::pipe::{is_told, looks_like_call};
 use super::state::{Head, Read, State};
 use super::status::{PENDING, Status};
 use super::transaction::{
@@ -277,6 +277,14 @@ impl State {
             && self.is_pipe(head.tree_id, || looks_like_call(data))
             && self.pipe_request(cx, head, Some(id), data)
         {
+            let is_told = self.name(&id).is_none_or(|name| is_told(name));
+            if let Some(tx) = self.pending.back_mut()
+                && tx.message_id == head.message_id
+                && let Detail::Dcerpc(call) = &mut tx.detail
+                && !is_told
+            {
+                call.function = Some(function);
+            }
             return None;
         }
         Some(Detail::Ioctl(function))

@@ -213,5 +213,5 @@ impl State {
 fn is_asked(tx: &Smb, head: &Head) -> bool {
     tx.command == head.command
         && tx.message_id == head.message_id
-        && !matches!(tx.detail, Detail::Dcerpc(_))
+        && !matches!(&tx.detail, Detail::Dcerpc(call) if call.function.is_none())
 }

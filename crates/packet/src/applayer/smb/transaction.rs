@@ -182,4 +182,7 @@ pub struct Call {
     pub answered: (u32, u32),
     /// Interfaces that are bound, or the one that is called.
     pub interfaces: Vec<Interface>,
+    /// The function that carries it, where that is told too: through pipes of which Suricata does
+    /// not know that calls go through them.
+    pub function: Option<u32>,
 }

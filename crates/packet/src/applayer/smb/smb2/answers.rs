@@ -2,7 +2,7 @@
 
 use super::super::files::Piece;
 use super::super::names::dialect_name;
-use super::super::pipe::looks_like_call;
+use super::super::pipe::{answer_function, looks_like_call};
 use super::super::state::{Head, State, Tree};
 use super::super::status::{BUFFER_OVERFLOW, END_OF_FILE, SUCCESS};
 use super::super::transaction::{Command, Create, Detail, Smb};
@@ -21,6 +21,8 @@ impl State {
     ) -> Rest {
         let body = message.get(HEADER..).unwrap_or_default();
         let is_success = header.status == 0;
+        // what comes back through a pipe
+        let mut answer: &[u8] = &[];
         match header.command {
             READ => return self.read_response(cx, head, message),
             NEGOTIATE => {
@@ -31,6 +33,7 @@ impl State {
                 let place = le32(body, 32).zip(le32(body, 36)).unwrap_or_default();
                 let at = usize::try_from(place.0).ok()?;
                 let data = part(message, at, usize::try_from(place.1).ok()?);
+                answer = data;
                 if looks_like_call(data) && !self.is_pending(head) {
                     // some servers send no identifier back
                     self.pipe_response(cx, head, None, data);
@@ -41,6 +44,7 @@ impl State {
         }
         let mut tx = self.take(head)?;
         match &mut tx.detail {
+            Detail::Dcerpc(call) => answer_function(call, answer),
             Detail::SessionSetup(_) => tx.session_id = head.session_id,
             Detail::TreeConnect(tree) if is_success => {
                 tree.kind = body.get(2).copied();
@@ -63,8 +67,7 @@ impl State {
             | Detail::File { .. }
             | Detail::Ioctl(_)
             | Detail::Rename { .. }
-            | Detail::Disposition { .. }
-            | Detail::Dcerpc(_) => {}
+            | Detail::Disposition { .. } => {}
         }
         self.finish(cx, tx, head.status);
         None
