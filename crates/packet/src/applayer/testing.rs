@@ -160,7 +160,12 @@ fn connection(messages: &Messages, missing: Option<usize>) -> Vec<Vec<u8>> {
             Direction::ToClient => (1, 0),
         };
         let (src, dst) = ends(to);
-        let ack = if flags & ACK != 0 { heard[other] } else { 0 };
+        // who ends the connection says that all came, so that a hole is one for good
+        let ack = match (flags & ACK != 0, flags & FIN != 0) {
+            (false, _) => 0,
+            (true, false) => heard[other],
+            (true, true) => seqs[other],
+        };
         let mut tcp = [src.1.to_be_bytes(), dst.1.to_be_bytes()].concat();
         tcp.extend(seqs[from].to_be_bytes());
         tcp.extend(ack.to_be_bytes());

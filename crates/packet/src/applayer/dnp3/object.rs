@@ -139,10 +139,13 @@ fn walk<'a>(object: &Object, data: &'a [u8], each: &mut dyn FnMut(Point<'a>)) ->
     let (mut octet, mut bits, mut before) = (0_u8, 0_u8, 0_u32);
     for number in 0..object.count {
         let is_packed = matches!(parts.first(), Some(Part::Packed(..)));
+        let prefix_start = cursor.position();
         if !is_packed || bits == 0 {
             before = prefix(object, &mut cursor)?;
         }
+        let before_octets = cursor.position().saturating_sub(prefix_start);
         let prefix = before;
+        let start = cursor.position();
         let is_index = matches!(object.prefix_code(), 1..=3);
         let is_size = matches!(object.prefix_code(), 4..=6);
         let fields = if let Some(Part::Packed(name, width)) = parts.first() {
@@ -155,7 +158,12 @@ fn walk<'a>(object: &Object, data: &'a [u8], each: &mut dyn FnMut(Point<'a>)) ->
             bits = bits.saturating_sub(*width);
             vec![(*name, Value::Number(value.into()))]
         } else {
-            read(&mut cursor, parts, prefix)?
+            let fields = read(&mut cursor, parts, prefix)?;
+            // points of no octets would be as many as a sender likes
+            if before_octets == 0 && cursor.position() == start {
+                return None;
+            }
+            fields
         };
         each(Point {
             prefix,

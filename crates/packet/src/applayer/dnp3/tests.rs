@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::Options;
+use super::object::{End, objects};
 use crate::applayer::testing::{anomalies, corpus, endures, records};
 use crate::applayer::{Probe, Protocol};
 use crate::flow::{Direction, Proto};
@@ -81,6 +83,14 @@ fn bounds_of_the_settings() {
     let settings = "app-layer: {protocols: {dnp3: {max-points: 9, max-objects: 3}}}";
     let found = records(Proto::Tcp, settings, &corpus("dnp3/classes.bin"));
     assert_eq!(anomalies(&found), ["TOO_MANY_OBJECTS", "TOO_MANY_POINTS"]);
+}
+
+#[test]
+fn points_of_no_octets_are_not_counted_up() {
+    let (found, end) = objects(&[120, 9, 7, 200], Options::default());
+    assert_eq!((found.len(), end), (1, End::Unknown));
+    let (found, end) = objects(&[120, 9, 0x17, 2, 0, 1, 9], Options::default());
+    assert_eq!((found[0].count, end), (2, End::Complete), "a prefix is one");
 }
 
 #[test]

@@ -96,6 +96,19 @@ impl Cip {
         Some(cip)
     }
 
+    /// Bytes that it keeps, about.
+    pub(super) fn size(&self) -> usize {
+        let symbols = self.path.iter().map(|segment| match segment {
+            Segment::Symbol(name) => name.len(),
+            Segment::Number(..) | Segment::Port(_) => 0,
+        });
+        let path = symbols.fold(0, |sum: usize, len| {
+            sum.saturating_add(len).saturating_add(SEGMENT_BYTES)
+        });
+        let parts = self.multiple.iter().map(Self::size);
+        parts.fold(path.saturating_add(CIP_BYTES), usize::saturating_add)
+    }
+
     /// The class that its path names.
     pub(super) fn class(&self) -> Option<u32> {
         self.path.iter().find_map(|segment| match segment {
@@ -104,6 +117,10 @@ impl Cip {
         })
     }
 }
+
+/// What a message, and a segment of its path, take beside their texts, about.
+const CIP_BYTES: usize = 128;
+const SEGMENT_BYTES: usize = 32;
 
 /// Offsets of the messages, and they behind them.
 fn multiple(data: &[u8]) -> Option<Vec<Cip>> {

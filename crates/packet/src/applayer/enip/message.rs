@@ -66,6 +66,8 @@ pub(super) const REGISTER_SESSION: u16 = 0x65;
 pub(super) const UNREGISTER_SESSION: u16 = 0x66;
 pub(super) const SEND_RR_DATA: u16 = 0x6f;
 pub(super) const SEND_UNIT_DATA: u16 = 0x70;
+/// What a message takes beside its content, about, bytes.
+const MESSAGE_BYTES: usize = 256;
 /// Length of the header, bytes.
 pub(super) const HEADER: usize = 24;
 
@@ -94,6 +96,16 @@ impl Message {
             is_invalid: content.is_none(),
             content: content.unwrap_or(Content::Nothing),
         })
+    }
+
+    /// Bytes that it keeps, about.
+    pub(super) fn size(&self) -> usize {
+        match &self.content {
+            Content::Cip(cip) => cip.size(),
+            Content::Service(_, _, name) => name.len(),
+            Content::Nothing | Content::Session(..) | Content::Identity(_) => 0,
+        }
+        .saturating_add(MESSAGE_BYTES)
     }
 
     /// Whether no answer follows it.

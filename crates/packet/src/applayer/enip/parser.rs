@@ -62,6 +62,8 @@ struct Parser {
     /// Directions of which it is not known where the next message begins.
     lost: [bool; 2],
     waiting: VecDeque<Exchange>,
+    /// Bytes of those that wait, about.
+    waiting_bytes: usize,
 }
 
 impl AppLayer for Parser {
@@ -105,9 +107,8 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        let waiting = self.waiting.len().saturating_mul(MESSAGE_BYTES);
         let buffered = self.to_server.len().saturating_add(self.to_client.len());
-        buffered.saturating_add(waiting)
+        buffered.saturating_add(self.waiting_bytes)
     }
 }
 
@@ -157,13 +158,23 @@ impl Parser {
         if is_one_way {
             return cx.transaction(&exchange);
         }
+        self.waiting_bytes = self.waiting_bytes.saturating_add(exchange.size());
         self.waiting.push_back(exchange);
-        while self.waiting.len() > self.options.transactions_max.max(1) {
-            if let Some(oldest) = self.waiting.pop_front() {
+        while self.waiting.len() > self.options.transactions_max.max(1)
+            || self.waiting_bytes > WAITING_BYTES_MAX && !self.waiting.is_empty()
+        {
+            if let Some(oldest) = self.take(0) {
                 cx.too_large_in(oldest.id, "too_many_transactions");
                 cx.transaction(&oldest);
             }
         }
+    }
+
+    /// Takes one that waits out of its row.
+    fn take(&mut self, at: usize) -> Option<Exchange> {
+        let exchange = self.waiting.remove(at)?;
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(exchange.size());
+        Some(exchange)
     }
 
     fn response(&mut self, cx: &mut Context<'_, '_>, message: Message, ts_ns: u64) {
@@ -177,7 +188,7 @@ impl Parser {
         };
         // connected messages leave the context empty
         let found = asked(true).or_else(|| asked(false));
-        let exchange = found.and_then(|at| self.waiting.remove(at));
+        let exchange = found.and_then(|at| self.take(at));
         let mut exchange = exchange.unwrap_or_else(|| Exchange {
             id: cx.transaction_id(),
             first_ts_ns: ts_ns,
@@ -196,5 +207,5 @@ fn report(cx: &mut Context<'_, '_>, id: u32, message: &Message) {
     }
 }
 
-/// What a request that waits takes, about, bytes.
-const MESSAGE_BYTES: usize = 256;
+/// Most bytes of requests that wait, for one flow.
+const WAITING_BYTES_MAX: usize = 1 << 20;

@@ -12,3 +12,10 @@ pub struct Exchange {
     /// The response, where there was one.
     pub response: Option<Message>,
 }
+
+impl Exchange {
+    /// Bytes that its request keeps, about.
+    pub(super) fn size(&self) -> usize {
+        self.request.as_ref().map_or(0, Message::size)
+    }
+}

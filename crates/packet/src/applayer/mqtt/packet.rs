@@ -19,6 +19,8 @@ pub struct Packet {
     pub retain: bool,
     /// What it says.
     pub body: Body,
+    /// Bytes that it keeps, about.
+    size: usize,
 }
 
 /// What a control packet says.
@@ -154,6 +156,7 @@ impl Packet {
             qos: first >> 1 & 3,
             retain: first & 1 != 0,
             body,
+            size: PACKET_BYTES,
         }
     }
 
@@ -208,6 +211,10 @@ impl Packet {
                 }
             }
         };
+        let parts = packet.parts().saturating_mul(PART_BYTES);
+        packet.size = parts
+            .saturating_add(data.len())
+            .saturating_add(PACKET_BYTES);
         Some(packet)
     }
 
@@ -231,24 +238,31 @@ impl Packet {
 
     /// Bytes that it keeps, about.
     pub(super) fn size(&self) -> usize {
-        let body = match &self.body {
-            Body::Publish { topic, message, .. } => topic.len().saturating_add(message.len()),
-            Body::Subscribe { topics, .. } => topics
-                .iter()
-                .fold(0, |sum: usize, (topic, _)| sum.saturating_add(topic.len())),
-            Body::Unsubscribe { topics, .. } => topics
-                .iter()
-                .fold(0, |sum: usize, topic| sum.saturating_add(topic.len())),
-            Body::Connect(connect) => connect.client_id.len(),
-            Body::Connack { .. }
-            | Body::Ack { .. }
-            | Body::Granted { .. }
-            | Body::Reason { .. }
-            | Body::Ping
-            | Body::Truncated(_)
-            | Body::Nothing => 0,
+        self.size
+    }
+
+    /// Topics and properties, each of which has an allocation of its own.
+    fn parts(&self) -> usize {
+        let (topics, properties) = match &self.body {
+            Body::Connect(connect) => {
+                let will = connect.will.as_ref();
+                let will = will.map_or(0, |will| will.properties.len());
+                (will, &connect.properties)
+            }
+            Body::Subscribe {
+                topics, properties, ..
+            } => (topics.len(), properties),
+            Body::Unsubscribe {
+                topics, properties, ..
+            } => (topics.len(), properties),
+            Body::Connack { properties, .. }
+            | Body::Publish { properties, .. }
+            | Body::Ack { properties, .. }
+            | Body::Granted { properties, .. }
+            | Body::Reason { properties, .. } => (0, properties),
+            Body::Ping | Body::Truncated(_) | Body::Nothing => return 0,
         };
-        body.saturating_add(PACKET_BYTES)
+        topics.saturating_add(properties.len())
     }
 }
 
@@ -365,3 +379,5 @@ fn properties_of(cursor: &mut Cursor<'_>, version: u8) -> Option<Vec<Property>> 
 
 /// What a packet takes beside its texts, about.
 const PACKET_BYTES: usize = 128;
+/// What a topic or a property takes beside its text, about.
+const PART_BYTES: usize = 64;

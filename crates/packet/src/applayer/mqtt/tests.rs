@@ -82,6 +82,19 @@ fn options_of_parser_and_record() {
 }
 
 #[test]
+fn clients_that_never_get_an_answer_have_a_bound() {
+    let connect = corpus("mqtt/version_5.bin")[0].clone();
+    let settings = "app-layer: {protocols: {mqtt: {max-tx: 3}}}";
+    let found = records(Proto::Tcp, settings, &vec![connect; 5]);
+    let double = anomalies(&found)
+        .iter()
+        .filter(|name| **name == "double_connect")
+        .count();
+    assert_eq!((double, anomalies(&found).len()), (4, 6));
+    assert_eq!(found.len(), 11);
+}
+
+#[test]
 fn first_bytes() {
     let Protocol { probe, .. } = super::PROTOCOL;
     let to_server = |data: &[u8]| probe(Proto::Tcp, Direction::ToServer, data);

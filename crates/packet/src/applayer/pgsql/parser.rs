@@ -277,7 +277,7 @@ impl Parser {
         let number16 = be16(body, 0);
         match kind {
             b'R' => self.authentication(cx, body),
-            b'S' if response.parameters.len() < TEXTS_MAX => {
+            b'S' if response.parameters.len() < TEXTS_MAX && response.has_room() => {
                 response.parameters.extend(parameter(body));
             }
             b'K' => response.key = be32(body, 0).zip(be32(body, 4)),
@@ -323,6 +323,7 @@ impl Parser {
         let rest = body.get(4..).unwrap_or_default();
         if let Some(exchange) = self.waiting.front_mut()
             && exchange.response.authentication.len() < STEPS_MAX
+            && exchange.response.has_room()
         {
             let step = (code, rest.to_vec());
             exchange.response.authentication.push(step);

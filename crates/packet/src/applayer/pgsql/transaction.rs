@@ -42,6 +42,17 @@ pub struct Response {
     pub completed: Option<Vec<u8>>,
 }
 
+impl Response {
+    /// Whether more texts may be kept of it.
+    pub(super) fn has_room(&self) -> bool {
+        let parameters = self.parameters.iter();
+        let parameters = parameters.map(|(name, value)| name.len().saturating_add(value.len()));
+        let steps = self.authentication.iter().map(|(_, data)| data.len());
+        let bytes = parameters.chain(steps).fold(0, usize::saturating_add);
+        bytes < RESPONSE_BYTES_MAX
+    }
+}
+
 impl Exchange {
     /// Bytes that it keeps, about.
     pub(super) fn size(&self) -> usize {
@@ -70,5 +81,7 @@ impl Exchange {
     }
 }
 
+/// Most bytes of parameters and authentication kept of one response, but for the last of them.
+const RESPONSE_BYTES_MAX: usize = 64 << 10;
 /// What an exchange takes beside its longest text, about.
 const EXCHANGE_BYTES: usize = 512;

@@ -57,6 +57,8 @@ struct Side {
     buffer: Buffer,
     /// Bytes of the front that hold no end of the headers.
     searched: usize,
+    /// Lengths of head and body of the message in front, once its head is there.
+    lens: Option<(usize, u64)>,
     /// It is not known where the next message begins.
     lost: bool,
 }
@@ -76,7 +78,7 @@ impl AppLayer for OverTcp {
     fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
         let side = self.side(direction);
         side.lost |= !side.buffer.gap(len);
-        side.searched = 0;
+        (side.searched, side.lens) = (0, None);
         Next::More
     }
 
@@ -105,13 +107,13 @@ impl Side {
             let blank = front.len().saturating_sub(front.trim_ascii_start().len());
             if blank > 0 {
                 self.buffer.consume(to_u64(blank));
-                self.searched = 0;
+                (self.searched, self.lens) = (0, None);
                 continue;
             }
             if front.is_empty() {
                 return;
             }
-            let Some(head_len) = self.head_len() else {
+            let Some((head_len, body_len)) = self.lens() else {
                 let kept = self.buffer.front().len();
                 self.searched = kept.saturating_sub(4);
                 if kept > cx.config.head_bytes_max {
@@ -121,10 +123,6 @@ impl Side {
             };
             let front = self.buffer.front();
             let (head, rest) = front.split_at_checked(head_len).unwrap_or((front, &[]));
-            // where its length is missing, a body that begins as one is taken as far as it is there
-            let is_sdp = rest.starts_with(b"v=0");
-            let body_len =
-                content_length(head).unwrap_or(if is_sdp { to_u64(rest.len()) } else { 0 });
             let wanted = usize::try_from(body_len).unwrap_or(usize::MAX);
             let Some(body) = rest.get(..wanted.min(cx.config.head_bytes_max)) else {
                 return;
@@ -137,8 +135,21 @@ impl Side {
             }
             self.buffer
                 .consume(to_u64(head_len).saturating_add(body_len));
-            self.searched = 0;
+            (self.searched, self.lens) = (0, None);
         }
+    }
+
+    /// Lengths of head and body.
+    fn lens(&mut self) -> Option<(usize, u64)> {
+        if self.lens.is_none() {
+            let len = self.head_len()?;
+            let (head, rest) = self.buffer.front().split_at_checked(len)?;
+            // where its length is missing, a body that begins as one is taken as far as it is there
+            let is_sdp = rest.starts_with(b"v=0");
+            let there = if is_sdp { to_u64(rest.len()) } else { 0 };
+            self.lens = Some((len, content_length(head).unwrap_or(there)));
+        }
+        self.lens
     }
 
     /// Length of the head, if its end is there; what was searched before is not searched again.
