@@ -5,13 +5,14 @@
 //! (without a folder: to standard output). Other options of `scan` are taken and have no effect.
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     reason = "the I/O around a crate that does none"
 )]
 
 use std::{
     error::Error,
     fs::{File, create_dir_all},
-    io::{BufWriter, Write, stdout},
+    io::{BufWriter, Write, stderr, stdout},
     path::Path,
 };
 
@@ -69,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(None) => break,
             // what came before the damage is worth as much as ever
             Err(error) => {
-                eprintln!("{error}");
+                writeln!(stderr(), "{error}").ok();
                 break;
             }
         };

@@ -351,7 +351,9 @@ fn fragments_and_truncated_packets_start_no_flow() {
         wire_len: u32::try_from(fragment.len()).unwrap(),
         way: packet::Way::Unknown,
     };
-    Sensor::new(Config::default()).packet(&frame, &mut |event| {
+    let mut sensor = Sensor::new(Config::default());
+    sensor.packet(&frame, &mut |_| {});
+    sensor.finish(&mut |event| {
         if let Event::Anomaly(None, anomaly) = event {
             ends = anomaly.tuple.map(|tuple| (tuple.src, tuple.dst));
         }
@@ -363,7 +365,7 @@ fn fragments_and_truncated_packets_start_no_flow() {
     assert_eq!(
         ends,
         Some((address(14 + 12), address(14 + 16))),
-        "a fragment's ends are told"
+        "the ends of what was never whole are told"
     );
 
     let whole = wire.data(true, b"payload that is cut off");
@@ -387,15 +389,32 @@ fn fragments_and_truncated_packets_start_no_flow() {
 
 #[test]
 fn wrong_checksums_count_only_when_asked() {
-    let mut frames = Wire::new().handshake();
-    frames[0][14 + 20 + 16] ^= 0xff;
-    assert_eq!(run(&frames[..1], Config::default()).len(), 2);
-    let config = || Config {
+    let mut wire = Wire::new();
+    let mut frames = wire.handshake();
+    frames.push(wire.data(true, b"GET /sound HTTP/1.1\r\nHost: a\r\n\r\n"));
+    frames[3][14 + 20 + 16] ^= 0xff;
+    frames.push(wire.data(false, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    let strict = |verify_streams| Config {
         verify_checksums: true,
+        verify_streams,
         ..Config::default()
     };
-    assert_eq!(run(&frames[..1], config()).len(), 0);
-    assert!(run(&frames[1..], config()).len() >= 2);
+    for (config, is_read) in [
+        (Config::default(), true),
+        (strict(true), false),
+        (strict(false), true),
+    ] {
+        let log = run(&frames, config);
+        assert_eq!(
+            log.iter().any(|line| line.contains("/sound")),
+            is_read,
+            "{log:?}"
+        );
+    }
+    let mut sensor = Sensor::new(strict(true));
+    feed(&mut sensor, &mut 0, &frames, &mut |_| {});
+    let counters = sensor.counters();
+    assert_eq!((counters.bad_checksums, counters.bad_tcp_checksums), (1, 1));
 }
 
 fn run(frames: &[Vec<u8>], config: Config) -> Vec<String> {

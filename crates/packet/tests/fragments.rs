@@ -119,7 +119,7 @@ fn piece(v6: bool, header: &[u8], at: usize, more: bool, data: &[u8]) -> Vec<u8>
     } else {
         let len = u16::try_from(data.len() + 20).unwrap();
         header[2..4].copy_from_slice(&len.to_be_bytes());
-        let word = at / 8 | if more { 0x2000 } else { 0 };
+        let word = (at / 8) | if more { 0x2000 } else { 0 };
         header[6..8].copy_from_slice(&word.to_be_bytes());
     }
     header.extend(data);

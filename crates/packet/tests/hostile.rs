@@ -58,7 +58,8 @@ proptest! {
 
     #[test]
     fn random_streams(
-        pieces in vec((any::<bool>(), 0_u32..3000, vec(any::<u8>(), 1..100)), 1..60),
+        pieces in vec((any::<bool>(), prop_oneof![9 => 0_u32..3000, 1 => any::<u32>()], vec(any::<u8>(), 1..100)), 1..60),
+        acks in vec((any::<Index>(), any::<bool>(), 0_u32..3000), 0..10),
         front in select(&FRONTS),
     ) {
         let mut wire = Wire::new();
@@ -67,6 +68,14 @@ proptest! {
         frames.push(wire.data(false, front));
         for (from_client, ahead, data) in pieces {
             frames.push(wire.data_at(from_client, ahead, &data));
+        }
+        for (at, from_client, ahead) in acks {
+            let other = match from_client {
+                true => wire.server_seq,
+                false => wire.client_seq,
+            };
+            let ack = wire.frame(from_client, |tcp| tcp.ack(other.wrapping_add(ahead)), &[]);
+            frames.insert(3 + at.index(frames.len() - 3), ack);
         }
         check(&frames);
     }
@@ -116,8 +125,23 @@ fn conversation() -> Vec<Vec<u8>> {
     frames
 }
 
-/// Few flows, little memory: every bound is close.
+/// As a shield, inline, and under settings.
 fn check(frames: &[Vec<u8>]) {
+    let yaml = "stream:\n  midstream: yes\n  reassembly:\n    depth: 1000\n\
+        host-os-policy:\n  solaris: [0.0.0.0/0]\n";
+    let settings = packet::settings::Settings::parse(yaml).unwrap();
+    for (inline, config) in [
+        (false, Config::default()),
+        (true, Config::default()),
+        (false, Config::from_settings(&settings)),
+        (true, Config::from_settings(&settings)),
+    ] {
+        check_with(frames, Config { inline, ..config });
+    }
+}
+
+/// Few flows, little memory: every bound is close.
+fn check_with(frames: &[Vec<u8>], config: Config) {
     let config = Config {
         flows_max: 4,
         segments_max: 4,
@@ -125,7 +149,7 @@ fn check(frames: &[Vec<u8>]) {
         stream_bytes_max: 2000,
         head_bytes_max: 300,
         pending_max: 2,
-        ..Config::default()
+        ..config
     };
     let mut sensor = Sensor::new(config);
     let (mut open, mut now_ns) = (0_i64, 0);

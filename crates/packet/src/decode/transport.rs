@@ -26,7 +26,7 @@ pub enum Transport<'a> {
     Tcp(Tcp<'a>),
     /// UDP.
     Udp(Udp<'a>),
-    /// TCP or UDP whose checksum is wrong, by source port, destination port and length of the
+    /// TCP whose checksum is wrong, by source port, destination port and length of the
     /// payload, bytes: its receiver will not take it.
     Unsound(u16, u16, u32),
 }

@@ -50,9 +50,10 @@ impl Current {
         for (place, byte) in front.iter_mut().zip(decoded.data) {
             *place = *byte;
         }
-        let spi = match &decoded.transport {
-            Transport::Esp(spi) => Some(*spi),
-            _ => None,
+        let spi = if let Transport::Esp(spi) = &decoded.transport {
+            Some(*spi)
+        } else {
+            None
         };
         let tuple = packet_ends(decoded);
         Self {

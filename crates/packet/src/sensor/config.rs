@@ -41,10 +41,10 @@ pub struct Config {
     /// Flows are numbered from the one after this, so that logs of several sensors can be told
     /// apart.
     pub flow_ids_after: u64,
-    /// Drop packets with a wrong checksum. Off where the network card fills checksums in after the
+    /// Look at checksums. Off where the network card fills checksums in after the
     /// capture.
     pub verify_checksums: bool,
-    /// With `verify_checksums`: TCP and UDP packets with a wrong checksum are counted in their flow,
+    /// With `verify_checksums`: TCP segments with a wrong checksum are counted in their flow,
     /// but not read (`stream.checksum-validation`).
     pub verify_streams: bool,
     /// What the decoder looks for.

@@ -255,9 +255,11 @@ impl DecodeCounters {
         let layers = layers.map(|layer| (layer.counter(), self.layer(*layer)));
         let damages = Damage::ALL.iter();
         let damages = damages.map(|damage| {
-            let name = match damage {
-                Damage::TooManyLayers => damage.name(),
-                _ => damage.counter(),
+            let is_layer_bound = *damage == Damage::TooManyLayers;
+            let name = if is_layer_bound {
+                damage.name()
+            } else {
+                damage.counter()
             };
             (name, self.damage(*damage))
         });

@@ -168,6 +168,7 @@ impl Session {
             bytes_max: config.segment_bytes_max.saturating_mul(scale),
             depth: config.stream.depth_of(cx.flow.app),
             on_ack,
+            patient: config.stream.on_ack,
             compare: config.inline,
             policy: self
                 .policies

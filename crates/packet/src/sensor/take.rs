@@ -98,8 +98,8 @@ impl Sensor {
         whole
     }
 
-    /// TCP and UDP whose checksum is wrong is counted, but not read: the host will not read it
-    /// either.
+    /// TCP whose checksum is wrong is counted, but not read: the host will not read it either, and
+    /// its bytes would take the place of those that it reads. Datagrams stand for themselves.
     fn check(&mut self, frame: &Frame<'_>, decoded: &mut Decoded<'_>) {
         if !self.config.verify_checksums || decoded.damages.is_invalid() && !frame.is_snapped() {
             return;
@@ -109,16 +109,13 @@ impl Sensor {
         };
         let counters = &mut self.counters;
         counters.bad_checksums = counters.bad_checksums.saturating_add(1);
-        let (src, dst) = decoded.transport.ports();
-        let payload_len = match (bad, &decoded.transport) {
-            (Checksum::Tcp, Transport::Tcp(tcp)) if self.config.verify_streams => tcp.payload_len,
-            (Checksum::Udp, Transport::Udp(udp)) if self.config.verify_streams => udp.payload_len,
-            _ => return,
+        let (Checksum::Tcp, Transport::Tcp(tcp)) = (bad, &decoded.transport) else {
+            return;
         };
-        if bad == Checksum::Tcp {
+        if self.config.verify_streams {
             counters.bad_tcp_checksums = counters.bad_tcp_checksums.saturating_add(1);
+            decoded.transport = Transport::Unsound(tcp.src_port, tcp.dst_port, tcp.payload_len);
         }
-        decoded.transport = Transport::Unsound(src, dst, payload_len);
     }
 
     fn report_damages(&mut self, decoded: &Decoded<'_>, ts_ns: u64, out: &mut Sink<'_>) {

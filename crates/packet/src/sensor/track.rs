@@ -12,6 +12,10 @@ impl Sensor {
     /// Finds or starts the flow of a decoded packet and takes the packet into it.
     pub(super) fn track(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>, out: &mut Sink<'_>) {
         let Some(ip) = &decoded.ip else { return };
+        if !self.config.field_flows && matches!(decoded.transport, Transport::Unsound(..)) {
+            // its host will not take it: it is no part of a flow
+            return;
+        }
         let keyed = self
             .known_about(decoded)
             .unwrap_or_else(|| tuple_of(ip, &decoded.transport));

@@ -157,8 +157,13 @@ impl Visit<'_, '_> {
         if step.accepted && !tcp.payload.is_empty() {
             self.payload(direction, tcp);
         }
+        let is_over = self.entry.tcp.state() == Some(TcpState::Closed);
+        if is_over && before != Some(TcpState::Closed) && !step.reset && self.config.stream.on_ack {
+            // the last FIN is acknowledged, too
+            self.end_drained_session();
+        }
         if was_open && self.entry.standing.state == FlowState::Closed {
-            if !step.reset {
+            if !step.reset && !self.config.stream.on_ack {
                 self.end_drained_session();
             }
             let by = self.entry.tcp.closed_by(direction);

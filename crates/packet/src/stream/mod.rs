@@ -39,6 +39,8 @@ pub(crate) struct Terms {
     /// Most bytes passed on; what follows is not looked at.
     pub(crate) depth: u64,
     pub(crate) on_ack: bool,
+    /// A hole is one only when the receiver has acknowledged what lies behind it.
+    pub(crate) patient: bool,
     pub(crate) compare: bool,
     pub(crate) policy: Policy,
 }
@@ -143,9 +145,11 @@ impl Stream {
         let Some((seq, data)) = trim_front(next, seq, data) else {
             return pushed;
         };
-        if seq == next && !keeps {
+        // what is larger than all that is kept is passed on where it lies
+        let fits = self.has_room(data.len(), terms);
+        if seq == next && !(keeps && fits) {
             self.pass_over(data, ts_ns, terms, &mut pushed, each);
-        } else {
+        } else if fits {
             pushed.buffered = seq != next;
             self.keep((seq, data, ts_ns), terms, &mut pushed);
             if !terms.on_ack {
@@ -199,7 +203,7 @@ impl Stream {
                 Some(first) if !is_after(first, ack) => self.skip_to(first, each),
                 Some(_) => self.skip_to(ack, each),
                 // whether bytes are missing shows when more come
-                None if terms.on_ack => break,
+                None if terms.patient => break,
                 None => self.skip_to(ack, each),
             }
             if self.next == Some(next) {
@@ -220,7 +224,7 @@ impl Stream {
             }
             let first = first.seq;
             if self.next.is_some_and(|next| is_after(first, next)) {
-                if terms.on_ack {
+                if terms.patient {
                     // nobody acknowledged what lies behind this hole
                     break;
                 }
@@ -438,7 +442,7 @@ impl Stream {
         pushed: &mut Pushed,
         each: &mut dyn FnMut(Chunk<'_>),
     ) {
-        while !self.has_room(len, terms) {
+        while !self.has_room(len, terms) && self.passed < terms.depth {
             let is_next = self.next == Some(seq);
             pushed.full = true;
             if let Some(next) = self.next {

@@ -9,6 +9,7 @@ const WIDE: Terms = Terms {
     bytes_max: 1 << 16,
     depth: u64::MAX,
     on_ack: false,
+    patient: false,
     compare: false,
     policy: Policy::First,
 };
@@ -94,7 +95,7 @@ fn what_the_receiver_has_will_not_come_again() {
 #[test]
 fn on_acknowledgement_bytes_come_when_the_receiver_has_them() {
     let mut bench = Bench::from(0);
-    bench.terms.on_ack = true;
+    (bench.terms.on_ack, bench.terms.patient) = (true, true);
     bench.push(0, b"abc");
     bench.push(3, b"def");
     assert_eq!(bench.out, "");
@@ -262,11 +263,18 @@ proptest! {
         pieces in proptest::collection::vec((0_u32..5000, 1_usize..50), 1..200),
         segments_max in 1_usize..8,
         bytes_max in 1_usize..200,
+        on_ack: bool,
+        compare: bool,
+        policy in proptest::sample::select(&[Policy::First, Policy::Last, Policy::Linux, Policy::Solaris]),
+        acks in proptest::collection::vec((0_usize..200, 0_u32..5000), 0..20),
     ) {
         let mut bench = Bench::from(0);
-        bench.terms = Terms { segments_max, bytes_max, ..WIDE };
-        for (at, size) in pieces {
+        bench.terms = Terms { segments_max, bytes_max, on_ack, compare, policy, ..WIDE };
+        for (number, (at, size)) in pieces.into_iter().enumerate() {
             bench.push(at, &vec![b'x'; size]);
+            for (_, ack) in acks.iter().filter(|(when, _)| *when == number) {
+                bench.ack(*ack);
+            }
             prop_assert!(bench.stream.segments.len() <= segments_max);
             prop_assert!(bench.stream.buffered() <= bytes_max);
         }
