@@ -203,17 +203,21 @@ impl Front {
     }
 }
 
+/// Walks through a packet into `decoded`.
 fn walk<'a>(
     options: &Options,
-    decoded: Decoded<'a>,
+    mut decoded: Decoded<'a>,
     way: impl FnOnce(&mut Walk<'a, '_>) -> walk::Step,
 ) -> Decoded<'a> {
-    let mut walk = Walk { options, decoded };
+    let mut walk = Walk {
+        options,
+        decoded: &mut decoded,
+    };
     if let Err(damage) = way(&mut walk) {
-        walk.decoded.damages.add_invalid(damage);
-        walk.decoded.inner = None;
+        decoded.damages.add_invalid(damage);
+        decoded.inner = None;
     }
-    walk.decoded
+    decoded
 }
 
 #[cfg(test)]

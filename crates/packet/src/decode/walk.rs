@@ -9,7 +9,7 @@ pub(super) type Step = Result<(), Damage>;
 
 pub(super) struct Walk<'a, 'o> {
     pub(super) options: &'o Options,
-    pub(super) decoded: Decoded<'a>,
+    pub(super) decoded: &'o mut Decoded<'a>,
 }
 
 impl<'a> Walk<'a, '_> {
