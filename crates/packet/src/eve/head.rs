@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn protocols_have_their_names() {
-        for (number, name) in [(2, "IGMP"), (47, "GRE"), (132, "SCTP"), (99, "099")] {
+        for (number, name) in [(2, "IGMP"), (47, "GRE"), (132, "SCTP"), (250, "250")] {
             assert_eq!(proto_name(Proto::Other(number)), name);
         }
     }

@@ -96,14 +96,14 @@ pub(super) enum Start {
 /// Looks for a status line: behind white space, and behind one line of anything.
 pub(super) fn response_start(data: &[u8]) -> Start {
     let mut at = 0;
-    for _ in 0..2 {
+    for line in 0..2 {
         at = skip_void(data, at);
         match data.get(at..).unwrap_or_default() {
             rest if rest.len() < 4 && starts_with_http(b"HTTP", rest) => return Start::Unsure,
             rest if starts_with_http(rest, b"HTTP") => return Start::At(at),
             rest => match memchr::memchr2(b'\r', b'\n', rest) {
                 Some(len) => at = at.saturating_add(len),
-                None if rest.len() < JUNK_LINE_BYTES_MAX && at == 0 => return Start::Unsure,
+                None if rest.len() < JUNK_LINE_BYTES_MAX && line == 0 => return Start::Unsure,
                 None => return Start::Nowhere,
             },
         }
@@ -153,6 +153,7 @@ mod tests {
             (&b"HTTP/1.1 200"[..], Start::At(0)),
             (b"http/1.0 200", Start::At(0)),
             (b"HT", Start::Unsure),
+            (b" ju", Start::Unsure),
             (b" \r\n\t\r\nHTTP", Start::At(6)),
             (b" foobar\r\nHTTP", Start::At(9)),
             (b"SIP/2.0 200 ok\r\nHTT", Start::Unsure),
