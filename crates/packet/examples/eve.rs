@@ -5,7 +5,6 @@
 //! (without a folder: to standard output). Other options of `scan` are taken and have no effect.
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
     reason = "the I/O around a crate that does none"
 )]
 
