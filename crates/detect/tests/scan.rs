@@ -10,10 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use detect::{Config, Detector, EvidenceClass, Index, Verdict};
-use packet::{
-    AppProto, Counts, Direction, Event, FiveTuple, Flow, FlowId, FlowState, Outcome, Proto,
-    SynTraits,
-};
+use packet::{Direction, Event, FiveTuple, Flow, FlowId, FlowState, Outcome, Proto, SynTraits};
 
 const MS: u64 = 1_000_000;
 const START_NS: u64 = 1_700_000_000_000 * MS;
@@ -317,35 +314,28 @@ impl Net {
 }
 
 fn flow(id: u64, client: [u8; 4], server: [u8; 4], port: u16, start_ns: u64) -> Flow {
+    let tuple = FiveTuple {
+        src: Ipv4Addr::from(client).into(),
+        src_port: 40_000,
+        dst: Ipv4Addr::from(server).into(),
+        dst_port: port,
+        proto: Proto::Tcp,
+    };
+    let syn = SynTraits {
+        ttl: 64,
+        window: 64_240,
+        mss: Some(1460),
+        wscale: Some(7),
+        timestamp: None,
+        options_hash: 0,
+    };
     Flow {
-        id: FlowId(id),
-        tuple: FiveTuple {
-            src: Ipv4Addr::from(client).into(),
-            src_port: 40_000,
-            dst: Ipv4Addr::from(server).into(),
-            dst_port: port,
-            proto: Proto::Tcp,
-        },
-        vlan: packet::decode::Vlans::default(),
-        start_ns,
-        last_ns: start_ns,
-        to_server: Counts::default(),
-        to_client: Counts::default(),
-        state: FlowState::New,
-        client_proven: false,
-        server_proven: false,
-        midstream: false,
-        syn: Some(SynTraits {
-            ttl: 64,
-            window: 64_240,
-            mss: Some(1460),
-            wscale: Some(7),
-            timestamp: None,
-            options_hash: 0,
-        }),
-        app: AppProto::Unknown,
-        app_before: AppProto::Unknown,
-        transactions: 0,
-        files: 0,
+        syn: Some(syn),
+        ..Flow::new(
+            FlowId(id),
+            tuple,
+            packet::decode::Vlans::default(),
+            start_ns,
+        )
     }
 }

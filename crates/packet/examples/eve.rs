@@ -8,10 +8,6 @@
     reason = "the I/O around a crate that does none"
 )]
 
-#[path = "../../shield/src/filestore.rs"]
-#[expect(unreachable_pub, reason = "public where it lives")]
-mod filestore;
-
 use std::{
     error::Error,
     fs::{File, create_dir_all},
@@ -19,9 +15,8 @@ use std::{
     path::Path,
 };
 
-use filestore::FileStore;
 use packet::{
-    Config, Event, Sensor,
+    Config, Sensor,
     eve::{Now, Output, Recorder},
     pcap::Reader,
     settings::Settings,
@@ -60,17 +55,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         inline,
         ..Config::from_settings(&settings)
     };
-    let store = folder
-        .as_deref()
-        .and_then(|folder| FileStore::from_settings(&settings, Path::new(folder)));
-    let mut stored = Ok(());
-    let mut store = |event: &Event<'_>, now: Now| {
-        if let Some(store) = &store
-            && stored.is_ok()
-        {
-            stored = store.event(event, now);
-        }
-    };
     let mut sensor = Sensor::new(config);
     let mut reader = Reader::new(File::open(capture)?)?;
     let mut now = Now::default();
@@ -93,17 +77,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             ts_ns: frame.ts_ns,
             packet: now.packet.saturating_add(1),
         };
-        sensor.packet(&frame, &mut |event| {
-            recorder.event(&event, now, &mut emit);
-            store(&event, now);
-        });
+        sensor.packet(&frame, &mut |event| recorder.event(&event, now, &mut emit));
     }
-    sensor.finish(&mut |event| {
-        recorder.event(&event, now, &mut emit);
-        store(&event, now);
-    });
+    sensor.finish(&mut |event| recorder.event(&event, now, &mut emit));
     recorder.stats(&sensor.counters().named(), now, &mut emit);
-    Ok(stored?)
+    Ok(())
 }
 
 fn open(folder: Option<&str>, filename: &str) -> std::io::Result<Box<dyn Write>> {

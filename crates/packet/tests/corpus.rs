@@ -4,7 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::panic,
     reason = "tests"
 )]
 

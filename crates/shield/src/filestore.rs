@@ -19,7 +19,7 @@ use packet::settings::{Setting, Settings};
 use packet::{Event, FileInfo, Flow, Transaction};
 
 /// A folder of files.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FileStore {
     folder: PathBuf,
     write_fileinfo: bool,

@@ -256,11 +256,8 @@ fn somebody_elses_program_is_left_alone() {
 
 #[test]
 fn a_new_object_replaces_the_program_without_a_gap_and_keeps_the_leases() {
-    if !testkit::has_program("bpftool") {
-        testkit::skip(
-            "a_new_object_replaces_the_program_without_a_gap_and_keeps_the_leases",
-            "needs bpftool",
-        );
+    if Command::new("bpftool").arg("version").output().is_err() {
+        println!("SKIPPED new_object: no bpftool");
         return;
     }
     let Some(lab) = lab_with_attacker("new_object") else {

@@ -319,7 +319,8 @@ pub struct Flow {
 
 impl Flow {
     /// A flow of which nothing was seen yet.
-    pub(crate) fn new(id: FlowId, tuple: FiveTuple, vlan: Vlans, start_ns: u64) -> Self {
+    #[must_use]
+    pub fn new(id: FlowId, tuple: FiveTuple, vlan: Vlans, start_ns: u64) -> Self {
         Self {
             id,
             parent: None,

@@ -104,9 +104,9 @@ impl Log {
     /// # Errors
     /// The first error of a sink.
     pub fn close(self) -> io::Result<()> {
-        let closed = self.outputs.into_iter().map(Output::close);
         // every one is closed, whatever becomes of the others
-        closed.fold(Ok(()), |first, closed| first.and(closed))
+        let closed: Vec<_> = self.outputs.into_iter().map(Output::close).collect();
+        closed.into_iter().collect()
     }
 }
 

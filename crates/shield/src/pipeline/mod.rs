@@ -20,6 +20,7 @@ use packet::eve::Now;
 use packet::{Event, FlowId, Frame, Sensor};
 
 use crate::eve;
+use crate::filestore::FileStore;
 use crate::sessions::Sessions;
 use watch::Watch;
 
@@ -50,6 +51,9 @@ struct Judge {
     detector: Detector,
     watch: Watch,
     log: Option<eve::Log>,
+    store: Option<FileStore>,
+    /// Times that the store could not take what it should.
+    store_errors: u64,
     verdicts: Vec<Verdict>,
     /// Number in its capture of the latest packet.
     packet: u64,
@@ -67,6 +71,8 @@ impl Pipeline {
             detector: Detector::new(config.detect, index),
             watch: Watch::new(home, sessions),
             log: None,
+            store: None,
+            store_errors: 0,
             verdicts: Vec::new(),
             packet: 0,
             frames: 0,
@@ -83,6 +89,13 @@ impl Pipeline {
     #[must_use]
     pub fn with_log(mut self, log: eve::Log) -> Self {
         self.judge.log = Some(log);
+        self
+    }
+
+    /// Stores the files that the settings ask for.
+    #[must_use]
+    pub fn with_store(mut self, store: Option<FileStore>) -> Self {
+        self.judge.store = store;
         self
     }
 
@@ -156,6 +169,7 @@ impl Pipeline {
             ("pipeline.verdicts", judge.given),
             ("pipeline.flows_open", open),
             ("eve.records_dropped", dropped),
+            ("file_store.fs_errors", judge.store_errors),
         ];
         counters.extend(self.sensor.counters().named());
         counters.extend(judge.watch.counters());
@@ -208,15 +222,24 @@ impl Judge {
         self.watch.convict_all(&self.verdicts);
         self.watch.event(event, mono_ns);
         self.give(Some(event), on_verdict);
-        let packet = self.packet;
+        let now = Now {
+            ts_ns: now_ns,
+            packet: self.packet,
+        };
+        self.store(event, now);
         if let Some(log) = &mut self.log {
-            log.event(
-                event,
-                Now {
-                    ts_ns: now_ns,
-                    packet,
-                },
-            );
+            log.event(event, now);
+        }
+    }
+
+    /// A store that fails is not asked again: a full disk would cost each packet its time.
+    fn store(&mut self, event: &Event<'_>, now: Now) {
+        if let Some(store) = &self.store
+            && let Err(error) = store.event(event, now)
+        {
+            tracing::error!(%error, "files are not stored any more");
+            self.store_errors = self.store_errors.saturating_add(1);
+            self.store = None;
         }
     }
 

@@ -16,6 +16,7 @@ use detect::IndicatorConfig;
 use packet::pcap::{PcapError, Reader};
 use packet::settings::Settings;
 use shield::{
+    filestore::FileStore,
     pipeline::{Config, Pipeline},
     sessions::Sessions,
 };
@@ -41,11 +42,15 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     let mut total = Summary::default();
     let settings = settings(args)?;
     let mut log = records::log(args, settings.as_ref())?;
+    let folder = args.eve_dir.as_deref();
+    let store = settings.as_ref().zip(folder);
+    let store = store.and_then(|(settings, folder)| FileStore::from_settings(settings, folder));
     let mut scanned = Ok(());
     for capture in &args.captures {
         let config = config(args, settings.as_ref(), total.count("flow.total"));
         if args.threads > 1 {
             let parts = Parts {
+                store: store.clone(),
                 config,
                 index: &index,
                 log: log.as_mut(),
@@ -55,6 +60,7 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
         } else {
             let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
             let mut pipeline = Pipeline::new(config, Arc::clone(&index), sessions);
+            pipeline = pipeline.with_store(store.clone());
             if let Some(log) = log.take() {
                 pipeline = pipeline.with_log(log);
             }

@@ -18,6 +18,7 @@ use detect::Index;
 use packet::{Frame, LinkType, Way, pcap::Reader};
 use shield::{
     eve::{Log, Now},
+    filestore::FileStore,
     pipeline::{Config, Pipeline},
     sessions::Sessions,
 };
@@ -37,6 +38,7 @@ pub(super) struct Parts<'a> {
     pub(super) config: Config,
     pub(super) index: &'a Arc<Index>,
     pub(super) log: Option<&'a mut Log>,
+    pub(super) store: Option<FileStore>,
     pub(super) threads: usize,
 }
 
@@ -58,11 +60,7 @@ struct Place {
 }
 
 /// Runs a whole capture through as many pipelines as there are threads.
-pub(super) fn scan(
-    capture: &Path,
-    mut parts: Parts<'_>,
-    total: &mut Summary,
-) -> Result<(), Failure> {
+pub(super) fn scan(capture: &Path, parts: Parts<'_>, total: &mut Summary) -> Result<(), Failure> {
     let mut reader = super::open(capture)?;
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
     let pipelines: Vec<_> = (0..parts.threads)
@@ -105,11 +103,12 @@ pub(super) fn scan(
 }
 
 impl Parts<'_> {
-    fn pipeline(&mut self, number: usize, sessions: &Arc<Sessions>) -> Pipeline {
+    fn pipeline(&self, number: usize, sessions: &Arc<Sessions>) -> Pipeline {
         let mut config = self.config.clone();
         let apart = FLOW_IDS_APART.saturating_mul(u64::try_from(number).unwrap_or(u64::MAX));
         config.sensor.flow_ids_after = config.sensor.flow_ids_after.saturating_add(apart);
         let pipeline = Pipeline::new(config, Arc::clone(self.index), Arc::clone(sessions));
+        let pipeline = pipeline.with_store(self.store.clone());
         match &self.log {
             Some(log) => pipeline.with_log(log.beside()),
             None => pipeline,
