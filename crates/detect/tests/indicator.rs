@@ -214,7 +214,7 @@ fn a_listed_url_is_news_though_its_host_was_just_named() {
 }
 
 #[test]
-fn fragments_are_looked_up_by_their_addresses() {
+fn fragments_given_up_are_looked_up_by_their_addresses() {
     let verdicts = seen(&["[ipv4-addr:value = '203.0.113.9']"], |wire| {
         wire.unproven_request(OUTSIDE, OURS, GET);
         let (ts_ns, mut data) = wire
@@ -273,9 +273,10 @@ fn run(
     mut each: impl FnMut(&mut Detector),
 ) -> Vec<Verdict> {
     let mut sensor = Sensor::new(packet::Config::default());
-    let mut verdicts = Vec::new();
+    let (mut verdicts, mut last_ns) = (Vec::new(), 0);
     for (ts_ns, data) in frames.iter() {
         each(detector);
+        last_ns = ts_ns;
         let wire_len = data.len() as u32;
         let frame = Frame {
             ts_ns,
@@ -288,6 +289,7 @@ fn run(
             detector.event(&event, ts_ns, &mut verdicts)
         });
     }
+    sensor.finish(&mut |event| detector.event(&event, last_ns, &mut verdicts));
     verdicts
 }
 

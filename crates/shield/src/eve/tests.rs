@@ -119,18 +119,15 @@ fn damage_outside_of_flows_names_its_ends() {
         .next()
         .map(|(ts_ns, data)| (ts_ns, data.to_vec()))
         .unwrap();
-    let mut fragment = data;
-    fragment[14 + 6] = 0x20;
+    let mut damaged = data;
+    damaged[14 + 20 + 12] = 0x10;
     frames = Frames::default();
-    frames.push(ts_ns, fragment);
+    frames.push(ts_ns, damaged);
     let records = records(&frames);
     let [anomaly] = &records[..] else {
         panic!("{records:?}")
     };
-    assert_eq!(
-        anomaly["anomaly"]["event"],
-        "decoder.fragment_not_reassembled"
-    );
+    assert_eq!(anomaly["anomaly"]["event"], "decoder.tcp.invalid_optlen");
     let ends = (&anomaly["src_ip"], &anomaly["dest_ip"], &anomaly["proto"]);
     assert_eq!(
         ends,
