@@ -123,7 +123,7 @@ fn open(capture: &Path) -> Result<Reader<File>, Failure> {
 /// were open there included.
 fn scan(capture: &Path, pipeline: &mut Pipeline) -> Result<(), Failure> {
     let mut reader = open(capture)?;
-    let (mut last_ns, mut ticked_ns) = (0, 0);
+    let (mut last_ns, mut ticked_ns, mut packets) = (0, 0, 0_u64);
     let read = loop {
         let frame = match reader.next() {
             Ok(Some(frame)) => frame,
@@ -131,6 +131,7 @@ fn scan(capture: &Path, pipeline: &mut Pipeline) -> Result<(), Failure> {
             Err(error) => break Err(error),
         };
         last_ns = frame.ts_ns;
+        packets = packets.saturating_add(1);
         pipeline.packet(&frame, mono_ns(), &mut |_| {});
         if last_ns.saturating_sub(ticked_ns) >= TICK_NS {
             ticked_ns = last_ns;
@@ -139,7 +140,7 @@ fn scan(capture: &Path, pipeline: &mut Pipeline) -> Result<(), Failure> {
     };
     pipeline.finish(last_ns, mono_ns(), &mut |_| {});
     pipeline.log_stats(last_ns);
-    read_to_end(capture, &reader, read)
+    read_to_end(capture, &reader, read, packets)
 }
 
 /// What to say of how reading ended.
@@ -147,10 +148,19 @@ fn read_to_end(
     capture: &Path,
     reader: &Reader<File>,
     read: Result<(), PcapError>,
+    packets: u64,
 ) -> Result<(), Failure> {
-    read.map_err(|error| Failure::input(capture.display(), error))?;
-    // a capture that is still written, or whose writer was killed, ends so: no fault of the operator
-    if reader.is_truncated() {
+    // nothing but damage is no capture
+    if let Err(error) = read {
+        if packets == 0 {
+            return Err(Failure::input(capture.display(), error));
+        }
+        complain(format_args!(
+            "warning: {}: {error}; all before it was scanned; copy or capture it anew for the rest",
+            capture.display()
+        ));
+    } else if reader.is_truncated() {
+        // it is still written, or its writer was killed: no fault of the operator
         complain(format_args!(
             "warning: {}: the capture ends within a packet; all before it was scanned; copy or \
              capture it anew if there should be more",
@@ -255,15 +265,46 @@ mod tests {
         run(&args, false).unwrap();
         assert_eq!(flows(), 2);
         std::fs::write(&capture, [&whole[..], &[0xff; 16]].concat()).unwrap();
+        assert!(run(&args, false).is_ok());
+        assert_eq!(flows(), 3);
+        std::fs::write(&capture, [&whole[..24], &[0xff; 16]].concat()).unwrap();
         let Err(Failure::Input(error)) = run(&args, false) else {
-            panic!("a damaged capture is bad input")
+            panic!("nothing but damage is bad input")
         };
         let text = format!("{error:#}");
         assert!(
             text.contains("cut.pcap") && text.contains("damaged at byte"),
             "{text}"
         );
-        assert_eq!(flows(), 3);
+    }
+
+    #[test]
+    fn a_configuration_names_the_outputs_and_a_setting_alone_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let capture = folder.path().join("in.pcap");
+        std::fs::write(&capture, syns(2)).unwrap();
+        let mut args = args(folder.path(), &[&capture]);
+        args.eve = None;
+        args.eve_dir = Some(folder.path().join("out"));
+        args.set.push("stream.midstream=true".to_owned());
+        let types = |name: &str| {
+            run(&args, false).unwrap();
+            let text = std::fs::read_to_string(folder.path().join("out").join(name)).unwrap();
+            text.matches("\"event_type\":\"flow\"").count()
+        };
+        assert_eq!(types("eve.json"), 2);
+        let yaml = "outputs: [{eve-log: {enabled: yes, filename: flows.json, types: [flow]}}]";
+        std::fs::write(folder.path().join("c.yaml"), yaml).unwrap();
+        args.config = Some(folder.path().join("c.yaml"));
+        let flows = |args: &Scan| {
+            run(args, false).unwrap();
+            std::fs::read_to_string(folder.path().join("out/flows.json")).unwrap()
+        };
+        assert_eq!(flows(&args).lines().count(), 2);
+        args.set.push("outputs.0.eve-log.enabled=no".to_owned());
+        std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+        run(&args, false).unwrap();
+        assert!(!folder.path().join("out/flows.json").exists());
     }
 
     #[test]

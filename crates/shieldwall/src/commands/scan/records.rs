@@ -19,7 +19,8 @@ pub(super) fn log(args: &Scan, settings: Option<&Settings>) -> Result<Option<Log
         (Some(path), _) => (vec![one_output(args, path)], None),
         (None, Some(folder)) => {
             std::fs::create_dir_all(folder).map_err(|e| Failure::input(folder.display(), e))?;
-            let configured = settings.map(Records::from_settings);
+            let configured = settings.filter(|_| args.config.is_some());
+            let configured = configured.map(Records::from_settings);
             let everything = || vec![one_output(args, Path::new("eve.json"))];
             (configured.unwrap_or_else(everything), Some(folder))
         }

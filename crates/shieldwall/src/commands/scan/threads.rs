@@ -99,7 +99,7 @@ pub(super) fn scan(capture: &Path, parts: Parts<'_>, total: &mut Summary) -> Res
         log.stats(&of_capture.all(), now);
     }
     total.add(&of_capture.all());
-    super::read_to_end(capture, &reader, read)
+    super::read_to_end(capture, &reader, read, of_capture.count("pipeline.frames"))
 }
 
 impl Parts<'_> {
