@@ -39,10 +39,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => _ = value()?,
         }
     }
+    let is_configured = settings.is_some();
     let mut settings = settings.unwrap_or_default();
     sets.iter().try_for_each(|set| settings.set(set))?;
     let outputs = match folder {
-        Some(_) => Output::from_settings(&settings),
+        Some(_) if is_configured => Output::from_settings(&settings),
+        Some(_) => vec![Output::all("eve.json")],
         None => vec![Output::all("-")],
     };
     let mut files = outputs

@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let options = parse(arguments)?;
     let ours = release_binary()?;
     let folder = testkit::workspace_root().join("target/bench-inspect");
-    std::fs::create_dir_all(&folder)?;
+    std::fs::create_dir_all(folder.join("own"))?;
     let packet_bytes = packet_bytes(&ours, options.pcap)?;
     let (mut own, mut peer) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
         figures.insert("ratio".to_owned(), json!(own_cpu_s / peer_cpu_s));
     }
     if options.log {
-        println!("records: {}", counts(&folder.join("own.json"))?);
+        println!("records: {}", counts(&folder.join("own/eve.json"))?);
         if options.suricata.is_some() {
             println!(
                 "of Suricata: {}",
@@ -116,10 +116,20 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn our_scan(binary: &Path, options: &Options<'_>, folder: &Path) -> Command {
     let mut command = Command::new(binary);
     command.args(["scan", options.pcap, "--checksums", "off"]);
-    if options.log {
-        command.arg("--eve").arg(folder.join("own.json"));
+    // beside a peer: its configuration, so that both follow and write the same
+    if let Some(prefix) = options.suricata {
+        command.arg("--config").arg(configuration(prefix));
+    }
+    match (options.log, options.suricata) {
+        (true, Some(_)) => _ = command.arg("--eve-dir").arg(folder.join("own")),
+        (true, None) => _ = command.arg("--eve").arg(folder.join("own/eve.json")),
+        (false, _) => {}
     }
     command
+}
+
+fn configuration(prefix: impl AsRef<Path>) -> PathBuf {
+    prefix.as_ref().join("etc/suricata/suricata.yaml")
 }
 
 /// Its stock configuration, one thread, no rules, no checksums.
@@ -131,7 +141,7 @@ fn suricata(prefix: &str, options: &Options<'_>, folder: &Path) -> Command {
     std::fs::remove_file(out.join("eve.json")).ok();
     let mut command = Command::new(prefix.join("bin/suricata"));
     let etc = prefix.join("etc/suricata");
-    command.arg("-c").arg(etc.join("suricata.yaml"));
+    command.arg("-c").arg(configuration(&prefix));
     command.args(["-r", options.pcap, "--runmode", "single", "-k", "none"]);
     command.arg("--disable-detection").arg("-l").arg(&out);
     for (key, file) in [

@@ -87,10 +87,16 @@ fn settings(args: &Scan) -> Result<Option<Settings>, Failure> {
     };
     let mut settings = args.config.as_ref().map(read).transpose()?;
     for set in &args.set {
-        let settings = settings.get_or_insert_default();
+        let settings = settings.get_or_insert_with(unconfigured);
         settings.set(set).map_err(|e| Failure::input("--set", e))?;
     }
     Ok(settings)
+}
+
+/// What settings stand on without a configuration: flows met midstream are followed, as a shield
+/// does and a suricata.yaml without a word on them does not.
+fn unconfigured() -> Settings {
+    Settings::parse("stream: {midstream: yes}").unwrap_or_default()
 }
 
 /// The pipeline of one capture: every match is told, and no two flows of a log share a number.
