@@ -33,13 +33,16 @@ impl<'o> Object<'o> {
 
     /// The text of an address, a digest or anything else that prints without quotes in it.
     pub fn display(&mut self, key: &str, value: impl Display) {
-        self.text(key, &value.to_string());
+        self.key(key);
+        self.out.push('"');
+        push(self.out, value);
+        self.out.push('"');
     }
 
     /// A number.
     pub fn number(&mut self, key: &str, value: impl Into<u64>) {
         self.key(key);
-        push(self.out, value.into());
+        self.out.push_str(itoa::Buffer::new().format(value.into()));
     }
 
     /// A number of floating point, without a point where it is whole; what is no number becomes
@@ -84,7 +87,9 @@ impl<'o> Object<'o> {
 
     /// A list of numbers.
     pub fn numbers<T: Into<u64>>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
-        self.list(key, items, |out, item| push(out, item.into()));
+        self.list(key, items, |out, item| {
+            out.push_str(itoa::Buffer::new().format(item.into()));
+        });
     }
 
     fn list<T>(
@@ -116,10 +121,24 @@ impl<'o> Object<'o> {
 fn quote(out: &mut String, value: &[u8]) {
     out.push('"');
     match std::str::from_utf8(value) {
-        Ok(text) => text.chars().for_each(|c| escape(out, c)),
+        Ok(text) => quote_text(out, text),
         Err(_) => value.iter().for_each(|byte| escape_byte(out, *byte)),
     }
     out.push('"');
+}
+
+/// What needs no escape is copied run by run: almost everything.
+fn quote_text(out: &mut String, mut text: &str) {
+    let is_special = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\' | 0x7f);
+    while let Some(at) = text.as_bytes().iter().position(is_special) {
+        // these are ASCII, and so no part of a longer character
+        let (plain, rest) = text.split_at_checked(at).unwrap_or((text, ""));
+        out.push_str(plain);
+        let mut rest = rest.chars();
+        rest.by_ref().take(1).for_each(|c| escape(out, c));
+        text = rest.as_str();
+    }
+    out.push_str(text);
 }
 
 /// RFC 8259 section 7.

@@ -1,5 +1,9 @@
 //! What every record about a flow begins with.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+
 use crate::flow::{Direction, FiveTuple, FlowId, Proto};
 use crate::json::Object;
 
@@ -27,11 +31,11 @@ pub fn write_flow_head(
 /// Addresses, and ports where the protocol has them.
 pub fn write_ends(object: &mut Object<'_>, tuple: &FiveTuple) {
     let has_ports = matches!(tuple.proto, Proto::Tcp | Proto::Udp | Proto::Other(SCTP));
-    object.text("src_ip", &address(tuple.src));
+    object.display("src_ip", Address(tuple.src));
     if has_ports {
         object.number("src_port", tuple.src_port);
     }
-    object.text("dest_ip", &address(tuple.dst));
+    object.display("dest_ip", Address(tuple.dst));
     if has_ports {
         object.number("dest_port", tuple.dst_port);
     }
@@ -39,12 +43,22 @@ pub fn write_ends(object: &mut Object<'_>, tuple: &FiveTuple) {
 
 /// Addresses as Suricata writes them: IPv6 in full.
 #[must_use]
-pub fn address(address: std::net::IpAddr) -> String {
-    match address {
-        std::net::IpAddr::V4(address) => address.to_string(),
-        std::net::IpAddr::V6(address) => {
-            let groups = address.segments().map(|group| format!("{group:04x}"));
-            groups.join(":")
+pub fn address(address: IpAddr) -> String {
+    Address(address).to_string()
+}
+
+/// Prints as [`address`] does.
+struct Address(IpAddr);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(address) => {
+                let [first, rest @ ..] = address.segments();
+                write!(f, "{first:04x}")?;
+                rest.iter().try_for_each(|group| write!(f, ":{group:04x}"))
+            }
         }
     }
 }
@@ -56,15 +70,15 @@ pub(super) fn mac(address: &[u8; 6]) -> String {
 
 const SCTP: u8 = 132;
 
-pub(super) fn proto_name(proto: Proto) -> String {
+pub(super) fn proto_name(proto: Proto) -> Cow<'static, str> {
     match proto {
-        Proto::Tcp => "TCP".to_owned(),
-        Proto::Udp => "UDP".to_owned(),
-        Proto::Icmp => "ICMP".to_owned(),
-        Proto::Icmp6 => "IPv6-ICMP".to_owned(),
+        Proto::Tcp => "TCP".into(),
+        Proto::Udp => "UDP".into(),
+        Proto::Icmp => "ICMP".into(),
+        Proto::Icmp6 => "IPv6-ICMP".into(),
         Proto::Other(number) => {
             let name = PROTO_NAMES.iter().find(|(known, _)| *known == number);
-            name.map_or_else(|| format!("{number}"), |(_, name)| (*name).to_owned())
+            name.map_or_else(|| number.to_string().into(), |(_, name)| (*name).into())
         }
     }
 }

@@ -16,10 +16,30 @@ impl fmt::Display for Utc {
         let (days, second) = (seconds / 86_400, seconds % 86_400);
         let (year, month, day) = civil(days);
         let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}+0000"
-        )
+        let mut text = *b"0000-00-00T00:00:00.000000+0000";
+        for (start, digits, number) in [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, hour),
+            (14, 2, minute),
+            (17, 2, second),
+            (20, 6, micros),
+        ] {
+            write_digits(text.get_mut(start..).unwrap_or_default(), digits, number);
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+/// Writes the last digits of a number to the front of `text`.
+fn write_digits(text: &mut [u8], digits: usize, mut number: u64) {
+    for place in text.iter_mut().take(digits).rev() {
+        *place = b"0123456789"
+            .get(usize::try_from(number % 10).unwrap_or(0))
+            .copied()
+            .unwrap_or(b'0');
+        number /= 10;
     }
 }
 

@@ -92,6 +92,11 @@ impl Log {
         });
     }
 
+    /// Hands over what was written so far, for readers who wait.
+    pub fn flush(&mut self) {
+        self.outputs.iter_mut().for_each(Output::flush);
+    }
+
     /// Records lost because a buffer was full.
     #[must_use]
     pub fn dropped(&self) -> u64 {

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+/// Lines are handed over by so many bytes at a time, or when [`Output::flush`] says so: waking a
+/// thread costs more than a line.
+const BATCH_BYTES: usize = 256 << 10;
 /// Most bytes that wait to be written.
 pub const BUFFER_BYTES_MAX: usize = 8 << 20;
 
@@ -22,6 +25,10 @@ pub enum WhenFull {
 pub(super) struct Output {
     shared: Arc<Shared>,
     when_full: WhenFull,
+    /// Lines not handed over yet.
+    batch: Vec<u8>,
+    /// How many.
+    lines: u64,
     dropped: u64,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -53,6 +60,8 @@ impl Output {
         Ok(Self {
             shared,
             when_full,
+            batch: Vec::new(),
+            lines: 0,
             dropped: 0,
             thread: Some(thread),
         })
@@ -63,6 +72,8 @@ impl Output {
         Self {
             shared: Arc::clone(&self.shared),
             when_full: self.when_full,
+            batch: Vec::new(),
+            lines: 0,
             dropped: 0,
             thread: None,
         }
@@ -70,22 +81,33 @@ impl Output {
 
     /// Adds one line.
     pub(super) fn line(&mut self, line: &str) {
-        let bytes = line.len().saturating_add(1);
+        self.batch.extend_from_slice(line.as_bytes());
+        self.batch.push(b'\n');
+        self.lines = self.lines.saturating_add(1);
+        if self.batch.len() >= BATCH_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Hands over what was added.
+    pub(super) fn flush(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        if lines == 0 {
+            return;
+        }
         let mut state = self.shared.lock();
+        let bytes = self.batch.len();
         while self.when_full == WhenFull::Wait && !state.has_room(bytes) && !state.failed {
             state = self.shared.wait(state);
         }
-        if !state.has_room(bytes) || state.failed {
-            self.dropped = self.dropped.saturating_add(1);
-            return;
+        if state.has_room(bytes) && !state.failed {
+            state.waiting.append(&mut self.batch);
+        } else {
+            self.dropped = self.dropped.saturating_add(lines);
+            self.batch.clear();
         }
-        let was_empty = state.waiting.is_empty();
-        state.waiting.extend_from_slice(line.as_bytes());
-        state.waiting.push(b'\n');
         drop(state);
-        if was_empty {
-            self.shared.changed.notify_all();
-        }
+        self.shared.changed.notify_all();
     }
 
     /// Records lost: the buffer was full, or nothing can be written any more.
@@ -102,6 +124,7 @@ impl Output {
     }
 
     fn end(&mut self) -> io::Result<()> {
+        self.flush();
         let Some(thread) = self.thread.take() else {
             return Ok(());
         };

@@ -128,6 +128,9 @@ impl Pipeline {
         judge.detector.tick(now_ns, &mut judge.verdicts);
         judge.give(None, on_verdict);
         judge.watch.look(sensor, mono_ns);
+        if let Some(log) = &mut judge.log {
+            log.flush();
+        }
     }
 
     /// Ends all flows: the capture is over. `now_ns` is on the clock of the packets.
