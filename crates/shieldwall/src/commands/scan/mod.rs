@@ -11,7 +11,6 @@ use std::{
     sync::Arc,
 };
 
-use datapath::clock::mono_ns;
 use detect::IndicatorConfig;
 use packet::pcap::{PcapError, Reader};
 use packet::settings::Settings;
@@ -31,6 +30,8 @@ use crate::{
 
 /// Most sources whose sessions are remembered while scanning.
 const SESSIONS_MAX: usize = 4096;
+// The clock of a capture is that of its packets: nothing here is compared with any other.
+
 /// Packet time after which detectors and idle flows are looked at.
 const TICK_NS: u64 = 250_000_000;
 
@@ -138,13 +139,13 @@ fn scan(capture: &Path, pipeline: &mut Pipeline) -> Result<(), Failure> {
         };
         last_ns = frame.ts_ns;
         packets = packets.saturating_add(1);
-        pipeline.packet(&frame, mono_ns(), &mut |_| {});
+        pipeline.packet(&frame, last_ns, &mut |_| {});
         if last_ns.saturating_sub(ticked_ns) >= TICK_NS {
             ticked_ns = last_ns;
-            pipeline.tick(last_ns, mono_ns(), &mut |_| {});
+            pipeline.tick(last_ns, last_ns, &mut |_| {});
         }
     };
-    pipeline.finish(last_ns, mono_ns(), &mut |_| {});
+    pipeline.finish(last_ns, last_ns, &mut |_| {});
     pipeline.log_stats(last_ns);
     read_to_end(capture, &reader, read, packets)
 }

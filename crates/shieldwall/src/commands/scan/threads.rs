@@ -13,7 +13,6 @@ use std::{
     thread,
 };
 
-use datapath::clock::mono_ns;
 use detect::Index;
 use packet::{Frame, LinkType, Way, pcap::Reader};
 use shield::{
@@ -155,14 +154,14 @@ fn work(mut pipeline: Pipeline, batches: &Receiver<Batch>) -> Vec<(&'static str,
         batch.each(|number, frame| {
             last_ns = frame.ts_ns;
             pipeline.number(number);
-            pipeline.packet(frame, mono_ns(), &mut |_| {});
+            pipeline.packet(frame, last_ns, &mut |_| {});
             if last_ns.saturating_sub(ticked_ns) >= TICK_NS {
                 ticked_ns = last_ns;
-                pipeline.tick(last_ns, mono_ns(), &mut |_| {});
+                pipeline.tick(last_ns, last_ns, &mut |_| {});
             }
         });
     }
-    pipeline.finish(last_ns, mono_ns(), &mut |_| {});
+    pipeline.finish(last_ns, last_ns, &mut |_| {});
     pipeline.counters()
 }
 
