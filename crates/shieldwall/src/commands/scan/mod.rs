@@ -13,7 +13,7 @@ use std::{
 
 use detect::IndicatorConfig;
 use packet::pcap::{PcapError, Reader};
-use packet::settings::Settings;
+use packet::settings::{Setting, Settings};
 use shield::{
     filestore::FileStore,
     pipeline::{Config, Pipeline},
@@ -87,11 +87,48 @@ fn settings(args: &Scan) -> Result<Option<Settings>, Failure> {
         Settings::parse(&text).map_err(|e| Failure::input(path.display(), e))
     };
     let mut settings = args.config.as_ref().map(read).transpose()?;
+    if let Some(without_effect) = settings.as_ref().map(without_effect)
+        && !without_effect.is_empty()
+    {
+        let names = without_effect.join(", ");
+        complain(format_args!(
+            "note: settings without an effect here: {names}"
+        ));
+    }
     for set in &args.set {
         let settings = settings.get_or_insert_with(unconfigured);
         settings.set(set).map_err(|e| Failure::input("--set", e))?;
     }
     Ok(settings)
+}
+
+/// Sections of a suricata.yaml that are read.
+const SECTIONS: [&str; 10] = [
+    "app-layer",
+    "decoder",
+    "defrag",
+    "flow",
+    "flow-timeouts",
+    "host-os-policy",
+    "outputs",
+    "stream",
+    "vars",
+    "vlan",
+];
+/// Outputs that are written.
+const OUTPUTS: [&str; 2] = ["eve-log", "file-store"];
+
+/// What of a configuration changes nothing: whole sections, and outputs that are enabled.
+fn without_effect(settings: &Settings) -> Vec<String> {
+    let sections = settings.root().entries().map(|(name, _)| name);
+    let sections = sections.filter(|name| !SECTIONS.contains(name));
+    let outputs = settings.at("outputs");
+    let outputs = outputs.items().flat_map(Setting::entries);
+    let outputs = outputs.filter(|(name, output)| {
+        !OUTPUTS.contains(name) && output.at("enabled").flag().unwrap_or(false)
+    });
+    let outputs = outputs.map(|(name, _)| format!("outputs.{name}"));
+    sections.map(str::to_owned).chain(outputs).collect()
 }
 
 /// What settings stand on without a configuration: flows met midstream are followed, as a shield
@@ -312,6 +349,14 @@ mod tests {
         std::fs::remove_dir_all(folder.path().join("out")).unwrap();
         run(&args, false).unwrap();
         assert!(!folder.path().join("out/flows.json").exists());
+    }
+
+    #[test]
+    fn settings_without_an_effect_are_named() {
+        let yaml = "stream: {midstream: yes}\ndpdk: {x: 1}\noutputs:\n  - fast: {enabled: yes}\n  - \
+            eve-log: {enabled: yes}\n  - syslog: {enabled: no}\n";
+        let named = without_effect(&Settings::parse(yaml).unwrap());
+        assert_eq!(named, ["dpdk", "outputs.fast"]);
     }
 
     #[test]
