@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::report;
 use crate::cargo;
 
-/// Runs the example `flows` of `packet`, which prints one JSON object.
+/// Runs the example `flows` of `packet`, which prints a line for each number of flows.
 pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let json_file = match arguments {
         [] => None,
@@ -30,7 +30,19 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr));
     }
-    let figures: Value = serde_json::from_slice(&output.stdout).context("its output is no JSON")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures: Map<String, Value> = text.lines().filter_map(figure).collect();
+    if figures.is_empty() {
+        bail!("the example flows printed no figures: {text}");
+    }
+    let figures = Value::Object(figures);
     report(&figures, json_file)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line of the example: open flows, and resident bytes for each.
+fn figure(line: &str) -> Option<(String, Value)> {
+    let (flows, bytes) = line.split_once(' ')?;
+    let bytes: u64 = bytes.parse().ok()?;
+    Some((format!("idle_tcp_flow_bytes_at_{flows}"), bytes.into()))
 }
