@@ -111,15 +111,6 @@ impl Conversation {
         self.pieces(plan.segment_bytes_max).len()
     }
 
-    /// Whether no other data segment goes the way of this one.
-    #[must_use]
-    pub fn is_alone(&self, plan: Plan, number: usize) -> bool {
-        let pieces = self.pieces(plan.segment_bytes_max);
-        let way = pieces.get(number).map(|(forward, _)| *forward);
-        let same = pieces.iter().filter(|(forward, _)| Some(*forward) == way);
-        same.count() == 1
-    }
-
     fn pieces(&self, bytes_max: usize) -> Vec<(bool, &[u8])> {
         let chunks = self.chunks.iter();
         let pieces = chunks.flat_map(|(forward, data)| {

@@ -17,8 +17,6 @@ pub struct Icmp<'a> {
     pub code: u8,
     /// What follows type, code and checksum.
     pub body: &'a [u8],
-    /// The packet that an error message is about.
-    pub original: Option<Original>,
 }
 
 /// The packet that an error message is about, as far as the message quotes it.
@@ -37,7 +35,7 @@ pub struct Original {
 impl<'a> Walk<'a, '_> {
     pub(super) fn icmp4(&mut self, ip: &Ip<'a>) -> Step {
         self.note(Layer::Icmp4);
-        let mut icmp = read(ip.payload).ok_or(Damage::Icmp4PktTooSmall)?;
+        let icmp = read(ip.payload).ok_or(Damage::Icmp4PktTooSmall)?;
         self.decoded.transport = Transport::Icmp4(icmp);
         let code_max = match icmp.kind {
             0 | 4 | 8 | 12..=18 => 0,
@@ -53,25 +51,22 @@ impl<'a> Walk<'a, '_> {
         if matches!(icmp.kind, 13 | 14) && icmp.body.len() < TIMESTAMPS_LEN {
             self.odd(Damage::Icmp4Ipv4TruncPkt);
         }
-        let is_error = matches!(icmp.kind, 3 | 4 | 5 | 11 | 12);
-        match (icmp.code > code_max, is_error) {
+        match (icmp.code > code_max, icmp.is_error4()) {
             (true, true) => return Err(Damage::Icmp4UnknownCode),
             (true, false) => self.odd(Damage::Icmp4UnknownCode),
             (false, true) => {
-                let quoted = icmp.body.get(4..).unwrap_or_default();
-                if !quoted.is_empty() || icmp.kind == 4 {
-                    icmp.original = Some(original4(quoted)?);
+                if !icmp.quoted().is_empty() || icmp.kind == 4 {
+                    original4(icmp.quoted())?;
                 }
             }
             (false, false) => {}
         }
-        self.decoded.transport = Transport::Icmp4(icmp);
         Ok(())
     }
 
     pub(super) fn icmp6(&mut self, ip: &Ip<'a>) -> Step {
         self.note(Layer::Icmp6);
-        let mut icmp = read(ip.payload).ok_or(Damage::Icmp6PktTooSmall)?;
+        let icmp = read(ip.payload).ok_or(Damage::Icmp6PktTooSmall)?;
         if matches!(icmp.kind, 130..=132) && ip.ttl != 1 {
             // multicast listener discovery comes from the link itself (RFC 2710 section 3)
             self.odd(Damage::Icmp6MldMessageWithInvalidHl);
@@ -83,30 +78,18 @@ impl<'a> Walk<'a, '_> {
         if icmp.code > code_max {
             self.odd(Damage::Icmp6UnknownCode);
         } else if matches!(icmp.kind, 1..=4) {
-            icmp.original = self.original6(icmp.body.get(4..).unwrap_or_default());
+            self.check_original6(icmp.quoted());
         }
         self.decoded.transport = Transport::Icmp6(icmp);
         Ok(())
     }
 
-    fn original6(&mut self, quoted: &[u8]) -> Option<Original> {
-        let Some((head, rest)) = quoted.split_first_chunk::<40>() else {
-            self.odd(Damage::Icmp6Ipv6TruncPkt);
-            return None;
-        };
-        if head.first().is_some_and(|byte| byte >> 4 != 6) {
-            self.odd(Damage::Icmp6Ipv6UnknownVersion);
-            return None;
+    fn check_original6(&mut self, quoted: &[u8]) {
+        match quoted.first_chunk::<40>() {
+            None => self.odd(Damage::Icmp6Ipv6TruncPkt),
+            Some([first, ..]) if first >> 4 != 6 => self.odd(Damage::Icmp6Ipv6UnknownVersion),
+            Some(_) => {}
         }
-        let (src, after) = head.get(8..)?.split_first_chunk::<16>()?;
-        let (dst, _) = after.split_first_chunk::<16>()?;
-        let protocol = head.get(6).copied().unwrap_or(0);
-        Some(Original {
-            src: IpAddr::from(*src),
-            dst: IpAddr::from(*dst),
-            protocol,
-            ports: ports(protocol, rest),
-        })
     }
 }
 
@@ -146,7 +129,24 @@ fn original4(quoted: &[u8]) -> Result<Original, Damage> {
     })
 }
 
-impl Icmp<'_> {
+impl<'a> Icmp<'a> {
+    /// The packet that an ICMPv4 error message is about.
+    #[must_use]
+    pub fn original4(&self) -> Option<Original> {
+        self.is_error4().then(|| original4(self.quoted()).ok())?
+    }
+
+    /// Whether it is an ICMPv4 error message: one about another packet.
+    #[must_use]
+    pub fn is_error4(&self) -> bool {
+        matches!(self.kind, 3 | 4 | 5 | 11 | 12)
+    }
+
+    /// What an error message quotes of a packet.
+    fn quoted(&self) -> &'a [u8] {
+        self.body.get(4..).unwrap_or_default()
+    }
+
     pub(super) fn pair(&self, types: Types) -> (u16, u16) {
         pair(types, self.kind)
     }
@@ -187,7 +187,6 @@ fn read(data: &[u8]) -> Option<Icmp<'_>> {
         kind: data.first().copied()?,
         code: data.get(1).copied()?,
         body,
-        original: None,
     })
 }
 

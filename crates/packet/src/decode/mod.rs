@@ -144,9 +144,9 @@ pub fn decode(link: LinkType, data: &[u8]) -> Decoded<'_> {
 /// Decodes one frame of the given link type.
 #[must_use]
 pub fn decode_with<'a>(options: &Options, link: LinkType, data: &'a [u8]) -> Decoded<'a> {
-    walk(options, Decoded::new(data, Layers::default()), |walk| {
-        walk.link(link, data)
-    })
+    let mut decoded = Decoded::new(data, Layers::NONE);
+    walk(options, &mut decoded, |walk| walk.link(link, data));
+    decoded
 }
 
 /// Decodes the packet within a packet.
@@ -155,7 +155,7 @@ pub fn decode_inner<'a>(options: &Options, outer: &Decoded<'_>, inner: &Inner<'a
     let layers = Layers::within(outer.layers.depth());
     let mut decoded = Decoded::new(inner.data, layers);
     decoded.depth = outer.depth.saturating_add(1);
-    let mut decoded = walk(options, decoded, |walk| walk.start(inner.start, inner.data));
+    walk(options, &mut decoded, |walk| walk.start(inner.start, inner.data));
     if let Some(layer) = inner.counts {
         decoded.layers.note(layer);
     }
@@ -178,7 +178,8 @@ pub fn decode_whole<'a>(options: &Options, front: &Front, data: &'a [u8]) -> Dec
     whole.vlans = front.vlans;
     whole.depth = front.depth;
     let packet = data.get(front.ip_start..).unwrap_or_default();
-    walk(options, whole, |walk| walk.ip(packet))
+    walk(options, &mut whole, |walk| walk.ip(packet));
+    whole
 }
 
 /// What stood in front of the IP header of a packet's first fragment.
@@ -206,18 +207,13 @@ impl Front {
 /// Walks through a packet into `decoded`.
 fn walk<'a>(
     options: &Options,
-    mut decoded: Decoded<'a>,
+    decoded: &mut Decoded<'a>,
     way: impl FnOnce(&mut Walk<'a, '_>) -> walk::Step,
-) -> Decoded<'a> {
-    let mut walk = Walk {
-        options,
-        decoded: &mut decoded,
-    };
-    if let Err(damage) = way(&mut walk) {
+) {
+    if let Err(damage) = way(&mut Walk { options, decoded }) {
         decoded.damages.add_invalid(damage);
         decoded.inner = None;
     }
-    decoded
 }
 
 #[cfg(test)]

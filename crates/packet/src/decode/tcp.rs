@@ -60,6 +60,11 @@ impl TcpFlags {
     pub fn urg(self) -> bool {
         self.0 & 0x20 != 0
     }
+    /// ACK without SYN, FIN or RST.
+    #[must_use]
+    pub fn is_plain_ack(self) -> bool {
+        self.0 & 0x17 == 0x10
+    }
 }
 
 /// The options of a SYN that tell something of its sender.

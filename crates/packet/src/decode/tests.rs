@@ -402,7 +402,7 @@ fn icmp_errors_tell_what_they_are_about() {
     let Transport::Icmp4(icmp) = decoded.transport else {
         panic!("no ICMP")
     };
-    let original = icmp.original.unwrap();
+    let original = icmp.original4().unwrap();
     assert_eq!((original.protocol, original.ports), (17, (53, 5353)));
     for (kind, code, damage, invalid) in [
         (3, 16, Damage::Icmp4UnknownCode, true),

@@ -141,6 +141,9 @@ fn write_icmp(object: &mut Object<'_>, flow: &Flow) {
         object.number("response_icmp_type", kind);
         object.number("response_icmp_code", code);
     }
+    if let Some(spi) = flow.spi {
+        object.number("spi", spi);
+    }
 }
 
 /// Where the sensor went on though it would have had reason not to.

@@ -4,7 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::tcp::Tracker;
-use super::{Counts, Direction, FiveTuple, Flow, FlowId, Proto, Scope, Standing, SynTraits};
+use super::{
+    Counts, Direction, ESP, FiveTuple, Flow, FlowId, Proto, Scope, Standing, SynTraits, spi_of_ports,
+};
 use crate::decode::Vlans;
 use crate::sensor::Tracking;
 use crate::sensor::session::Session;
@@ -42,7 +44,7 @@ pub(crate) struct Entry {
     ttl_max: [u8; 2],
     tcp_flags: [u8; 2],
     /// ICMP: code of the first packet, and of the first one the other way; types stand in the place
-    /// of ports.
+    /// of ports. Others: how many of the packets were ICMP errors.
     icmp_codes: [u8; 2],
     pub(super) proto: u8,
     pub(super) class: u8,
@@ -68,8 +70,6 @@ pub(crate) struct Cold {
     pub(crate) unread: bool,
     /// Overflows of the entry's counts: packets, bytes, payload bytes.
     carries: Carries,
-    /// The latest TSval of each side, once it sent one (RFC 7323).
-    pub(crate) timestamps: [Option<u32>; 2],
 }
 
 /// By packets, bytes, payload bytes, and by direction.
@@ -155,6 +155,36 @@ impl Entry {
         })
     }
 
+    /// Which way a packet of this flow goes; none when it is another flow's. `six` are the flow's
+    /// addresses where they are IPv6.
+    pub(super) fn direction(
+        &self,
+        packet: &FiveTuple,
+        six: Option<&[Ipv6Addr; 2]>,
+    ) -> Option<Direction> {
+        if self.proto != packet.proto.number() {
+            return None;
+        }
+        let (same, crossed) = match (self.ends(), packet.src, packet.dst) {
+            (Ends::V4(client, server), IpAddr::V4(src), IpAddr::V4(dst)) => {
+                let (src, dst) = (src.to_bits(), dst.to_bits());
+                ((client, server) == (src, dst), (client, server) == (dst, src))
+            }
+            (Ends::V6(_), IpAddr::V6(src), IpAddr::V6(dst)) => {
+                (six == Some(&[src, dst]), six == Some(&[dst, src]))
+            }
+            // 192.0.2.1 and ::ffff:192.0.2.1 are two hosts
+            (Ends::V4(..) | Ends::V6(_), _, _) => return None,
+        };
+        let ports = (packet.src_port, packet.dst_port);
+        let [client, server] = self.ports;
+        if same && ports == (client, server) {
+            Some(Direction::ToServer)
+        } else {
+            (crossed && ports == (server, client)).then_some(Direction::ToClient)
+        }
+    }
+
     /// What keeps it apart from others between the same ends.
     pub(super) fn scope(&self, tracking: Tracking) -> Scope {
         match tracking.vlans {
@@ -192,7 +222,7 @@ impl Entry {
     pub(crate) fn view(&self, tuple: FiveTuple) -> Flow {
         let mut flow = match &self.cold {
             Some(cold) => cold.flow,
-            None => self.blank(tuple),
+            None => blank(self.id, tuple, self.scope, self.start_ns),
         };
         let carries = self.cold.as_ref().map_or([[0; 2]; 3], |cold| cold.carries);
         self.refresh(&mut flow, &carries);
@@ -222,27 +252,21 @@ impl Entry {
         flow.icmp_answer = self
             .has(HAS_ICMP_ANSWER)
             .then_some([kind(answer), answer_code]);
+        let ends = (flow.tuple.src, flow.tuple.dst);
+        flow.spi = (flow.tuple.proto == ESP).then(|| spi_of_ports(self.ports, ends));
     }
 
     /// The part for data, made when it is first asked for.
     pub(crate) fn cold(&mut self, tuple: FiveTuple) -> &mut Cold {
-        let flow = self.blank(tuple);
+        let (id, scope, start_ns) = (self.id, self.scope, self.start_ns);
         self.cold.get_or_insert_with(|| {
             Box::new(Cold {
-                flow,
+                flow: blank(id, tuple, scope, start_ns),
                 session: None,
                 unread: false,
                 carries: [[0; 2]; 3],
-                timestamps: [None; 2],
             })
         })
-    }
-
-    fn blank(&self, tuple: FiveTuple) -> Flow {
-        Flow {
-            scope: self.scope,
-            ..Flow::new(self.id, tuple, self.scope.vlans(), self.start_ns)
-        }
     }
 
     /// Counts a packet.
@@ -301,9 +325,29 @@ impl Entry {
         }
     }
 
+    /// Notes an ICMP error about a flow that is none of ICMP.
+    pub(crate) fn note_error(&mut self, direction: Direction) {
+        if let Some(errors) = self.icmp_codes.get_mut(direction.at()) {
+            *errors = errors.saturating_add(1);
+        }
+    }
+
+    /// Whether anything but errors came in a direction.
+    pub(crate) fn has_spoken(&self, direction: Direction) -> bool {
+        let errors = match self.proto() {
+            Proto::Icmp | Proto::Icmp6 => None,
+            Proto::Tcp | Proto::Udp | Proto::Other(_) => self.icmp_codes.get(direction.at()),
+        };
+        self.packets(direction) > errors.copied().map_or(0, u32::from)
+    }
+
     /// Marks a TCP flow that was met midstream and is not followed.
     pub(crate) fn ignore(&mut self) {
         self.marks |= IGNORED;
+    }
+
+    pub(crate) fn is_ignored(&self) -> bool {
+        self.has(IGNORED)
     }
 
     /// Client and server change places: what they say shows which is which.
@@ -318,13 +362,13 @@ impl Entry {
         self.ttl_min.reverse();
         self.ttl_max.reverse();
         self.tcp_flags.reverse();
+        self.icmp_codes.reverse();
         self.tcp.reverse();
         let standing = &mut self.standing;
         std::mem::swap(&mut standing.client_proven, &mut standing.server_proven);
         if let Some(cold) = &mut self.cold {
             cold.flow.tuple = cold.flow.tuple.reversed();
             cold.carries.iter_mut().for_each(|carry| carry.reverse());
-            cold.timestamps.reverse();
         }
     }
 
@@ -348,6 +392,14 @@ impl Entry {
 
     fn has(&self, mark: u8) -> bool {
         self.marks & mark != 0
+    }
+}
+
+/// A flow of which nothing is counted yet.
+fn blank(id: FlowId, tuple: FiveTuple, scope: Scope, start_ns: u64) -> Flow {
+    Flow {
+        scope,
+        ..Flow::new(id, tuple, scope.vlans(), start_ns)
     }
 }
 

@@ -2,6 +2,7 @@
 //! ports, so the table's hash is keyed.
 
 /// Hashes `words` under `seed`.
+#[inline]
 pub(super) fn sip13(seed: [u64; 2], words: &[u64]) -> u64 {
     let [k0, k1] = seed;
     let mut v = [
@@ -23,12 +24,14 @@ pub(super) fn sip13(seed: [u64; 2], words: &[u64]) -> u64 {
     v[0] ^ v[1] ^ v[2] ^ v[3]
 }
 
+#[inline]
 fn absorb(v: &mut [u64; 4], word: u64) {
     v[3] ^= word;
     round(v);
     v[0] ^= word;
 }
 
+#[inline]
 fn round(v: &mut [u64; 4]) {
     v[0] = v[0].wrapping_add(v[1]);
     v[1] = v[1].rotate_left(13) ^ v[0];

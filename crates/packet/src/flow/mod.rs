@@ -93,16 +93,35 @@ impl FiveTuple {
 impl FiveTuple {
     /// Without what stands in the place of ports where a protocol has none.
     pub(crate) fn shown(self) -> Self {
-        match self.proto {
-            Proto::Icmp | Proto::Icmp6 => Self {
-                src_port: 0,
-                dst_port: 0,
-                ..self
-            },
-            Proto::Tcp | Proto::Udp | Proto::Other(_) => self,
+        let has_ports = matches!(self.proto, Proto::Tcp | Proto::Udp | SCTP);
+        let (src_port, dst_port) = match has_ports {
+            true => (self.src_port, self.dst_port),
+            false => (0, 0),
+        };
+        Self {
+            src_port,
+            dst_port,
+            ..self
         }
     }
 }
+
+/// The security parameters index of ESP in the place of ports, the same whichever way a packet goes.
+pub(crate) fn spi_as_ports(spi: u32, (src, dst): (IpAddr, IpAddr)) -> (u16, u16) {
+    let [a, b, c, d] = spi.to_be_bytes();
+    let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    if src <= dst { (high, low) } else { (low, high) }
+}
+
+/// The index that stands in the place of ports.
+pub(crate) fn spi_of_ports(ports: [u16; 2], (src, dst): (IpAddr, IpAddr)) -> u32 {
+    let [high, low] = ports;
+    let (high, low) = if src <= dst { (high, low) } else { (low, high) };
+    u32::from(high) << 16 | u32::from(low)
+}
+
+const SCTP: Proto = Proto::Other(132);
+pub(crate) const ESP: Proto = Proto::Other(50);
 
 /// Number of a flow; never used again by the same sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -297,6 +316,8 @@ pub struct Flow {
     pub icmp: Option<[u8; 2]>,
     /// ICMP type and code of the first packet that went the other way.
     pub icmp_answer: Option<[u8; 2]>,
+    /// ESP: the security parameters index.
+    pub spi: Option<u32>,
     /// The application protocol, once known.
     pub app: AppProto,
     /// What was found in each direction: [`AppProto::Failed`] when all was looked at in vain.
@@ -341,6 +362,7 @@ impl Flow {
             syn: None,
             icmp: None,
             icmp_answer: None,
+            spi: None,
             app: AppProto::Unknown,
             app_found: [AppProto::Unknown; 2],
             app_before: AppProto::Unknown,

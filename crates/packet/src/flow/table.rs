@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use hashbrown::HashTable;
 
 use super::entry::{Ends, Entry};
-use super::key::Key;
+use super::key::{Key, Scope};
 use super::slab::Slab;
 use super::{Direction, FiveTuple, Flow, FlowState, Proto};
 use crate::sensor::{Timeout, Timeouts, Tracking};
@@ -58,25 +58,18 @@ impl Table {
     }
 
     /// The flow of a packet, and which way the packet goes.
-    pub(crate) fn find(&self, packet: &FiveTuple, key: &Key) -> Option<(u32, Direction)> {
+    pub(crate) fn find(&self, packet: &FiveTuple, scope: Scope) -> Option<(u32, Direction)> {
+        let mut direction = None;
         let same = |slot: &u32| {
-            self.slots
-                .get(*slot)
-                .is_some_and(|entry| self.key_of(entry) == *key)
+            direction = self.slots.get(*slot).and_then(|entry| {
+                let is_scope = entry.scope(self.tracking) == scope;
+                is_scope.then(|| entry.direction(packet, self.six_of(entry)))?
+            });
+            direction.is_some()
         };
-        let slot = self.index.find(key.hash(self.seed), same).copied()?;
-        let entry = self.slots.get(slot)?;
-        let from_client = match (entry.ends(), packet.src) {
-            (Ends::V4(client, _), IpAddr::V4(src)) => client == src.to_bits(),
-            (Ends::V4(..), IpAddr::V6(_)) => false,
-            (Ends::V6(_), src) => entry.tuple(self.six_of(entry)).src == src,
-        };
-        let from_client = from_client && entry.ports.first() == Some(&packet.src_port);
-        let direction = match from_client {
-            true => Direction::ToServer,
-            false => Direction::ToClient,
-        };
-        Some((slot, direction))
+        let hash = Key::new(packet, scope).hash(self.seed);
+        let slot = self.index.find(hash, same).copied()?;
+        Some((slot, direction?))
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<&Entry> {
@@ -370,7 +363,7 @@ mod tests {
 
     use super::*;
     use crate::decode::Vlans;
-    use crate::flow::{FlowId, Scope};
+    use crate::flow::FlowId;
 
     const S: u64 = GRAIN_NS;
 
@@ -385,7 +378,7 @@ mod tests {
             }
             let slot = insert(&mut table, &flow).unwrap();
             let find = |table: &Table, tuple: FiveTuple| {
-                table.find(&tuple, &Key::new(&tuple, Scope::default()))
+                table.find(&tuple, Scope::default())
             };
             assert_eq!(find(&table, flow.tuple), Some((slot, Direction::ToServer)));
             let back = flow.tuple.reversed();

@@ -53,12 +53,17 @@ impl Header {
         buffer: &mut Buffer<R>,
     ) -> Result<Option<Record>, PcapError> {
         let offset = buffer.offset();
-        let Some(head) = buffer.peek(RECORD_HEADER)? else {
+        let head = buffer.peek(RECORD_HEADER)?;
+        let Some(head) = head.and_then(<[u8]>::first_chunk::<RECORD_HEADER>) else {
             return Ok(None);
         };
-        let field = |at| self.field(head, at);
-        let (seconds, fraction, wire_len) = (field(0), field(4), field(12));
-        let captured = usize::try_from(field(8)).unwrap_or(usize::MAX);
+        let (words, _) = head.as_chunks::<4>();
+        let Ok([seconds, fraction, captured, wire_len]) = <&[[u8; 4]; 4]>::try_from(words) else {
+            return Ok(None);
+        };
+        let [seconds, fraction] = [self.number(*seconds), self.number(*fraction)];
+        let wire_len = self.number(*wire_len);
+        let captured = usize::try_from(self.number(*captured)).unwrap_or(usize::MAX);
         if captured > RECORD_BYTES_MAX {
             return Err(PcapError::Damaged {
                 offset,
@@ -81,12 +86,8 @@ impl Header {
         }))
     }
 
-    fn field(&self, head: &[u8], at: usize) -> u32 {
-        let bytes = head
-            .get(at..)
-            .and_then(<[u8]>::first_chunk::<4>)
-            .copied()
-            .unwrap_or_default();
+    #[inline]
+    fn number(&self, bytes: [u8; 4]) -> u32 {
         if self.big_endian {
             u32::from_be_bytes(bytes)
         } else {

@@ -21,7 +21,6 @@ use crate::applayer::Expectations;
 use crate::bytes::len32;
 use crate::decode::{Source, Vlans, decode_with};
 use crate::defrag::Defrag;
-use crate::flow::key::Key;
 use crate::flow::table::Table;
 use crate::flow::{FiveTuple, Flow};
 use crate::frame::Frame;
@@ -83,8 +82,8 @@ impl Sensor {
             .bytes
             .saturating_add(u64::try_from(frame.data.len()).unwrap_or(u64::MAX));
         self.counters.decode.size(len32(frame.data.len()));
-        let decoded = decode_with(&self.config.decode, frame.link, frame.data);
-        self.take(frame, decoded, (Source::Wire, None), out);
+        let mut decoded = decode_with(&self.config.decode, frame.link, frame.data);
+        self.take(frame, &mut decoded, (Source::Wire, None), out);
     }
 
     /// Lets idle flows expire; call it now and then when no packets come. `now_ns` is time since
@@ -140,7 +139,7 @@ impl Sensor {
     #[must_use]
     pub fn flow(&self, tuple: &FiveTuple, vlans: &Vlans) -> Option<Flow> {
         let scope = self.config.tracking.scope(vlans, 0);
-        let (slot, _) = self.table.find(tuple, &Key::new(tuple, scope))?;
+        let (slot, _) = self.table.find(tuple, scope)?;
         let entry = self.table.get(slot)?;
         Some(entry.view(self.table.tuple(entry)))
     }

@@ -6,6 +6,7 @@ use crate::applayer::Context;
 use crate::applayer::detection::App;
 use crate::bytes::len32;
 use crate::flow::{Direction, StreamFacts};
+use crate::flow::tcp::is_after;
 use crate::stream::{Chunk, Policy, Pushed, Stream, Terms};
 
 #[derive(Debug)]
@@ -17,6 +18,31 @@ pub(crate) struct Session {
     policies: [Policy; 2],
     /// Bytes kept when last asked.
     charged: usize,
+}
+
+/// What decides whether a session needs to be asked at all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heed {
+    /// The streams' depth, bytes.
+    pub(crate) depth: u64,
+    /// A hole is one only when more has come behind it.
+    pub(crate) patient: bool,
+}
+
+/// What of a stream its receiver has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Acked {
+    /// The stream's first sequence number, where known.
+    pub(crate) from: Option<u32>,
+    /// The one behind the last byte.
+    pub(crate) to: u32,
+}
+
+impl Acked {
+    /// Whether these are any bytes, as far as the handshake tells.
+    pub(crate) fn is_some(self) -> bool {
+        self.from.is_some_and(|from| is_after(self.to, from))
+    }
 }
 
 /// What went wrong in the streams with one segment.
@@ -54,6 +80,25 @@ impl Session {
     /// Nobody reads on.
     pub(crate) fn is_over(&self) -> bool {
         self.app.is_over()
+    }
+
+    /// Whether data that comes in a direction is still looked at.
+    pub(crate) fn heeds_data(&self, direction: Direction, heed: &Heed) -> bool {
+        !self.stream(direction).is_at(heed.depth)
+    }
+
+    /// Whether it changes anything that a direction's bytes are acknowledged.
+    pub(crate) fn heeds_ack(&self, direction: Direction, acked: Acked, heed: &Heed) -> bool {
+        let stream = self.stream(direction);
+        !stream.is_at(heed.depth)
+            && (stream.buffered() > 0 || !heed.patient && stream.lacks(acked.from, acked.to))
+    }
+
+    fn stream(&self, direction: Direction) -> &Stream {
+        match direction {
+            Direction::ToServer => &self.to_server,
+            Direction::ToClient => &self.to_client,
+        }
     }
 
     /// Whether the streams have passed on all bytes before their ends.
@@ -137,18 +182,22 @@ impl Session {
         self.note(cx, direction, gap, pushed)
     }
 
-    /// The receiver of a direction's bytes has them all up to `ack`.
+    /// The receiver of a direction's bytes has them.
     pub(crate) fn acknowledged(
         &mut self,
         cx: &mut Context<'_, '_>,
         direction: Direction,
-        ack: u32,
+        acked: Acked,
     ) -> Troubles {
         let terms = self.terms(cx, direction);
         let now_ns = cx.ts_ns;
         let mut gap = false;
         let (stream, app) = self.parts(direction);
-        stream.acknowledged(ack, terms, &mut |chunk| {
+        if let Some(from) = acked.from.filter(|_| !terms.patient) {
+            // else a side of which nothing was seen would be missing without a word
+            stream.start(from);
+        }
+        stream.acknowledged(acked.to, terms, &mut |chunk| {
             gap |= pass(cx, app, direction, chunk);
         });
         cx.ts_ns = now_ns;
@@ -185,10 +234,7 @@ impl Session {
         gap: bool,
         pushed: Pushed,
     ) -> Troubles {
-        let stream = match direction {
-            Direction::ToServer => &self.to_server,
-            Direction::ToClient => &self.to_client,
-        };
+        let stream = self.stream(direction);
         if let Some(facts) = cx.flow.streams.get_mut(direction.at()) {
             *facts = StreamFacts {
                 regions_max: stream.regions_max(),

@@ -9,7 +9,7 @@ use crate::decode::{
 };
 use crate::defrag::Whole;
 use crate::flow::FiveTuple;
-use crate::flow::key::{Key, Scope};
+use crate::flow::key::Scope;
 use crate::frame::Frame;
 
 impl Sensor {
@@ -18,37 +18,37 @@ impl Sensor {
     pub(super) fn take(
         &mut self,
         frame: &Frame<'_>,
-        mut decoded: Decoded<'_>,
+        decoded: &mut Decoded<'_>,
         from: (Source, Option<Outer>),
         out: &mut Sink<'_>,
     ) {
-        let whole = self.defragment(frame, &mut decoded, out);
-        self.check(frame, &mut decoded);
-        self.counters.decode.count(&decoded);
+        let whole = self.defragment(frame, decoded, out);
+        self.check(frame, decoded);
+        self.counters.decode.count(decoded);
         if let Transport::Tcp(tcp) = &decoded.transport {
             self.counters.segment(tcp.flags);
         }
         let packet = Packet {
             link: frame.link,
             source: from.0,
-            decoded: &decoded,
+            decoded,
             outer: from.1,
         };
         self.with_flow(frame, &packet, out);
         let is_cut = decoded.ip.is_some_and(|ip| ip.is_truncated());
         if let Some(inner) = decoded.inner.filter(|_| !is_cut) {
             let outer = Outer::of(&packet);
-            let within = decode_inner(&self.config.decode, &decoded, &inner);
+            let mut within = decode_inner(&self.config.decode, decoded, &inner);
             // what is no packet after all is the outer one's payload
             if within.has_network() {
                 let frame = part_of(frame, inner.data);
-                self.take(&frame, within, (inner.source, outer), out);
+                self.take(&frame, &mut within, (inner.source, outer), out);
             }
         }
         if let Some(Whole { front, data }) = whole {
-            let decoded = decode_whole(&self.config.decode, &front, &data);
+            let mut decoded = decode_whole(&self.config.decode, &front, &data);
             let frame = part_of(frame, &data);
-            self.take(&frame, decoded, (Source::Defrag, from.1), out);
+            self.take(&frame, &mut decoded, (Source::Defrag, from.1), out);
         }
     }
 
@@ -125,8 +125,7 @@ impl Sensor {
         let tuple = ends(decoded);
         let found = tuple.filter(|_| decoded.ip.is_some_and(|ip| ip.fragment.is_none()));
         let found = found.and_then(|tuple| {
-            let key = Key::new(&tuple, self.scope(decoded));
-            let (slot, _) = self.table.find(&tuple, &key)?;
+            let (slot, _) = self.table.find(&tuple, self.scope(decoded))?;
             let entry = self.table.get(slot)?;
             Some(entry.view(self.table.tuple(entry)))
         });

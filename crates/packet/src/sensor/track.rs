@@ -3,9 +3,10 @@
 use super::visit::{Taken, Visit};
 use super::{EndReason, Event, Outcome, Sensor, Sink, StreamOptions};
 use crate::applayer::detection::speaks_reversed;
-use crate::decode::{Decoded, Ip, Tcp, Transport};
-use crate::flow::key::Key;
-use crate::flow::{Direction, FiveTuple, Flow, FlowId, FlowState, Macs, Proto, SynTraits};
+use crate::decode::{Decoded, Ip, Original, Tcp, Transport};
+use crate::flow::{
+    Direction, FiveTuple, Flow, FlowId, FlowState, Macs, Proto, SynTraits, spi_as_ports,
+};
 use crate::frame::Frame;
 
 impl Sensor {
@@ -16,12 +17,13 @@ impl Sensor {
             // its host will not take it: it is no part of a flow
             return;
         }
-        let keyed = self
-            .known_about(decoded)
-            .unwrap_or_else(|| tuple_of(ip, &decoded.transport));
+        let keyed = match self.about(decoded) {
+            About::Itself => tuple_of(ip, &decoded.transport),
+            About::Flow(tuple) => tuple,
+            About::Nothing => return,
+        };
         let tuple = keyed.shown();
-        let key = Key::new(&keyed, self.scope(decoded));
-        if let Some((slot, direction)) = self.table.find(&keyed, &key) {
+        if let Some((slot, direction)) = self.table.find(&keyed, self.scope(decoded)) {
             // other sensors know no directions of such flows
             let is_aimless = matches!(tuple.proto, Proto::Other(proto) if proto != SCTP);
             let direction = match self.config.field_flows && is_aimless {
@@ -68,12 +70,22 @@ impl Sensor {
         }
     }
 
-    /// The ends of the known flow that an ICMP error is about. Anybody can forge such an error, so
-    /// it is a packet of that flow only where flows are as for other sensors.
-    fn known_about(&self, decoded: &Decoded<'_>) -> Option<FiveTuple> {
-        let about = self.config.field_flows.then(|| original(decoded))??;
-        let key = Key::new(&about, self.scope(decoded));
-        self.table.find(&about, &key).map(|_| about)
+    /// What flow a packet belongs to. Anybody can forge an ICMP error, so it is a packet of the flow
+    /// that it is about only where flows are as for other sensors: of these errors, they count those
+    /// that say that a destination cannot be reached, where they know the flow, and no other.
+    fn about(&self, decoded: &Decoded<'_>) -> About {
+        let Transport::Icmp4(icmp) = &decoded.transport else {
+            return About::Itself;
+        };
+        if !self.config.field_flows || !icmp.is_error4() {
+            return About::Itself;
+        }
+        let about = icmp.original4().filter(|_| icmp.kind == UNREACHABLE);
+        let about = about.and_then(tuple_of_original);
+        match about.filter(|about| self.table.find(about, self.scope(decoded)).is_some()) {
+            Some(about) => About::Flow(about),
+            None => About::Nothing,
+        }
     }
 
     /// Removes a flow and says its last words.
@@ -291,7 +303,10 @@ fn syn_traits(ip: &Ip<'_>, tcp: &Tcp<'_>) -> SynTraits {
 
 /// The tuple as the packet has it: its sender first.
 pub(super) fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
-    let (src_port, dst_port) = transport.ports();
+    let (src_port, dst_port) = match transport {
+        Transport::Esp(spi) => spi_as_ports(*spi, (ip.src, ip.dst)),
+        _ => transport.ports(),
+    };
     let proto = Proto::from_number(ip.protocol);
     FiveTuple {
         src: ip.src,
@@ -302,16 +317,17 @@ pub(super) fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
     }
 }
 
-/// From the sender of the packet that an ICMP error is about to its receiver, so that the error
-/// goes the other way.
-fn original(decoded: &Decoded<'_>) -> Option<FiveTuple> {
-    let Transport::Icmp4(icmp) = &decoded.transport else {
-        return None;
-    };
-    let original = icmp
-        .original
-        .filter(|original| matches!(original.protocol, 6 | 17))?;
-    Some(FiveTuple {
+/// What flow a packet belongs to.
+enum About {
+    Itself,
+    /// The one between these ends.
+    Flow(FiveTuple),
+    Nothing,
+}
+
+/// From the receiver of the packet that an ICMP error is about to its sender: the error goes that way.
+fn tuple_of_original(original: Original) -> Option<FiveTuple> {
+    matches!(original.protocol, 6 | 17).then(|| FiveTuple {
         src: original.dst,
         src_port: original.ports.1,
         dst: original.src,
@@ -319,6 +335,9 @@ fn original(decoded: &Decoded<'_>) -> Option<FiveTuple> {
         proto: Proto::from_number(original.protocol),
     })
 }
+
+/// The type of ICMP messages that a destination cannot be reached (RFC 792).
+const UNREACHABLE: u8 = 3;
 
 /// The protocol number of SCTP.
 const SCTP: u8 = 132;

@@ -1,6 +1,6 @@
 //! One packet in one flow: counts, TCP state, streams, application layer.
 
-use super::session::{Session, Troubles};
+use super::session::{Acked, Heed, Session, Troubles};
 use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble, URGENT_BYTES_MAX, Urgent};
 use crate::applayer::{Context, Expectations};
 use crate::bytes::len32;
@@ -70,6 +70,7 @@ impl Visit<'_, '_> {
                 }
                 if self.tuple.proto == Proto::Udp {
                     // an error about it is no answer
+                    self.entry.note_error(direction);
                     return Taken::Yes;
                 }
                 self.entry.note_icmp(direction, icmp.code);
@@ -103,10 +104,7 @@ impl Visit<'_, '_> {
 
     /// The flow is over: its parser yields what it still has.
     pub(super) fn end_session(&mut self) {
-        self.with_session(|session, cx| {
-            session.end(cx);
-            Troubles::default()
-        });
+        self.with_session(|session, cx| session.end(cx));
     }
 
     /// Both sides sent FIN: with no byte missing, nothing more will come. After a RST the session
@@ -126,6 +124,10 @@ impl Visit<'_, '_> {
     fn tcp(&mut self, frame: &Frame<'_>, direction: Direction, tcp: &Tcp<'_>, ttl: u8) -> Taken {
         if self.is_foreign(tcp) {
             return self.foreign(frame, direction, tcp, ttl);
+        }
+        if self.entry.is_ignored() {
+            // the SYN for want of which it was not followed
+            return Taken::NewConnection;
         }
         let was_open = self.entry.standing.state != FlowState::Closed;
         self.entry.tcp.note_way(direction, frame.way);
@@ -149,16 +151,7 @@ impl Visit<'_, '_> {
         self.report(direction, &step);
         let is_invalid = !step.accepted && step.trouble.is_some();
         *self.refused |= self.config.inline && self.config.stream.drop_invalid && is_invalid;
-        if step.ack_valid {
-            let (behind, ack) = (direction.reversed(), tcp.ack);
-            let ack = self.entry.tcp.without_fin(behind, ack);
-            self.with_session_towards(direction, |session, cx| {
-                session.acknowledged(cx, behind, ack)
-            });
-        }
-        if step.accepted && !tcp.payload.is_empty() {
-            self.payload(direction, tcp);
-        }
+        self.streams(direction, tcp, &step);
         let is_over = self.entry.tcp.state() == Some(TcpState::Closed);
         if is_over && before != Some(TcpState::Closed) && !step.reset && self.config.stream.on_ack {
             // the last FIN is acknowledged, too
@@ -220,17 +213,57 @@ impl Visit<'_, '_> {
         }
     }
 
-    fn payload(&mut self, direction: Direction, tcp: &Tcp<'_>) {
+    /// What a segment means for the streams: the one that it acknowledges, and its own.
+    fn streams(&mut self, direction: Direction, tcp: &Tcp<'_>, step: &Step) {
+        let behind = direction.reversed();
+        let acked = Acked {
+            from: self.entry.tcp.stream_start(behind),
+            to: self.entry.tcp.without_fin(behind, tcp.ack),
+        };
+        if step.ack_valid && self.missed_all(acked) {
+            self.open_session();
+        }
+        let acks = step.ack_valid
+            && self.heeds(|session, heed| session.heeds_ack(behind, acked, heed));
+        let data = step.accepted && !tcp.payload.is_empty() && self.open_session();
+        let reads = data && self.heeds(|session, heed| session.heeds_data(direction, heed));
+        let urgent = (reads || data && tcp.flags.urg()).then(|| self.urgent(direction, tcp));
+        let payload = urgent.and_then(Result::ok);
+        if !acks && payload.is_none() {
+            return;
+        }
         let start = self.entry.tcp.stream_start(direction);
         let seq = tcp.seq.wrapping_add(u32::from(tcp.flags.syn()));
-        self.open_session();
-        let urgent = match self.urgent(direction, tcp) {
-            Ok(urgent) => urgent,
-            Err(Ignored) => return,
-        };
         self.with_session_towards(direction, |session, cx| {
-            session.segment(cx, direction, start, (seq, tcp.payload), urgent)
+            let mut troubles = [Troubles::default(); 2];
+            if acks {
+                troubles[0] = session.acknowledged(cx, behind, acked);
+            }
+            if let Some(urgent) = payload {
+                troubles[1] = session.segment(cx, direction, start, (seq, tcp.payload), urgent);
+            }
+            troubles
         });
+    }
+
+    /// Whether bytes are acknowledged of a flow whose data was not seen at all: a gap like any other.
+    fn missed_all(&self, acked: Acked) -> bool {
+        let cold = self.entry.cold.as_ref();
+        let is_fresh = cold.is_none_or(|cold| cold.session.is_none() && !cold.unread);
+        is_fresh && !self.config.stream.on_ack && acked.is_some()
+    }
+
+    /// Whether there is a session, and it heeds what came.
+    fn heeds(&self, does: impl FnOnce(&Session, &Heed) -> bool) -> bool {
+        let cold = self.entry.cold.as_ref();
+        cold.is_some_and(|cold| {
+            let options = &self.config.stream;
+            let heed = Heed {
+                depth: options.depth_of(cold.flow.app),
+                patient: options.on_ack,
+            };
+            cold.session.as_ref().is_some_and(|session| does(session, &heed))
+        })
     }
 
     /// Where in the payload the urgent byte stands, if it is to be left out: the last one for other
@@ -265,24 +298,27 @@ impl Visit<'_, '_> {
         if payload.is_empty() && !self.config.field_flows {
             return;
         }
-        self.open_session();
-        self.with_session(|session, cx| {
-            session.datagram(cx, direction, payload);
-            Troubles::default()
-        });
+        if self.open_session() {
+            self.with_session(|session, cx| session.datagram(cx, direction, payload));
+        }
     }
 
-    fn open_session(&mut self) {
+    /// Opens the session with the first data; whether there is one.
+    fn open_session(&mut self) -> bool {
         let tuple = self.tuple;
         let cold = self.entry.cold(tuple);
         if cold.session.is_none() && !cold.unread {
             let policy = |host| self.config.stream.policy_of(host);
             cold.session = Some(Session::new([policy(tuple.dst), policy(tuple.src)]));
         }
+        cold.session.is_some()
     }
 
-    fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> Troubles) {
-        self.with_session_towards(Direction::ToServer, work);
+    fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Context<'_, '_>)) {
+        self.with_session_towards(Direction::ToServer, |session, cx| {
+            work(session, cx);
+            [Troubles::default(); 2]
+        });
     }
 
     /// Runs `work` on the session, where there is one, keeps the account of its memory and closes
@@ -291,7 +327,7 @@ impl Visit<'_, '_> {
     fn with_session_towards(
         &mut self,
         direction: Direction,
-        work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> Troubles,
+        work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> [Troubles; 2],
     ) {
         // the part for data is taken out while it is worked on
         let Some(mut cold) = self.entry.cold.take_if(|cold| cold.session.is_some()) else {
@@ -299,20 +335,22 @@ impl Visit<'_, '_> {
         };
         let troubles = self.run(&mut cold, work);
         self.entry.cold = Some(cold);
-        *self.refused |= self.config.inline && troubles.differs;
-        for trouble in troubles.iter() {
-            self.trouble(direction, trouble);
+        for troubles in troubles {
+            *self.refused |= self.config.inline && troubles.differs;
+            for trouble in troubles.iter() {
+                self.trouble(direction, trouble);
+            }
         }
     }
 
     fn run(
         &mut self,
         cold: &mut Cold,
-        work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> Troubles,
-    ) -> Troubles {
+        work: impl FnOnce(&mut Session, &mut Context<'_, '_>) -> [Troubles; 2],
+    ) -> [Troubles; 2] {
         self.entry.refresh_cold(cold);
         let Some(session) = &mut cold.session else {
-            return Troubles::default();
+            return [Troubles::default(); 2];
         };
         let troubles = work(
             session,
@@ -374,7 +412,7 @@ impl Visit<'_, '_> {
 
     /// Protocols without a handshake are established once the other side than the first was heard.
     fn answered(&mut self, direction: Direction) {
-        if self.entry.packets(direction.reversed()) > 0 {
+        if self.entry.has_spoken(direction.reversed()) {
             self.entry.standing.state = FlowState::Established;
         }
     }

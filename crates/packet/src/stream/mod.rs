@@ -96,6 +96,17 @@ impl Stream {
         self.bytes
     }
 
+    /// Whether as many bytes were passed on as ever will be.
+    pub(crate) fn is_at(&self, depth: u64) -> bool {
+        self.passed >= depth
+    }
+
+    /// Whether bytes before `end` were not passed on yet; `start` is the first one's number, where
+    /// known.
+    pub(crate) fn lacks(&self, start: Option<u32>, end: u32) -> bool {
+        self.next.or(start).is_some_and(|next| is_after(end, next))
+    }
+
     /// Whether all bytes before `end` were passed on, or none ever came.
     pub(crate) fn is_drained(&self, end: u32) -> bool {
         self.next.is_none_or(|next| next == end)

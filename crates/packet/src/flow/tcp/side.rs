@@ -3,7 +3,7 @@
 use crate::decode::Tcp;
 
 /// What is known of one side as a sender.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Side {
     /// Its initial sequence number if `ISN`, else the first sequence number seen of it.
     pub(super) base: u32,
@@ -72,6 +72,17 @@ impl Side {
         if tcp.flags.fin() {
             self.mark(Self::FIN);
         }
+    }
+
+    /// Whether handshake and acknowledgement were seen, and nothing that ends it or speaks against it.
+    pub(super) fn is_known(&self) -> bool {
+        const WANTED: u8 = Side::SEEN | Side::ISN | Side::ACKED;
+        self.marks & (WANTED | Self::FIN | Self::CONFLICT) == WANTED
+    }
+
+    /// Takes over a segment's window and its acknowledgement, which is no older than the last.
+    pub(super) fn go_on(&mut self, window: u16, ack: u32) {
+        (self.window, self.ack) = (window, ack);
     }
 
     pub(super) fn acknowledge(&mut self, ack: u32) {

@@ -282,10 +282,9 @@ impl Tracker {
             TcpState::None => judged.reject(Event::RstButNoSession),
             TcpState::Closed => judged,
             TcpState::SynSent => {
-                let answers = direction == Direction::ToServer
-                    || tcp.seq == 0 && self.answers_syn(tcp.ack, receiver);
-                judged.taken = answers;
-                if answers {
+                let answers = !tcp.flags.ack() || self.answers_syn(tcp.ack, receiver);
+                judged.taken = direction == Direction::ToClient && tcp.seq == 0 && answers;
+                if judged.taken {
                     judged.next = TcpState::Closed;
                 }
                 judged
@@ -299,10 +298,8 @@ impl Tracker {
             | TcpState::LastAck
             | TcpState::CloseWait
             | TcpState::Closing => {
-                // or what came before the FIN, which its sender takes back
-                let fin = u32::from(sender.is(Side::FIN));
-                let behind = sender.next.wrapping_sub(tcp.seq);
-                judged.taken = !sender.is(Side::SEEN) || behind <= fin;
+                let expected = self.next_of_reset(direction);
+                judged.taken = !sender.is(Side::SEEN) || tcp.seq == expected;
                 let acks_sent = !tcp.flags.ack() || !self.acks_too_much(direction, tcp.ack);
                 if judged.taken && !acks_sent {
                     return judged.reject(Event::RstInvalidAck);
@@ -313,6 +310,22 @@ impl Tracker {
                 judged
             }
         }
+    }
+
+    /// The sequence number that a RST must have. A FIN counts in it from when it was acknowledged; the
+    /// server's, if it closes first, at once; the second one never.
+    fn next_of_reset(&self, direction: Direction) -> u32 {
+        let (sender, receiver) = self.sides(direction);
+        if !sender.is(Side::FIN) {
+            return sender.next;
+        }
+        let is_first = match direction {
+            Direction::ToServer => matches!(self.state, TcpState::CloseWait | TcpState::LastAck),
+            Direction::ToClient => self.state != TcpState::LastAck,
+        };
+        let is_acked = receiver.is(Side::ACKED) && receiver.ack == sender.next;
+        let counts = is_first && (is_acked || direction == Direction::ToClient);
+        sender.next.wrapping_sub(u32::from(!counts))
     }
 
     fn judge_data(
@@ -363,6 +376,15 @@ impl Tracker {
         mut judged: Judged,
     ) -> Judged {
         let (sender, receiver) = self.sides(direction);
+        if tcp.flags.fin() {
+            // whatever it acknowledges
+            let ahead = tcp.seq.wrapping_sub(sender.next);
+            judged.taken = !sender.is(Side::SEEN) || ahead <= receiver.window_exact();
+            if judged.taken {
+                judged.next = closing_first(direction);
+            }
+            return judged;
+        }
         if direction == Direction::ToClient && receiver.is(Side::SEEN) {
             if rules.inline && tcp.payload_len > 0 {
                 return judged.reject(Event::AckDataInject);
@@ -383,9 +405,6 @@ impl Tracker {
             }
         }
         judged.next = TcpState::Established;
-        if tcp.flags.fin() {
-            judged.next = closing_first(direction);
-        }
         judged
     }
 
@@ -407,11 +426,22 @@ impl Tracker {
                 judged.add(event);
             }
             judged.taken = false;
-        } else if !self.is_in_window(direction, tcp) {
+        } else if !self.is_in_window(direction, tcp) || self.is_late_fin(direction, tcp) {
             return judged.reject(names.out_of_window);
         }
         judged.next = self.next_state(direction, tcp);
         judged
+    }
+
+    /// Whether a FIN that closes the second side stands on bytes that came before without it.
+    fn is_late_fin(&self, direction: Direction, tcp: &Tcp<'_>) -> bool {
+        let (sender, _) = self.sides(direction);
+        let half_open = matches!(
+            self.state,
+            TcpState::CloseWait | TcpState::FinWait1 | TcpState::FinWait2
+        );
+        let is_second = tcp.flags.fin() && half_open && !sender.is(Side::FIN);
+        is_second && sender.is(Side::SEEN) && is_after(sender.next, tcp.seq)
     }
 
     fn next_state(&self, direction: Direction, tcp: &Tcp<'_>) -> TcpState {
@@ -427,15 +457,15 @@ impl Tracker {
         let first_fin = fin && !again;
         let last_ack = !fin && acks_all;
         match state {
-            TcpState::FinWait1 if first_fin && acks_all => TcpState::TimeWait,
-            TcpState::FinWait1 if first_fin => TcpState::Closing,
-            TcpState::FinWait1 if to_server && acks_all => TcpState::FinWait2,
+            TcpState::FinWait1 if first_fin => TcpState::TimeWait,
+            TcpState::FinWait1 if to_server && acks_all && tcp.seq == sender.next => {
+                TcpState::FinWait2
+            }
             TcpState::FinWait2 if first_fin => TcpState::TimeWait,
             TcpState::CloseWait if first_fin => TcpState::LastAck,
             TcpState::LastAck if to_server && last_ack && tcp.seq == sender.next => {
                 TcpState::Closed
             }
-            TcpState::Closing if last_ack => TcpState::TimeWait,
             TcpState::TimeWait if last_ack => TcpState::Closed,
             TcpState::None
             | TcpState::SynSent

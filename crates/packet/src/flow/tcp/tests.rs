@@ -1,5 +1,8 @@
 //! Handshakes, honest and not. Sequence numbers start close to the wrap.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 use crate::decode::TcpFlags;
 
@@ -317,10 +320,69 @@ fn fast_open_data_counts_from_behind_the_syn() {
     );
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// What is taken as expected leaves what a full judgement leaves, whatever came before.
+    #[test]
+    fn the_short_way_ends_where_the_long_way_does(
+        lenient in any::<bool>(),
+        segments in vec((any::<bool>(), odd_flags(), near(), near(), lens(), windows()), 1..40),
+    ) {
+        let rules = Rules { lenient, ..Rules::default() };
+        let (mut short, mut long) = (Line::established(), Line::established());
+        for (to_server, flags, seq, ack, len, window) in segments {
+            let way = if to_server { Direction::ToServer } else { Direction::ToClient };
+            let (own, peer) = short.tracker.pair(way);
+            let seq = own.next.wrapping_add_signed(seq);
+            let ack = peer.next.wrapping_add_signed(ack);
+            let segment = Tcp { window, ..tcp(flags, seq, ack, len) };
+            let quick = short.tracker.segment(&mut short.flow, way, &segment, &rules);
+            let slow = long.tracker.any_segment(&mut long.flow, way, &segment, &rules);
+            prop_assert_eq!(quick, slow);
+            prop_assert_eq!(short.tracker, long.tracker);
+            prop_assert_eq!(short.flow, long.flow);
+        }
+    }
+}
+
+/// Mostly plain acknowledgements.
+fn odd_flags() -> impl Strategy<Value = u8> {
+    prop_oneof![20 => Just(ACK), 5 => Just(ACK | 8), 1 => any::<u8>()]
+}
+
+/// Mostly where the other side expects it.
+fn near() -> impl Strategy<Value = i32> {
+    prop_oneof![10 => Just(0), 3 => -3000..3000_i32, 1 => any::<i32>()]
+}
+
+fn lens() -> impl Strategy<Value = u32> {
+    prop_oneof![Just(0), 0..1500_u32]
+}
+
+fn windows() -> impl Strategy<Value = u16> {
+    prop_oneof![Just(0), Just(1000), any::<u16>()]
+}
+
 const FIN: u8 = 1;
 const SYN: u8 = 2;
 const RST: u8 = 4;
 const ACK: u8 = 16;
+
+fn tcp(flags: u8, seq: u32, ack: u32, len: u32) -> Tcp<'static> {
+    Tcp {
+        src_port: 1,
+        dst_port: 2,
+        seq,
+        ack,
+        flags: TcpFlags(flags),
+        window: 1000,
+        urgent: 0,
+        options: &[],
+        payload: &[],
+        payload_len: len,
+    }
+}
 
 /// A connection on the wire.
 struct Line {
@@ -359,18 +421,7 @@ impl Line {
     }
 
     fn segment(&mut self, way: Direction, flags: u8, seq: u32, ack: u32, len: u32) -> Step {
-        let segment = Tcp {
-            src_port: 1,
-            dst_port: 2,
-            seq,
-            ack,
-            flags: TcpFlags(flags),
-            window: 1000,
-            urgent: 0,
-            options: &[],
-            payload: &[],
-            payload_len: len,
-        };
+        let segment = tcp(flags, seq, ack, len);
         let rules = Rules::default();
         self.tracker.segment(&mut self.flow, way, &segment, &rules)
     }
