@@ -76,7 +76,7 @@ impl Output {
                 .to_owned(),
             types: Some(
                 types
-                    .map(|(name, options)| (name.to_owned(), options.to_settings()))
+                    .map(|(name, options)| (name.replace('-', "_"), options.to_settings()))
                     .collect(),
             ),
         }
@@ -87,7 +87,7 @@ impl Output {
         let all = (self.types.is_none() && kind != "netflow").then_some(Setting::NOTHING);
         let types = self.types.iter().flatten();
         types
-            .filter(move |(name, _)| *name == kind || name.replace('-', "_") == kind)
+            .filter(move |(name, _)| name == kind)
             .map(|(_, options)| options.root())
             .chain(all)
     }

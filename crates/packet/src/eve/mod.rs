@@ -130,6 +130,12 @@ impl Recorder {
                 }
             }
             Event::Anomaly(flow, anomaly) => {
+                // of most kinds there are many, and few ask for them
+                let is_wanted = |options| anomaly::is_wanted(anomaly.kind, options);
+                let mut outputs = self.outputs.iter();
+                if !outputs.any(|output| output.types_of("anomaly").any(is_wanted)) {
+                    return;
+                }
                 let now = Now {
                     ts_ns: anomaly.ts_ns,
                     ..now
