@@ -25,9 +25,13 @@ pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, ale
         object.display("end", time::Utc(flow.last_ns));
         object.number("age", age_s(flow));
         object.text("state", state_name(shown_state(flow)));
+        let is_bypassed = flow.state == FlowState::Bypassed;
+        if is_bypassed {
+            object.text("bypass", "local");
+        }
         object.text("reason", reason_name(reason));
         object.flag("alerted", alerted);
-        if flow.transactions > 0 {
+        if flow.transactions > 0 && !is_bypassed {
             object.number("tx_cnt", flow.transactions);
         }
         if flow.in_emergency {
@@ -221,6 +225,7 @@ fn state_name(state: FlowState) -> &'static str {
         FlowState::New => "new",
         FlowState::Established => "established",
         FlowState::Closed => "closed",
+        FlowState::Bypassed => "bypassed",
     }
 }
 

@@ -36,7 +36,7 @@ use crate::applayer::Transaction;
 use crate::decode::Source;
 use crate::flow::{Flow, FlowId, Proto};
 use crate::json::Object;
-use crate::sensor::Event;
+use crate::sensor::{Anomaly, Event};
 use crate::settings::Setting;
 use current::Current;
 
@@ -129,39 +129,41 @@ impl Recorder {
                     });
                 }
             }
-            Event::Anomaly(flow, anomaly) => {
-                // of most kinds there are many, and few ask for them
-                let is_wanted = |options| anomaly::is_wanted(anomaly.kind, options);
-                let mut outputs = self.outputs.iter();
-                if !outputs.any(|output| output.types_of("anomaly").any(is_wanted)) {
-                    return;
-                }
-                let now = Now {
-                    ts_ns: anomaly.ts_ns,
-                    ..now
-                };
-                let current = self.current;
-                let flow = &flow.filter(|flow| is_logged(flow));
-                self.filtered(
-                    "anomaly",
-                    About::Packet(*flow),
-                    now,
-                    emit,
-                    &mut |record, options| {
-                        let is_wanted = anomaly::is_wanted(anomaly.kind, options);
-                        if is_wanted {
-                            anomaly::write(record, *flow, anomaly, &current, options);
-                        }
-                        is_wanted
-                    },
-                );
-            }
+            Event::Anomaly(flow, anomaly) => self.anomaly(*flow, anomaly, now, emit),
             Event::FileData(..)
             | Event::FlowStart(_)
             | Event::Attempt(..)
             | Event::Proven(_)
             | Event::Closed(..) => {}
         }
+    }
+
+    fn anomaly(&mut self, flow: Option<&Flow>, anomaly: &Anomaly, now: Now, emit: &mut Emit<'_>) {
+        // of most kinds there are many, and few ask for them
+        let is_wanted = |options| anomaly::is_wanted(anomaly.kind, options);
+        let mut outputs = self.outputs.iter();
+        if !outputs.any(|output| output.types_of("anomaly").any(is_wanted)) {
+            return;
+        }
+        let now = Now {
+            ts_ns: anomaly.ts_ns,
+            ..now
+        };
+        let current = self.current;
+        let flow = flow.filter(|flow| is_logged(flow));
+        self.filtered(
+            "anomaly",
+            About::Packet(flow),
+            now,
+            emit,
+            &mut |record, options| {
+                let is_wanted = is_wanted(options);
+                if is_wanted {
+                    anomaly::write(record, flow, anomaly, &current, options);
+                }
+                is_wanted
+            },
+        );
     }
 
     /// Notes that a flow was alerted on.

@@ -271,6 +271,7 @@ fn six(address: IpAddr) -> Ipv6Addr {
 /// Flows that share a timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
+    Bypassed,
     TcpClosed,
     TcpNew,
     UdpNew,
@@ -283,7 +284,8 @@ enum Class {
 }
 
 /// All classes, in the order of the enum: the first is given up first.
-const CLASSES: [Class; 9] = [
+const CLASSES: [Class; 10] = [
+    Class::Bypassed,
     Class::TcpClosed,
     Class::TcpNew,
     Class::UdpNew,
@@ -298,6 +300,7 @@ const CLASSES: [Class; 9] = [
 impl Class {
     fn of(proto: Proto, state: FlowState) -> Self {
         match (proto, state) {
+            (_, FlowState::Bypassed) => Self::Bypassed,
             (Proto::Tcp, FlowState::New) => Self::TcpNew,
             (Proto::Tcp, FlowState::Established) => Self::TcpEstablished,
             (Proto::Tcp, FlowState::Closed) => Self::TcpClosed,
@@ -320,6 +323,7 @@ impl Class {
 
     fn timeout(self, timeouts: &Timeouts) -> Timeout {
         match self {
+            Self::Bypassed => timeouts.bypassed,
             Self::TcpClosed => timeouts.tcp.closed,
             Self::TcpNew => timeouts.tcp.new,
             Self::UdpNew => timeouts.udp.new,
@@ -377,9 +381,7 @@ mod tests {
                 flow.tuple.dst = "2001:db8::2".parse().unwrap();
             }
             let slot = insert(&mut table, &flow).unwrap();
-            let find = |table: &Table, tuple: FiveTuple| {
-                table.find(&tuple, Scope::default())
-            };
+            let find = |table: &Table, tuple: FiveTuple| table.find(&tuple, Scope::default());
             assert_eq!(find(&table, flow.tuple), Some((slot, Direction::ToServer)));
             let back = flow.tuple.reversed();
             assert_eq!(find(&table, back), Some((slot, Direction::ToClient)));

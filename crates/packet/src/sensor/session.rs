@@ -5,8 +5,8 @@ use super::{StreamTrouble, Urgent};
 use crate::applayer::Context;
 use crate::applayer::detection::App;
 use crate::bytes::len32;
-use crate::flow::{Direction, StreamFacts};
 use crate::flow::tcp::is_after;
+use crate::flow::{Direction, StreamFacts};
 use crate::stream::{Chunk, Policy, Pushed, Stream, Terms};
 
 #[derive(Debug)]
