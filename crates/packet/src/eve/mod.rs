@@ -140,7 +140,7 @@ impl Recorder {
 
     fn anomaly(&mut self, flow: Option<&Flow>, anomaly: &Anomaly, now: Now, emit: &mut Emit<'_>) {
         // of most kinds there are many, and few ask for them
-        let is_wanted = |options| anomaly::is_wanted(anomaly.kind, options);
+        let is_wanted = |options: Setting<'_>| anomaly::is_wanted(anomaly.kind, options);
         let mut outputs = self.outputs.iter();
         if !outputs.any(|output| output.types_of("anomaly").any(is_wanted)) {
             return;
