@@ -1,12 +1,6 @@
 //! With settings, flows are what they are for other sensors: what ends a connection, which errors
 //! belong to it, and what is no longer looked at.
-#![expect(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::wildcard_enum_match_arm,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
 
 #[path = "common/wire.rs"]
 mod wire;
@@ -189,9 +183,10 @@ fn flows(yaml: &str, frames: &[Vec<u8>]) -> Vec<Flow> {
     let settings = Settings::parse(yaml).unwrap();
     let mut sensor = Sensor::new(Config::from_settings(&settings));
     let mut flows = Vec::new();
-    let mut note = |event: Event<'_>| match event {
-        Event::FlowEnd(flow, _) => flows.push(*flow),
-        _ => {}
+    let mut note = |event: Event<'_>| {
+        if let Event::FlowEnd(flow, _) = event {
+            flows.push(*flow);
+        }
     };
     feed(&mut sensor, &mut 0, frames, &mut note);
     sensor.finish(&mut note);
