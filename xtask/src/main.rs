@@ -21,7 +21,7 @@ use anyhow::{Context as _, bail};
 
 const USAGE: &str = "cargo xtask COMMAND
   test [--long]                                       install what tests need, run them all
-  fuzz NAME [--seconds N]                             fuzz a protocol's parser, or `frames`
+  fuzz (NAME|all) [--seconds N]                       fuzz a protocol's parser, or a target
   record                                              record the bundled demo capture (root)
   traffic (bulk|tls) FILE                             record transfers to measure with (root)";
 
