@@ -8,7 +8,7 @@ mod wire;
 
 use counting::Heap;
 use packet::{Config, Event, Sensor};
-use testkit::capture::udp;
+use testkit::capture::{Segment, flag, tcp, udp};
 use wire::{Wire, feed};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -121,4 +121,47 @@ fn datagrams(port: u16, data: impl Fn(u8) -> Vec<u8>) -> Vec<Vec<u8>> {
     (0..200)
         .map(|number| udp(client, server, &data(number)))
         .collect()
+}
+
+#[test]
+fn open_connections_with_an_exchange_behind_them_are_small() {
+    let mut sensor = Sensor::new(Config::default());
+    let flows = 2000_u16;
+    let before = Heap::now().live;
+    for number in 0..flows {
+        let client = ([192, 0, 2, 1], 2000 + number).into();
+        let server = ([198, 51, 100, 2], 80).into();
+        let mut at_ns = u64::from(number) * 1000;
+        let mut send = |to_server: bool, flags: u8, seq: u32, ack: u32, payload: &[u8]| {
+            let (from, to) = if to_server {
+                (client, server)
+            } else {
+                (server, client)
+            };
+            let segment = Segment {
+                seq,
+                ack,
+                flags,
+                timestamp: None,
+                payload,
+            };
+            let data = tcp(from, to, &segment);
+            feed(&mut sensor, &mut at_ns, &[data], &mut |_| {});
+        };
+        let response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        let (asked, told) = (len(REQUEST), len(response));
+        send(true, flag::SYN, 0, 0, b"");
+        send(false, flag::SYN | flag::ACK, 0, 1, b"");
+        send(true, flag::ACK, 1, 1, b"");
+        send(true, flag::ACK, 1, 1, REQUEST);
+        send(false, flag::ACK, 1, 1 + asked, response);
+        send(true, flag::ACK, 1 + asked, 1 + told, b"");
+    }
+    assert_eq!(sensor.counters().transactions, 2 * u64::from(flows));
+    let each = (Heap::now().live - before) / u64::from(flows);
+    assert!(each < 1500, "{each} bytes");
+}
+
+fn len(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap()
 }
