@@ -10,6 +10,8 @@
 //! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
 //! [`Next::Done`] as soon as nothing of interest can follow, so that the sensor stops reassembling.
 
+#[cfg(any(test, fuzzing))]
+pub mod bare;
 pub mod bittorrent_dht;
 mod buffer;
 pub mod dcerpc;

@@ -192,6 +192,11 @@ impl Table {
         !std::mem::replace(&mut self.emergency, true)
     }
 
+    /// No more flows will come.
+    pub(crate) fn leave_emergency(&mut self) {
+        self.emergency = false;
+    }
+
     pub(crate) fn in_emergency(&self) -> bool {
         self.emergency
     }

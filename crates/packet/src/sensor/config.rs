@@ -100,7 +100,16 @@ impl Config {
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
         let verify_streams = settings.at("stream.checksum-validation").flag();
+        let default = Self::default();
+        let bytes = |path: &str| {
+            let bytes = settings.at(path).bytes();
+            bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+        };
+        let flow_bytes_max = bytes("flow.memcap");
+        let stream_bytes_max = bytes("stream.reassembly.memcap");
         Self {
+            flows_max: flow_bytes_max.map_or(default.flows_max, |bytes| bytes / FLOW_BYTES),
+            stream_bytes_max: stream_bytes_max.unwrap_or(default.stream_bytes_max),
             field_flows: true,
             macs: wants_macs(settings),
             timeouts: Timeouts::from_settings(settings.at("flow-timeouts"), settings.at("flow")),
@@ -112,10 +121,14 @@ impl Config {
             apps: Options::from_settings(settings),
             digests: Digests::from_settings(settings),
             file_store: FileStore::from_settings(settings),
-            ..Self::default()
+            ..default
         }
     }
 }
+
+/// Bytes of `flow.memcap` for each flow: about what a flow takes in the sensors that the settings
+/// are written for. Here it takes less, until it has data.
+const FLOW_BYTES: usize = 512;
 
 /// Whether an output has records that name MAC addresses.
 fn wants_macs(settings: &Settings) -> bool {
@@ -281,3 +294,22 @@ impl Timeout {
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_as_the_settings_say() {
+        let bounds = |yaml: &str| {
+            let config = Config::from_settings(&Settings::parse(yaml).unwrap());
+            (config.flows_max, config.stream_bytes_max)
+        };
+        let default = Config::default();
+        assert_eq!(bounds(""), (default.flows_max, default.stream_bytes_max));
+        let stock = "flow: {memcap: 128 MiB}\nstream: {reassembly: {memcap: 256 MiB}}";
+        assert_eq!(bounds(stock), bounds(""));
+        let small = "flow: {memcap: 1mb}\nstream: {reassembly: {memcap: 2mb}}";
+        assert_eq!(bounds(small), (2048, 2 << 20));
+    }
+}

@@ -23,8 +23,8 @@ struct Parser {
     requests: Side,
     responses: Side,
     /// Requests that wait for their response; the first is the one that a response in progress
-    /// belongs to.
-    pending: VecDeque<Pending>,
+    /// belongs to. Boxed: an idle connection keeps their places.
+    pending: VecDeque<Box<Pending>>,
     /// Number of the request whose body is coming.
     latest: u64,
     /// A response without a request we know of is in progress.
@@ -204,7 +204,7 @@ impl Parser {
         if self.pending.len() >= cx.config.pending_max {
             self.give_up_oldest(cx);
         }
-        self.pending.push_back(pending);
+        self.pending.push_back(Box::new(pending));
         Next::More
     }
 
@@ -287,14 +287,14 @@ impl Parser {
             self.skip = self.skip.saturating_sub(1);
         } else if self.pending.front().is_none_or(|front| front.response_over) {
             let transaction = new_transaction(cx, ts_ns, None);
-            self.pending.push_front(Pending {
+            self.pending.push_front(Box::new(Pending {
                 number: 0,
                 transaction,
                 request: None,
                 response: None,
                 request_over: true,
                 response_over: false,
-            });
+            }));
         }
     }
 
@@ -346,14 +346,15 @@ impl Parser {
     /// Whose body is coming.
     fn carrier(&mut self, direction: Direction) -> Option<&mut Pending> {
         let latest = self.latest;
-        match direction {
+        let carrier = match direction {
             Direction::ToServer => self
                 .pending
                 .iter_mut()
                 .rev()
                 .find(|pending| pending.number == latest),
             Direction::ToClient => self.pending.front_mut().filter(|_| !self.discard),
-        }
+        };
+        carrier.map(Box::as_mut)
     }
 
     fn after_body(&mut self, cx: &mut Context<'_, '_>, direction: Direction, over: bool) {
@@ -399,7 +400,7 @@ impl Parser {
     fn complete_finished(&mut self, cx: &mut Context<'_, '_>) {
         let unpaired = self.unpaired;
         let is_finished =
-            |front: &mut Pending| front.request_over && (front.response_over || unpaired);
+            |front: &mut Box<Pending>| front.request_over && (front.response_over || unpaired);
         while let Some(front) = self.pending.pop_front_if(is_finished) {
             front.complete(cx, FileState::Closed);
         }

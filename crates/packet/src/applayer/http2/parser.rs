@@ -9,7 +9,7 @@ use super::frame::{
 };
 use super::hpack::Decoder;
 use super::side::{Item, Side};
-use super::transaction::Transaction;
+use super::transaction::{Entry, Transaction};
 use crate::applayer::{AppLayer, Context, Next};
 use crate::bytes::be32;
 use crate::file::FileState;
@@ -29,6 +29,8 @@ pub(super) struct Parser {
     done: Vec<(u32, FileState)>,
     /// Bodies that are over, but their files not told of yet.
     ended: Vec<(u32, Direction)>,
+    /// Bytes that streams keep. Counted as they change: there are thousands of them.
+    kept: usize,
 }
 
 /// One direction.
@@ -53,8 +55,14 @@ struct Block {
 #[derive(Debug)]
 struct Stream {
     transaction: Transaction,
-    request: Option<Content>,
-    response: Option<Content>,
+    request: Option<Box<Content>>,
+    response: Option<Box<Content>>,
+    /// The request is over; its file is told of when the response begins.
+    waits: bool,
+    /// Bytes of the header fields of both sides.
+    head_bytes: usize,
+    /// Its part of what the parser keeps.
+    counted: usize,
 }
 
 impl AppLayer for Parser {
@@ -95,6 +103,7 @@ impl AppLayer for Parser {
                     content.gap(cx, transaction, len);
                 }
             }
+            self.recount(head.stream);
             if over && head.end_stream() {
                 self.end_side(head.stream, direction);
             }
@@ -115,13 +124,7 @@ impl AppLayer for Parser {
                 .saturating_add(half.decoder.size())
                 .saturating_add(block)
         });
-        self.streams.values().fold(kept, |sum, stream| {
-            let contents = [&stream.request, &stream.response].into_iter().flatten();
-            contents.fold(
-                sum.saturating_add(stream.transaction.size()),
-                |sum, content| sum.saturating_add(content.size()),
-            )
-        })
+        kept.saturating_add(self.kept)
     }
 }
 
@@ -138,19 +141,34 @@ impl Parser {
             streams: HashMap::new(),
             done: Vec::new(),
             ended: Vec::new(),
+            kept: 0,
         }
     }
 
     /// Takes a stream that began elsewhere.
     pub(super) fn adopt(&mut self, transaction: Transaction) {
-        self.streams.insert(
-            transaction.stream_id,
-            Stream {
-                transaction,
-                request: None,
-                response: None,
-            },
-        );
+        let id = transaction.stream_id;
+        let sides = [&transaction.request, &transaction.response].into_iter();
+        let sizes = sides.flat_map(|side| &side.headers).map(Entry::size);
+        let stream = Stream {
+            head_bytes: sizes.fold(0, usize::saturating_add),
+            transaction,
+            request: None,
+            response: None,
+            waits: false,
+            counted: 0,
+        };
+        self.streams.insert(id, stream);
+        self.recount(id);
+    }
+
+    /// Counts what a stream keeps, which has changed.
+    fn recount(&mut self, id: u32) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            let now = stream.size();
+            let before = std::mem::replace(&mut stream.counted, now);
+            self.kept = self.kept.saturating_sub(before).saturating_add(now);
+        }
     }
 
     fn half(&mut self, direction: Direction) -> &mut Half {
@@ -273,7 +291,16 @@ impl Parser {
         };
         let message = stream.transaction.message_mut(block.of);
         let room = super::FIELDS_MAX.saturating_sub(message.headers.len());
+        let before = message.headers.len();
         message.headers.extend(entries.into_iter().take(room));
+        let new = message.headers.get(before..).unwrap_or_default();
+        let new_bytes = new.iter().map(Entry::size);
+        stream.head_bytes = new_bytes.fold(stream.head_bytes, usize::saturating_add);
+        let is_answered = !stream.transaction.response.headers.is_empty();
+        if is_answered && std::mem::take(&mut stream.waits) {
+            self.ended.push((block.stream, Direction::ToServer));
+        }
+        self.recount(block.stream);
         if block.end_stream {
             self.end_side(block.stream, block.of);
         }
@@ -295,11 +322,12 @@ impl Parser {
         {
             let (place, transaction) = stream.content(from);
             if place.is_none() {
-                *place = Some(Content::new(cx, from, transaction));
+                *place = Some(Box::new(Content::new(cx, from, transaction)));
             }
             if let Some(place) = place {
                 place.data(cx, transaction, content);
             }
+            self.recount(head.stream);
         }
         if over && head.end_stream() {
             self.end_side(head.stream, from);
@@ -343,17 +371,19 @@ impl Parser {
         for (id, from) in std::mem::take(&mut self.ended) {
             if let Some(stream) = self.streams.get_mut(&id) {
                 if stream.is_early(from) && !cx.config.inline {
-                    self.ended.push((id, from));
+                    stream.waits = true;
                     continue;
                 }
                 let (content, transaction) = stream.content(from);
                 if let Some(content) = content {
                     content.finish(cx, transaction, FileState::Closed);
                 }
+                self.recount(id);
             }
         }
         for (id, state) in std::mem::take(&mut self.done) {
             if let Some(stream) = self.streams.remove(&id) {
+                self.kept = self.kept.saturating_sub(stream.counted);
                 stream.complete(cx, state);
             }
         }
@@ -361,6 +391,7 @@ impl Parser {
 
     fn complete_all(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
         let mut streams: Vec<Stream> = self.streams.drain().map(|(_, stream)| stream).collect();
+        self.kept = 0;
         streams.sort_unstable_by_key(|stream| stream.transaction.tx_id);
         for stream in streams {
             stream.complete(cx, state);
@@ -369,12 +400,25 @@ impl Parser {
 }
 
 impl Stream {
-    fn content(&mut self, from: Direction) -> (&mut Option<Content>, &mut Transaction) {
+    fn content(&mut self, from: Direction) -> (&mut Option<Box<Content>>, &mut Transaction) {
         let content = match from {
             Direction::ToServer => &mut self.request,
             Direction::ToClient => &mut self.response,
         };
         (content, &mut self.transaction)
+    }
+
+    /// Bytes in memory, about.
+    fn size(&self) -> usize {
+        let contents = [&self.request, &self.response].into_iter().flatten();
+        let contents = contents.map(|content| content.size().saturating_add(size_of::<Content>()));
+        let Transaction {
+            request, response, ..
+        } = &self.transaction;
+        let bodies = [request.body.len(), response.body.len(), self.head_bytes];
+        contents
+            .chain(bodies)
+            .fold(size_of::<Self>(), usize::saturating_add)
     }
 
     /// Files of a request are told with what the response says, unless packets wait for the verdict.

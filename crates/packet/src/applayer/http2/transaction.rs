@@ -29,6 +29,12 @@ impl Entry {
             table_size_update: Some(size),
         }
     }
+
+    /// Bytes in memory, about.
+    pub(super) fn size(&self) -> usize {
+        let text = self.name.len().saturating_add(self.value.len());
+        text.saturating_add(size_of::<Self>())
+    }
 }
 
 /// One direction of a transaction.
@@ -55,14 +61,6 @@ impl Message {
         let same = |entry: &&Entry| entry.name.eq_ignore_ascii_case(name);
         let found = self.headers.iter().find(same);
         found.map(|entry| entry.value.as_slice())
-    }
-
-    fn size(&self) -> usize {
-        self.headers.iter().fold(self.body.len(), |sum, entry| {
-            sum.saturating_add(entry.name.len())
-                .saturating_add(entry.value.len())
-                .saturating_add(size_of::<Entry>())
-        })
     }
 }
 
@@ -140,12 +138,5 @@ impl Transaction {
     pub fn status(&self) -> Option<u16> {
         let status = self.response.header(b":status")?;
         std::str::from_utf8(status).ok()?.parse().ok()
-    }
-
-    /// Bytes in memory, about.
-    pub(super) fn size(&self) -> usize {
-        size_of::<Self>()
-            .saturating_add(self.request.size())
-            .saturating_add(self.response.size())
     }
 }
