@@ -145,10 +145,6 @@ impl Recorder {
         if !outputs.any(|output| output.types_of("anomaly").any(is_wanted)) {
             return;
         }
-        let now = Now {
-            ts_ns: anomaly.ts_ns,
-            ..now
-        };
         let current = self.current;
         let flow = flow.filter(|flow| is_logged(flow));
         self.filtered(
