@@ -21,7 +21,8 @@ pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
 }
 
 /// A handshake record of SSL 3.0 or TLS that begins with a hello of either side, or a client's SSL
-/// 2.0 hello.
+/// 2.0 hello. A server may begin with an alert: it does not know the name that is asked for (RFC
+/// 6066 section 3).
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     if proto != Proto::Tcp {
         return Probe::No;
@@ -31,6 +32,10 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         Direction::ToClient => SERVER_HELLO,
     };
     let fits = |at: usize, fits: &dyn Fn(u8) -> bool| data.get(at).copied().is_none_or(fits);
+    let is_alert = direction == Direction::ToClient && data.first() == Some(&record::ALERT);
+    if is_alert {
+        return alert_probe(data);
+    }
     let possible = fits(0, &|kind| kind == record::HANDSHAKE)
         && fits(1, &|major| major == 3)
         && fits(2, &|minor| minor <= 4)
@@ -41,6 +46,15 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         (true, false) => Probe::Unsure,
         (false, _) if direction == Direction::ToServer => ssl2::probe(data),
         (false, _) => Probe::No,
+    }
+}
+
+/// An alert of two bytes: warning or fatal, and what for (RFC 8446 section 6).
+fn alert_probe(data: &[u8]) -> Probe {
+    match data {
+        [_, 3, 0..=4, 0, 2, 1 | 2, ..] => Probe::Certain,
+        [_] | [_, 3] | [_, 3, 0..=4] | [_, 3, 0..=4, 0] | [_, 3, 0..=4, 0, 2] => Probe::Unsure,
+        _ => Probe::No,
     }
 }
 
