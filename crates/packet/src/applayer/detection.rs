@@ -1,6 +1,6 @@
 //! Which protocol does a flow speak? Its first bytes tell, in either direction and on any port.
 
-use super::{AppLayer, AppProto, Context, Next, PROTOCOLS, Probe, Protocol, dns};
+use super::{AppLayer, AppProto, Context, Next, PROTOCOLS, Probe, Protocol, dnp3, dns};
 use crate::flow::{Direction, FiveTuple, Proto};
 use crate::sensor::Config;
 
@@ -40,11 +40,13 @@ pub(crate) fn speaks_reversed(
 ) -> bool {
     let proto = tuple.proto;
     match look(config, proto, direction, data) {
-        // both sides speak alike
-        Look::Found(found) => {
-            let is_dns = found.app == AppProto::Dns && !dns::is_multicast(tuple);
-            is_dns && !is_kin(found.app, tuple) && dns::is_reversed(proto, direction, data)
-        }
+        // of those whose sides speak alike a flag tells
+        Look::Found(found) if is_kin(found.app, tuple) => false,
+        Look::Found(found) => match found.app {
+            AppProto::Dns => !dns::is_multicast(tuple) && dns::is_reversed(proto, direction, data),
+            AppProto::Dnp3 => dnp3::is_reversed(direction, data),
+            _ => false,
+        },
         Look::Open => false,
         Look::Foreign => matches!(
             look(config, proto, direction.reversed(), data),
@@ -272,7 +274,9 @@ impl First {
         self.bytes.extend_from_slice(data);
         let proto = cx.flow.tuple.proto;
         let open = match look(cx.config, proto, direction, &self.bytes) {
-            Look::Found(protocol) if !is_kin(protocol.app, &cx.flow.tuple) => return Some(protocol),
+            Look::Found(protocol) if !is_kin(protocol.app, &cx.flow.tuple) => {
+                return Some(protocol);
+            }
             Look::Open => true,
             Look::Found(_) | Look::Foreign => false,
         };
