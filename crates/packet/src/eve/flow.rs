@@ -1,12 +1,19 @@
 //! The `flow` and `netflow` records: flows at their end.
 
+use super::config::{IGNORE, Policies};
 use super::{time, write_flow_head};
 use crate::applayer::AppProto;
 use crate::flow::{Counts, Direction, Flow, FlowId, FlowState, Proto};
 use crate::json::Object;
 use crate::sensor::{EndReason, shown_state};
 
-pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, alerted: bool) {
+pub(super) fn write(
+    object: &mut Object<'_>,
+    flow: &Flow,
+    reason: EndReason,
+    alerted: bool,
+    policies: Policies,
+) {
     if let Some(FlowId(parent)) = flow.parent {
         object.number("parent_id", parent);
     }
@@ -37,7 +44,7 @@ pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, ale
         if flow.in_emergency {
             object.flag("emergency", true);
         }
-        write_exceptions(object, flow);
+        write_exceptions(object, flow, policies);
     });
     if flow.tuple.proto == Proto::Tcp {
         object.object("tcp", |object| write_tcp(object, flow));
@@ -151,19 +158,27 @@ fn write_icmp(object: &mut Object<'_>, flow: &Flow) {
 }
 
 /// Where the sensor went on though it would have had reason not to.
-fn write_exceptions(object: &mut Object<'_>, flow: &Flow) {
+fn write_exceptions(object: &mut Object<'_>, flow: &Flow, policies: Policies) {
+    let midstream = match flow.midstream {
+        true => policies.midstream,
+        false => None,
+    };
+    let midstream = midstream.or(flow.is_ignored.then_some(IGNORE));
+    let app_error = flow
+        .app_error
+        .then_some(policies.app_error.unwrap_or(IGNORE));
     let targets = [
-        (flow.is_ignored, "stream_midstream"),
-        (flow.app_error, "app_layer_error"),
+        ("stream_midstream", midstream),
+        ("app_layer_error", app_error),
     ];
-    let hit: Vec<&str> = targets
+    let hit = targets
         .into_iter()
-        .filter_map(|(is_hit, target)| is_hit.then_some(target))
-        .collect();
+        .filter_map(|(target, policy)| Some((target, policy?)));
+    let hit: Vec<_> = hit.collect();
     if !hit.is_empty() {
-        object.objects("exception_policy", hit, |object, target| {
+        object.objects("exception_policy", hit, |object, (target, policy)| {
             object.text("target", target);
-            object.text("policy", "ignore");
+            object.text("policy", policy);
         });
     }
 }
