@@ -159,11 +159,12 @@ fn write_icmp(object: &mut Object<'_>, flow: &Flow) {
 
 /// Where the sensor went on though it would have had reason not to.
 fn write_exceptions(object: &mut Object<'_>, flow: &Flow, policies: Policies) {
-    let midstream = match flow.midstream {
-        true => policies.midstream,
-        false => None,
+    let is_midstream = flow.is_ignored || flow.midstream && flow.tcp_state.is_some();
+    let midstream = match (is_midstream, policies.midstream) {
+        (true, Some(policy)) => Some(policy),
+        (true, None) => flow.is_ignored.then_some(IGNORE),
+        (false, _) => None,
     };
-    let midstream = midstream.or(flow.is_ignored.then_some(IGNORE));
     let app_error = flow
         .app_error
         .then_some(policies.app_error.unwrap_or(IGNORE));
