@@ -42,11 +42,10 @@ pub(crate) fn speaks_reversed(
     match look(config, proto, direction, data) {
         // of those whose sides speak alike a flag tells
         Look::Found(found) if is_kin(found.app, tuple) => false,
-        Look::Found(found) => match found.app {
-            AppProto::Dns => !dns::is_multicast(tuple) && dns::is_reversed(proto, direction, data),
-            AppProto::Dnp3 => dnp3::is_reversed(direction, data),
-            _ => false,
-        },
+        Look::Found(found) if found.app == AppProto::Dns => {
+            !dns::is_multicast(tuple) && dns::is_reversed(proto, direction, data)
+        }
+        Look::Found(found) => found.app == AppProto::Dnp3 && dnp3::is_reversed(direction, data),
         Look::Open => false,
         Look::Foreign => matches!(
             look(config, proto, direction.reversed(), data),
@@ -114,8 +113,21 @@ impl App {
     }
 
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
-        if let Self::Parsing(parser) = self {
-            parser.end(cx);
+        match self {
+            Self::Parsing(parser) => parser.end(cx),
+            Self::Detecting(firsts) => {
+                let is_changed = cx.flow.app_before != AppProto::Unknown;
+                let mut sides = firsts.iter().map(|first| !first.is_untouched());
+                let is_heard = if is_changed {
+                    sides.any(|heard| heard)
+                } else {
+                    sides.all(|heard| heard)
+                };
+                if is_heard && cx.flow.app == AppProto::Unknown {
+                    fail(cx);
+                }
+            }
+            Self::Over => {}
         }
         *self = Self::Over;
     }
@@ -222,10 +234,11 @@ fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
             Look::Foreign => AppProto::Failed,
         },
     };
-    match *found {
-        AppProto::Failed => cx.anomaly(ONE_SIDE_KNOWN),
-        other if other != cx.flow.app => cx.anomaly(SIDES_DIFFER),
-        _ => {}
+    let found = *found;
+    if found == AppProto::Failed {
+        cx.anomaly(ONE_SIDE_KNOWN);
+    } else if found != cx.flow.app {
+        cx.anomaly(SIDES_DIFFER);
     }
 }
 
@@ -322,12 +335,10 @@ impl First {
 /// Whether a flow speaks what only looks like a protocol, and is told by its port: LLMNR (RFC 4795),
 /// and IKE behind a NAT (RFC 3948), whose port it shares with ESP.
 fn is_kin(app: AppProto, tuple: &FiveTuple) -> bool {
-    let port = match app {
-        AppProto::Dns => 5355,
-        AppProto::Ike => 4500,
-        _ => return false,
-    };
-    tuple.proto == Proto::Udp && (tuple.src_port == port || tuple.dst_port == port)
+    let kin = [(AppProto::Dns, 5355), (AppProto::Ike, 4500)];
+    let mut ports = kin.iter().filter(|(kin, _)| *kin == app);
+    let is_there = |port: u16| tuple.src_port == port || tuple.dst_port == port;
+    tuple.proto == Proto::Udp && ports.any(|(_, port)| is_there(*port))
 }
 
 /// DNS, multicast DNS (RFC 6762).

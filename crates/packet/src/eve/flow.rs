@@ -77,7 +77,7 @@ pub(super) fn write_netflow(object: &mut Object<'_>, flow: &Flow, direction: Dir
         object.number("icmp_type", kind);
         object.number("icmp_code", code);
     }
-    write_app_proto(object, flow.app);
+    write_app_proto(object, app_of(flow));
     let counts = flow.counts(direction);
     object.object("netflow", |object| {
         object.number("pkts", counts.packets);
@@ -125,21 +125,32 @@ pub fn write_app_proto(object: &mut Object<'_>, app: AppProto) {
 
 /// The application protocol, what else was found in either direction, and what it was before.
 fn write_app_protos(object: &mut Object<'_>, flow: &Flow) {
-    write_app_proto(object, flow.app);
+    let app = app_of(flow);
+    write_app_proto(object, app);
     let [to_server, to_client] = flow.app_found;
     for (key, found) in [("app_proto_ts", to_server), ("app_proto_tc", to_client)] {
         // that nothing was found in one direction says something beside what was found in the other
-        let is_known = !matches!(flow.app, AppProto::Unknown | AppProto::Failed);
+        let is_known = !matches!(app, AppProto::Unknown | AppProto::Failed);
         let is_telling = found != AppProto::Failed || is_known;
-        if found != AppProto::Unknown && found != flow.app && is_telling {
+        if found != AppProto::Unknown && found != app && is_telling {
             object.text(key, found.name());
         }
     }
-    if flow.app_before != AppProto::Unknown && flow.app_before != flow.app {
+    if flow.app_before != AppProto::Unknown && flow.app_before != app {
         object.text("app_proto_orig", flow.app_before.name());
     }
-    if flow.app_expected != AppProto::Unknown && flow.app_expected != flow.app {
+    let is_found = flow.app != AppProto::Unknown;
+    if is_found && flow.app_expected != AppProto::Unknown && flow.app_expected != flow.app {
         object.text("app_proto_expected", flow.app_expected.name());
+    }
+}
+
+/// The protocol; the one before where another was to begin and nothing has come of it.
+fn app_of(flow: &Flow) -> AppProto {
+    if flow.app == AppProto::Unknown {
+        flow.app_before
+    } else {
+        flow.app
     }
 }
 
