@@ -115,7 +115,7 @@ pub enum AppProto {
     Dhcp,
     /// DNP3 (IEEE 1815).
     Dnp3,
-    /// DNS over UDP and TCP, and LLMNR.
+    /// DNS over UDP and TCP.
     Dns,
     /// EtherNet/IP with CIP.
     Enip,
@@ -127,7 +127,7 @@ pub enum AppProto {
     Http,
     /// HTTP/2.
     Http2,
-    /// IKE versions 1 and 2.
+    /// IKE versions 1 and 2, not behind a NAT (port 4500).
     Ike,
     /// IMAP.
     Imap,

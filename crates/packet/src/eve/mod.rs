@@ -115,11 +115,13 @@ impl Recorder {
             }
             Event::FlowEnd(flow, reason) => {
                 let alerted = self.alerted.remove(&flow.id).is_some();
+                let policies = self.outputs.first().map(|output| output.policies);
+                let policies = policies.unwrap_or_default();
                 if !is_logged(flow) {
                     return;
                 }
                 self.filtered("flow", About::Flow(flow), now, emit, &mut |record, _| {
-                    flow::write(record, flow, *reason, alerted);
+                    flow::write(record, flow, *reason, alerted, policies);
                     true
                 });
                 for netflow in flow::netflows(flow) {
@@ -145,10 +147,6 @@ impl Recorder {
         if !outputs.any(|output| output.types_of("anomaly").any(is_wanted)) {
             return;
         }
-        let now = Now {
-            ts_ns: anomaly.ts_ns,
-            ..now
-        };
         let current = self.current;
         let flow = flow.filter(|flow| is_logged(flow));
         self.filtered(

@@ -196,7 +196,7 @@ impl Sensor {
         unsure
             && is_followed
             && !payload.is_empty()
-            && speaks_reversed(&self.config, entry.proto(), direction, payload)
+            && speaks_reversed(&self.config, &self.table.tuple(entry), direction, payload)
     }
 
     fn count_flow(&mut self, proto: Proto) {

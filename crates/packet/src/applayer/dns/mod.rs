@@ -8,6 +8,8 @@ mod parser;
 mod types;
 
 pub use message::{Kind, Message, Question, RData, RECORDS_MAX, Record};
+pub(super) use parser::{is_multicast, is_reversed};
+
 pub use name::{Cut, LABELS_MAX, NAME_BYTES_MAX, Name, POINTERS_MAX};
 
 use super::{AppProto, Protocol};
