@@ -92,6 +92,16 @@ impl Tcp<'_> {
             .wrapping_add(u32::from(self.flags.fin()))
     }
 
+    /// The timestamp TSval (RFC 7323 section 3), in the layout that nearly all segments have at once.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<u32> {
+        match self.options {
+            [1, 1, 8, 10, a, b, c, d, ..] => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+            [] => None,
+            _ => self.options().timestamp,
+        }
+    }
+
     /// Reads the options.
     #[must_use]
     pub fn options(&self) -> TcpOptions {

@@ -61,6 +61,8 @@ pub(crate) enum Trouble {
     SynAckWrongAck,
     /// A second SYN with another sequence number.
     SynResentDifferentSeq,
+    /// A segment older than one that came before it.
+    TimestampOld,
 }
 
 impl Step {
@@ -120,7 +122,8 @@ impl Tracker {
             Direction::ToClient => flow.server_proven,
         };
         let is_open = self.state == TcpState::Established && flow.state == FlowState::Established;
-        if !is_open || !is_proven || !tcp.flags.is_plain_ack() {
+        let is_plain = tcp.flags.is_plain_ack() && !self.is_replayed(direction, tcp);
+        if !is_open || !is_proven || !is_plain {
             return false;
         }
         let (sender, receiver) = self.pair(direction);
@@ -136,7 +139,7 @@ impl Tracker {
             && acked <= receiver.next.wrapping_sub(sender.ack);
         if is_expected {
             sender.next = end;
-            sender.go_on(tcp.window, tcp.ack);
+            sender.go_on(tcp);
             self.reset_by = None;
         }
         is_expected
@@ -149,6 +152,12 @@ impl Tracker {
         tcp: &Tcp<'_>,
         rules: &Rules,
     ) -> Step {
+        if self.is_replayed(direction, tcp) && (rules.lenient || !tcp.flags.rst()) {
+            return Step {
+                events: [Some(Event::InvalidTimestamp), None, None, None],
+                ..Step::trouble(Trouble::TimestampOld)
+            };
+        }
         let judged = self.judge(direction, tcp, rules);
         let mut step = match (tcp.flags.rst(), tcp.flags.syn(), tcp.flags.ack()) {
             (true, _, _) => self.rst(flow, direction, tcp),
@@ -171,6 +180,15 @@ impl Tracker {
         }
         self.state = judged.next;
         step
+    }
+
+    /// Whether a segment comes from the past, by its timestamp: its receiver drops it, all but a RST, and
+    /// so the bytes in it are not those that the receiver reads in their place.
+    fn is_replayed(&self, direction: Direction, tcp: &Tcp<'_>) -> bool {
+        let both = self.client.is(Side::TIMED) && self.server.is(Side::TIMED);
+        let sender = self.sender(direction);
+        let is_old = |timestamp| sender.is_before_last(timestamp);
+        both && !tcp.flags.syn() && tcp.timestamp().is_some_and(is_old)
     }
 
     /// Where the connection is; none where there is none.

@@ -13,32 +13,36 @@ pub(super) struct Side {
     pub(super) ack: u32,
     window: u16,
     wscale: u8,
-    marks: u8,
+    marks: u16,
+    /// The latest TSval that it sent in order, if `TIMED`.
+    timestamp: u32,
 }
 
 impl Side {
     /// A packet of it was seen.
-    pub(super) const SEEN: u8 = 1;
+    pub(super) const SEEN: u16 = 1;
     /// `base` is its initial sequence number, from its own SYN.
-    pub(super) const ISN: u8 = 2;
+    pub(super) const ISN: u16 = 2;
     /// `ack` is set.
-    pub(super) const ACKED: u8 = 4;
+    pub(super) const ACKED: u16 = 4;
     /// It sent a FIN.
-    pub(super) const FIN: u8 = 8;
+    pub(super) const FIN: u16 = 8;
     /// It sent a second SYN with another number.
-    pub(super) const OTHER_ISN: u8 = 16;
+    pub(super) const OTHER_ISN: u16 = 16;
     /// It sent two SYN/ACKs with different numbers, or came in on the same way as the other side.
-    pub(super) const CONFLICT: u8 = 32;
+    pub(super) const CONFLICT: u16 = 32;
     /// A packet of it came in from the network.
-    pub(super) const CAME_IN: u8 = 64;
+    pub(super) const CAME_IN: u16 = 64;
     /// A packet of it went out to the network.
-    pub(super) const WENT_OUT: u8 = 128;
+    pub(super) const WENT_OUT: u16 = 128;
+    /// Its SYN carried a timestamp.
+    pub(super) const TIMED: u16 = 256;
 
-    pub(super) fn is(&self, mark: u8) -> bool {
+    pub(super) fn is(&self, mark: u16) -> bool {
         self.marks & mark != 0
     }
 
-    pub(super) fn mark(&mut self, mark: u8) {
+    pub(super) fn mark(&mut self, mark: u16) {
         self.marks |= mark;
     }
 
@@ -48,8 +52,13 @@ impl Side {
         self.next = tcp.seq.wrapping_add(tcp.seq_len());
         self.window = tcp.window;
         // RFC 7323 section 2.3: a shift above 14 counts as 14
-        self.wscale = tcp.options().wscale.unwrap_or(0).min(14);
+        let options = tcp.options();
+        self.wscale = options.wscale.unwrap_or(0).min(14);
         self.mark(Self::SEEN | Self::ISN);
+        if let Some(timestamp) = options.timestamp {
+            self.timestamp = timestamp;
+            self.mark(Self::TIMED);
+        }
     }
 
     /// First sight of it midstream.
@@ -68,21 +77,47 @@ impl Side {
         if is_after(end, self.next) {
             self.next = end;
         }
-        self.window = tcp.window;
+        self.update_window(tcp.window, tcp.ack);
+        self.note_time(tcp);
         if tcp.flags.fin() {
             self.mark(Self::FIN);
         }
     }
 
+    /// RFC 9293 section 3.8.6.2.1: a window does not shrink. What an acknowledgement that says nothing
+    /// new takes back of it may be on its way already.
+    fn update_window(&mut self, window: u16, ack: u32) {
+        if ack != self.ack || window > self.window {
+            self.window = window;
+        }
+    }
+
+    /// Whether a segment of it is older than what it sent last (PAWS, RFC 7323 section 5): its receiver
+    /// drops it. Hosts let a difference of one pass (Linux: `TCP_PAWS_WINDOW`).
+    pub(super) fn is_before_last(&self, timestamp: u32) -> bool {
+        (2..=1 << 31).contains(&self.timestamp.wrapping_sub(timestamp))
+    }
+
+    /// RFC 7323 section 4.3: the time of the latest segment counts.
+    pub(super) fn note_time(&mut self, tcp: &Tcp<'_>) {
+        if let Some(timestamp) = tcp.timestamp().filter(|_| self.is(Self::TIMED))
+            && is_after(timestamp, self.timestamp)
+        {
+            self.timestamp = timestamp;
+        }
+    }
+
     /// Whether handshake and acknowledgement were seen, and nothing that ends it or speaks against it.
     pub(super) fn is_known(&self) -> bool {
-        const WANTED: u8 = Side::SEEN | Side::ISN | Side::ACKED;
+        const WANTED: u16 = Side::SEEN | Side::ISN | Side::ACKED;
         self.marks & (WANTED | Self::FIN | Self::CONFLICT) == WANTED
     }
 
-    /// Takes over a segment's window and its acknowledgement, which is no older than the last.
-    pub(super) fn go_on(&mut self, window: u16, ack: u32) {
-        (self.window, self.ack) = (window, ack);
+    /// Takes over a segment's window, time and acknowledgement, which is no older than the last.
+    pub(super) fn go_on(&mut self, tcp: &Tcp<'_>) {
+        self.update_window(tcp.window, tcp.ack);
+        self.ack = tcp.ack;
+        self.note_time(tcp);
     }
 
     pub(super) fn acknowledge(&mut self, ack: u32) {

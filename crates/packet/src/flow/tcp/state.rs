@@ -129,7 +129,8 @@ impl Tracker {
             }
             .judge_data(direction, tcp, rules, judged);
         }
-        if self.state.is_shutdown() || self.state == TcpState::Established {
+        let is_open = self.state.is_shutdown() || self.state == TcpState::Established;
+        if is_open || self.state == TcpState::Closed {
             self.note_retransmission(direction, tcp, &mut judged);
         }
         match (flags.rst(), flags.syn(), flags.ack()) {
@@ -199,8 +200,7 @@ impl Tracker {
             TcpState::SynRecv if differs => judged.reject(Event::SynResentDifferentSeqOnSynRecv),
             TcpState::SynRecv | TcpState::Closed => judged,
             TcpState::Established if to_client => judged.reject(Event::EstSynToClient),
-            TcpState::Established if differs => judged.reject(Event::EstSynResentDifferentSeq),
-            TcpState::Established => judged.reject(Event::EstSynResent),
+            TcpState::Established => judged.reject(Event::EstSynResentDifferentSeq),
             TcpState::FinWait1
             | TcpState::FinWait2
             | TcpState::TimeWait
@@ -256,7 +256,10 @@ impl Tracker {
             TcpState::Established if to_server => judged.reject(Event::EstSynAckToServer),
             TcpState::Established if other_ack => judged.reject(Event::EstSynAckResentDifferentAck),
             TcpState::Established if other_seq => judged.reject(Event::EstSynAckResentDifferentSeq),
-            TcpState::Established => judged.reject(Event::EstSynAckResent),
+            TcpState::Established => {
+                judged.taken = false;
+                judged
+            }
             TcpState::FinWait1
             | TcpState::FinWait2
             | TcpState::TimeWait
@@ -426,7 +429,10 @@ impl Tracker {
                 judged.add(event);
             }
             judged.taken = false;
-        } else if !self.is_in_window(direction, tcp) || self.is_late_fin(direction, tcp) {
+        } else if self.is_late_fin(direction, tcp) {
+            judged.taken = false;
+            return judged;
+        } else if !self.is_in_window(direction, tcp) || self.is_known_fin(direction, tcp) {
             return judged.reject(names.out_of_window);
         }
         judged.next = self.next_state(direction, tcp);
@@ -442,6 +448,14 @@ impl Tracker {
         );
         let is_second = tcp.flags.fin() && half_open && !sender.is(Side::FIN);
         is_second && sender.is(Side::SEEN) && is_after(sender.next, tcp.seq)
+    }
+
+    /// Whether the client's FIN comes again after it was acknowledged.
+    fn is_known_fin(&self, direction: Direction, tcp: &Tcp<'_>) -> bool {
+        let (sender, receiver) = self.sides(direction);
+        let is_known = sender.is(Side::FIN) && receiver.is(Side::ACKED);
+        let is_clients = self.state == TcpState::CloseWait && direction == Direction::ToServer;
+        tcp.flags.fin() && is_clients && is_known && receiver.ack == sender.next
     }
 
     fn next_state(&self, direction: Direction, tcp: &Tcp<'_>) -> TcpState {
@@ -570,7 +584,11 @@ impl Names {
                 names(Event::TimeWaitInvalidAck, Event::TimeWaitAckWrongSeq, None)
             }
             (_, true) => names(Event::FinInvalidAck, Event::FinOutOfWindow, None),
-            (_, false) => names(Event::EstInvalidAck, Event::EstOutOfWindow, None),
+            (_, false) => names(
+                Event::EstInvalidAck,
+                Event::EstOutOfWindow,
+                Some(Event::EstBeforeLastAck),
+            ),
         }
     }
 }
