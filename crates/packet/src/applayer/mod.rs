@@ -51,6 +51,7 @@ mod testing;
 pub mod tftp;
 pub mod tls;
 mod transaction;
+pub mod websocket;
 
 use std::fmt::Debug;
 
@@ -94,6 +95,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &pgsql::PROTOCOL,
     &mqtt::PROTOCOL,
     &socks::PROTOCOL,
+    &websocket::PROTOCOL,
     &template::PROTOCOL,
 ];
 
@@ -170,6 +172,8 @@ pub enum AppProto {
     Tftp,
     /// TLS 1.0 to 1.3, and SSL 2 and 3.
     Tls,
+    /// WebSocket, after an upgrade from HTTP/1.1.
+    Websocket,
 }
 
 impl AppProto {
@@ -263,6 +267,8 @@ pub struct Context<'a, 'out> {
     pub(crate) expectations: &'a mut Expectations,
     pub(crate) ranges: &'a mut Ranges,
     pub(crate) out: &'a mut Sink<'out>,
+    /// The flow is over: what its streams kept back comes now.
+    pub(crate) is_end: bool,
     pub(crate) successor: Option<(AppProto, Box<dyn AppLayer>)>,
 }
 
@@ -280,9 +286,11 @@ impl Context<'_, '_> {
     }
 
     /// Whose packet a record about a message of that direction comes with, where records are told by
-    /// packets: out of the path a message counts once its receiver has acknowledged it.
+    /// packets: out of the path a message counts once its receiver has acknowledged it, or at the
+    /// flow's end.
     pub(crate) fn told_by(&self, direction: Direction) -> Direction {
-        if self.config.inline || self.flow.tuple.proto != Proto::Tcp {
+        let is_own = self.config.inline || self.is_end || self.flow.tuple.proto != Proto::Tcp;
+        if is_own {
             direction
         } else {
             direction.reversed()
@@ -332,6 +340,14 @@ impl Context<'_, '_> {
         flow.app_found = [AppProto::Unknown; 2];
     }
 
+    /// Another protocol is about to begin: what `tell` yields is told for that, not for the packet
+    /// at hand.
+    pub(crate) fn leave(&mut self, tell: impl FnOnce(&mut Self)) {
+        self.flow.app_changes = true;
+        tell(self);
+        self.flow.app_changes = false;
+    }
+
     /// Transactions are numbered from 0 again: another protocol begins.
     pub fn restart_transactions(&mut self) {
         self.flow.transactions = 0;
@@ -358,7 +374,7 @@ impl Context<'_, '_> {
         (self.out)(Event::Anomaly(
             Some(self.flow),
             &Anomaly {
-                ts_ns: self.ts_ns,
+                ts_ns: self.now_ns,
                 kind,
                 tuple: None,
                 tx_id,

@@ -257,6 +257,7 @@ impl Session {
     /// Passes on what is left and yields what the parser still has.
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
         let now_ns = cx.ts_ns;
+        cx.is_end = true;
         for direction in [Direction::ToServer, Direction::ToClient] {
             let terms = self.terms(cx, direction);
             let mut gap = false;

@@ -9,7 +9,7 @@ use super::head::{Head, StartLine};
 use super::side::{Kind, Side, State};
 use super::transaction::{Phase, Transaction};
 use super::uri::{Rules, Uri};
-use crate::applayer::{AppLayer, AppProto, Context, Next, http2};
+use crate::applayer::{AppLayer, AppProto, Context, Next, http2, websocket};
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
@@ -33,6 +33,8 @@ struct Parser {
     skip: usize,
     /// A gap hid messages: which response belongs to which request is not known any more.
     unpaired: bool,
+    /// What follows is of a protocol that is not known.
+    tunnel: bool,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,9 @@ struct Pending {
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        if self.tunnel {
+            return Next::More;
+        }
         let mut used = 0_usize;
         while let Some(rest) = data.get(used..).filter(|rest| !rest.is_empty()) {
             let step = self.side(direction).step(cx, direction, rest);
@@ -91,6 +96,9 @@ impl AppLayer for Parser {
     }
 
     fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
+        if self.tunnel {
+            return Next::More;
+        }
         let side = self.side(direction);
         let was_lost = side.is_lost();
         match side.gap(len) {
@@ -258,19 +266,34 @@ impl Parser {
 
     /// The connection goes on as something else.
     fn switch(&mut self, cx: &mut Context<'_, '_>, switch: Switch) -> Next {
+        let is_known = |app| cx.config.apps.is_enabled(app);
         let request = self.pending.front().map(|front| front.transaction.clone());
-        self.complete_all(cx, FileState::Closed);
-        let request = request.filter(|_| cx.config.apps.is_enabled(AppProto::Http2));
-        match (switch, request) {
-            (Switch::Any, _) => Next::Redetect(0),
-            (Switch::Http2, Some(request)) => {
-                cx.restart_transactions();
-                let parser = http2::upgraded(cx, &request);
-                cx.hand_over(AppProto::Http2, parser);
-                Next::Redetect(0)
+        let next: Option<(AppProto, Box<dyn AppLayer>)> = match (switch, request) {
+            (Switch::Any, _) => None,
+            (Switch::Http2, Some(request)) if is_known(AppProto::Http2) => {
+                self.leave(cx);
+                Some((AppProto::Http2, http2::upgraded(cx, &request)))
             }
-            (Switch::Http2 | Switch::Other, _) => Next::Done,
+            (Switch::Websocket, _) if is_known(AppProto::Websocket) => {
+                let parser = websocket::start(Proto::Tcp, cx.config);
+                Some((AppProto::Websocket, parser))
+            }
+            (Switch::Http2 | Switch::Websocket | Switch::Other, _) => {
+                self.tunnel = true;
+                return Next::More;
+            }
+        };
+        self.leave(cx);
+        if let Some((app, parser)) = next {
+            cx.hand_over(app, parser);
         }
+        Next::Redetect(0)
+    }
+
+    /// Yields all that there is before another protocol begins.
+    fn leave(&mut self, cx: &mut Context<'_, '_>) {
+        cx.leave(|cx| self.complete_all(cx, FileState::Closed));
+        cx.restart_transactions();
     }
 
     /// A response begins: it belongs to the oldest request, or to none that was seen.
@@ -518,7 +541,8 @@ enum Switch {
     /// What its next bytes say.
     Any,
     Http2,
-    /// Nothing that is of interest here.
+    Websocket,
+    /// Nothing that is known.
     Other,
 }
 
@@ -532,9 +556,11 @@ fn switch_of(head: &Head, status: Option<u16>, to_connect: bool) -> Option<Switc
         return None;
     }
     let protocol = head.header(b"upgrade");
-    let is_http2 = protocol.is_some_and(|name| name.bytes.eq_ignore_ascii_case(b"h2c"));
-    Some(if is_http2 {
+    let is = |name: &[u8]| protocol.is_some_and(|field| field.bytes.eq_ignore_ascii_case(name));
+    Some(if is(b"h2c") {
         Switch::Http2
+    } else if is(b"websocket") {
+        Switch::Websocket
     } else {
         Switch::Other
     })
