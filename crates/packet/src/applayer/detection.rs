@@ -103,6 +103,13 @@ impl App {
         }
     }
 
+    /// A packet went that way and is dealt with.
+    pub(crate) fn packet(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        if let Self::Parsing(parser) = self {
+            parser.packet(cx, direction);
+        }
+    }
+
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
         if let Self::Parsing(parser) = self {
             parser.end(cx);

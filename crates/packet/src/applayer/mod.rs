@@ -117,6 +117,8 @@ pub enum AppProto {
     Dnp3,
     /// DNS over UDP and TCP, and LLMNR.
     Dns,
+    /// DNS over HTTP/2; what is HTTP/2 before its first message comes.
+    Doh2,
     /// EtherNet/IP with CIP.
     Enip,
     /// FTP control connections.
@@ -186,6 +188,7 @@ impl AppProto {
             None if self == Self::Failed => "failed",
             None if self == Self::FtpData => "ftp-data",
             None if self == Self::Mdns => "mdns",
+            None if self == Self::Doh2 => "doh2",
             None => "unknown",
         }
     }
@@ -231,6 +234,10 @@ pub trait AppLayer: Debug + Send {
 
     /// So many bytes of a direction are missing.
     fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next;
+
+    /// A packet went that way and is dealt with, whether it brought bytes or not: what is to be told
+    /// with one can be told.
+    fn packet(&mut self, _: &mut Context<'_, '_>, _: Direction) {}
 
     /// No more bytes will come: yields what is left.
     fn end(&mut self, cx: &mut Context<'_, '_>);

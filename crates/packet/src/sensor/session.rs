@@ -201,6 +201,7 @@ impl Session {
             gap |= pass(cx, app, direction, chunk);
         });
         cx.ts_ns = now_ns;
+        self.app.packet(cx, direction.reversed());
         self.note(cx, direction, gap, Pushed::default())
     }
 

@@ -266,26 +266,28 @@ impl Parser {
 
     /// The connection goes on as something else.
     fn switch(&mut self, cx: &mut Context<'_, '_>, switch: Switch) -> Next {
-        let is_known = |app| cx.config.apps.is_enabled(app);
-        let request = self.pending.front().map(|front| front.transaction.clone());
-        let next: Option<(AppProto, Box<dyn AppLayer>)> = match (switch, request) {
-            (Switch::Any, _) => None,
-            (Switch::Http2, Some(request)) if is_known(AppProto::Http2) => {
-                self.leave(cx);
-                Some((AppProto::Http2, http2::upgraded(cx, &request)))
-            }
-            (Switch::Websocket, _) if is_known(AppProto::Websocket) => {
-                let parser = websocket::start(Proto::Tcp, cx.config);
-                Some((AppProto::Websocket, parser))
-            }
-            (Switch::Http2 | Switch::Websocket | Switch::Other, _) => {
-                self.tunnel = true;
-                return Next::More;
-            }
+        let is_known = match switch {
+            Switch::Any => true,
+            Switch::Http2 => cx.config.apps.is_enabled(AppProto::Http2),
+            Switch::Websocket => cx.config.apps.is_enabled(AppProto::Websocket),
+            Switch::Other => false,
         };
+        if !is_known {
+            self.tunnel = true;
+            return Next::More;
+        }
+        let request = self.pending.front().map(|front| front.transaction.clone());
         self.leave(cx);
-        if let Some((app, parser)) = next {
-            cx.hand_over(app, parser);
+        match (switch, request) {
+            (Switch::Http2, Some(request)) => {
+                let parser = http2::upgraded(cx, &request);
+                cx.hand_over(AppProto::Http2, parser);
+            }
+            (Switch::Websocket, _) => {
+                let parser = websocket::start(Proto::Tcp, cx.config);
+                cx.hand_over(AppProto::Websocket, parser);
+            }
+            (Switch::Any | Switch::Http2 | Switch::Other, _) => {}
         }
         Next::Redetect(0)
     }

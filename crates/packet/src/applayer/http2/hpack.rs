@@ -52,10 +52,15 @@ impl Decoder {
         let mut cursor = Cursor::new(block);
         let mut bytes = 0_usize;
         while !cursor.is_empty() {
-            let entry = self.entry(&mut cursor).ok_or(Damage::Invalid)?;
+            if entries.len() >= FIELDS_MAX {
+                return Err(Damage::TooLarge);
+            }
+            let Some(entry) = self.entry(&mut cursor) else {
+                return Err(Damage::Invalid);
+            };
             let len = entry.name.len().saturating_add(entry.value.len());
             bytes = bytes.saturating_add(len);
-            if bytes > BLOCK_BYTES_MAX || entries.len() >= FIELDS_MAX {
+            if bytes > BLOCK_BYTES_MAX {
                 return Err(Damage::TooLarge);
             }
             entries.push(entry);
@@ -63,13 +68,17 @@ impl Decoder {
         Ok(())
     }
 
-    /// RFC 7541 section 6.
+    /// RFC 7541 section 6. An index that stands for nothing hides one field, not those behind it:
+    /// the table may have been filled before anybody looked.
     fn entry(&mut self, cursor: &mut Cursor<'_>) -> Option<Entry> {
         let first = cursor.u8()?;
         if first & 0x80 != 0 {
-            let at = integer(cursor, first, 7)?;
-            let (name, value) = self.at(at)?;
-            return Some(Entry::field((name, value)));
+            return Some(match integer(cursor, first, 7)? {
+                0 => Entry::damage("HTTP2HeaderDecodeIndex0"),
+                at => self
+                    .at(at)
+                    .map_or_else(|| Entry::damage("HTTP2HeaderDecodeNotIndexed"), Entry::field),
+            });
         }
         if first & 0xe0 == 0x20 {
             let size = integer(cursor, first, 5)?;
@@ -84,7 +93,7 @@ impl Decoder {
         };
         let name = match integer(cursor, first, bits)? {
             0 => string(cursor)?,
-            at => self.at(at)?.0,
+            at => self.at(at).unwrap_or_default().0,
         };
         let value = string(cursor)?;
         if keep {
@@ -126,7 +135,8 @@ fn cost(name: &[u8], value: &[u8]) -> usize {
     name.len().saturating_add(value.len()).saturating_add(32)
 }
 
-/// RFC 7541 section 5.1.
+/// RFC 7541 section 5.1. What is too large to be anything is `usize::MAX`; `None` when it does not
+/// end.
 fn integer(cursor: &mut Cursor<'_>, first: u8, bits: u32) -> Option<usize> {
     let mask = 0xff_u8.checked_shr(8_u32.checked_sub(bits)?)?;
     let mut value = usize::from(first & mask);
@@ -140,7 +150,8 @@ fn integer(cursor: &mut Cursor<'_>, first: u8, bits: u32) -> Option<usize> {
             return Some(value);
         }
     }
-    None
+    while cursor.u8()? & 0x80 != 0 {}
+    Some(usize::MAX)
 }
 
 /// RFC 7541 section 5.2.

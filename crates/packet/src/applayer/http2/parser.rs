@@ -4,13 +4,15 @@ use hashbrown::HashMap;
 
 use super::content::Content;
 use super::frame::{
-    CONTINUATION, GOAWAY, HEADERS, Head, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
-    WINDOW_UPDATE, priority, settings, unpad,
+    CONTINUATION, GOAWAY, HEADERS, Head, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, priority,
+    settings, unpad,
 };
-use super::hpack::Decoder;
+use super::hpack::{Damage, Decoder};
 use super::side::{Item, Side};
-use super::transaction::Transaction;
-use crate::applayer::{AppLayer, Context, Next};
+use super::stream::Stream;
+use super::transaction::{Message, Transaction};
+use super::{checks, doh};
+use crate::applayer::{AppLayer, AppProto, Context, Next};
 use crate::bytes::be32;
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
@@ -26,9 +28,13 @@ pub(super) struct Parser {
     to_client: Half,
     streams: HashMap<u32, Stream>,
     /// Streams that both sides are done with; what else a packet says of them still counts.
-    done: Vec<(u32, FileState)>,
-    /// Bodies that are over, but their files not told of yet.
+    done: Vec<u32>,
+    /// Bodies that are over, with files to tell of.
     ended: Vec<(u32, Direction)>,
+    /// Streams told of, with files still to tell of.
+    untold: Vec<Stream>,
+    /// Settings that an upgrade brought, told of once the protocol begins.
+    upgrade: Option<Vec<(u16, u32)>>,
 }
 
 /// One direction.
@@ -45,20 +51,12 @@ struct Half {
 struct Block {
     stream: u32,
     end_stream: bool,
-    /// Of which direction of the stream it is.
-    of: Direction,
     bytes: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Stream {
-    transaction: Transaction,
-    request: Option<Content>,
-    response: Option<Content>,
 }
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        self.tell_upgrade(cx);
         let max = cx.config.apps.http2.reassembly_bytes_max;
         let mut used = 0_usize;
         while let Some(rest) = data.get(used..).filter(|rest| !rest.is_empty()) {
@@ -68,6 +66,7 @@ impl AppLayer for Parser {
                 Item::More => {}
                 Item::Frame(head, payload) => self.frame(cx, direction, head, &payload),
                 Item::Data(head, content, over) => self.body(cx, direction, head, content, over),
+                Item::Unknown(head) => self.message(cx, head.stream, direction, |_| ()),
                 Item::TooLarge => cx.too_large("reassembly_limit_reached"),
                 Item::Invalid => cx.anomaly("invalid_client_magic"),
             }
@@ -96,14 +95,32 @@ impl AppLayer for Parser {
                 }
             }
             if over && head.end_stream() {
-                self.end_side(head.stream, direction);
+                self.end_side(cx, head.stream, direction);
             }
         }
         self.complete_done(cx);
         Next::More
     }
 
+    /// Files are told of with a packet that goes their way.
+    fn packet(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        let streams = &mut self.streams;
+        self.ended.retain(|(id, from)| {
+            if *from == direction
+                && let Some(stream) = streams.get_mut(id)
+            {
+                stream.tell(cx, *from);
+            }
+            *from != direction && streams.contains_key(id)
+        });
+        self.untold.retain_mut(|stream| {
+            stream.tell(cx, direction);
+            stream.is_untold()
+        });
+    }
+
     fn end(&mut self, cx: &mut Context<'_, '_>) {
+        self.tell_upgrade(cx);
         self.complete_all(cx, FileState::Closed);
     }
 
@@ -115,13 +132,8 @@ impl AppLayer for Parser {
                 .saturating_add(half.decoder.size())
                 .saturating_add(block)
         });
-        self.streams.values().fold(kept, |sum, stream| {
-            let contents = [&stream.request, &stream.response].into_iter().flatten();
-            contents.fold(
-                sum.saturating_add(stream.transaction.size()),
-                |sum, content| sum.saturating_add(content.size()),
-            )
-        })
+        let streams = self.streams.values().chain(&self.untold);
+        streams.fold(kept, |sum, stream| sum.saturating_add(stream.size()))
     }
 }
 
@@ -138,19 +150,28 @@ impl Parser {
             streams: HashMap::new(),
             done: Vec::new(),
             ended: Vec::new(),
+            untold: Vec::new(),
+            upgrade: None,
+        }
+    }
+
+    /// Takes the settings of an upgrade.
+    pub(super) fn adopt_settings(&mut self, settings: Vec<(u16, u32)>) {
+        self.upgrade = Some(settings);
+    }
+
+    fn tell_upgrade(&mut self, cx: &mut Context<'_, '_>) {
+        if let Some(settings) = self.upgrade.take() {
+            connection(cx, Direction::ToServer, |message| {
+                message.add_settings(settings);
+            });
         }
     }
 
     /// Takes a stream that began elsewhere.
     pub(super) fn adopt(&mut self, transaction: Transaction) {
-        self.streams.insert(
-            transaction.stream_id,
-            Stream {
-                transaction,
-                request: None,
-                response: None,
-            },
-        );
+        let id = transaction.stream_id;
+        self.streams.insert(id, Stream::new(transaction));
     }
 
     fn half(&mut self, direction: Direction) -> &mut Half {
@@ -166,28 +187,66 @@ impl Parser {
             CONTINUATION => self.continuation(cx, from, head, payload),
             PUSH_PROMISE => self.promise(cx, from, head, payload),
             PRIORITY => {
-                let weight = priority(payload).map(|(weight, _)| weight);
-                if let Some(stream) = self.stream(cx, head.stream) {
-                    stream.transaction.message_mut(from).priority = weight;
-                }
+                let weight = priority(payload).filter(|(_, rest)| rest.is_empty());
+                let weight = weight.map(|(weight, _)| weight);
+                self.check(cx, weight.is_some());
+                self.message(cx, head.stream, from, |message| {
+                    message.note_priority(weight);
+                });
             }
             RST_STREAM => {
-                if let Some(stream) = self.stream(cx, head.stream) {
-                    stream.transaction.message_mut(from).error_code = be32(payload, 0);
-                    self.done.push((head.stream, FileState::Truncated));
-                }
+                let code = be32(payload, 0).filter(|_| payload.len() == 4);
+                self.check(cx, code.is_some());
+                let fill = |message: &mut Message| message.note_error(code, false);
+                self.message(cx, head.stream, from, fill);
             }
-            SETTINGS if !head.ack() => {
+            SETTINGS if payload.is_empty() => {}
+            SETTINGS => {
                 if !payload.len().is_multiple_of(6) {
                     cx.anomaly("invalid_frame_length");
                 }
                 let settings = settings(payload);
-                connection(cx, from, |message| message.settings = settings);
+                self.message(cx, head.stream, from, |message| {
+                    message.add_settings(settings);
+                });
             }
-            PING => connection(cx, from, |_| ()),
-            WINDOW_UPDATE if head.stream == 0 => connection(cx, from, |_| ()),
-            GOAWAY => connection(cx, from, |message| message.error_code = be32(payload, 4)),
-            _ => {}
+            GOAWAY => {
+                let code = be32(payload, 4);
+                let fill = |message: &mut Message| message.note_error(code, true);
+                self.message(cx, head.stream, from, fill);
+            }
+            _ => self.message(cx, head.stream, from, |_| ()),
+        }
+    }
+
+    fn check(&self, cx: &mut Context<'_, '_>, is_sound: bool) {
+        if !is_sound {
+            cx.anomaly("invalid_frame_length");
+        }
+    }
+
+    /// Fills in what a frame says: into its stream, or, where it concerns the connection, into a
+    /// transaction of its own.
+    fn message(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        stream: u32,
+        from: Direction,
+        fill: impl FnOnce(&mut Message),
+    ) {
+        if stream == 0 {
+            return connection(cx, from, fill);
+        }
+        let is_live = self.streams.contains_key(&stream);
+        let mut untold = self.untold.iter_mut();
+        let late = untold.find(|known| !is_live && known.transaction.stream_id == stream);
+        let stream = match late {
+            // what comes behind the end of a stream still counts for what is to be told of it
+            Some(late) => Some(late),
+            None => self.stream(cx, stream),
+        };
+        if let Some(stream) = stream {
+            fill(stream.transaction.message_mut(from));
         }
     }
 
@@ -202,19 +261,21 @@ impl Parser {
             };
             (weight, payload) = (Some(found), rest);
         }
-        if let Some(stream) = self.stream(cx, head.stream).filter(|_| weight.is_some()) {
-            stream.transaction.message_mut(from).priority = weight;
+        if weight.is_some() && head.stream != 0 {
+            self.message(cx, head.stream, from, |message| {
+                message.note_priority(weight);
+            });
         }
         let block = Block {
             stream: head.stream,
             end_stream: head.end_stream(),
-            of: from,
             bytes: payload.to_vec(),
         };
         self.begin_block(cx, from, block, head.end_headers());
     }
 
-    /// A request that the server will answer without having been asked.
+    /// A request that the server will answer without having been asked: its fields stand before
+    /// those of the answer.
     fn promise(&mut self, cx: &mut Context<'_, '_>, from: Direction, head: Head, payload: &[u8]) {
         let payload = unpad(head, payload);
         let promised = payload.and_then(|payload| Some((be32(payload, 0)?, payload.get(4..)?)));
@@ -223,8 +284,7 @@ impl Parser {
         };
         let block = Block {
             stream: stream & 0x7fff_ffff,
-            end_stream: true,
-            of: Direction::ToServer,
+            end_stream: false,
             bytes: bytes.to_vec(),
         };
         self.begin_block(cx, from, block, head.end_headers());
@@ -244,6 +304,7 @@ impl Parser {
         }
     }
 
+    /// More of a header block; of none that was begun, a block of its own.
     fn continuation(
         &mut self,
         cx: &mut Context<'_, '_>,
@@ -252,9 +313,12 @@ impl Parser {
         payload: &[u8],
     ) {
         let max = cx.config.apps.http2.reassembly_bytes_max;
-        let Some(mut block) = self.half(from).block.take() else {
-            return cx.anomaly("invalid_frame_data");
-        };
+        let begun = self.half(from).block.take();
+        let mut block = begun.unwrap_or(Block {
+            stream: head.stream,
+            end_stream: false,
+            bytes: Vec::new(),
+        });
         if block.bytes.len().saturating_add(payload.len()) > max {
             return cx.too_large("reassembly_limit_reached");
         }
@@ -265,17 +329,29 @@ impl Parser {
     fn block(&mut self, cx: &mut Context<'_, '_>, from: Direction, block: Block) {
         let mut entries = Vec::new();
         let decoded = self.half(from).decoder.block(&block.bytes, &mut entries);
-        if decoded.is_err() {
-            cx.anomaly("invalid_header");
+        if block.stream == 0 {
+            return connection(cx, from, |message| {
+                (message.headers, message.has_headers) = (entries, true);
+            });
         }
         let Some(stream) = self.stream(cx, block.stream) else {
             return;
         };
-        let message = stream.transaction.message_mut(block.of);
-        let room = super::FIELDS_MAX.saturating_sub(message.headers.len());
-        message.headers.extend(entries.into_iter().take(room));
+        let transaction = &mut stream.transaction;
+        let is_readable = entries.iter().all(|entry| entry.damage.is_none());
+        match decoded {
+            Ok(()) if is_readable || entries.len() > 1 => {}
+            Ok(()) => cx.anomaly_in(transaction.tx_id, "invalid_header"),
+            Err(Damage::Invalid) => cx.anomaly_in(transaction.tx_id, "invalid_frame_data"),
+            Err(Damage::TooLarge) => cx.too_large_in(transaction.tx_id, "invalid_header"),
+        }
+        transaction.add_headers(from, entries);
+        checks::head(cx, from, transaction);
+        if from == Direction::ToServer {
+            doh::look_at_target(cx, transaction);
+        }
         if block.end_stream {
-            self.end_side(block.stream, block.of);
+            self.end_side(cx, block.stream, from);
         }
     }
 
@@ -288,11 +364,11 @@ impl Parser {
         over: bool,
     ) {
         if head.stream == 0 {
-            return cx.anomaly("data_stream_zero");
+            let tx_id = cx.flow().transactions;
+            connection(cx, from, |_| ());
+            return cx.anomaly_in(tx_id, "data_stream_zero");
         }
-        if let Some(stream) = self.streams.get_mut(&head.stream)
-            && !content.is_empty()
-        {
+        if let Some(stream) = self.stream(cx, head.stream) {
             let (place, transaction) = stream.content(from);
             if place.is_none() {
                 *place = Some(Content::new(cx, from, transaction));
@@ -302,21 +378,17 @@ impl Parser {
             }
         }
         if over && head.end_stream() {
-            self.end_side(head.stream, from);
+            self.end_side(cx, head.stream, from);
         }
     }
 
     /// A stream, made when it is not there; `None` when there are too many.
     fn stream(&mut self, cx: &mut Context<'_, '_>, id: u32) -> Option<&mut Stream> {
-        if id == 0 {
-            cx.anomaly("invalid_frame_header");
-            return None;
-        }
         if !self.streams.contains_key(&id) {
             if self.streams.len() >= cx.config.apps.http2.streams_max {
                 cx.counters.pending_max_hit = cx.counters.pending_max_hit.saturating_add(1);
                 cx.anomaly("too_many_streams");
-                return None;
+                self.give_up_reset(cx)?;
             }
             let (number, ts_ns) = (cx.transaction_id(), cx.ts_ns);
             self.adopt(Transaction::new(number, ts_ns, id));
@@ -324,84 +396,84 @@ impl Parser {
         self.streams.get_mut(&id)
     }
 
+    /// Makes room: of streams that were reset little will come.
+    fn give_up_reset(&mut self, cx: &mut Context<'_, '_>) -> Option<()> {
+        let reset = self.streams.iter().find(|(_, stream)| stream.is_reset());
+        let id = *reset?.0;
+        let stream = self.streams.remove(&id)?;
+        self.complete(cx, stream, FileState::Truncated);
+        Some(())
+    }
+
     /// One side has sent all that it will on the stream.
-    fn end_side(&mut self, id: u32, from: Direction) {
+    fn end_side(&mut self, cx: &mut Context<'_, '_>, id: u32, from: Direction) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let transaction = &mut stream.transaction;
-        if std::mem::replace(&mut transaction.message_mut(from).over, true) {
+        let message = stream.transaction.message_mut(from);
+        if std::mem::replace(&mut message.over, true) {
             return;
         }
-        self.ended.push((id, from));
+        let (content, transaction) = stream.content(from);
+        if let Some(content) = content {
+            content.finish(cx, transaction, FileState::Closed);
+            if cx.config.inline || self.ended.len() >= UNTOLD_MAX {
+                content.tell(cx, transaction);
+            } else {
+                self.ended.push((id, from));
+            }
+        }
+        let transaction = &stream.transaction;
         if transaction.request.over && transaction.response.over {
-            self.done.push((id, FileState::Closed));
+            self.done.push(id);
         }
     }
 
     fn complete_done(&mut self, cx: &mut Context<'_, '_>) {
-        for (id, from) in std::mem::take(&mut self.ended) {
-            if let Some(stream) = self.streams.get_mut(&id) {
-                if stream.is_early(from) && !cx.config.inline {
-                    self.ended.push((id, from));
-                    continue;
-                }
-                let (content, transaction) = stream.content(from);
-                if let Some(content) = content {
-                    content.finish(cx, transaction, FileState::Closed);
-                }
+        for id in std::mem::take(&mut self.done) {
+            if let Some(stream) = self.streams.remove(&id) {
+                self.complete(cx, stream, FileState::Closed);
             }
         }
-        for (id, state) in std::mem::take(&mut self.done) {
-            if let Some(stream) = self.streams.remove(&id) {
-                stream.complete(cx, state);
-            }
+    }
+
+    fn complete(&mut self, cx: &mut Context<'_, '_>, mut stream: Stream, state: FileState) {
+        stream.complete(cx, state);
+        if !stream.is_untold() {
+            return;
+        }
+        if cx.config.inline || self.untold.len() >= UNTOLD_MAX {
+            stream.tell_all(cx);
+        } else {
+            self.untold.push(stream);
         }
     }
 
     fn complete_all(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
+        for mut stream in std::mem::take(&mut self.untold) {
+            stream.tell_all(cx);
+        }
         let mut streams: Vec<Stream> = self.streams.drain().map(|(_, stream)| stream).collect();
         streams.sort_unstable_by_key(|stream| stream.transaction.tx_id);
-        for stream in streams {
+        for mut stream in streams {
             stream.complete(cx, state);
+            stream.tell_all(cx);
         }
     }
 }
 
-impl Stream {
-    fn content(&mut self, from: Direction) -> (&mut Option<Content>, &mut Transaction) {
-        let content = match from {
-            Direction::ToServer => &mut self.request,
-            Direction::ToClient => &mut self.response,
-        };
-        (content, &mut self.transaction)
-    }
-
-    /// Files of a request are told with what the response says, unless packets wait for the verdict.
-    fn is_early(&self, from: Direction) -> bool {
-        from == Direction::ToServer && self.transaction.response.headers.is_empty()
-    }
-
-    fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
-        for content in [&mut self.request, &mut self.response]
-            .into_iter()
-            .flatten()
-        {
-            content.finish(cx, &self.transaction, state);
-        }
-        self.transaction.complete = true;
-        cx.transaction(&self.transaction);
-    }
-}
+/// Most streams or bodies that wait with files to be told of.
+const UNTOLD_MAX: usize = 64;
 
 /// A frame that concerns the connection is a transaction of its own.
 pub(super) fn connection(
     cx: &mut Context<'_, '_>,
     from: Direction,
-    fill: impl FnOnce(&mut super::Message),
+    fill: impl FnOnce(&mut Message),
 ) {
     let (number, ts_ns) = (cx.transaction_id(), cx.ts_ns);
     let mut transaction = Transaction::new(number, ts_ns, 0);
+    transaction.over_doh = cx.flow().app == AppProto::Doh2;
     fill(transaction.message_mut(from));
     transaction.complete = true;
     cx.transaction(&transaction);
