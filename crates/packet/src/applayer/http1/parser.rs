@@ -31,8 +31,8 @@ struct Parser {
     discard: bool,
     /// Responses that will come to requests given up.
     skip: usize,
-    /// A gap hid messages: which response belongs to which request is not known any more.
-    unpaired: bool,
+    /// Exchanges told of, with files still to tell of.
+    untold: Vec<Pending>,
     /// What follows is of a protocol that is not known.
     tunnel: bool,
 }
@@ -80,7 +80,7 @@ impl AppLayer for Parser {
                     let sent = step.used.saturating_sub(trailer);
                     self.body(cx, direction, content, sent, over)
                 }
-                Kind::Lost => self.lose(cx),
+                Kind::Lost => self.lose(cx, direction),
                 Kind::Wait => Next::More,
             };
             match next {
@@ -88,9 +88,6 @@ impl AppLayer for Parser {
                 Next::Done | Next::Error => return next,
                 Next::Redetect(_) => return Next::Redetect(used),
             }
-        }
-        if direction == Direction::ToClient {
-            self.tell_of_files(cx);
         }
         Next::More
     }
@@ -104,8 +101,22 @@ impl AppLayer for Parser {
         match side.gap(len) {
             Some((len, over)) => self.body_gap(cx, direction, len, over),
             None if was_lost => Next::More,
-            None => self.lose(cx),
+            None => {
+                cx.anomaly("INVALID_GAP");
+                self.lose(cx, direction)
+            }
         }
+    }
+
+    /// Files are told of with a packet that goes their way.
+    fn packet(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        for pending in &mut self.pending {
+            pending.tell(cx, direction);
+        }
+        self.untold.retain_mut(|pending| {
+            pending.tell(cx, direction);
+            pending.is_untold()
+        });
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
@@ -163,17 +174,6 @@ impl Parser {
         !more
     }
 
-    /// Requests whose response has begun tell of their files.
-    fn tell_of_files(&mut self, cx: &mut Context<'_, '_>) {
-        for pending in &mut self.pending {
-            if let Some(request) = &mut pending.request
-                && pending.transaction.response.is_some()
-            {
-                request.tell(cx, &pending.transaction);
-            }
-        }
-    }
-
     fn request(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64) -> Next {
         let mut oddities = Vec::new();
         let body = Body::of_request(&head, &mut oddities);
@@ -205,10 +205,6 @@ impl Parser {
             request_over: over,
             response_over: false,
         };
-        if self.unpaired && over {
-            pending.complete(cx, FileState::Closed);
-            return Next::More;
-        }
         if self.pending.len() >= cx.config.pending_max {
             self.give_up_oldest(cx);
         }
@@ -225,7 +221,7 @@ impl Parser {
             .is_some_and(|front| front.transaction.response.is_some());
         if let Some(given_up) = self.pending.remove(usize::from(half_here)) {
             self.skip = self.skip.saturating_add(1);
-            given_up.complete(cx, FileState::Truncated);
+            self.complete(cx, given_up, FileState::Truncated);
         }
     }
 
@@ -360,8 +356,12 @@ impl Parser {
         len: u64,
         over: bool,
     ) -> Next {
+        let is_placed = over || matches!(self.side(direction).state, State::Body(Body::Length(_)));
         if let Some(pending) = self.carrier(direction) {
-            pending.count(direction, len);
+            // what a body without a length has lost, nobody can tell
+            if is_placed {
+                pending.count(direction, len);
+            }
             pending.gap(cx, direction, len);
         }
         self.after_body(cx, direction, over);
@@ -422,28 +422,70 @@ impl Parser {
     }
 
     fn complete_finished(&mut self, cx: &mut Context<'_, '_>) {
-        let unpaired = self.unpaired;
-        let is_finished =
-            |front: &mut Pending| front.request_over && (front.response_over || unpaired);
+        let is_finished = |front: &mut Pending| front.request_over && front.response_over;
         while let Some(front) = self.pending.pop_front_if(is_finished) {
-            front.complete(cx, FileState::Closed);
+            self.complete(cx, front, FileState::Closed);
         }
     }
 
-    /// From here on nobody knows which response answers which request.
-    fn lose(&mut self, cx: &mut Context<'_, '_>) -> Next {
-        self.unpaired = true;
-        self.complete_all(cx, FileState::Truncated);
+    /// Bytes of a direction were lost with the end of the message that they belong to: what is
+    /// pending of it is over. Those behind it find each other again: few clients send a request
+    /// before they have the response to the last.
+    fn lose(&mut self, cx: &mut Context<'_, '_>, direction: Direction) -> Next {
+        match direction {
+            Direction::ToServer => {
+                if let Some(carrier) = self.carrier(direction)
+                    && !std::mem::replace(&mut carrier.request_over, true)
+                    && let Some(content) = &mut carrier.request
+                {
+                    content.finish(cx, &carrier.transaction, FileState::Truncated);
+                }
+                self.complete_finished(cx);
+            }
+            Direction::ToClient => {
+                let front = self.pending.front();
+                let is_half_here = front.is_some_and(|front| front.response.is_some());
+                let is_discarded = std::mem::take(&mut self.discard);
+                // the lost bytes answered the requests before the latest
+                let lost = match self.pending.len() {
+                    _ if is_discarded => 0,
+                    1 => usize::from(is_half_here),
+                    len => len.saturating_sub(1),
+                };
+                for _ in 0..lost {
+                    if let Some(front) = self.pending.pop_front() {
+                        self.complete(cx, front, FileState::Truncated);
+                    }
+                }
+            }
+        }
         Next::More
+    }
+
+    fn complete(&mut self, cx: &mut Context<'_, '_>, mut pending: Pending, state: FileState) {
+        pending.complete(cx, state);
+        let is_kept = pending.is_untold() && !cx.config.inline;
+        if is_kept && self.untold.len() < UNTOLD_MAX {
+            self.untold.push(pending);
+        } else {
+            pending.tell_all(cx);
+        }
     }
 
     fn complete_all(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
         (self.skip, self.discard) = (0, false);
-        while let Some(pending) = self.pending.pop_front() {
+        for mut pending in std::mem::take(&mut self.untold) {
+            pending.tell_all(cx);
+        }
+        while let Some(mut pending) = self.pending.pop_front() {
             pending.complete(cx, state);
+            pending.tell_all(cx);
         }
     }
 }
+
+/// Most exchanges that wait with files to be told of.
+const UNTOLD_MAX: usize = 64;
 
 impl Pending {
     fn size(&self) -> usize {
@@ -491,16 +533,37 @@ impl Pending {
         }
     }
 
-    fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
+    fn complete(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
         for content in [&mut self.request, &mut self.response]
             .into_iter()
             .flatten()
         {
             content.finish(cx, &self.transaction, state);
-            content.tell(cx, &self.transaction);
         }
         self.transaction.phase = Phase::Complete;
         cx.transaction(&self.transaction);
+    }
+
+    /// Whether there are files to tell of.
+    fn is_untold(&self) -> bool {
+        let mut contents = [&self.request, &self.response].into_iter().flatten();
+        contents.any(Content::is_untold)
+    }
+
+    /// Tells of the files of that direction that are over.
+    fn tell(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        let content = match direction {
+            Direction::ToServer => &mut self.request,
+            Direction::ToClient => &mut self.response,
+        };
+        if let Some(content) = content {
+            content.tell(cx, &self.transaction);
+        }
+    }
+
+    fn tell_all(&mut self, cx: &mut Context<'_, '_>) {
+        self.tell(cx, Direction::ToServer);
+        self.tell(cx, Direction::ToClient);
     }
 }
 

@@ -160,7 +160,7 @@ fn string(cursor: &mut Cursor<'_>) -> Option<Vec<u8>> {
     let len = integer(cursor, first, 7)?;
     let bytes = cursor.take(len)?;
     if first & 0x80 != 0 {
-        huffman::decode(bytes, BLOCK_BYTES_MAX)
+        Some(huffman::decode(bytes, BLOCK_BYTES_MAX))
     } else {
         Some(bytes.to_vec())
     }
