@@ -169,6 +169,10 @@ impl App {
         if let Some(found) = cx.flow.app_found.get_mut(direction.at()) {
             *found = protocol.app;
         }
+        let other = cx.flow.app_found.get(direction.reversed().at());
+        if other == Some(&AppProto::Failed) {
+            cx.anomaly(ONE_DIRECTION);
+        }
         let now_ns = cx.ts_ns;
         let [client, server] = firsts;
         let mut sides = [(client, Direction::ToServer), (server, Direction::ToClient)];
@@ -194,15 +198,13 @@ fn fail(cx: &mut Context<'_, '_>) {
 /// The protocol is known from the other direction: what do the first bytes of this one look like?
 fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
     let proto = cx.flow.tuple.proto;
-    let Some(found) = cx.flow.app_found.get_mut(direction.at()) else {
-        return;
-    };
-    if *found != AppProto::Unknown || proto != Proto::Tcp {
+    let found = cx.flow.app_found.get(direction.at()).copied();
+    if found != Some(AppProto::Unknown) || proto != Proto::Tcp {
         return;
     }
     let is_known = |app| PROTOCOLS.iter().find(|known| known.app == app);
     let own = is_known(cx.flow.app).map(|known| (known.probe)(proto, direction, data));
-    *found = match own {
+    let found = match own {
         Some(Probe::Certain | Probe::Unsure) | None => cx.flow.app,
         Some(Probe::No) => match look(cx.config, proto, direction, data) {
             Look::Found(other) => other.app,
@@ -210,7 +212,18 @@ fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
             Look::Foreign => AppProto::Failed,
         },
     };
+    if let Some(place) = cx.flow.app_found.get_mut(direction.at()) {
+        *place = found;
+    }
+    if found == AppProto::Failed {
+        cx.anomaly(ONE_DIRECTION);
+    } else if found != cx.flow.app {
+        cx.anomaly("APPLAYER_MISMATCH_PROTOCOL_BOTH_DIRECTIONS");
+    }
 }
+
+/// The other direction is of no protocol that is known.
+const ONE_DIRECTION: &str = "APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION";
 
 /// What first bytes look like.
 enum Look {

@@ -67,6 +67,9 @@ pub(super) fn layer(kind: AnomalyKind) -> (&'static str, Option<&'static str>) {
     match kind {
         AnomalyKind::Decode(_) | AnomalyKind::Fragment => ("decode", None),
         AnomalyKind::Stream(_) => ("stream", None),
+        AnomalyKind::AppLayer(_, name) if name.starts_with("APPLAYER_") => {
+            ("applayer", Some("proto_detect"))
+        }
         AnomalyKind::AppLayer(..) => ("applayer", Some("proto_parser")),
     }
 }

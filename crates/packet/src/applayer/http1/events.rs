@@ -1,6 +1,7 @@
 //! What is odd about messages, by the names of Suricata's events.
 
 use super::head::{Head, Oddities};
+use super::lines::{is_space, trim};
 use super::name::content_range;
 use super::probe::is_known_method;
 use super::transaction::Transaction;
@@ -35,6 +36,13 @@ pub(super) fn request(
     if version.is_empty() && head.headers().next().is_some() {
         names.push("REQUEST_LINE_MISSING_PROTOCOL");
     }
+    let (method_delimiter, uri_delimiter) = odd_delimiters(head.start_line().bytes);
+    if method_delimiter {
+        names.push("METHOD_DELIM_NON_COMPLIANT");
+    }
+    if uri_delimiter {
+        names.push("URI_DELIM_NON_COMPLIANT");
+    }
     if transaction.uri.double_encoded {
         names.push("DOUBLE_ENCODED_URI");
     }
@@ -59,6 +67,17 @@ pub(super) fn request(
     for name in names.into_iter().chain(oddities) {
         cx.anomaly_in(transaction.tx_id, name);
     }
+}
+
+/// Whether white space other than blanks stands behind the method of a request line, and behind
+/// that.
+fn odd_delimiters(line: &[u8]) -> (bool, bool) {
+    let is_odd = |byte: &u8| is_space(*byte) && *byte != b' ';
+    let line = trim(line);
+    let delimiter = line.iter().position(|byte| is_space(*byte));
+    let rest = delimiter.and_then(|at| line.get(at..)).unwrap_or_default();
+    let method = rest.first().is_some_and(is_odd);
+    (method, rest.iter().skip(1).any(is_odd))
 }
 
 /// Reports what is odd about a response's head.
