@@ -170,7 +170,7 @@ impl App {
             *found = protocol.app;
         }
         let other = cx.flow.app_found.get(direction.reversed().at());
-        if other == Some(&AppProto::Failed) {
+        if other == Some(&AppProto::Failed) && is_marked(protocol.app) {
             cx.anomaly(ONE_DIRECTION);
         }
         let now_ns = cx.ts_ns;
@@ -215,6 +215,9 @@ fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
     if let Some(place) = cx.flow.app_found.get_mut(direction.at()) {
         *place = found;
     }
+    if !is_marked(cx.flow.app) {
+        return;
+    }
     if found == AppProto::Failed {
         cx.anomaly(ONE_DIRECTION);
     } else if found != cx.flow.app {
@@ -224,6 +227,21 @@ fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
 
 /// The other direction is of no protocol that is known.
 const ONE_DIRECTION: &str = "APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION";
+
+/// Protocols whose first bytes are unmistakable in either direction: what lacks them is odd.
+fn is_marked(app: AppProto) -> bool {
+    matches!(
+        app,
+        AppProto::Http
+            | AppProto::Tls
+            | AppProto::Smtp
+            | AppProto::Ftp
+            | AppProto::Smb
+            | AppProto::Ssh
+            | AppProto::Dcerpc
+            | AppProto::Rdp
+    )
+}
 
 /// What first bytes look like.
 enum Look {

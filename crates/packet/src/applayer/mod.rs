@@ -296,12 +296,18 @@ impl Context<'_, '_> {
     /// packets: out of the path a message counts once its receiver has acknowledged it, or at the
     /// flow's end.
     pub(crate) fn told_by(&self, direction: Direction) -> Direction {
-        let is_own = self.config.inline || self.is_end || self.flow.tuple.proto != Proto::Tcp;
-        if is_own {
+        let is_tcp = self.flow.tuple.proto == Proto::Tcp;
+        if self.is_end || self.is_prompt() || !is_tcp {
             direction
         } else {
             direction.reversed()
         }
+    }
+
+    /// Whether bytes come with their own packet, not with the one that acknowledges them: then
+    /// nothing waits to be told.
+    pub(crate) fn is_prompt(&self) -> bool {
+        self.config.inline || !self.config.stream.on_ack
     }
 
     /// A number for a transaction that begins.

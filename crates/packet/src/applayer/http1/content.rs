@@ -28,7 +28,7 @@ pub(super) struct Content {
     /// Most of them that are followed; 0 for all.
     max: u64,
     /// Files that are over but not told of yet: they are told of with a packet that goes their way,
-    /// unless packets wait for the verdict.
+    /// unless bytes come with their own packet.
     closed: Vec<(File, FileState)>,
     /// Its files are followed.
     has_files: bool,
@@ -221,7 +221,7 @@ impl Content {
     fn close(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
         let Some(file) = self.file.take() else { return };
         self.closed.push((file, state));
-        if cx.config.inline || self.closed.len() > CLOSED_MAX {
+        if cx.is_prompt() || self.closed.len() > CLOSED_MAX {
             self.tell(cx, tx);
         }
     }

@@ -144,11 +144,7 @@ fn forwarded_for(http: &Transaction, xff: Setting<'_>) -> Option<String> {
 
 /// Header fields that are asked for by name: `custom: [Accept-Encoding, ...]`. The referrer stands
 /// in the extended record anyway.
-fn wanted<'h>(
-    head: &'h Head,
-    custom: Setting<'_>,
-    is_extended: bool,
-) -> Vec<(&'h [u8], Vec<u8>)> {
+fn wanted<'h>(head: &'h Head, custom: Setting<'_>, is_extended: bool) -> Vec<(&'h [u8], Vec<u8>)> {
     let names = custom.items().filter_map(Setting::text);
     let names = names.filter_map(|wanted| {
         let mut known = CUSTOM.iter();

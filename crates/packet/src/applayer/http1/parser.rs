@@ -464,7 +464,7 @@ impl Parser {
 
     fn complete(&mut self, cx: &mut Context<'_, '_>, mut pending: Pending, state: FileState) {
         pending.complete(cx, state);
-        let is_kept = pending.is_untold() && !cx.config.inline;
+        let is_kept = pending.is_untold() && !cx.is_prompt();
         if is_kept && self.untold.len() < UNTOLD_MAX {
             self.untold.push(pending);
         } else {

@@ -1,8 +1,8 @@
 //! What is odd about heads, by the names of Suricata's events.
 
 use super::transaction::Transaction;
-use crate::applayer::http1::content_range;
 use crate::applayer::Context;
+use crate::applayer::http1::content_range;
 use crate::flow::Direction;
 
 /// Reports what is odd about the head that a side has sent so far.

@@ -132,9 +132,7 @@ impl Content {
         let len = u64::try_from(data.len()).unwrap_or(u64::MAX);
         message.body_len = before.saturating_add(len);
         let is_long = message.body_len > doh::MESSAGE_BYTES_MAX;
-        if is_long
-            && before <= doh::MESSAGE_BYTES_MAX
-            && doh::is_announced(cx, self.direction, tx)
+        if is_long && before <= doh::MESSAGE_BYTES_MAX && doh::is_announced(cx, self.direction, tx)
         {
             cx.too_large_in(
                 tx.tx_id,

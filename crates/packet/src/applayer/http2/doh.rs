@@ -38,8 +38,10 @@ pub(super) fn look_at_body(cx: &mut Context<'_, '_>, direction: Direction, tx: &
 pub(super) fn is_announced(cx: &Context<'_, '_>, direction: Direction, tx: &Transaction) -> bool {
     let kind = tx.message(direction).last_header(b"content-type");
     let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
-    let is_dns =
-        |kind: &[u8]| kind.trim_ascii().eq_ignore_ascii_case(b"application/dns-message");
+    let is_dns = |kind: &[u8]| {
+        kind.trim_ascii()
+            .eq_ignore_ascii_case(b"application/dns-message")
+    };
     cx.config.apps.http2.doh && kind.is_some_and(is_dns)
 }
 

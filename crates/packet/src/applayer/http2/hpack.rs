@@ -75,9 +75,10 @@ impl Decoder {
         if first & 0x80 != 0 {
             return Some(match integer(cursor, first, 7)? {
                 0 => Entry::damage("HTTP2HeaderDecodeIndex0"),
-                at => self
-                    .at(at)
-                    .map_or_else(|| Entry::damage("HTTP2HeaderDecodeNotIndexed"), Entry::field),
+                at => self.at(at).map_or_else(
+                    || Entry::damage("HTTP2HeaderDecodeNotIndexed"),
+                    Entry::field,
+                ),
             });
         }
         if first & 0xe0 == 0x20 {
@@ -298,17 +299,26 @@ mod tests {
         assert!(bytes <= BLOCK_BYTES_MAX);
         assert_eq!(decoder.block(&[0x20], &mut Vec::new()), Ok(()));
         assert_eq!(decoder.size(), 0, "a table of no bytes holds nothing");
-        for block in [
-            &[0x80][..],
-            &[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
-            &[0xbf],
-            &[0x40, 5, b'a'],
+        let cut = decoder.block(&[0x40, 5, b'a'], &mut Vec::new());
+        assert_eq!(cut, Err(Damage::Invalid));
+    }
+
+    #[test]
+    fn what_stands_for_nothing_hides_nothing_behind_it() {
+        for (front, why) in [
+            (&[0x80][..], "HTTP2HeaderDecodeIndex0"),
+            (
+                &[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+                "HTTP2HeaderDecodeNotIndexed",
+            ),
+            (&[0xbf], "HTTP2HeaderDecodeNotIndexed"),
         ] {
-            assert_eq!(
-                decoder.block(block, &mut Vec::new()),
-                Err(Damage::Invalid),
-                "{block:?}"
-            );
+            let block = [front, &[0x82]].concat();
+            let mut entries = Vec::new();
+            let mut decoder = Decoder::new(4096);
+            assert_eq!(decoder.block(&block, &mut entries), Ok(()));
+            assert_eq!(entries[0].damage, Some(why), "{front:?}");
+            assert_eq!(entries[1].name, b":method");
         }
     }
 }

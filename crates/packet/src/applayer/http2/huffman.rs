@@ -106,7 +106,11 @@ mod tests {
     #[test]
     fn what_is_not_in_the_code_ends_the_string() {
         assert_eq!(decode(&[0xff, 0xff, 0xff, 0xff], 100), b"", "end of string");
-        assert_eq!(decode(&[0x64, 0x02, 0x00], 100), b"30200", "padding of zeros");
+        assert_eq!(
+            decode(&[0x64, 0x02, 0x00], 100),
+            b"3020",
+            "padding of zeros"
+        );
         assert_eq!(decode(&[0x64, 0x02], 2), b"30", "too long");
     }
 }

@@ -27,10 +27,11 @@ pub(super) struct Parser {
     to_server: Half,
     to_client: Half,
     streams: HashMap<u32, Stream>,
-    /// Streams that both sides are done with; what else a packet says of them still counts.
-    done: Vec<u32>,
-    /// Bodies that are over, with files to tell of.
-    ended: Vec<(u32, Direction)>,
+    /// Sides of streams that are over, and whether the other one was; what else a packet says of
+    /// them still counts.
+    ended: Vec<(u32, Direction, bool)>,
+    /// Sides of streams that are over, with files to tell of.
+    waiting: Vec<(u32, Direction)>,
     /// Streams told of, with files still to tell of.
     untold: Vec<Stream>,
     /// Settings that an upgrade brought, told of once the protocol begins.
@@ -105,7 +106,7 @@ impl AppLayer for Parser {
     /// Files are told of with a packet that goes their way.
     fn packet(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
         let streams = &mut self.streams;
-        self.ended.retain(|(id, from)| {
+        self.waiting.retain(|(id, from)| {
             if *from == direction
                 && let Some(stream) = streams.get_mut(id)
             {
@@ -148,8 +149,8 @@ impl Parser {
             to_server: half(false),
             to_client: half(true),
             streams: HashMap::new(),
-            done: Vec::new(),
             ended: Vec::new(),
+            waiting: Vec::new(),
             untold: Vec::new(),
             upgrade: None,
         }
@@ -364,9 +365,12 @@ impl Parser {
         over: bool,
     ) {
         if head.stream == 0 {
-            let tx_id = cx.flow().transactions;
-            connection(cx, from, |_| ());
-            return cx.anomaly_in(tx_id, "data_stream_zero");
+            if over {
+                let tx_id = cx.flow().transactions;
+                connection(cx, from, |_| ());
+                cx.anomaly_in(tx_id, "data_stream_zero");
+            }
+            return;
         }
         if let Some(stream) = self.stream(cx, head.stream) {
             let (place, transaction) = stream.content(from);
@@ -417,21 +421,21 @@ impl Parser {
         let (content, transaction) = stream.content(from);
         if let Some(content) = content {
             content.finish(cx, transaction, FileState::Closed);
-            if cx.config.inline || self.ended.len() >= UNTOLD_MAX {
-                content.tell(cx, transaction);
-            } else {
-                self.ended.push((id, from));
-            }
         }
-        let transaction = &stream.transaction;
-        if transaction.request.over && transaction.response.over {
-            self.done.push(id);
-        }
+        let is_done = transaction.request.over && transaction.response.over;
+        self.ended.push((id, from, is_done));
     }
 
     fn complete_done(&mut self, cx: &mut Context<'_, '_>) {
-        for id in std::mem::take(&mut self.done) {
-            if let Some(stream) = self.streams.remove(&id) {
+        for (id, from, is_done) in std::mem::take(&mut self.ended) {
+            if cx.is_prompt() || self.waiting.len() >= UNTOLD_MAX {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.tell(cx, from);
+                }
+            } else if !is_done {
+                self.waiting.push((id, from));
+            }
+            if is_done && let Some(stream) = self.streams.remove(&id) {
                 self.complete(cx, stream, FileState::Closed);
             }
         }
@@ -442,7 +446,7 @@ impl Parser {
         if !stream.is_untold() {
             return;
         }
-        if cx.config.inline || self.untold.len() >= UNTOLD_MAX {
+        if cx.is_prompt() || self.untold.len() >= UNTOLD_MAX {
             stream.tell_all(cx);
         } else {
             self.untold.push(stream);

@@ -130,7 +130,11 @@ impl Side {
             self.skip = head.len;
             self.kept = Vec::new();
             let known = head.kind <= CONTINUATION;
-            let item = if known { Item::TooLarge } else { Item::Unknown(head) };
+            let item = if known {
+                Item::TooLarge
+            } else {
+                Item::Unknown(head)
+            };
             return (used, item);
         }
         let rest = data.get(used..).unwrap_or_default();

@@ -11,7 +11,7 @@ pub struct Frame {
     /// Number of the transaction within its flow.
     pub tx_id: u32,
     /// Which way it goes.
-    pub direction: Direction,
+    pub sent: Direction,
     /// Its first byte's upper half: 0x80 on the last frame of a message, 0x40 on the first of a compressed
     /// one, and two reserved bits.
     pub flags: u8,
@@ -25,8 +25,8 @@ pub struct Frame {
     pub payload: Vec<u8>,
     /// The whole message, where this is its last frame: inflated, as far as it is kept.
     pub message: Option<Vec<u8>>,
-    /// Whose packet it is told with.
-    pub(super) told_by: Direction,
+    /// Which way the packet goes that it is told with.
+    pub(super) direction: Direction,
 }
 
 /// The flag of a message's last frame.
@@ -97,13 +97,13 @@ pub(super) fn parse(head: &[u8], direction: Direction, first_ts_ns: u64) -> Opti
     Some(Frame {
         first_ts_ns,
         tx_id: 0,
-        direction,
+        sent: direction,
         flags: first & 0xf0,
         opcode: first & 0x0f,
         mask,
         len,
         payload: Vec::new(),
         message: None,
-        told_by: direction,
+        direction,
     })
 }

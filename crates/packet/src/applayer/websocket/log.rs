@@ -20,7 +20,7 @@ impl Transaction for Frame {
     }
 
     fn direction(&self) -> Direction {
-        self.told_by
+        self.direction
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {

@@ -138,7 +138,7 @@ impl Side {
     fn tell(&mut self, cx: &mut Context<'_, '_>, passing: &mut Passing, is_cut: bool) {
         let frame = &mut passing.frame;
         frame.tx_id = cx.transaction_id();
-        frame.told_by = cx.told_by(self.direction);
+        frame.direction = cx.told_by(self.direction);
         if is_cut {
             cx.too_large_in(frame.tx_id, "skip_end_of_payload");
         }
