@@ -110,6 +110,14 @@ impl App {
         }
     }
 
+    /// Whether there is anything to tell with a packet that brings nothing new.
+    pub(crate) fn waits_for_packet(&self) -> bool {
+        match self {
+            Self::Parsing(parser) => parser.waits_for_packet(),
+            Self::Detecting(_) | Self::Over => false,
+        }
+    }
+
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
         if let Self::Parsing(parser) = self {
             parser.end(cx);

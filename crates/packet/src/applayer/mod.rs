@@ -239,6 +239,11 @@ pub trait AppLayer: Debug + Send {
     /// with one can be told.
     fn packet(&mut self, _: &mut Context<'_, '_>, _: Direction) {}
 
+    /// Whether there is anything to tell with a packet that brings nothing new.
+    fn waits_for_packet(&self) -> bool {
+        false
+    }
+
     /// No more bytes will come: yields what is left.
     fn end(&mut self, cx: &mut Context<'_, '_>);
 

@@ -155,7 +155,9 @@ pub fn decode_inner<'a>(options: &Options, outer: &Decoded<'_>, inner: &Inner<'a
     let layers = Layers::within(outer.layers.depth());
     let mut decoded = Decoded::new(inner.data, layers);
     decoded.depth = outer.depth.saturating_add(1);
-    walk(options, &mut decoded, |walk| walk.start(inner.start, inner.data));
+    walk(options, &mut decoded, |walk| {
+        walk.start(inner.start, inner.data)
+    });
     if let Some(layer) = inner.counts {
         decoded.layers.note(layer);
     }

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::tcp::Tracker;
 use super::{
-    Counts, Direction, ESP, FiveTuple, Flow, FlowId, Proto, Scope, Standing, SynTraits, spi_of_ports,
+    Counts, Direction, ESP, FiveTuple, Flow, FlowId, Proto, Scope, Standing, SynTraits,
+    spi_of_ports,
 };
 use crate::decode::Vlans;
 use crate::sensor::Tracking;
@@ -168,7 +169,10 @@ impl Entry {
         let (same, crossed) = match (self.ends(), packet.src, packet.dst) {
             (Ends::V4(client, server), IpAddr::V4(src), IpAddr::V4(dst)) => {
                 let (src, dst) = (src.to_bits(), dst.to_bits());
-                ((client, server) == (src, dst), (client, server) == (dst, src))
+                (
+                    (client, server) == (src, dst),
+                    (client, server) == (dst, src),
+                )
             }
             (Ends::V6(_), IpAddr::V6(src), IpAddr::V6(dst)) => {
                 (six == Some(&[src, dst]), six == Some(&[dst, src]))

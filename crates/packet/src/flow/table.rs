@@ -377,9 +377,7 @@ mod tests {
                 flow.tuple.dst = "2001:db8::2".parse().unwrap();
             }
             let slot = insert(&mut table, &flow).unwrap();
-            let find = |table: &Table, tuple: FiveTuple| {
-                table.find(&tuple, Scope::default())
-            };
+            let find = |table: &Table, tuple: FiveTuple| table.find(&tuple, Scope::default());
             assert_eq!(find(&table, flow.tuple), Some((slot, Direction::ToServer)));
             let back = flow.tuple.reversed();
             assert_eq!(find(&table, back), Some((slot, Direction::ToClient)));

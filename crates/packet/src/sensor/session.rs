@@ -5,8 +5,8 @@ use super::{StreamTrouble, Urgent};
 use crate::applayer::Context;
 use crate::applayer::detection::App;
 use crate::bytes::len32;
-use crate::flow::{Direction, StreamFacts};
 use crate::flow::tcp::is_after;
+use crate::flow::{Direction, StreamFacts};
 use crate::stream::{Chunk, Policy, Pushed, Stream, Terms};
 
 #[derive(Debug)]
@@ -90,8 +90,9 @@ impl Session {
     /// Whether it changes anything that a direction's bytes are acknowledged.
     pub(crate) fn heeds_ack(&self, direction: Direction, acked: Acked, heed: &Heed) -> bool {
         let stream = self.stream(direction);
-        !stream.is_at(heed.depth)
-            && (stream.buffered() > 0 || !heed.patient && stream.lacks(acked.from, acked.to))
+        let is_news = !stream.is_at(heed.depth)
+            && (stream.buffered() > 0 || !heed.patient && stream.lacks(acked.from, acked.to));
+        is_news || self.app.waits_for_packet()
     }
 
     fn stream(&self, direction: Direction) -> &Stream {

@@ -223,8 +223,8 @@ impl Visit<'_, '_> {
         if step.ack_valid && self.missed_all(acked) {
             self.open_session();
         }
-        let acks = step.ack_valid
-            && self.heeds(|session, heed| session.heeds_ack(behind, acked, heed));
+        let acks =
+            step.ack_valid && self.heeds(|session, heed| session.heeds_ack(behind, acked, heed));
         let data = step.accepted && !tcp.payload.is_empty() && self.open_session();
         let reads = data && self.heeds(|session, heed| session.heeds_data(direction, heed));
         let urgent = (reads || data && tcp.flags.urg()).then(|| self.urgent(direction, tcp));
@@ -262,7 +262,9 @@ impl Visit<'_, '_> {
                 depth: options.depth_of(cold.flow.app),
                 patient: options.on_ack,
             };
-            cold.session.as_ref().is_some_and(|session| does(session, &heed))
+            cold.session
+                .as_ref()
+                .is_some_and(|session| does(session, &heed))
         })
     }
 

@@ -119,6 +119,10 @@ impl AppLayer for Parser {
         });
     }
 
+    fn waits_for_packet(&self) -> bool {
+        !self.untold.is_empty() || self.pending.iter().any(Pending::is_untold)
+    }
+
     fn end(&mut self, cx: &mut Context<'_, '_>) {
         if let Some((head, ts_ns)) = self.requests.unfinished_head(StartLine::Request) {
             self.request(cx, head, ts_ns);

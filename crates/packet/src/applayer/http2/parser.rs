@@ -120,6 +120,10 @@ impl AppLayer for Parser {
         });
     }
 
+    fn waits_for_packet(&self) -> bool {
+        !self.untold.is_empty() || !self.waiting.is_empty()
+    }
+
     fn end(&mut self, cx: &mut Context<'_, '_>) {
         self.tell_upgrade(cx);
         self.complete_all(cx, FileState::Closed);
