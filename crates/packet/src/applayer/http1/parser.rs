@@ -6,6 +6,7 @@ use super::body::Body;
 use super::content::Content;
 use super::events;
 use super::head::{Head, StartLine};
+use super::pending::Pending;
 use super::side::{Kind, Side, State};
 use super::transaction::{Phase, Transaction};
 use super::uri::{Rules, Uri};
@@ -35,18 +36,6 @@ struct Parser {
     untold: Vec<Pending>,
     /// What follows is of a protocol that is not known.
     tunnel: bool,
-}
-
-#[derive(Debug)]
-struct Pending {
-    number: u64,
-    transaction: Transaction,
-    request: Option<Content>,
-    response: Option<Content>,
-    /// All of the request is there.
-    request_over: bool,
-    /// All of the response is there.
-    response_over: bool,
 }
 
 impl AppLayer for Parser {
@@ -490,86 +479,6 @@ impl Parser {
 
 /// Most exchanges that wait with files to be told of.
 const UNTOLD_MAX: usize = 64;
-
-impl Pending {
-    fn size(&self) -> usize {
-        let contents = [&self.request, &self.response].into_iter().flatten();
-        contents.fold(self.transaction.size(), |sum, content| {
-            sum.saturating_add(content.size())
-        })
-    }
-
-    fn count(&mut self, direction: Direction, sent: u64) {
-        let sum = match direction {
-            Direction::ToServer => &mut self.transaction.request_len,
-            Direction::ToClient => &mut self.transaction.response_len,
-        };
-        *sum = sum.saturating_add(sent);
-    }
-
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
-        let content = match direction {
-            Direction::ToServer => &mut self.request,
-            Direction::ToClient => &mut self.response,
-        };
-        if let Some(content) = content {
-            content.data(cx, &mut self.transaction, data);
-        }
-    }
-
-    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) {
-        let content = match direction {
-            Direction::ToServer => &mut self.request,
-            Direction::ToClient => &mut self.response,
-        };
-        if let Some(content) = content {
-            content.gap(cx, &self.transaction, len);
-        }
-    }
-
-    fn add_trailer(&mut self, direction: Direction, trailer: &[u8]) {
-        let (head, kind) = match direction {
-            Direction::ToServer => (&mut self.transaction.request, StartLine::Request),
-            Direction::ToClient => (&mut self.transaction.response, StartLine::Status),
-        };
-        if let Some(head) = head.as_mut().filter(|_| !trailer.is_empty()) {
-            head.add_trailer(trailer, kind);
-        }
-    }
-
-    fn complete(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
-        for content in [&mut self.request, &mut self.response]
-            .into_iter()
-            .flatten()
-        {
-            content.finish(cx, &self.transaction, state);
-        }
-        self.transaction.phase = Phase::Complete;
-        cx.transaction(&self.transaction);
-    }
-
-    /// Whether there are files to tell of.
-    fn is_untold(&self) -> bool {
-        let mut contents = [&self.request, &self.response].into_iter().flatten();
-        contents.any(Content::is_untold)
-    }
-
-    /// Tells of the files of that direction that are over.
-    fn tell(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
-        let content = match direction {
-            Direction::ToServer => &mut self.request,
-            Direction::ToClient => &mut self.response,
-        };
-        if let Some(content) = content {
-            content.tell(cx, &self.transaction);
-        }
-    }
-
-    fn tell_all(&mut self, cx: &mut Context<'_, '_>) {
-        self.tell(cx, Direction::ToServer);
-        self.tell(cx, Direction::ToClient);
-    }
-}
 
 fn new_transaction(
     cx: &mut Context<'_, '_>,
