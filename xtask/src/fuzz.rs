@@ -1,5 +1,10 @@
-//! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz`, on a corpus of one protocol.
+//! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz`.
+//!
+//! NAME is a protocol, by its folder of seeds, or a target: one that looks at no single protocol.
+//! `all` goes through all of them.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -7,48 +12,79 @@ use anyhow::bail;
 use crate::{cargo, sh};
 
 const SECONDS: &str = "60";
+const FUZZ: &str = "crates/packet/fuzz";
+/// The target for protocols, which takes the protocol's name from its environment.
+const PROTOCOL: &str = "protocol";
+/// The target for conversations in packets, which takes the seeds of all protocols.
+const CONVERSATION: &str = "conversation";
 
-/// Fuzzes the parser of a protocol, or `frames`, and keeps what is new under `target/`: what is
-/// worth keeping goes into the committed corpus by hand.
+/// Fuzzes and keeps what is new under `target/`: what is worth keeping goes into the committed
+/// corpus by hand.
 pub(crate) fn run(name: &str, rest: &[&str]) -> anyhow::Result<ExitCode> {
     let seconds = match rest {
         [] => SECONDS,
         ["--seconds", seconds] => seconds,
         _ => bail!("fuzz takes NAME and --seconds N"),
     };
-    let root = testkit::workspace_root();
-    let seeds = root.join("crates/packet/fuzz/corpus").join(name);
-    if !seeds.is_dir() {
-        bail!("{} is no folder of seeds", seeds.display());
-    }
+    let folder = testkit::workspace_root().join(FUZZ);
+    let targets = names(&folder.join("fuzz_targets"))?;
+    let seeds = names(&folder.join("corpus"))?;
     if !testkit::has_program("cargo-fuzz") {
         println!("installing cargo-fuzz");
         sh(cargo().args(["install", "--locked", "cargo-fuzz"]))?;
     }
+    let known: BTreeSet<_> = targets.union(&seeds).collect();
+    let known = known.into_iter().filter(|known| *known != PROTOCOL);
+    let wanted: Vec<_> = known
+        .filter(|known| name == "all" || name == *known)
+        .collect();
+    if wanted.is_empty() {
+        bail!("{name} is neither a folder of seeds nor a target in {FUZZ}");
+    }
+    for name in wanted {
+        let is_target = targets.contains(name);
+        let mut folders: Vec<PathBuf> = match name.as_str() {
+            CONVERSATION => seeds.difference(&targets).map(PathBuf::from).collect(),
+            name => vec![name.into()],
+        };
+        folders.retain(|name| seeds.contains(&*name.to_string_lossy()));
+        let folders = folders.iter().map(|name| folder.join("corpus").join(name));
+        let target = if is_target { name } else { PROTOCOL };
+        println!("{name}: {seconds} s");
+        fuzz(name, target, folders, seconds)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fuzz(
+    name: &str,
+    target: &str,
+    seeds: impl Iterator<Item = PathBuf>,
+    seconds: &str,
+) -> anyhow::Result<()> {
+    let root = testkit::workspace_root();
     let grown = root.join("target/fuzz-corpus").join(name);
     std::fs::create_dir_all(&grown)?;
-    let target = if name == "frames" {
-        name
-    } else {
-        "conversation"
-    };
     let mut command = cargo();
+    command.env("FUZZ_PROTOCOL", name);
     // the parsers are safe Rust: no sanitizer, which would need a nightly compiler
-    command.args([
-        "fuzz",
-        "run",
-        "--fuzz-dir",
-        "crates/packet/fuzz",
-        "--sanitizer",
-        "none",
-        target,
-    ]);
-    command.arg(&grown).arg(&seeds).arg("--");
+    command.args(["fuzz", "run", "--fuzz-dir", FUZZ, "--sanitizer", "none"]);
+    command.arg(target).arg(&grown).args(seeds).arg("--");
     command.args([
         &format!("-max_total_time={seconds}"),
         "-timeout=5",
         "-rss_limit_mb=1024",
     ]);
-    sh(&mut command)?;
-    Ok(ExitCode::SUCCESS)
+    sh(&mut command)
+}
+
+/// The names of the files or folders in a folder, without their endings.
+fn names(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default();
+        names.insert(name.to_string_lossy().into_owned());
+    }
+    Ok(names)
 }

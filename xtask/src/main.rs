@@ -21,9 +21,9 @@ use anyhow::{Context as _, bail};
 
 const USAGE: &str = "cargo xtask COMMAND
   test [--long]                                       install what tests need, run them all
-  fuzz NAME [--seconds N]                             fuzz a protocol's parser, or `frames`
+  fuzz (NAME|all) [--seconds N]                       fuzz a protocol's parser, or a target
   record                                              record the bundled demo capture (root)
-  traffic (bulk|tls) FILE                             record transfers to measure with (root)";
+  traffic (bulk|tls|flows) FILE                       record transfers to measure with (root)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

@@ -553,3 +553,23 @@ fn dns_line(message: &packet::dns::Message) -> String {
     }
     line
 }
+
+#[test]
+fn who_answers_is_the_server() {
+    let answer = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x01a\x04test\0\0\x01\0\x01\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x0a\x01\x02\x03";
+    let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01";
+    let start = |ports: (u16, u16), data: &[u8]| {
+        let builder = PacketBuilder::ethernet2([2; 6], [4; 6]);
+        let builder = builder.ipv4([192, 0, 2, 1], [198, 51, 100, 2], 64);
+        let builder = builder.udp(ports.0, ports.1);
+        let mut frame = Vec::new();
+        builder.write(&mut frame, data).unwrap();
+        let log = run(&[frame], Config::default());
+        let dns = log.iter().any(|line| line.contains("test"));
+        (dns, log.last().unwrap().clone())
+    };
+    let ended = |app: &str| format!("end Shutdown {app}");
+    assert_eq!(start((53, 4000), answer), (true, ended("dns")));
+    assert_eq!(start((4000, 5355), query), (false, ended("failed")));
+    assert_eq!(start((4000, 5354), query), (true, ended("dns")));
+}

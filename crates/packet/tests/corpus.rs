@@ -9,22 +9,15 @@
     reason = "tests"
 )]
 
-use std::path::{Path, PathBuf};
+#[path = "common/seeds.rs"]
+mod seeds;
 
+use packet::Event;
 use packet::json::Object;
-use packet::settings::{Setting, Settings};
-use packet::{Config, Event, Frame, LinkType, Sensor, Way};
+use packet::settings::Setting;
+use seeds::{Seed, seeds};
 use testkit::capture::Frames;
 use testkit::conversation::{Conversation, Plan};
-
-/// A seed with the transport that it speaks over.
-struct Seed {
-    name: String,
-    protocol: String,
-    port: u16,
-    udp: bool,
-    bytes: Vec<u8>,
-}
 
 /// What a run came to.
 #[derive(Debug, Default)]
@@ -35,77 +28,7 @@ struct Found {
     gaps: u64,
 }
 
-/// Protocols whose first bytes fit others too are told by their ports.
-const PORTS: &[(&str, u16)] = &[
-    ("dhcp", 67),
-    ("dns", 53),
-    ("enip", 44818),
-    ("ike", 500),
-    ("krb5", 88),
-    ("ldap", 389),
-    ("modbus", 502),
-    ("quic", 443),
-    ("snmp", 161),
-    ("tftp", 69),
-];
-const PORT: u16 = 8080;
-
-fn seeds() -> Vec<Seed> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    let mut seeds = Vec::new();
-    for folder in entries(&corpus) {
-        let protocol = name(&folder);
-        if protocol == "frames" {
-            continue;
-        }
-        for file in entries(&folder) {
-            seeds.push(seed(&protocol, &file));
-        }
-    }
-    assert!(!seeds.is_empty());
-    seeds
-}
-
-fn seed(protocol: &str, file: &Path) -> Seed {
-    let bytes = std::fs::read(file).unwrap();
-    let port = PORTS.iter().find(|(known, _)| *known == protocol);
-    let mut seed = Seed {
-        name: format!("{protocol}/{}", name(file)),
-        protocol: protocol.to_owned(),
-        port: port.map_or(PORT, |(_, port)| *port),
-        udp: false,
-        bytes,
-    };
-    let over_tcp = seed.run(Plan::WHOLE);
-    if !over_tcp.apps.contains(&seed.app()) {
-        seed.udp = true;
-    }
-    seed
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    entries.sort();
-    entries
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap().to_str().unwrap().to_owned()
-}
-
 impl Seed {
-    /// The protocol's name in records: folders have no hyphens, and tell versions apart.
-    fn app(&self) -> &'static str {
-        let known = packet::applayer::PROTOCOLS.iter();
-        let mut names = known.map(|known| known.name);
-        let folder = self.protocol.replace('_', "-");
-        let found = names.find(|name| folder == *name || folder.trim_end_matches('1') == *name);
-        found.unwrap_or_else(|| panic!("{} is the folder of no protocol", self.protocol))
-    }
-
     fn run(&self, plan: Plan) -> Found {
         self.run_bytes(&self.bytes, plan)
     }
@@ -149,23 +72,7 @@ fn run(frames: &Frames) -> Found {
         | Event::Proven(_)
         | Event::Closed(..) => {}
     };
-    let settings = Settings::parse("app-layer: {protocols: {template: {enabled: yes}}}").unwrap();
-    let mut sensor = Sensor::new(Config {
-        apps: packet::applayer::Options::from_settings(&settings),
-        ..Config::default()
-    });
-    for (ts_ns, data) in frames.iter() {
-        let wire_len = u32::try_from(data.len()).unwrap();
-        let frame = Frame {
-            ts_ns,
-            link: LinkType::Ethernet,
-            data,
-            wire_len,
-            way: Way::Unknown,
-        };
-        sensor.packet(&frame, &mut note);
-    }
-    sensor.finish(&mut note);
+    let sensor = seeds::run(frames, &mut note);
     found.gaps = sensor.counters().gaps;
     found
 }

@@ -88,21 +88,9 @@ impl Frames {
     /// The capture as a classic pcap file with nanosecond time stamps.
     #[must_use]
     pub fn pcap(&self) -> Vec<u8> {
-        const MAGIC_NS: u32 = 0xA1B2_3C4D;
-        const ETHERNET: u32 = 1;
-        let mut file = Vec::new();
-        file.extend(MAGIC_NS.to_le_bytes());
-        file.extend([2, 0, 4, 0]);
-        file.extend([0; 8]);
-        file.extend(u32::from(u16::MAX).to_le_bytes());
-        file.extend(ETHERNET.to_le_bytes());
+        let mut file = pcap_head();
         for (ts_ns, frame) in &self.frames {
-            let length = frame.len() as u32;
-            file.extend(((ts_ns / 1_000_000_000) as u32).to_le_bytes());
-            file.extend(((ts_ns % 1_000_000_000) as u32).to_le_bytes());
-            file.extend(length.to_le_bytes());
-            file.extend(length.to_le_bytes());
-            file.extend(frame);
+            pcap_record(&mut file, *ts_ns, frame);
         }
         file
     }
@@ -115,6 +103,30 @@ impl Frames {
     pub fn write(&self, path: impl AsRef<Path>) -> io::Result<()> {
         fs::write(path, self.pcap())
     }
+}
+
+/// The head of a classic pcap file of Ethernet frames with nanosecond time stamps.
+#[must_use]
+pub fn pcap_head() -> Vec<u8> {
+    const MAGIC_NS: u32 = 0xA1B2_3C4D;
+    const ETHERNET: u32 = 1;
+    let mut file = Vec::new();
+    file.extend(MAGIC_NS.to_le_bytes());
+    file.extend([2, 0, 4, 0]);
+    file.extend([0; 8]);
+    file.extend(u32::from(u16::MAX).to_le_bytes());
+    file.extend(ETHERNET.to_le_bytes());
+    file
+}
+
+/// Adds a frame to such a file.
+pub fn pcap_record(file: &mut Vec<u8>, ts_ns: u64, frame: &[u8]) {
+    let length = frame.len() as u32;
+    file.extend(((ts_ns / 1_000_000_000) as u32).to_le_bytes());
+    file.extend(((ts_ns % 1_000_000_000) as u32).to_le_bytes());
+    file.extend(length.to_le_bytes());
+    file.extend(length.to_le_bytes());
+    file.extend(frame);
 }
 
 /// An Ethernet frame with one TCP segment.

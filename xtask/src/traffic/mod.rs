@@ -1,8 +1,12 @@
-//! `cargo xtask traffic (bulk | tls) FILE`: captures to measure with, made in namespaces from real
-//! transfers. What is recorded stays where it is written; only the recipe is kept.
+//! `cargo xtask traffic (bulk | tls | flows) FILE`: captures to measure with; all but `flows` are
+//! made in namespaces from real transfers. What is recorded stays where it is written; only the
+//! recipe is kept.
 //!
 //! `bulk`: downloads and uploads of large files over plain HTTP, four connections at a time. `tls`:
 //! thousands of short HTTPS requests, each a connection of its own, and a few large downloads.
+//! `flows`: a million HTTP connections that are all open at once.
+
+mod flows;
 
 use std::{
     path::Path,
@@ -48,8 +52,13 @@ const KINDS: [Kind; 2] = [
 ];
 
 pub(crate) fn run(name: &str, file: &str) -> anyhow::Result<ExitCode> {
+    if name == "flows" {
+        flows::write(Path::new(file))?;
+        println!("{file}: {} bytes", std::fs::metadata(file)?.len());
+        return Ok(ExitCode::SUCCESS);
+    }
     let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
-        bail!("traffic records bulk or tls");
+        bail!("traffic makes bulk, tls or flows");
     };
     testkit::netns::available().map_err(anyhow::Error::msg)?;
     install::for_tests();

@@ -1,7 +1,7 @@
 //! Which protocol does a flow speak? Its first bytes tell, in either direction and on any port.
 
-use super::{AppLayer, AppProto, Context, Next, PROTOCOLS, Probe, Protocol};
-use crate::flow::{Direction, Proto};
+use super::{AppLayer, AppProto, Context, Next, PROTOCOLS, Probe, Protocol, dnp3, dns};
+use crate::flow::{Direction, FiveTuple, Proto};
 use crate::sensor::Config;
 
 /// Most first bytes of a direction that are looked at; what is not known by then is not known.
@@ -34,15 +34,24 @@ pub(crate) struct First {
 /// none as they come.
 pub(crate) fn speaks_reversed(
     config: &Config,
-    proto: Proto,
+    tuple: &FiveTuple,
     direction: Direction,
     data: &[u8],
 ) -> bool {
-    matches!(look(config, proto, direction, data), Look::Foreign)
-        && matches!(
+    let proto = tuple.proto;
+    match look(config, proto, direction, data) {
+        // of those whose sides speak alike a flag tells
+        Look::Found(found) if is_kin(found.app, tuple) => false,
+        Look::Found(found) if found.app == AppProto::Dns => {
+            !dns::is_multicast(tuple) && dns::is_reversed(proto, direction, data)
+        }
+        Look::Found(found) => found.app == AppProto::Dnp3 && dnp3::is_reversed(direction, data),
+        Look::Open => false,
+        Look::Foreign => matches!(
             look(config, proto, direction.reversed(), data),
             Look::Found(_)
-        )
+        ),
+    }
 }
 
 impl App {
@@ -119,8 +128,21 @@ impl App {
     }
 
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
-        if let Self::Parsing(parser) = self {
-            parser.end(cx);
+        match self {
+            Self::Parsing(parser) => parser.end(cx),
+            Self::Detecting(firsts) => {
+                let is_changed = cx.flow.app_before != AppProto::Unknown;
+                let mut sides = firsts.iter().map(|first| !first.is_untouched());
+                let is_heard = if is_changed {
+                    sides.any(|heard| heard)
+                } else {
+                    sides.all(|heard| heard)
+                };
+                if is_heard && cx.flow.app == AppProto::Unknown {
+                    fail(cx);
+                }
+            }
+            Self::Over => {}
         }
         *self = Self::Over;
     }
@@ -178,8 +200,8 @@ impl App {
             *found = protocol.app;
         }
         let other = cx.flow.app_found.get(direction.reversed().at());
-        if other == Some(&AppProto::Failed) && is_marked(protocol.app) {
-            cx.anomaly(ONE_DIRECTION);
+        if other == Some(&AppProto::Failed) && cx.flow.tuple.proto == Proto::Tcp {
+            cx.anomaly(ONE_SIDE_KNOWN);
         }
         let now_ns = cx.ts_ns;
         let [client, server] = firsts;
@@ -197,6 +219,11 @@ impl App {
     }
 }
 
+/// Anomalies: what one side sends is of a known protocol, and what the other sends is of none, or of
+/// another.
+const ONE_SIDE_KNOWN: &str = "APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION";
+const SIDES_DIFFER: &str = "APPLAYER_MISMATCH_PROTOCOL_BOTH_DIRECTIONS";
+
 /// No protocol knows either direction.
 fn fail(cx: &mut Context<'_, '_>) {
     cx.flow.app = AppProto::Failed;
@@ -206,13 +233,15 @@ fn fail(cx: &mut Context<'_, '_>) {
 /// The protocol is known from the other direction: what do the first bytes of this one look like?
 fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
     let proto = cx.flow.tuple.proto;
-    let found = cx.flow.app_found.get(direction.at()).copied();
-    if found != Some(AppProto::Unknown) || proto != Proto::Tcp {
+    let Some(found) = cx.flow.app_found.get_mut(direction.at()) else {
+        return;
+    };
+    if *found != AppProto::Unknown || proto != Proto::Tcp {
         return;
     }
     let is_known = |app| PROTOCOLS.iter().find(|known| known.app == app);
     let own = is_known(cx.flow.app).map(|known| (known.probe)(proto, direction, data));
-    let found = match own {
+    *found = match own {
         Some(Probe::Certain | Probe::Unsure) | None => cx.flow.app,
         Some(Probe::No) => match look(cx.config, proto, direction, data) {
             Look::Found(other) => other.app,
@@ -220,35 +249,12 @@ fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
             Look::Foreign => AppProto::Failed,
         },
     };
-    if let Some(place) = cx.flow.app_found.get_mut(direction.at()) {
-        *place = found;
-    }
-    if !is_marked(cx.flow.app) {
-        return;
-    }
+    let found = *found;
     if found == AppProto::Failed {
-        cx.anomaly(ONE_DIRECTION);
+        cx.anomaly(ONE_SIDE_KNOWN);
     } else if found != cx.flow.app {
-        cx.anomaly("APPLAYER_MISMATCH_PROTOCOL_BOTH_DIRECTIONS");
+        cx.anomaly(SIDES_DIFFER);
     }
-}
-
-/// The other direction is of no protocol that is known.
-const ONE_DIRECTION: &str = "APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION";
-
-/// Protocols whose first bytes are unmistakable in either direction: what lacks them is odd.
-fn is_marked(app: AppProto) -> bool {
-    matches!(
-        app,
-        AppProto::Http
-            | AppProto::Tls
-            | AppProto::Smtp
-            | AppProto::Ftp
-            | AppProto::Smb
-            | AppProto::Ssh
-            | AppProto::Dcerpc
-            | AppProto::Rdp
-    )
 }
 
 /// What first bytes look like.
@@ -296,9 +302,11 @@ impl First {
         self.bytes.extend_from_slice(data);
         let proto = cx.flow.tuple.proto;
         let open = match look(cx.config, proto, direction, &self.bytes) {
-            Look::Found(protocol) => return Some(protocol),
+            Look::Found(protocol) if !is_kin(protocol.app, &cx.flow.tuple) => {
+                return Some(protocol);
+            }
             Look::Open => true,
-            Look::Foreign => false,
+            Look::Found(_) | Look::Foreign => false,
         };
         let more = open && self.bytes.len() < PROBE_BYTES_MAX && proto == Proto::Tcp;
         if !more && let Some(found) = cx.flow.app_found.get_mut(direction.at()) {
@@ -339,7 +347,16 @@ impl First {
     }
 }
 
-/// DNS, multicast DNS (RFC 6762), LLMNR (RFC 4795).
+/// Whether a flow speaks what only looks like a protocol, and is told by its port: LLMNR (RFC 4795),
+/// and IKE behind a NAT (RFC 3948), whose port it shares with ESP.
+fn is_kin(app: AppProto, tuple: &FiveTuple) -> bool {
+    let kin = [(AppProto::Dns, 5355), (AppProto::Ike, 4500)];
+    let mut ports = kin.iter().filter(|(kin, _)| *kin == app);
+    let is_there = |port: u16| tuple.src_port == port || tuple.dst_port == port;
+    tuple.proto == Proto::Udp && ports.any(|(_, port)| is_there(*port))
+}
+
+/// DNS, multicast DNS (RFC 6762).
 fn is_dns_port(port: u16) -> bool {
-    matches!(port, 53 | 5353 | 5355)
+    matches!(port, 53 | 5353)
 }

@@ -10,6 +10,8 @@
 //! message up with an anomaly beyond that; damage is an anomaly on the flow, never a lost flow; say
 //! [`Next::Done`] as soon as nothing of interest can follow, so that the sensor stops reassembling.
 
+#[cfg(any(test, fuzzing))]
+pub mod bare;
 pub mod bittorrent_dht;
 mod buffer;
 pub mod dcerpc;
@@ -115,7 +117,7 @@ pub enum AppProto {
     Dhcp,
     /// DNP3 (IEEE 1815).
     Dnp3,
-    /// DNS over UDP and TCP, and LLMNR.
+    /// DNS over UDP and TCP.
     Dns,
     /// DNS over HTTP/2; what is HTTP/2 before its first message comes.
     Doh2,
@@ -129,7 +131,7 @@ pub enum AppProto {
     Http,
     /// HTTP/2.
     Http2,
-    /// IKE versions 1 and 2.
+    /// IKE versions 1 and 2, not behind a NAT (port 4500).
     Ike,
     /// IMAP.
     Imap,

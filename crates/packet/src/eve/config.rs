@@ -15,6 +15,46 @@ pub struct Output {
     pub(super) ethernet: bool,
     /// Records about flows carry a Community ID, made with this seed.
     pub(super) community_id: Option<u16>,
+    /// What the settings say of exceptions.
+    pub(super) policies: Policies,
+}
+
+/// What is done with a flow where there is reason not to go on with it: names of policies, as logged.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Policies {
+    /// Its beginning was not seen; nothing without settings, which then have no say in it.
+    pub(super) midstream: Option<&'static str>,
+    /// Its parser gave up.
+    pub(super) app_error: Option<&'static str>,
+}
+
+/// The policy of a sensor that does nothing about exceptions.
+pub(super) const IGNORE: &str = "ignore";
+
+/// Names of policies in settings and in records.
+const POLICIES: &[(&str, &str)] = &[
+    ("bypass", "bypass"),
+    ("drop-flow", "drop_flow"),
+    ("drop-packet", "drop_packet"),
+    ("pass-flow", "pass_flow"),
+    ("pass-packet", "pass_packet"),
+    ("reject", "reject"),
+    ("rejectboth", "rejectboth"),
+];
+
+impl Policies {
+    fn from_settings(settings: &Settings) -> Self {
+        let of = |key: &str| {
+            let own = settings.at(key).text();
+            let name = own.or_else(|| settings.at("exception-policy").text());
+            let known = POLICIES.iter().find(|known| Some(known.0) == name);
+            Some(known.map_or(IGNORE, |known| known.1))
+        };
+        Self {
+            midstream: of("stream.midstream-policy"),
+            app_error: of("app-layer.error-policy"),
+        }
+    }
 }
 
 impl Output {
@@ -28,6 +68,7 @@ impl Output {
             version: false,
             ethernet: false,
             community_id: None,
+            policies: Policies::default(),
         }
     }
 
@@ -43,6 +84,7 @@ impl Output {
             version: false,
             ethernet: false,
             community_id: None,
+            policies: Policies::default(),
         }
     }
 
@@ -51,11 +93,15 @@ impl Output {
     pub fn from_settings(settings: &Settings) -> Vec<Self> {
         let outputs = settings.at("outputs");
         let outputs = outputs.items().flat_map(Setting::entries);
+        let policies = Policies::from_settings(settings);
         outputs
             .filter(|(name, output)| {
                 *name == "eve-log" && output.at("enabled").flag().unwrap_or(false)
             })
-            .map(|(_, output)| Self::eve_log(output))
+            .map(|(_, output)| Self {
+                policies,
+                ..Self::eve_log(output)
+            })
             .collect()
     }
 
@@ -69,6 +115,7 @@ impl Output {
             version: flag("suricata-version"),
             ethernet: flag("ethernet"),
             community_id: flag("community-id").then_some(seed),
+            policies: Policies::default(),
             filename: output
                 .at("filename")
                 .text()

@@ -1,12 +1,19 @@
 //! The `flow` and `netflow` records: flows at their end.
 
+use super::config::{IGNORE, Policies};
 use super::{time, write_flow_head};
 use crate::applayer::AppProto;
 use crate::flow::{Counts, Direction, Flow, FlowId, FlowState, Proto};
 use crate::json::Object;
 use crate::sensor::{EndReason, shown_state};
 
-pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, alerted: bool) {
+pub(super) fn write(
+    object: &mut Object<'_>,
+    flow: &Flow,
+    reason: EndReason,
+    alerted: bool,
+    policies: Policies,
+) {
     if let Some(FlowId(parent)) = flow.parent {
         object.number("parent_id", parent);
     }
@@ -25,15 +32,19 @@ pub(super) fn write(object: &mut Object<'_>, flow: &Flow, reason: EndReason, ale
         object.display("end", time::Utc(flow.last_ns));
         object.number("age", age_s(flow));
         object.text("state", state_name(shown_state(flow)));
+        let is_bypassed = flow.state == FlowState::Bypassed;
+        if is_bypassed {
+            object.text("bypass", "local");
+        }
         object.text("reason", reason_name(reason));
         object.flag("alerted", alerted);
-        if flow.transactions > 0 {
+        if flow.transactions > 0 && !is_bypassed {
             object.number("tx_cnt", flow.transactions);
         }
         if flow.in_emergency {
             object.flag("emergency", true);
         }
-        write_exceptions(object, flow);
+        write_exceptions(object, flow, policies);
     });
     if flow.tuple.proto == Proto::Tcp {
         object.object("tcp", |object| write_tcp(object, flow));
@@ -66,7 +77,7 @@ pub(super) fn write_netflow(object: &mut Object<'_>, flow: &Flow, direction: Dir
         object.number("icmp_type", kind);
         object.number("icmp_code", code);
     }
-    write_app_proto(object, flow.app);
+    write_app_proto(object, app_of(flow));
     let counts = flow.counts(direction);
     object.object("netflow", |object| {
         object.number("pkts", counts.packets);
@@ -114,21 +125,32 @@ pub fn write_app_proto(object: &mut Object<'_>, app: AppProto) {
 
 /// The application protocol, what else was found in either direction, and what it was before.
 fn write_app_protos(object: &mut Object<'_>, flow: &Flow) {
-    write_app_proto(object, flow.app);
+    let app = app_of(flow);
+    write_app_proto(object, app);
     let [to_server, to_client] = flow.app_found;
     for (key, found) in [("app_proto_ts", to_server), ("app_proto_tc", to_client)] {
         // that nothing was found in one direction says something beside what was found in the other
-        let is_known = !matches!(flow.app, AppProto::Unknown | AppProto::Failed);
+        let is_known = !matches!(app, AppProto::Unknown | AppProto::Failed);
         let is_telling = found != AppProto::Failed || is_known;
-        if found != AppProto::Unknown && found != flow.app && is_telling {
+        if found != AppProto::Unknown && found != app && is_telling {
             object.text(key, found.name());
         }
     }
-    if flow.app_before != AppProto::Unknown && flow.app_before != flow.app {
+    if flow.app_before != AppProto::Unknown && flow.app_before != app {
         object.text("app_proto_orig", flow.app_before.name());
     }
-    if flow.app_expected != AppProto::Unknown && flow.app_expected != flow.app {
+    let is_found = flow.app != AppProto::Unknown;
+    if is_found && flow.app_expected != AppProto::Unknown && flow.app_expected != flow.app {
         object.text("app_proto_expected", flow.app_expected.name());
+    }
+}
+
+/// The protocol; the one before where another was to begin and nothing has come of it.
+fn app_of(flow: &Flow) -> AppProto {
+    if flow.app == AppProto::Unknown {
+        flow.app_before
+    } else {
+        flow.app
     }
 }
 
@@ -147,19 +169,28 @@ fn write_icmp(object: &mut Object<'_>, flow: &Flow) {
 }
 
 /// Where the sensor went on though it would have had reason not to.
-fn write_exceptions(object: &mut Object<'_>, flow: &Flow) {
+fn write_exceptions(object: &mut Object<'_>, flow: &Flow, policies: Policies) {
+    let is_midstream = flow.is_ignored || flow.midstream && flow.tcp_state.is_some();
+    let midstream = match (is_midstream, policies.midstream) {
+        (true, Some(policy)) => Some(policy),
+        (true, None) => flow.is_ignored.then_some(IGNORE),
+        (false, _) => None,
+    };
+    let app_error = flow
+        .app_error
+        .then_some(policies.app_error.unwrap_or(IGNORE));
     let targets = [
-        (flow.is_ignored, "stream_midstream"),
-        (flow.app_error, "app_layer_error"),
+        ("stream_midstream", midstream),
+        ("app_layer_error", app_error),
     ];
-    let hit: Vec<&str> = targets
+    let hit = targets
         .into_iter()
-        .filter_map(|(is_hit, target)| is_hit.then_some(target))
-        .collect();
+        .filter_map(|(target, policy)| Some((target, policy?)));
+    let hit: Vec<_> = hit.collect();
     if !hit.is_empty() {
-        object.objects("exception_policy", hit, |object, target| {
+        object.objects("exception_policy", hit, |object, (target, policy)| {
             object.text("target", target);
-            object.text("policy", "ignore");
+            object.text("policy", policy);
         });
     }
 }
@@ -221,6 +252,7 @@ fn state_name(state: FlowState) -> &'static str {
         FlowState::New => "new",
         FlowState::Established => "established",
         FlowState::Closed => "closed",
+        FlowState::Bypassed => "bypassed",
     }
 }
 

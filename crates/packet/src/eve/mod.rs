@@ -36,7 +36,7 @@ use crate::applayer::Transaction;
 use crate::decode::Source;
 use crate::flow::{Flow, FlowId, Proto};
 use crate::json::Object;
-use crate::sensor::Event;
+use crate::sensor::{Anomaly, Event};
 use crate::settings::Setting;
 use current::Current;
 
@@ -115,11 +115,13 @@ impl Recorder {
             }
             Event::FlowEnd(flow, reason) => {
                 let alerted = self.alerted.remove(&flow.id).is_some();
+                let policies = self.outputs.first().map(|output| output.policies);
+                let policies = policies.unwrap_or_default();
                 if !is_logged(flow) {
                     return;
                 }
                 self.filtered("flow", About::Flow(flow), now, emit, &mut |record, _| {
-                    flow::write(record, flow, *reason, alerted);
+                    flow::write(record, flow, *reason, alerted, policies);
                     true
                 });
                 for netflow in flow::netflows(flow) {
@@ -129,39 +131,37 @@ impl Recorder {
                     });
                 }
             }
-            Event::Anomaly(flow, anomaly) => {
-                // of most kinds there are many, and few ask for them
-                let is_wanted = |options| anomaly::is_wanted(anomaly.kind, options);
-                let mut outputs = self.outputs.iter();
-                if !outputs.any(|output| output.types_of("anomaly").any(is_wanted)) {
-                    return;
-                }
-                let now = Now {
-                    ts_ns: anomaly.ts_ns,
-                    ..now
-                };
-                let current = self.current;
-                let flow = &flow.filter(|flow| is_logged(flow));
-                self.filtered(
-                    "anomaly",
-                    About::Packet(*flow),
-                    now,
-                    emit,
-                    &mut |record, options| {
-                        let is_wanted = anomaly::is_wanted(anomaly.kind, options);
-                        if is_wanted {
-                            anomaly::write(record, *flow, anomaly, &current, options);
-                        }
-                        is_wanted
-                    },
-                );
-            }
+            Event::Anomaly(flow, anomaly) => self.anomaly(*flow, anomaly, now, emit),
             Event::FileData(..)
             | Event::FlowStart(_)
             | Event::Attempt(..)
             | Event::Proven(_)
             | Event::Closed(..) => {}
         }
+    }
+
+    fn anomaly(&mut self, flow: Option<&Flow>, anomaly: &Anomaly, now: Now, emit: &mut Emit<'_>) {
+        // of most kinds there are many, and few ask for them
+        let is_wanted = |options: Setting<'_>| anomaly::is_wanted(anomaly.kind, options);
+        let mut outputs = self.outputs.iter();
+        if !outputs.any(|output| output.types_of("anomaly").any(is_wanted)) {
+            return;
+        }
+        let current = self.current;
+        let flow = flow.filter(|flow| is_logged(flow));
+        self.filtered(
+            "anomaly",
+            About::Packet(flow),
+            now,
+            emit,
+            &mut |record, options| {
+                let is_wanted = is_wanted(options);
+                if is_wanted {
+                    anomaly::write(record, flow, anomaly, &current, options);
+                }
+                is_wanted
+            },
+        );
     }
 
     /// Notes that a flow was alerted on.

@@ -235,6 +235,8 @@ pub enum FlowState {
     Established,
     /// TCP: both sides sent FIN, or a valid RST was seen.
     Closed,
+    /// It needs no more looking: its packets are only counted.
+    Bypassed,
 }
 
 /// Where a flow stands: what decides its timeout, and what it proves.

@@ -192,6 +192,11 @@ impl Table {
         !std::mem::replace(&mut self.emergency, true)
     }
 
+    /// No more flows will come.
+    pub(crate) fn leave_emergency(&mut self) {
+        self.emergency = false;
+    }
+
     pub(crate) fn in_emergency(&self) -> bool {
         self.emergency
     }
@@ -271,6 +276,7 @@ fn six(address: IpAddr) -> Ipv6Addr {
 /// Flows that share a timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
+    Bypassed,
     TcpClosed,
     TcpNew,
     UdpNew,
@@ -283,7 +289,8 @@ enum Class {
 }
 
 /// All classes, in the order of the enum: the first is given up first.
-const CLASSES: [Class; 9] = [
+const CLASSES: [Class; 10] = [
+    Class::Bypassed,
     Class::TcpClosed,
     Class::TcpNew,
     Class::UdpNew,
@@ -298,6 +305,7 @@ const CLASSES: [Class; 9] = [
 impl Class {
     fn of(proto: Proto, state: FlowState) -> Self {
         match (proto, state) {
+            (_, FlowState::Bypassed) => Self::Bypassed,
             (Proto::Tcp, FlowState::New) => Self::TcpNew,
             (Proto::Tcp, FlowState::Established) => Self::TcpEstablished,
             (Proto::Tcp, FlowState::Closed) => Self::TcpClosed,
@@ -320,6 +328,7 @@ impl Class {
 
     fn timeout(self, timeouts: &Timeouts) -> Timeout {
         match self {
+            Self::Bypassed => timeouts.bypassed,
             Self::TcpClosed => timeouts.tcp.closed,
             Self::TcpNew => timeouts.tcp.new,
             Self::UdpNew => timeouts.udp.new,

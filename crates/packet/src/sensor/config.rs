@@ -100,7 +100,16 @@ impl Config {
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
         let verify_streams = settings.at("stream.checksum-validation").flag();
+        let default = Self::default();
+        let bytes = |path: &str| {
+            let bytes = settings.at(path).bytes();
+            bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+        };
+        let flow_bytes_max = bytes("flow.memcap");
+        let stream_bytes_max = bytes("stream.reassembly.memcap");
         Self {
+            flows_max: flow_bytes_max.map_or(default.flows_max, |bytes| bytes / FLOW_BYTES),
+            stream_bytes_max: stream_bytes_max.unwrap_or(default.stream_bytes_max),
             field_flows: true,
             macs: wants_macs(settings),
             timeouts: Timeouts::from_settings(settings.at("flow-timeouts"), settings.at("flow")),
@@ -112,10 +121,14 @@ impl Config {
             apps: Options::from_settings(settings),
             digests: Digests::from_settings(settings),
             file_store: FileStore::from_settings(settings),
-            ..Self::default()
+            ..default
         }
     }
 }
+
+/// Bytes of `flow.memcap` for each flow: about what a flow takes in the sensors that the settings
+/// are written for. Here it takes less, until it has data.
+const FLOW_BYTES: usize = 512;
 
 /// Whether an output has records that name MAC addresses.
 fn wants_macs(settings: &Settings) -> bool {
@@ -171,6 +184,8 @@ pub struct Timeouts {
     pub icmp: ByState,
     /// Everything else.
     pub other: ByState,
+    /// Flows that are bypassed.
+    pub bypassed: Timeout,
     /// The emergency after a full table ends when this part of the flows has left, percent.
     pub emergency_recovery_percent: u8,
 }
@@ -200,6 +215,7 @@ impl Default for Timeouts {
             udp: ByState::of([(30, 10), (300, 100), (30, 10)]),
             icmp: ByState::of([(30, 10), (30, 10), (30, 10)]),
             other: ByState::of([(30, 10), (30, 10), (30, 10)]),
+            bypassed: Timeout::of(100, 50),
             emergency_recovery_percent: 30,
         }
     }
@@ -210,11 +226,15 @@ impl Timeouts {
     fn from_settings(timeouts: Setting<'_>, flow: Setting<'_>) -> Self {
         let recovery = flow.at("emergency-recovery").number();
         let of = |name, seconds| ByState::of(seconds).with(timeouts.at(name));
+        let mut bypassed = Timeout::of(100, 50);
+        bypassed.set(timeouts.at("default"), "bypassed", "emergency-bypassed");
+        bypassed.set(timeouts.at("tcp"), "bypassed", "emergency-bypassed");
         Self {
             tcp: of("tcp", [(60, 5), (600, 100), (60, 10)]),
             udp: of("udp", [(30, 10), (300, 100), (0, 0)]),
             icmp: of("icmp", [(30, 10), (300, 100), (0, 0)]),
             other: of("default", [(30, 10), (300, 100), (0, 0)]),
+            bypassed,
             emergency_recovery_percent: recovery
                 .and_then(|percent| u8::try_from(percent).ok())
                 .unwrap_or(30),
@@ -225,10 +245,8 @@ impl Timeouts {
 impl ByState {
     /// New, established and closed; each as a rule and in an emergency, seconds.
     fn of(seconds: [(u64, u64); 3]) -> Self {
-        let [new, established, closed] = seconds.map(|(normal, emergency)| Timeout {
-            normal_ns: normal.saturating_mul(SECOND_NS),
-            emergency_ns: emergency.saturating_mul(SECOND_NS),
-        });
+        let [new, established, closed] =
+            seconds.map(|(normal, emergency)| Timeout::of(normal, emergency));
         Self {
             new,
             established,
@@ -247,17 +265,51 @@ impl ByState {
             ("closed", "emergency-closed", &mut self.closed),
         ];
         for (normal, emergency, place) in places {
-            for (name, ns) in [
-                (normal, &mut place.normal_ns),
-                (emergency, &mut place.emergency_ns),
-            ] {
-                if let Some(seconds) = settings.at(name).number() {
-                    *ns = seconds.saturating_mul(SECOND_NS);
-                }
-            }
+            place.set(settings, normal, emergency);
         }
         self
     }
 }
 
+impl Timeout {
+    /// As a rule and in an emergency, seconds.
+    fn of(normal_s: u64, emergency_s: u64) -> Self {
+        Self {
+            normal_ns: normal_s.saturating_mul(SECOND_NS),
+            emergency_ns: emergency_s.saturating_mul(SECOND_NS),
+        }
+    }
+
+    /// Takes what settings say under the two names.
+    fn set(&mut self, settings: Setting<'_>, normal: &str, emergency: &str) {
+        for (name, ns) in [
+            (normal, &mut self.normal_ns),
+            (emergency, &mut self.emergency_ns),
+        ] {
+            if let Some(seconds) = settings.at(name).number() {
+                *ns = seconds.saturating_mul(SECOND_NS);
+            }
+        }
+    }
+}
+
 const SECOND_NS: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_as_the_settings_say() {
+        let bounds = |yaml: &str| {
+            let config = Config::from_settings(&Settings::parse(yaml).unwrap());
+            (config.flows_max, config.stream_bytes_max)
+        };
+        let default = Config::default();
+        assert_eq!(bounds(""), (default.flows_max, default.stream_bytes_max));
+        let stock = "flow: {memcap: 128 MiB}\nstream: {reassembly: {memcap: 256 MiB}}";
+        assert_eq!(bounds(stock), bounds(""));
+        let small = "flow: {memcap: 1mb}\nstream: {reassembly: {memcap: 2mb}}";
+        assert_eq!(bounds(small), (2048, 2 << 20));
+    }
+}

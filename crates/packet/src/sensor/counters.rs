@@ -116,6 +116,12 @@ counters! {
     ended_established => "flow.end.state.established",
     /// Flows that ended closed.
     ended_closed => "flow.end.state.closed",
+    /// Flows that ended bypassed.
+    ended_bypassed => "flow.end.state.local_bypassed",
+    /// Packets of flows that are bypassed.
+    bypassed_packets => "flow_bypassed.local_pkts",
+    /// Their captured bytes.
+    bypassed_bytes => "flow_bypassed.local_bytes",
     /// TCP flows that ended without a connection.
     ended_none => "flow.end.tcp_state.none",
     /// Connections that ended with a SYN.
@@ -168,6 +174,7 @@ impl Counters {
             FlowState::New => add(&mut self.ended_new),
             FlowState::Established => add(&mut self.ended_established),
             FlowState::Closed => add(&mut self.ended_closed),
+            FlowState::Bypassed => add(&mut self.ended_bypassed),
         }
         if flow.tuple.proto != Proto::Tcp {
             return;

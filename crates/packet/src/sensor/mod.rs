@@ -114,6 +114,7 @@ impl Sensor {
         if self.table.len() > 0 {
             out(Event::Packet(&Packet::flow_timeout()));
         }
+        self.table.leave_emergency();
         while let Some(slot) = self.table.victim() {
             self.end_flow(slot, EndReason::Shutdown, out);
         }

@@ -37,6 +37,10 @@ pub struct StreamOptions {
     pub synack_queued_max: u8,
     /// Most different SYNs of one handshake.
     pub syn_queued_max: u8,
+    /// Whether flows are bypassed of which one side has reached its depth.
+    pub bypass: bool,
+    /// Protocols whose flows are bypassed when nothing that can be read follows.
+    bypassed: Vec<AppProto>,
     /// How hosts read overlapping segments, by network.
     policies: Vec<(IpAddr, u8, Policy)>,
 }
@@ -56,6 +60,8 @@ impl Default for StreamOptions {
             urgent_beyond: Urgent::Drop,
             synack_queued_max: 5,
             syn_queued_max: 10,
+            bypass: false,
+            bypassed: Vec::new(),
             policies: Vec::new(),
         }
     }
@@ -93,7 +99,7 @@ pub const URGENT_BYTES_MAX: u32 = 65_536;
 const POLICIES_MAX: usize = 1024;
 
 impl StreamOptions {
-    /// From `stream`, `host-os-policy` and the protocols' `stream-depth`. Other than by default,
+    /// From `stream`, `host-os-policy` and the protocols' `stream-depth` and `encryption-handling`. Other than by default,
     /// connections are followed from their SYN alone, bytes are looked at when they are
     /// acknowledged, and no deeper than 1 MiB.
     #[must_use]
@@ -118,6 +124,8 @@ impl StreamOptions {
             urgent_beyond: urgent("reassembly.urgent.oob-limit-policy").unwrap_or(Urgent::Drop),
             synack_queued_max: small("max-synack-queued", 5),
             syn_queued_max: small("max-syn-queued", 10),
+            bypass: flag("bypass", false),
+            bypassed: bypassed(settings),
             policies: policies(settings.at("host-os-policy")),
         }
     }
@@ -127,6 +135,12 @@ impl StreamOptions {
     pub(crate) fn depth_of(&self, app: AppProto) -> u64 {
         let own = self.depths.iter().find(|(known, _)| *known == app);
         own.map_or(self.depth, |(_, depth)| *depth)
+    }
+
+    /// Whether a flow of a protocol is bypassed when nothing that can be read follows.
+    #[must_use]
+    pub(crate) fn bypasses(&self, app: AppProto) -> bool {
+        self.bypassed.contains(&app)
     }
 
     /// How a host reads overlapping segments: the longest network that it is in says it.
@@ -165,6 +179,15 @@ fn depths(settings: &Settings) -> Vec<(AppProto, u64)> {
         Some((known.app, own.or(default)?))
     });
     own.collect()
+}
+
+fn bypassed(settings: &Settings) -> Vec<AppProto> {
+    let protocols = settings.at("app-layer.protocols");
+    let handling = |name| protocols.at(name).at("encryption-handling").text();
+    let bypassed = PROTOCOLS
+        .iter()
+        .filter(|known| handling(known.name) == Some("bypass"));
+    bypassed.map(|known| known.app).collect()
 }
 
 fn policies(hosts: Setting<'_>) -> Vec<(IpAddr, u8, Policy)> {

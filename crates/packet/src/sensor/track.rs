@@ -129,7 +129,9 @@ impl Sensor {
                 entry.tcp.close_reason()
             }
             FlowState::Closed if !self.config.stream.lenient => entry.tcp.close_reason(),
-            FlowState::Closed | FlowState::New | FlowState::Established => reason,
+            FlowState::New | FlowState::Established | FlowState::Closed | FlowState::Bypassed => {
+                reason
+            }
         };
         self.counters.flow_ended(&flow);
         out(Event::FlowEnd(&flow, reason));
@@ -194,7 +196,7 @@ impl Sensor {
         unsure
             && is_followed
             && !payload.is_empty()
-            && speaks_reversed(&self.config, entry.proto(), direction, payload)
+            && speaks_reversed(&self.config, &self.table.tuple(entry), direction, payload)
     }
 
     fn count_flow(&mut self, proto: Proto) {
@@ -303,9 +305,10 @@ fn syn_traits(ip: &Ip<'_>, tcp: &Tcp<'_>) -> SynTraits {
 
 /// The tuple as the packet has it: its sender first.
 pub(super) fn tuple_of(ip: &Ip<'_>, transport: &Transport<'_>) -> FiveTuple {
-    let (src_port, dst_port) = match transport {
-        Transport::Esp(spi) => spi_as_ports(*spi, (ip.src, ip.dst)),
-        _ => transport.ports(),
+    let (src_port, dst_port) = if let Transport::Esp(spi) = transport {
+        spi_as_ports(*spi, (ip.src, ip.dst))
+    } else {
+        transport.ports()
     };
     let proto = Proto::from_number(ip.protocol);
     FiveTuple {

@@ -4,7 +4,7 @@ use super::session::{Acked, Heed, Session, Troubles};
 use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble, URGENT_BYTES_MAX, Urgent};
 use crate::applayer::{Context, Expectations};
 use crate::bytes::len32;
-use crate::decode::{Decoded, Tcp, Transport};
+use crate::decode::{Decoded, Ip, Tcp, Transport};
 use crate::flow::entry::{Cold, Entry};
 use crate::flow::tcp::Step;
 use crate::flow::{Direction, FiveTuple, Flow, FlowState, Proto, TcpState};
@@ -52,6 +52,9 @@ impl Visit<'_, '_> {
         if self.config.macs {
             self.note_macs(direction, decoded);
         }
+        if self.entry.standing.state == FlowState::Bypassed {
+            return self.bypassed(frame, direction, ip);
+        }
         let count = |visit: &mut Self, payload_len: u32| {
             visit.count(direction, (visit.frame_bytes(frame), payload_len, ip.ttl));
         };
@@ -90,6 +93,16 @@ impl Visit<'_, '_> {
                 Taken::Yes
             }
         }
+    }
+
+    /// Counts a packet that needs no looking at.
+    fn bypassed(&mut self, frame: &Frame<'_>, direction: Direction, ip: &Ip<'_>) -> Taken {
+        let bytes = self.frame_bytes(frame);
+        self.count(direction, (bytes, ip.payload_len, ip.ttl));
+        let counters = &mut *self.counters;
+        counters.bypassed_packets = counters.bypassed_packets.saturating_add(1);
+        counters.bypassed_bytes = counters.bypassed_bytes.saturating_add(u64::from(bytes));
+        Taken::Yes
     }
 
     fn note_macs(&mut self, direction: Direction, decoded: &Decoded<'_>) {
@@ -244,6 +257,18 @@ impl Visit<'_, '_> {
             }
             troubles
         });
+        if self.is_bypassed() {
+            self.entry.standing.state = FlowState::Bypassed;
+        }
+    }
+
+    /// Whether nobody reads on, and the settings say what then.
+    fn is_bypassed(&self) -> bool {
+        let cold = self.entry.cold.as_ref();
+        cold.is_some_and(|cold| {
+            let is_done = cold.unread && !cold.flow.app_error;
+            is_done && self.config.stream.bypasses(cold.flow.app)
+        })
     }
 
     /// Whether bytes are acknowledged of a flow whose data was not seen at all: a gap like any other.
@@ -337,6 +362,10 @@ impl Visit<'_, '_> {
         };
         let troubles = self.run(&mut cold, work);
         self.entry.cold = Some(cold);
+        let options = &self.config.stream;
+        if options.bypass && troubles.iter().any(|troubles| troubles.depth_reached) {
+            self.entry.standing.state = FlowState::Bypassed;
+        }
         for troubles in troubles {
             *self.refused |= self.config.inline && troubles.differs;
             for trouble in troubles.iter() {
@@ -424,6 +453,7 @@ impl Visit<'_, '_> {
 /// Where a flow is, as records have it: TCP by its connection.
 pub(crate) fn shown_state(flow: &Flow) -> FlowState {
     match flow.tcp_state {
+        _ if flow.state == FlowState::Bypassed => flow.state,
         None => flow.state,
         Some(TcpState::None | TcpState::SynSent | TcpState::SynRecv) => FlowState::New,
         Some(TcpState::LastAck | TcpState::TimeWait | TcpState::Closed) => FlowState::Closed,

@@ -1,4 +1,5 @@
 //! A TCP connection as frames.
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use etherparse::PacketBuilder;
 use packet::{Event, Frame, LinkType, Sensor};

@@ -13,6 +13,7 @@ mod transaction;
 pub use layout::{Point, Value};
 pub use object::{Object, points};
 pub use options::Options;
+pub(super) use parser::is_reversed;
 pub use transaction::{Fragment, LinkHeader};
 
 use super::{AppProto, Protocol};

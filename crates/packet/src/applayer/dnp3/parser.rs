@@ -29,6 +29,16 @@ pub(super) fn probe(proto: Proto, _: Direction, data: &[u8]) -> Probe {
     }
 }
 
+/// Whether a frame comes from the wrong side: the direction bit of its control byte (IEEE 1815
+/// section 9.2.4.1.3.1) is set by masters, who are clients.
+pub(in crate::applayer) fn is_reversed(direction: Direction, data: &[u8]) -> bool {
+    const FROM_MASTER: u8 = 0x80;
+    let is_master = data
+        .get(3)
+        .is_some_and(|control| control & FROM_MASTER != 0);
+    is_master != (direction == Direction::ToServer)
+}
+
 #[derive(Debug, Default)]
 struct Parser {
     options: Options,

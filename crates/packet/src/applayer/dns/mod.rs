@@ -10,6 +10,8 @@ mod types;
 pub(super) use log::log_carried;
 pub(super) use message::carried;
 pub use message::{Kind, Message, Question, RData, RECORDS_MAX, Record};
+pub(super) use parser::{is_multicast, is_reversed};
+
 pub use name::{Cut, LABELS_MAX, NAME_BYTES_MAX, Name, POINTERS_MAX};
 
 use super::{AppProto, Protocol};

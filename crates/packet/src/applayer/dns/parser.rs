@@ -5,7 +5,7 @@ use super::message::{Kind, Message};
 use super::name::{Cut, Name};
 use crate::applayer::{AppLayer, AppProto, Context, Next, Probe};
 use crate::bytes::be16;
-use crate::flow::{Direction, Proto};
+use crate::flow::{Direction, FiveTuple, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(proto: Proto, _: &Config) -> Box<dyn AppLayer> {
@@ -39,6 +39,20 @@ pub(super) fn probe(proto: Proto, _: Direction, data: &[u8]) -> Probe {
         None if looks_like_dns(message) => Probe::Certain,
         None => Probe::Unsure,
     }
+}
+
+/// Whether a message that looks like DNS comes from the wrong side: an answer from the client, a
+/// query from the server.
+pub(in crate::applayer) fn is_reversed(proto: Proto, direction: Direction, data: &[u8]) -> bool {
+    let flags_at = if proto == Proto::Tcp { 4 } else { 2 };
+    let is_answer = data.get(flags_at).is_some_and(|flags| flags & 0x80 != 0);
+    is_answer == (direction == Direction::ToServer)
+}
+
+/// Multicast DNS (RFC 6762 section 5), whose answers too go to the group.
+pub(in crate::applayer) fn is_multicast(tuple: &FiveTuple) -> bool {
+    const MULTICAST_PORT: u16 = 5353;
+    tuple.proto == Proto::Udp && tuple.dst_port == MULTICAST_PORT
 }
 
 fn looks_like_dns(data: &[u8]) -> bool {
@@ -217,10 +231,14 @@ fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns
     let Some(mut message) = Message::parse(data, first_ts_ns) else {
         return cx.anomaly("malformed_data");
     };
-    let tuple = &cx.flow().tuple;
-    message.multicast = tuple.proto == Proto::Udp && MULTICAST_PORT == tuple.dst_port;
+    message.multicast = is_multicast(&cx.flow().tuple);
     if message.multicast {
         cx.flow.app = AppProto::Mdns;
+        for found in &mut cx.flow.app_found {
+            if *found == AppProto::Dns {
+                *found = AppProto::Mdns;
+            }
+        }
     }
     message.tx_id = cx.transaction_id();
     anomalies(cx, direction, &message);
@@ -270,8 +288,6 @@ const HEADER: usize = 12;
 const OPCODE_MAX: u16 = 6;
 /// The reserved bit of RFC 1035 section 4.1.1.
 const Z_FLAG: u16 = 0x0040;
-/// RFC 6762 section 5.
-const MULTICAST_PORT: u16 = 5353;
 /// Multicast DNS asks for many services at once.
 const QUESTIONS_LIKELY: u16 = 64;
 const ANSWERS_LIKELY: u16 = 256;

@@ -24,8 +24,8 @@ struct Parser {
     requests: Side,
     responses: Side,
     /// Requests that wait for their response; the first is the one that a response in progress
-    /// belongs to.
-    pending: VecDeque<Pending>,
+    /// belongs to. Boxed: an idle connection keeps their places.
+    pending: VecDeque<Box<Pending>>,
     /// Number of the request whose body is coming.
     latest: u64,
     /// A response without a request we know of is in progress.
@@ -33,7 +33,7 @@ struct Parser {
     /// Responses that will come to requests given up.
     skip: usize,
     /// Exchanges told of, with files still to tell of.
-    untold: Vec<Pending>,
+    untold: Vec<Box<Pending>>,
     /// What follows is of a protocol that is not known.
     tunnel: bool,
 }
@@ -109,7 +109,7 @@ impl AppLayer for Parser {
     }
 
     fn waits_for_packet(&self) -> bool {
-        !self.untold.is_empty() || self.pending.iter().any(Pending::is_untold)
+        !self.untold.is_empty() || self.pending.iter().any(|pending| pending.is_untold())
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
@@ -201,7 +201,7 @@ impl Parser {
         if self.pending.len() >= cx.config.pending_max {
             self.give_up_oldest(cx);
         }
-        self.pending.push_back(pending);
+        self.pending.push_back(Box::new(pending));
         Next::More
     }
 
@@ -301,14 +301,14 @@ impl Parser {
             self.skip = self.skip.saturating_sub(1);
         } else if self.pending.front().is_none_or(|front| front.response_over) {
             let transaction = new_transaction(cx, ts_ns, None);
-            self.pending.push_front(Pending {
+            self.pending.push_front(Box::new(Pending {
                 number: 0,
                 transaction,
                 request: None,
                 response: None,
                 request_over: true,
                 response_over: false,
-            });
+            }));
         }
     }
 
@@ -364,14 +364,15 @@ impl Parser {
     /// Whose body is coming.
     fn carrier(&mut self, direction: Direction) -> Option<&mut Pending> {
         let latest = self.latest;
-        match direction {
+        let carrier = match direction {
             Direction::ToServer => self
                 .pending
                 .iter_mut()
                 .rev()
                 .find(|pending| pending.number == latest),
             Direction::ToClient => self.pending.front_mut().filter(|_| !self.discard),
-        }
+        };
+        carrier.map(Box::as_mut)
     }
 
     fn after_body(&mut self, cx: &mut Context<'_, '_>, direction: Direction, over: bool) {
@@ -415,7 +416,7 @@ impl Parser {
     }
 
     fn complete_finished(&mut self, cx: &mut Context<'_, '_>) {
-        let is_finished = |front: &mut Pending| front.request_over && front.response_over;
+        let is_finished = |front: &mut Box<Pending>| front.request_over && front.response_over;
         while let Some(front) = self.pending.pop_front_if(is_finished) {
             self.complete(cx, front, FileState::Closed);
         }
@@ -455,7 +456,7 @@ impl Parser {
         Next::More
     }
 
-    fn complete(&mut self, cx: &mut Context<'_, '_>, mut pending: Pending, state: FileState) {
+    fn complete(&mut self, cx: &mut Context<'_, '_>, mut pending: Box<Pending>, state: FileState) {
         pending.complete(cx, state);
         let is_kept = pending.is_untold() && !cx.is_prompt();
         if is_kept && self.untold.len() < UNTOLD_MAX {

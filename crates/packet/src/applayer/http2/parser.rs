@@ -10,7 +10,7 @@ use super::frame::{
 use super::hpack::{Damage, Decoder};
 use super::side::{Item, Side};
 use super::stream::Stream;
-use super::transaction::{Message, Transaction};
+use super::transaction::{Entry, Message, Transaction};
 use super::{checks, doh};
 use crate::applayer::{AppLayer, AppProto, Context, Next};
 use crate::bytes::be32;
@@ -34,6 +34,8 @@ pub(super) struct Parser {
     waiting: Vec<(u32, Direction)>,
     /// Streams told of, with files still to tell of.
     untold: Vec<Stream>,
+    /// Bytes that streams keep. Counted as they change: there are thousands of them.
+    kept: usize,
     /// Settings that an upgrade brought, told of once the protocol begins.
     upgrade: Option<Vec<(u16, u32)>>,
 }
@@ -95,6 +97,7 @@ impl AppLayer for Parser {
                     content.gap(cx, transaction, len);
                 }
             }
+            self.recount(head.stream);
             if over && head.end_stream() {
                 self.end_side(cx, head.stream, direction);
             }
@@ -137,8 +140,11 @@ impl AppLayer for Parser {
                 .saturating_add(half.decoder.size())
                 .saturating_add(block)
         });
-        let streams = self.streams.values().chain(&self.untold);
-        streams.fold(kept, |sum, stream| sum.saturating_add(stream.size()))
+        self.untold
+            .iter()
+            .fold(kept.saturating_add(self.kept), |sum, stream| {
+                sum.saturating_add(stream.size())
+            })
     }
 }
 
@@ -156,6 +162,7 @@ impl Parser {
             ended: Vec::new(),
             waiting: Vec::new(),
             untold: Vec::new(),
+            kept: 0,
             upgrade: None,
         }
     }
@@ -177,6 +184,16 @@ impl Parser {
     pub(super) fn adopt(&mut self, transaction: Transaction) {
         let id = transaction.stream_id;
         self.streams.insert(id, Stream::new(transaction));
+        self.recount(id);
+    }
+
+    /// Counts what a stream keeps, which has changed.
+    fn recount(&mut self, id: u32) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            let now = stream.size();
+            let before = std::mem::replace(&mut stream.counted, now);
+            self.kept = self.kept.saturating_sub(before).saturating_add(now);
+        }
     }
 
     fn half(&mut self, direction: Direction) -> &mut Half {
@@ -350,11 +367,15 @@ impl Parser {
             Err(Damage::Invalid) => cx.anomaly_in(transaction.tx_id, "invalid_frame_data"),
             Err(Damage::TooLarge) => cx.too_large_in(transaction.tx_id, "invalid_header"),
         }
+        let new_bytes = entries.iter().map(Entry::size);
+        stream.head_bytes = new_bytes.fold(stream.head_bytes, usize::saturating_add);
+        let transaction = &mut stream.transaction;
         transaction.add_headers(from, entries);
         checks::head(cx, from, transaction);
         if from == Direction::ToServer {
             doh::look_at_target(cx, transaction);
         }
+        self.recount(block.stream);
         if block.end_stream {
             self.end_side(cx, block.stream, from);
         }
@@ -379,11 +400,12 @@ impl Parser {
         if let Some(stream) = self.stream(cx, head.stream) {
             let (place, transaction) = stream.content(from);
             if place.is_none() {
-                *place = Some(Content::new(cx, from, transaction));
+                *place = Some(Box::new(Content::new(cx, from, transaction)));
             }
             if let Some(place) = place {
                 place.data(cx, transaction, content);
             }
+            self.recount(head.stream);
         }
         if over && head.end_stream() {
             self.end_side(cx, head.stream, from);
@@ -428,6 +450,7 @@ impl Parser {
         }
         let is_done = transaction.request.over && transaction.response.over;
         self.ended.push((id, from, is_done));
+        self.recount(id);
     }
 
     fn complete_done(&mut self, cx: &mut Context<'_, '_>) {
@@ -446,6 +469,7 @@ impl Parser {
     }
 
     fn complete(&mut self, cx: &mut Context<'_, '_>, mut stream: Stream, state: FileState) {
+        self.kept = self.kept.saturating_sub(stream.counted);
         stream.complete(cx, state);
         if !stream.is_untold() {
             return;
@@ -461,6 +485,7 @@ impl Parser {
         for mut stream in std::mem::take(&mut self.untold) {
             stream.tell_all(cx);
         }
+        self.kept = 0;
         let mut streams: Vec<Stream> = self.streams.drain().map(|(_, stream)| stream).collect();
         streams.sort_unstable_by_key(|stream| stream.transaction.tx_id);
         for mut stream in streams {

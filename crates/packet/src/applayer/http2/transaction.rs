@@ -26,6 +26,12 @@ impl Entry {
         }
     }
 
+    /// Bytes in memory, about.
+    pub(super) fn size(&self) -> usize {
+        let text = self.name.len().saturating_add(self.value.len());
+        text.saturating_add(size_of::<Self>())
+    }
+
     pub(super) fn size_update(size: u64) -> Self {
         Self {
             table_size_update: Some(size),
@@ -104,14 +110,6 @@ impl Message {
         let settings = self.settings.get_or_insert_default();
         more.truncate(SETTINGS_MAX.saturating_sub(settings.len()));
         settings.append(&mut more);
-    }
-
-    fn size(&self) -> usize {
-        self.headers.iter().fold(self.body.len(), |sum, entry| {
-            sum.saturating_add(entry.name.len())
-                .saturating_add(entry.value.len())
-                .saturating_add(size_of::<Entry>())
-        })
     }
 }
 
@@ -216,12 +214,5 @@ impl Transaction {
     pub fn dns(&self) -> Option<&dns::Message> {
         let found = self.response.dns.as_ref().or(self.request.dns.as_ref());
         found.map(AsRef::as_ref)
-    }
-
-    /// Bytes in memory, about.
-    pub(super) fn size(&self) -> usize {
-        size_of::<Self>()
-            .saturating_add(self.request.size())
-            .saturating_add(self.response.size())
     }
 }

@@ -166,11 +166,12 @@ impl State {
         if kind.is_request() {
             self.asked = Some(kind);
         }
+        let tx_id = cx.transaction_id();
         if parsed.encryption.is_some_and(is_weak) {
-            cx.anomaly("weak_encryption");
+            cx.anomaly_in(tx_id, "weak_encryption");
         }
         let message = Krb5 {
-            tx_id: cx.transaction_id(),
+            tx_id,
             first_ts_ns,
             direction,
             kind,

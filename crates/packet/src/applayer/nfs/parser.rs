@@ -22,11 +22,12 @@ pub(super) fn start(proto: Proto, config: &Config) -> Box<dyn AppLayer> {
     })
 }
 
-/// A call of the program of NFS.
+/// A call of the program of NFS. A reply does not say of what, but may be one of its.
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     let found = match (proto, direction) {
         (Proto::Udp, Direction::ToServer) => looks_like_call(data).or(Some(false)),
         (Proto::Tcp, Direction::ToServer) => looks_like_record(data),
+        (Proto::Tcp, Direction::ToClient) if looks_like_reply(data) => None,
         _ => Some(false),
     };
     match found {
@@ -34,6 +35,14 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         Some(false) => Probe::No,
         None => Probe::Unsure,
     }
+}
+
+/// A record's mark, a transaction's number, and that it is a reply to an accepted or denied call
+/// (RFC 5531 section 9).
+fn looks_like_reply(data: &[u8]) -> bool {
+    const REPLY: u32 = 1;
+    let is_record = data.first().is_some_and(|first| first & 0x7f == 0);
+    is_record && be32(data, 8) == Some(REPLY) && be32(data, 12).is_some_and(|status| status <= 1)
 }
 
 fn looks_like_record(data: &[u8]) -> Option<bool> {

@@ -186,7 +186,7 @@ impl Transfer {
     fn in_order(&mut self, cx: &mut Context<'_, '_>, offset: u64, data: &[u8]) {
         let known = self.next.saturating_sub(offset);
         if known > 0 && !data.is_empty() {
-            cx.anomaly("file_overlap");
+            cx.anomaly_in(self.tx.tx_id, "file_overlap");
         }
         let known = usize::try_from(known).unwrap_or(usize::MAX);
         self.pass_on(cx, data.get(known..).unwrap_or_default());

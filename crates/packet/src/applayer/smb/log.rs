@@ -44,6 +44,10 @@ impl Transaction for Smb {
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {
         record.number("tx_id", self.tx_id);
+        self.log_as_carrier(record);
+    }
+
+    fn log_as_carrier(&self, record: &mut Object<'_>) {
         record.object("smb", |object| {
             object.number("id", self.tx_id.saturating_add(1));
             object.text("dialect", &self.dialect);

@@ -7,7 +7,7 @@ use super::names::dialect_name;
 use super::ntlm;
 use super::pipe::{is_told, looks_like_call};
 use super::state::{Head, Read, State};
-use super::status::{PENDING, Status};
+use super::status::{PENDING, SUCCESS, Status};
 use super::transaction::{
     Command, Create, Detail, FileId, Negotiate, SessionSetup, Smb, TreeConnect,
 };
@@ -146,8 +146,7 @@ impl State {
             CREATE => create(body, message).unwrap_or(Detail::Generic),
             CLOSE => {
                 if let Some(id) = guid_at(body, 8) {
-                    // as Suricata does, how the request's own header says that it fares
-                    self.close(cx, id, None, Some(Status::Nt(header.status)));
+                    self.close(cx, id, None, Some(SUCCESS));
                     self.forget_name(&id);
                 }
                 Detail::Generic

@@ -23,6 +23,16 @@ impl Transaction for Mail {
 
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {
         record.number("tx_id", self.tx_id);
+        self.write(record, options);
+    }
+
+    fn log_as_carrier(&self, record: &mut Object<'_>) {
+        self.write(record, Setting::NOTHING);
+    }
+}
+
+impl Mail {
+    fn write(&self, record: &mut Object<'_>, options: Setting<'_>) {
         record.object("smtp", |object| {
             for (key, value) in [("helo", &self.helo), ("mail_from", &self.mail_from)] {
                 if let Some(value) = value {

@@ -17,11 +17,12 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         [4, 1 | 2, _, _, _, _, _, _, .., 0] => data.len() <= REQUEST_4_MAX,
         _ => false,
     };
-    let to_server = proto == Proto::Tcp && direction == Direction::ToServer;
-    if to_server && greeting {
-        Probe::Certain
-    } else {
-        Probe::No
+    // a server's two or eight bytes are too little to tell
+    let answer = matches!(data, [5, _] | [0, 0x5a..=0x5d, _, _, _, _, _, _]);
+    match direction {
+        Direction::ToServer if proto == Proto::Tcp && greeting => Probe::Certain,
+        Direction::ToClient if proto == Proto::Tcp && answer => Probe::Unsure,
+        Direction::ToServer | Direction::ToClient => Probe::No,
     }
 }
 

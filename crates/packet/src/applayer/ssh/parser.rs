@@ -158,7 +158,15 @@ impl Parser {
                 self.to_server.over();
                 self.to_client.over();
             }
-            (true, _) => side.state = State::Packets,
+            (true, _) => {
+                side.state = State::Packets;
+                let peers = [&self.session.client, &self.session.server];
+                let is_greeted = peers.iter().all(|peer| !peer.protocol.is_empty());
+                // without their fingerprints the banners are all that is logged
+                if is_greeted && !self.session.options.hassh {
+                    self.end(cx);
+                }
+            }
             // servers may greet before (RFC 4253 section 4.2)
             (false, false) if lines < LINES_MAX && direction == Direction::ToClient => {}
             (false, _) => {

@@ -68,6 +68,16 @@ impl Handshake {
         same && !version::is_tls13(server.version) && self.server_chain.raw.is_empty()
     }
 
+    /// Whether a handshake can be sound of which no certificate was seen: a session is taken up, or
+    /// the client offers to, or TLS 1.3 hides it.
+    pub(super) fn may_lack_certificate(&self) -> bool {
+        let known = self.server.as_ref();
+        let client = self.client.as_ref();
+        let is_tls13 = known.is_some_and(|hello| version::is_tls13(hello.version));
+        let is_ssl2 = client.is_some_and(|hello| hello.legacy_version == version::SSL2);
+        self.resumed || is_tls13 || is_ssl2 || client.is_some_and(Hello::takes_tickets)
+    }
+
     /// Whether there is anything to tell.
     pub(super) fn is_something(&self) -> bool {
         self.client.is_some() || self.server.is_some() || self.server_chain.leaf.is_some()

@@ -85,6 +85,12 @@ impl Hello {
         &self.ja4
     }
 
+    /// Whether the client takes session tickets (RFC 5077 section 3.2).
+    pub(super) fn takes_tickets(&self) -> bool {
+        const SESSION_TICKET: u16 = 35;
+        self.extensions.contains(&SESSION_TICKET)
+    }
+
     /// Reads a handshake message with its header of four bytes; `None` when it is no whole
     /// ClientHello.
     pub(crate) fn parse(message: &[u8], first_ts_ns: u64, carrier: Carrier) -> Option<Self> {

@@ -49,6 +49,13 @@ impl Transaction for Handshake {
         self.first_ts_ns
     }
 
+    /// Without a certificate there is little to tell: only where that is as it should be.
+    fn is_logged(&self, options: Setting<'_>) -> bool {
+        let has_certificate = self.server_chain.leaf.is_some();
+        let is_basic = matches!(Fields::of(options), Fields::Basic);
+        has_certificate || !is_basic && self.may_lack_certificate()
+    }
+
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {
         let fields = Fields::of(options);
         record.object("tls", |object| tls(object, self, &fields));

@@ -21,7 +21,8 @@ pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
 }
 
 /// A handshake record of SSL 3.0 or TLS that begins with a hello of either side, or a client's SSL
-/// 2.0 hello.
+/// 2.0 hello. A server may begin with an alert: it does not know the name that is asked for (RFC
+/// 6066 section 3).
 pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
     if proto != Proto::Tcp {
         return Probe::No;
@@ -31,6 +32,10 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         Direction::ToClient => SERVER_HELLO,
     };
     let fits = |at: usize, fits: &dyn Fn(u8) -> bool| data.get(at).copied().is_none_or(fits);
+    let is_alert = direction == Direction::ToClient && data.first() == Some(&record::ALERT);
+    if is_alert {
+        return alert_probe(data);
+    }
     let possible = fits(0, &|kind| kind == record::HANDSHAKE)
         && fits(1, &|major| major == 3)
         && fits(2, &|minor| minor <= 4)
@@ -41,6 +46,15 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         (true, false) => Probe::Unsure,
         (false, _) if direction == Direction::ToServer => ssl2::probe(data),
         (false, _) => Probe::No,
+    }
+}
+
+/// An alert of two bytes: warning or fatal, and what for (RFC 8446 section 6).
+fn alert_probe(data: &[u8]) -> Probe {
+    match data {
+        [_, 3, 0..=4, 0, 2, 1 | 2, ..] => Probe::Certain,
+        [_] | [_, 3] | [_, 3, 0..=4] | [_, 3, 0..=4, 0] | [_, 3, 0..=4, 0, 2] => Probe::Unsure,
+        _ => Probe::No,
     }
 }
 
@@ -59,7 +73,7 @@ struct Parser {
     asks_client: bool,
     /// The server has said all that it says in plain text.
     server_done: bool,
-    /// The handshake has been yielded; what follows is watched for damage only.
+    /// The handshake has been yielded; what follows in plain text is watched for damage only.
     reported: bool,
 }
 
@@ -72,13 +86,15 @@ impl AppLayer for Parser {
             self.handshake.tx_id = cx.transaction_id();
         }
         match self.take(cx, direction, data) {
-            Ok(()) if self.to_server.encrypted && self.to_client.encrypted => {}
             Ok(()) => {
-                let client_done = self.to_server.encrypted || !self.asks_client;
-                if (self.server_done && client_done) || self.to_client.encrypted {
+                if self.is_told() {
                     self.report(cx);
                 }
-                return Next::More;
+                let is_hidden = self.to_server.encrypted && self.to_client.encrypted;
+                return match self.reported && is_hidden {
+                    true => Next::Done,
+                    false => Next::More,
+                };
             }
             Err(Stop::Over) => {}
             Err(Stop::Damage(name)) => cx.anomaly_in(self.handshake.tx_id, name),
@@ -88,8 +104,8 @@ impl AppLayer for Parser {
     }
 
     fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
-        // where the next record begins is lost
-        self.side(direction).encrypted = true;
+        let side = self.side(direction);
+        (side.encrypted, side.lost) = (true, true);
         if self.to_server.encrypted && self.to_client.encrypted {
             self.report(cx);
             return Next::Done;
@@ -132,11 +148,11 @@ impl Parser {
             };
         }
         while !rest.is_empty() {
-            // a gap has hidden where records begin, or nothing readable follows
-            if self.side(direction).encrypted {
+            let side = self.side(direction);
+            if side.encrypted {
+                skip_encrypted(side, rest);
                 return Ok(());
             }
-            let side = self.side(direction);
             let taken = side.take(rest);
             let version = side.version();
             if direction == Direction::ToClient && version != 0 {
@@ -217,21 +233,40 @@ impl Parser {
                 if direction == Direction::ToClient && !self.retrying {
                     self.note_resumption();
                 }
-                let retrying = self.retrying;
-                self.side(direction).encrypted = !retrying;
+                let known = self.handshake.server.as_ref();
+                let is_tls13 = known.is_some_and(|hello| version::is_tls13(hello.version));
+                let is_begun = !self.retrying;
+                let side = self.side(direction);
+                side.encrypted = is_begun;
+                // of TLS 1.3 the client's stands right before its last message (RFC 8446 appendix D.4)
+                side.finished |= is_begun && is_tls13 && direction == Direction::ToServer;
             }
-            record::APPLICATION_DATA => self.side(direction).encrypted = true,
+            record::APPLICATION_DATA => {
+                let side = self.side(direction);
+                (side.encrypted, side.finished) = (true, true);
+            }
             _ => {}
         }
         Ok(())
     }
 
-    /// A server that goes on without a certificate knows the client from before; where TLS 1.3 hides
-    /// the certificate, nobody can tell.
+    /// Whether all has been seen that the record tells: the certificates, or a handshake that goes
+    /// without them.
+    fn is_told(&self) -> bool {
+        let handshake = &self.handshake;
+        let is_known = self.server_done && !handshake.server_chain.raw.is_empty();
+        let is_answered = !self.asks_client || !handshake.client_chain.raw.is_empty();
+        is_known && is_answered || self.to_server.finished && self.to_client.finished
+    }
+
+    /// A server that goes on without a certificate knows the client's ticket (RFC 5077 section
+    /// 3.1); where TLS 1.3 hides the certificate, nobody can tell.
     fn note_resumption(&mut self) {
-        let known = self.handshake.server.as_ref();
+        let handshake = &mut self.handshake;
+        let known = handshake.server.as_ref();
         let known = known.is_some_and(|hello| !version::is_tls13(hello.version));
-        self.handshake.resumed = known && self.handshake.server_chain.raw.is_empty();
+        let has_ticket = handshake.client.as_ref().is_some_and(Hello::takes_tickets);
+        handshake.resumed = known && has_ticket && handshake.server_chain.raw.is_empty();
     }
 
     fn handshake_part(
@@ -335,6 +370,20 @@ impl Parser {
         handshake.resumed |= handshake.is_taken_up_by_id();
         if handshake.is_something() {
             cx.transaction(&handshake);
+        }
+    }
+}
+
+/// Goes through encrypted records as far as the first of the user's.
+fn skip_encrypted(side: &mut Side, data: &[u8]) {
+    let mut rest = data;
+    while !rest.is_empty() && !side.lost && !side.finished {
+        match side.take(rest) {
+            Ok((part, behind)) => {
+                side.finished |= part.is_some_and(|part| part.kind == record::APPLICATION_DATA);
+                rest = behind;
+            }
+            Err(_) => side.lost = true,
         }
     }
 }

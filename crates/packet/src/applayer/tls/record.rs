@@ -30,6 +30,10 @@ pub(super) struct Side {
     pub(super) skip: usize,
     /// What follows cannot be read.
     pub(super) encrypted: bool,
+    /// A gap has hidden where records begin.
+    pub(super) lost: bool,
+    /// Its part of the handshake is over: what its user sends has begun.
+    pub(super) finished: bool,
     /// A record has begun.
     pub(super) begun: bool,
 }

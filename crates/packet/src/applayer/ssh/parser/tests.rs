@@ -33,3 +33,15 @@ fn banners_and_proposals() {
         );
     }
 }
+
+#[test]
+fn the_banners_make_the_record() {
+    let messages = vec![
+        (Direction::ToClient, b"SSH-2.0-one\r\n".to_vec()),
+        (Direction::ToServer, b"SSH-2.0-two\r\n".to_vec()),
+        (Direction::ToServer, vec![0xff; 8]),
+    ];
+    let records = crate::applayer::testing::records(Proto::Tcp, "", &messages);
+    assert_eq!(records[0]["client"]["software_version"], "two");
+    assert_eq!(records[1]["event"], "invalid_record");
+}

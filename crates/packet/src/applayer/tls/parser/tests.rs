@@ -2,6 +2,7 @@
 
 use super::super::{Hello, hello::Carrier, ja3};
 use super::*;
+use crate::applayer::testing;
 
 #[test]
 fn the_example_of_the_ja4_specification() {
@@ -125,4 +126,50 @@ fn words(values: &[u16]) -> Vec<u8> {
 
 fn vec16(bytes: &[u8]) -> Vec<u8> {
     [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+#[test]
+fn without_a_certificate_a_record_is_for_sessions_taken_up() {
+    let ticket = [(35, vec![])];
+    for (extensions, is_logged) in [(&ticket[..], true), (&[], false)] {
+        let hello = record(record::HANDSHAKE, &message(&[0xc02f], extensions));
+        let taken = [server_hello(), record(record::CHANGE_CIPHER_SPEC, &[1])];
+        let data = record(record::APPLICATION_DATA, &[7; 40]);
+        let messages = vec![
+            (Direction::ToServer, hello),
+            (Direction::ToClient, taken.concat()),
+            (
+                Direction::ToServer,
+                [record(record::CHANGE_CIPHER_SPEC, &[1]), data.clone()].concat(),
+            ),
+            (Direction::ToClient, data),
+        ];
+        let records = testing::records(Proto::Tcp, "", &messages);
+        assert_eq!(records.len(), usize::from(is_logged), "{records:?}");
+        let resumed = records.iter().all(|tls| tls["session_resumed"] == true);
+        assert!(resumed, "{records:?}");
+    }
+}
+
+#[test]
+fn a_server_may_begin_with_an_alert() {
+    let probe = |data: &[u8]| probe(Proto::Tcp, Direction::ToClient, data);
+    assert_eq!(probe(&[21, 3, 3, 0, 2, 1, 112]), Probe::Certain);
+    assert_eq!(probe(&[21, 3, 3, 0]), Probe::Unsure);
+    assert_eq!(probe(&[21, 3, 3, 0, 9, 1]), Probe::No);
+}
+
+/// A ServerHello of TLS 1.2 with a session identifier of its own.
+fn server_hello() -> Vec<u8> {
+    let parts = [&[3, 3][..], &[8; 32], &[32], &[5; 32], &[0xc0, 0x2f], &[0]];
+    let body = parts.concat();
+    let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+    record(
+        record::HANDSHAKE,
+        &[&[SERVER_HELLO], &len[1..], &body].concat(),
+    )
+}
+
+fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind, 3, 3][..], &vec16(body)].concat()
 }
