@@ -51,6 +51,29 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// Base64 in the alphabet for URLs (RFC 4648 section 5) or the other one, with padding or without.
+pub(crate) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut sum, mut bits) = (0_u32, 0_u32);
+    for digit in text.iter().filter(|digit| **digit != b'=') {
+        let value = match digit {
+            b'A'..=b'Z' => digit.checked_sub(b'A')?,
+            b'a'..=b'z' => digit.checked_sub(b'a')?.checked_add(26)?,
+            b'0'..=b'9' => digit.checked_sub(b'0')?.checked_add(52)?,
+            b'-' | b'+' => 62,
+            b'_' | b'/' => 63,
+            _ => return None,
+        };
+        sum = sum << 6 & 0xffff | u32::from(value);
+        bits = bits.saturating_add(6);
+        if bits >= 8 {
+            bits = bits.saturating_sub(8);
+            bytes.push(u8::try_from(sum >> bits & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
 /// Reads forward through a slice; a read past its end gives `None` and moves nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {

@@ -128,6 +128,11 @@ impl Layer {
         state.saturating_add(self.tried.len())
     }
 
+    /// Whether the coded bytes are over.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
     /// Takes the next coded bytes and hands on what comes out.
     pub(crate) fn push(&mut self, data: &[u8], out: &mut dyn FnMut(&[u8])) -> Result<(), Damage> {
         if self.sent == 0 && self.coding == Coding::Brotli {

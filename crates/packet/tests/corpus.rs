@@ -58,7 +58,11 @@ fn run(frames: &Frames) -> Found {
                 .records
                 .push(format!("file {size} {state:?} {:?}", file.sha256));
         }
-        Event::FlowEnd(flow, _) => found.apps.push(flow.app.name()),
+        Event::FlowEnd(flow, _) => found.apps.push(match flow.app.name() {
+            // what HTTP/2 becomes once it carries DNS
+            "doh2" => "http2",
+            name => name,
+        }),
         Event::Anomaly(_, anomaly) => found.anomalies.push(anomaly.name()),
         Event::FileData(..)
         | Event::FlowStart(_)

@@ -87,6 +87,7 @@ impl<'a> Bare<'a> {
             expectations: &mut self.expectations,
             ranges: &mut self.ranges,
             out,
+            is_end: false,
             successor: None,
         };
         work(&mut self.app, &mut cx);

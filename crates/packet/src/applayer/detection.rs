@@ -112,6 +112,21 @@ impl App {
         }
     }
 
+    /// A packet went that way and is dealt with.
+    pub(crate) fn packet(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        if let Self::Parsing(parser) = self {
+            parser.packet(cx, direction);
+        }
+    }
+
+    /// Whether there is anything to tell with a packet that brings nothing new.
+    pub(crate) fn waits_for_packet(&self) -> bool {
+        match self {
+            Self::Parsing(parser) => parser.waits_for_packet(),
+            Self::Detecting(_) | Self::Over => false,
+        }
+    }
+
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
         match self {
             Self::Parsing(parser) => parser.end(cx),

@@ -53,6 +53,7 @@ mod testing;
 pub mod tftp;
 pub mod tls;
 mod transaction;
+pub mod websocket;
 
 use std::fmt::Debug;
 
@@ -96,6 +97,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &pgsql::PROTOCOL,
     &mqtt::PROTOCOL,
     &socks::PROTOCOL,
+    &websocket::PROTOCOL,
     &template::PROTOCOL,
 ];
 
@@ -117,6 +119,8 @@ pub enum AppProto {
     Dnp3,
     /// DNS over UDP and TCP.
     Dns,
+    /// DNS over HTTP/2; what is HTTP/2 before its first message comes.
+    Doh2,
     /// EtherNet/IP with CIP.
     Enip,
     /// FTP control connections.
@@ -172,6 +176,8 @@ pub enum AppProto {
     Tftp,
     /// TLS 1.0 to 1.3, and SSL 2 and 3.
     Tls,
+    /// WebSocket, after an upgrade from HTTP/1.1.
+    Websocket,
 }
 
 impl AppProto {
@@ -184,6 +190,7 @@ impl AppProto {
             None if self == Self::Failed => "failed",
             None if self == Self::FtpData => "ftp-data",
             None if self == Self::Mdns => "mdns",
+            None if self == Self::Doh2 => "doh2",
             None => "unknown",
         }
     }
@@ -230,6 +237,15 @@ pub trait AppLayer: Debug + Send {
     /// So many bytes of a direction are missing.
     fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next;
 
+    /// A packet went that way and is dealt with, whether it brought bytes or not: what is to be told
+    /// with one can be told.
+    fn packet(&mut self, _: &mut Context<'_, '_>, _: Direction) {}
+
+    /// Whether there is anything to tell with a packet that brings nothing new.
+    fn waits_for_packet(&self) -> bool {
+        false
+    }
+
     /// No more bytes will come: yields what is left.
     fn end(&mut self, cx: &mut Context<'_, '_>);
 
@@ -265,6 +281,8 @@ pub struct Context<'a, 'out> {
     pub(crate) expectations: &'a mut Expectations,
     pub(crate) ranges: &'a mut Ranges,
     pub(crate) out: &'a mut Sink<'out>,
+    /// The flow is over: what its streams kept back comes now.
+    pub(crate) is_end: bool,
     pub(crate) successor: Option<(AppProto, Box<dyn AppLayer>)>,
 }
 
@@ -282,13 +300,21 @@ impl Context<'_, '_> {
     }
 
     /// Whose packet a record about a message of that direction comes with, where records are told by
-    /// packets: out of the path a message counts once its receiver has acknowledged it.
+    /// packets: out of the path a message counts once its receiver has acknowledged it, or at the
+    /// flow's end.
     pub(crate) fn told_by(&self, direction: Direction) -> Direction {
-        if self.config.inline || self.flow.tuple.proto != Proto::Tcp {
+        let is_tcp = self.flow.tuple.proto == Proto::Tcp;
+        if self.is_end || self.is_prompt() || !is_tcp {
             direction
         } else {
             direction.reversed()
         }
+    }
+
+    /// Whether bytes come with their own packet, not with the one that acknowledges them: then
+    /// nothing waits to be told.
+    pub(crate) fn is_prompt(&self) -> bool {
+        self.config.inline || !self.config.stream.on_ack
     }
 
     /// A number for a transaction that begins.
@@ -334,6 +360,14 @@ impl Context<'_, '_> {
         flow.app_found = [AppProto::Unknown; 2];
     }
 
+    /// Another protocol is about to begin: what `tell` yields is told for that, not for the packet
+    /// at hand.
+    pub(crate) fn leave(&mut self, tell: impl FnOnce(&mut Self)) {
+        self.flow.app_changes = true;
+        tell(self);
+        self.flow.app_changes = false;
+    }
+
     /// Transactions are numbered from 0 again: another protocol begins.
     pub fn restart_transactions(&mut self) {
         self.flow.transactions = 0;
@@ -360,7 +394,7 @@ impl Context<'_, '_> {
         (self.out)(Event::Anomaly(
             Some(self.flow),
             &Anomaly {
-                ts_ns: self.ts_ns,
+                ts_ns: self.now_ns,
                 kind,
                 tuple: None,
                 tx_id,

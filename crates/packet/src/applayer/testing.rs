@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::eve::{Now, Output, Recorder};
 use crate::flow::{Direction, Proto};
 use crate::settings::Settings;
-use crate::{Config, Frame, LinkType, Sensor, Way};
+use crate::{Config, Event, Frame, LinkType, Sensor, Way};
 
 /// Messages with their directions.
 pub(crate) type Messages = Vec<(Direction, Vec<u8>)>;
@@ -47,6 +47,14 @@ pub(crate) fn records(proto: Proto, settings: &str, messages: &Messages) -> Vec<
     }
 }
 
+/// What a stream comes to.
+pub(crate) fn stream_events(settings: &str, messages: &Messages, on: &mut dyn FnMut(&Event<'_>)) {
+    let settings = Settings::parse(settings).unwrap();
+    run(&settings, connection(messages, None), &mut |event, _| {
+        on(event)
+    });
+}
+
 fn replay(settings: &str, frames: impl IntoIterator<Item = Vec<u8>>) -> Vec<Value> {
     let settings = Settings::parse(settings).unwrap();
     let outputs = match settings.at("outputs").is_set() {
@@ -54,7 +62,6 @@ fn replay(settings: &str, frames: impl IntoIterator<Item = Vec<u8>>) -> Vec<Valu
         false => vec![Output::all("-")],
     };
     let mut recorder = Recorder::new(outputs);
-    let mut sensor = Sensor::new(Config::from_settings(&settings));
     let mut found = Vec::new();
     let mut emit = |_: usize, line: &str| {
         let record: Value = serde_json::from_str(line).unwrap();
@@ -65,6 +72,18 @@ fn replay(settings: &str, frames: impl IntoIterator<Item = Vec<u8>>) -> Vec<Valu
             found.push(record[kind].clone());
         }
     };
+    run(&settings, frames, &mut |event, now| {
+        recorder.event(event, now, &mut emit);
+    });
+    found
+}
+
+fn run(
+    settings: &Settings,
+    frames: impl IntoIterator<Item = Vec<u8>>,
+    on: &mut dyn FnMut(&Event<'_>, Now),
+) {
+    let mut sensor = Sensor::new(Config::from_settings(settings));
     let mut now = Now::default();
     for data in frames {
         now.ts_ns += 1_000_000;
@@ -76,10 +95,9 @@ fn replay(settings: &str, frames: impl IntoIterator<Item = Vec<u8>>) -> Vec<Valu
             wire_len: u32::try_from(data.len()).unwrap(),
             way: Way::Unknown,
         };
-        sensor.packet(&frame, &mut |event| recorder.event(&event, now, &mut emit));
+        sensor.packet(&frame, &mut |event| on(&event, now));
     }
-    sensor.finish(&mut |event| recorder.event(&event, now, &mut emit));
-    found
+    sensor.finish(&mut |event| on(&event, now));
 }
 
 /// The records of a stream of which the message with this number never comes.

@@ -46,6 +46,8 @@ pub enum Source {
     Defrag,
     /// No packet: a flow's time was over.
     FlowTimeout,
+    /// No packet: a flow's protocol changed.
+    ProtocolChange,
     /// Geneve.
     Geneve,
     /// VXLAN.
@@ -64,6 +66,7 @@ impl Source {
             Self::Teredo => "teredo tunnel",
             Self::Defrag => "defrag",
             Self::FlowTimeout => "stream (flow timeout)",
+            Self::ProtocolChange => "stream (detect/log)",
             Self::Geneve => "geneve encapsulation",
             Self::Vxlan => "vxlan encapsulation",
         }

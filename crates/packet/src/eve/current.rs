@@ -70,6 +70,17 @@ impl Current {
         }
     }
 
+    /// The same, where a flow's protocol changes: no packet, for a record of the flow itself.
+    pub(super) fn for_flow(&self, flow: Option<&Flow>) -> Self {
+        match flow {
+            Some(flow) if flow.app_changes => Self {
+                source: Source::ProtocolChange,
+                ..Self::NONE
+            },
+            Some(_) | None => *self,
+        }
+    }
+
     /// What every record that a packet gave rise to says of it.
     pub(super) fn write(&self, record: &mut Object<'_>, flow: Option<&Flow>, output: &Output) {
         let vlans = flow.map_or(&self.vlans, |flow| &flow.vlan);
@@ -92,7 +103,7 @@ impl Current {
 
     /// A packet of no flow's time has that flow's addresses.
     fn write_ether(&self, record: &mut Object<'_>, flow: Option<&Flow>) {
-        if self.source == Source::FlowTimeout {
+        if matches!(self.source, Source::FlowTimeout | Source::ProtocolChange) {
             let macs = flow.and_then(|flow| flow.macs);
             let Some((src, dst)) = macs.and_then(|macs| macs.first()) else {
                 return;

@@ -253,6 +253,10 @@ impl Recorder {
         emit: &mut Emit<'_>,
         fill: &mut dyn FnMut(&mut Object<'_>, Setting<'_>) -> bool,
     ) {
+        let current = match about {
+            About::Packet(flow) => self.current.for_flow(flow),
+            About::Flow(_) | About::Nothing => self.current,
+        };
         for (number, output) in self.outputs.iter().enumerate() {
             for options in output.types_of(kind) {
                 self.line.clear();
@@ -263,15 +267,15 @@ impl Recorder {
                         record.text("suricata_version", VERSION);
                     }
                     let is_numbered = matches!(about, About::Packet(_));
-                    if is_numbered && self.current.source == Source::Wire {
+                    if is_numbered && current.source == Source::Wire {
                         record.number("pcap_cnt", now.packet);
                     }
                     wanted = fill(record, options);
                     match about {
                         About::Packet(flow) if wanted => {
-                            self.current.write(record, flow, output);
+                            current.write(record, flow, output);
                             if kind == "alert" {
-                                self.current.write_alert(record, options);
+                                current.write_alert(record, options);
                             }
                         }
                         About::Flow(flow) => current::write_flow(record, flow, output),

@@ -328,6 +328,8 @@ pub struct Flow {
     pub app_before: AppProto,
     /// The protocol that had to follow it.
     pub app_expected: AppProto,
+    /// Its protocol changes now: what is told is told for that, not for the packet at hand.
+    pub app_changes: bool,
     /// The parser gave up.
     pub app_error: bool,
     /// Transactions that began.
@@ -369,6 +371,7 @@ impl Flow {
             app_found: [AppProto::Unknown; 2],
             app_before: AppProto::Unknown,
             app_expected: AppProto::Unknown,
+            app_changes: false,
             app_error: false,
             transactions: 0,
             files: 0,

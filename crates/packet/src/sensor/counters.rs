@@ -315,7 +315,8 @@ impl AppCounters {
 
     fn add(&mut self, what: usize, flow: &Flow) {
         let known = PROTOCOLS.iter().position(|known| known.app == flow.app);
-        let at = known.or_else(|| (flow.app == AppProto::Failed).then_some(PROTOCOLS.len()));
+        let other = || OTHERS.iter().position(|(_, app)| *app == flow.app);
+        let at = known.or_else(|| other()?.checked_add(PROTOCOLS.len()));
         let transport = usize::from(flow.tuple.proto != Proto::Tcp);
         let count = at.and_then(|at| self.counts.get_mut(what)?.get_mut(at)?.get_mut(transport));
         if let Some(count) = count {
@@ -358,7 +359,7 @@ enum Transports {
 static NAMES: LazyLock<Vec<Name>> = LazyLock::new(|| {
     let mut names = Vec::new();
     let protocols = PROTOCOLS.iter().map(|known| (known.name, known.app));
-    let all = protocols.chain([("failed", AppProto::Failed)]).enumerate();
+    let all = protocols.chain(OTHERS.iter().copied()).enumerate();
     for (app, (name, proto)) in all {
         let transports: &[(Transports, &str)] = match is_over_both(proto) {
             true => &[(Transports::Tcp, "_tcp"), (Transports::Udp, "_udp")],
@@ -384,6 +385,9 @@ static NAMES: LazyLock<Vec<Name>> = LazyLock::new(|| {
     }
     names
 });
+
+/// What is counted and has no line in the table.
+const OTHERS: [(&str, AppProto); 2] = [("failed", AppProto::Failed), ("doh2", AppProto::Doh2)];
 
 fn is_over_both(app: AppProto) -> bool {
     matches!(

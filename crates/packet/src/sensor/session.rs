@@ -90,8 +90,9 @@ impl Session {
     /// Whether it changes anything that a direction's bytes are acknowledged.
     pub(crate) fn heeds_ack(&self, direction: Direction, acked: Acked, heed: &Heed) -> bool {
         let stream = self.stream(direction);
-        !stream.is_at(heed.depth)
-            && (stream.buffered() > 0 || !heed.patient && stream.lacks(acked.from, acked.to))
+        let is_news = !stream.is_at(heed.depth)
+            && (stream.buffered() > 0 || !heed.patient && stream.lacks(acked.from, acked.to));
+        is_news || self.app.waits_for_packet()
     }
 
     fn stream(&self, direction: Direction) -> &Stream {
@@ -201,6 +202,7 @@ impl Session {
             gap |= pass(cx, app, direction, chunk);
         });
         cx.ts_ns = now_ns;
+        self.app.packet(cx, direction.reversed());
         self.note(cx, direction, gap, Pushed::default())
     }
 
@@ -257,6 +259,7 @@ impl Session {
     /// Passes on what is left and yields what the parser still has.
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
         let now_ns = cx.ts_ns;
+        cx.is_end = true;
         for direction in [Direction::ToServer, Direction::ToClient] {
             let terms = self.terms(cx, direction);
             let mut gap = false;

@@ -394,6 +394,7 @@ impl Visit<'_, '_> {
                 expectations: self.expectations,
                 ranges: self.ranges,
                 out: self.out,
+                is_end: false,
                 successor: None,
             },
         );

@@ -73,6 +73,15 @@ impl Transaction for Message {
     }
 }
 
+/// A message that another protocol carries; its answers are grouped, too, where that is wanted.
+pub(in crate::applayer) fn log_carried(record: &mut Object<'_>, message: &Message, grouped: bool) {
+    let formats = Formats {
+        detailed: true,
+        grouped,
+    };
+    record.object("dns", |object| version_3(object, message, &formats));
+}
+
 /// How answers are written.
 struct Formats {
     detailed: bool,

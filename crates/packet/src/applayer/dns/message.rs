@@ -197,6 +197,11 @@ impl Message {
     }
 }
 
+/// A message that another protocol carries; `None` when it is none or not whole.
+pub(in crate::applayer) fn carried(data: &[u8], first_ts_ns: u64) -> Option<Message> {
+    Message::parse(data, first_ts_ns).filter(|message| !message.truncated)
+}
+
 struct Reader<'a> {
     cursor: Cursor<'a>,
     message: &'a [u8],

@@ -7,6 +7,8 @@ mod name;
 mod parser;
 mod types;
 
+pub(super) use log::log_carried;
+pub(super) use message::carried;
 pub use message::{Kind, Message, Question, RData, RECORDS_MAX, Record};
 pub(super) use parser::{is_multicast, is_reversed};
 

@@ -27,8 +27,8 @@ pub(super) struct Content {
     decoded: u64,
     /// Most of them that are followed; 0 for all.
     max: u64,
-    /// Files of a request that are over but not told yet: they are told with what the response says,
-    /// unless packets wait for the verdict.
+    /// Files that are over but not told of yet: they are told of with a packet that goes their way,
+    /// unless bytes come with their own packet.
     closed: Vec<(File, FileState)>,
     /// Its files are followed.
     has_files: bool,
@@ -186,8 +186,8 @@ impl Content {
             multipart.end(&mut |part| self.part(cx, tx, part));
         }
         self.layers = Vec::new();
-        if let Some(part) = self.part.take().filter(|_| state == FileState::Closed) {
-            part.close(cx, tx, self.direction, &self.name);
+        if state != FileState::Closed {
+            self.part = None;
         }
         self.close(cx, tx, state);
     }
@@ -200,8 +200,19 @@ impl Content {
         self.finish(cx, tx, FileState::Truncated);
     }
 
+    /// Whether there are files to tell of.
+    pub(super) fn is_untold(&self) -> bool {
+        !self.closed.is_empty()
+    }
+
     /// Tells of the files that are over.
     pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
+        if self.over
+            && !self.closed.is_empty()
+            && let Some(part) = self.part.take()
+        {
+            part.close(cx, tx, self.direction, &self.name);
+        }
         for (file, state) in self.closed.drain(..) {
             file.close(cx, tx, state);
         }
@@ -209,11 +220,9 @@ impl Content {
 
     fn close(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
         let Some(file) = self.file.take() else { return };
-        let is_early = self.direction == Direction::ToServer && tx.response().is_none();
-        if is_early && !cx.config.inline && self.closed.len() < CLOSED_MAX {
-            self.closed.push((file, state));
-        } else {
-            file.close(cx, tx, state);
+        self.closed.push((file, state));
+        if cx.is_prompt() || self.closed.len() > CLOSED_MAX {
+            self.tell(cx, tx);
         }
     }
 
@@ -363,7 +372,7 @@ fn part_of([first, last, total]: [Option<u64>; 3]) -> Option<(u64, u64)> {
     (!whole).then(|| (first, total.unwrap_or(0)))
 }
 
-/// Most files of a request that are held back until the response comes.
+/// Most files of a message that are held back until a packet goes their way.
 const CLOSED_MAX: usize = 64;
 /// Most layers whatever the settings say.
 const LAYERS_MAX: usize = 8;

@@ -1,6 +1,7 @@
 //! What is odd about messages, by the names of Suricata's events.
 
 use super::head::{Head, Oddities};
+use super::lines::{is_space, trim};
 use super::name::content_range;
 use super::probe::is_known_method;
 use super::transaction::Transaction;
@@ -23,17 +24,24 @@ pub(super) fn request(
         names.push("REQUEST_LINE_LEADING_WHITESPACE");
     }
     let known = is_known_method(method) || MORE_METHODS.contains(&method);
-    match (known, version.is_empty(), is_known_version(version)) {
-        (_, false, true) => {}
-        (true, false, false) => names.push("REQUEST_LINE_INVALID_PROTOCOL"),
-        (false, false, false) => names.push("REQUEST_LINE_UNKNOWN_METHOD_INVALID_PROTOCOL"),
-        (false, true, _) => names.push("REQUEST_LINE_UNKNOWN_METHOD_NO_PROTOCOL"),
-        (true, true, _) => {}
+    let has_target = !transaction.target().is_empty();
+    match (version.is_empty(), has_target) {
+        _ if known => {}
+        (true, false) => names.push("REQUEST_LINE_UNKNOWN_METHOD"),
+        (true, true) => names.push("REQUEST_LINE_UNKNOWN_METHOD_NO_PROTOCOL"),
+        (false, _) if is_known_version(version) => {}
+        (false, _) => names.push("REQUEST_LINE_UNKNOWN_METHOD_INVALID_PROTOCOL"),
     }
-    if version.is_empty() {
+    // a lone line is HTTP/0.9
+    if version.is_empty() && head.headers().next().is_some() {
         names.push("REQUEST_LINE_MISSING_PROTOCOL");
-    } else if !known {
-        names.push("REQUEST_LINE_UNKNOWN_METHOD");
+    }
+    let (method_delimiter, uri_delimiter) = odd_delimiters(head.start_line().bytes);
+    if method_delimiter {
+        names.push("METHOD_DELIM_NON_COMPLIANT");
+    }
+    if uri_delimiter {
+        names.push("URI_DELIM_NON_COMPLIANT");
     }
     if transaction.uri.double_encoded {
         names.push("DOUBLE_ENCODED_URI");
@@ -59,6 +67,17 @@ pub(super) fn request(
     for name in names.into_iter().chain(oddities) {
         cx.anomaly_in(transaction.tx_id, name);
     }
+}
+
+/// Whether white space other than blanks stands behind the method of a request line, and behind
+/// that.
+fn odd_delimiters(line: &[u8]) -> (bool, bool) {
+    let is_odd = |byte: &u8| is_space(*byte) && *byte != b' ';
+    let line = trim(line);
+    let delimiter = line.iter().position(|byte| is_space(*byte));
+    let rest = delimiter.and_then(|at| line.get(at..)).unwrap_or_default();
+    let method = rest.first().is_some_and(is_odd);
+    (method, rest.iter().skip(1).any(is_odd))
 }
 
 /// Reports what is odd about a response's head.
@@ -103,16 +122,17 @@ pub(super) fn response(
     if range.is_some_and(|range| content_range(range).is_none()) {
         names.push("RANGE_INVALID");
     }
+    let has_length = head.header(b"content-length").is_some();
     let kind = transaction.content_type(Direction::ToClient);
-    if kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/byteranges")) {
+    if !has_length
+        && !is_chunked
+        && kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/byteranges"))
+    {
         names.push("RESPONSE_MULTIPART_BYTERANGES");
     }
     if transaction.request().is_none() {
         names.push("UNABLE_TO_MATCH_RESPONSE_TO_REQUEST");
     }
-    let has_length = head
-        .header(b"content-length")
-        .is_some_and(|length| length.bytes != b"0");
     if transaction.status == Some(204) && (is_chunked || has_length) {
         names.push("RESPONSE_BODY_UNEXPECTED");
     }

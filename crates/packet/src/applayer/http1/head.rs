@@ -360,8 +360,8 @@ pub(super) enum StartLine {
     Status,
 }
 
-/// Method up to the first white space; version behind the last, if it looks like one; the target is
-/// all between.
+/// Method up to the first white space; version behind the last, if there is a target before it; the
+/// target is all between.
 fn request_line(line: Line<'_>) -> [Span; 3] {
     let bytes = line.bytes;
     let from = bytes.iter().take_while(|byte| is_void(**byte)).count();
@@ -375,11 +375,12 @@ fn request_line(line: Line<'_>) -> [Span; 3] {
     let version = last
         .map(|blank| from.saturating_add(blank).saturating_add(1))
         .filter(|start| {
-            *start > method && starts_with_http(bytes.get(*start..).unwrap_or_default())
+            let target = bytes.get(method..*start).unwrap_or_default();
+            !trim(target).is_empty()
         })
         .unwrap_or(bytes.len());
     [
-        line.part(from, method),
+        line.span(from, method),
         line.part(method, version),
         line.part(version, bytes.len()),
     ]
@@ -497,8 +498,9 @@ mod tests {
             (
                 "GET http/1.1\n\n",
                 StartLine::Request,
-                ["GET", "", "http/1.1"],
+                ["GET", "http/1.1", ""],
             ),
+            ("GET /a b\n\n", StartLine::Request, ["GET", "/a", "b"]),
             (
                 "\r\n\r\nPUT /x HTTP/1.0\r\n\r\n",
                 StartLine::Request,

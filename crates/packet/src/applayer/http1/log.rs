@@ -31,7 +31,8 @@ impl AnyTransaction for Transaction {
         record.object("http", |object| {
             basic(object, self);
             let extended = options.at("extended").flag();
-            if extended.unwrap_or(options.is_absent()) {
+            let is_extended = extended.unwrap_or(options.is_absent());
+            if is_extended {
                 more(object, self);
             }
             let dump = options.at("dump-all-headers").text().unwrap_or_default();
@@ -46,10 +47,13 @@ impl AnyTransaction for Transaction {
                 if dump == "both" || dump == all {
                     headers(object, key, head.merged());
                 } else if custom.is_set() {
-                    headers(object, key, wanted(head, direction, custom));
+                    headers(object, key, wanted(head, custom, is_extended));
                 }
             }
         });
+        if let Some(address) = forwarded_for(self, options.at("xff")) {
+            record.text("xff", &address);
+        }
     }
 
     fn log_as_carrier(&self, record: &mut Object<'_>) {
@@ -123,20 +127,37 @@ fn more(object: &mut Object<'_>, http: &Transaction) {
     object.number("length", http.response_len);
 }
 
-/// Header fields that are asked for by name: `custom: [Accept-Encoding, ...]`.
-fn wanted<'n>(head: &Head, direction: Direction, custom: Setting<'_>) -> Vec<(&'n [u8], Vec<u8>)> {
-    let names = custom
-        .items()
-        .filter_map(Setting::text)
-        .filter_map(|wanted| {
-            let found = CUSTOM.iter().find(|name| name.eq_ignore_ascii_case(wanted));
-            found.filter(|name| direction_of(name) == direction)
-        });
-    let fields = names.filter_map(|name| {
-        let value = head.merged_header(name.as_bytes())?.into_owned();
-        Some((name.as_bytes(), value))
+/// The address that a proxy says it speaks for, where that is asked for: the last in its header
+/// field, the first behind a forward proxy.
+fn forwarded_for(http: &Transaction, xff: Setting<'_>) -> Option<String> {
+    let is_wanted = xff.at("enabled").flag()? && xff.at("mode").text() != Some("overwrite");
+    let name = xff.at("header").text().unwrap_or("X-Forwarded-For");
+    let value = http.header(name.as_bytes()).filter(|_| is_wanted)?;
+    let mut addresses = value.split(|byte| *byte == b',');
+    let address = match xff.at("deployment").text() {
+        Some("forward") => addresses.next(),
+        Some(_) | None => addresses.next_back(),
+    };
+    let address = std::str::from_utf8(address?).ok()?.trim();
+    address.parse().ok().map(crate::eve::address)
+}
+
+/// Header fields that are asked for by name: `custom: [Accept-Encoding, ...]`. The referrer stands
+/// in the extended record anyway.
+fn wanted<'h>(head: &'h Head, custom: Setting<'_>, is_extended: bool) -> Vec<(&'h [u8], Vec<u8>)> {
+    let names = custom.items().filter_map(Setting::text);
+    let names = names.filter_map(|wanted| {
+        let mut known = CUSTOM.iter();
+        known.find(|name| name.eq_ignore_ascii_case(wanted))
     });
-    fields.collect()
+    let names = names.filter(|name| !is_extended || **name != "Referer");
+    let names: Vec<&&str> = names.collect();
+    let mut fields = head.merged();
+    fields.retain(|(name, _)| {
+        let mut wanted = names.iter();
+        wanted.any(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name))
+    });
+    fields
 }
 
 fn headers(object: &mut Object<'_>, key: &str, fields: Vec<(&[u8], Vec<u8>)>) {
@@ -158,45 +179,6 @@ fn header(object: &mut Object<'_>, key: &str, part: &[u8]) {
     }
 }
 
-/// Fields of responses among those that can be asked for by name; all others are of requests.
-fn direction_of(name: &str) -> Direction {
-    if RESPONSE.contains(&name) {
-        Direction::ToClient
-    } else {
-        Direction::ToServer
-    }
-}
-
-const RESPONSE: &[&str] = &[
-    "Accept-Ranges",
-    "Age",
-    "Allow",
-    "Connection",
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Length",
-    "Content-Location",
-    "Content-MD5",
-    "Content-Range",
-    "Content-Type",
-    "Date",
-    "ETag",
-    "Expires",
-    "Last-Modified",
-    "Link",
-    "Location",
-    "Proxy-Authenticate",
-    "Retry-After",
-    "Server",
-    "Set-Cookie",
-    "Trailer",
-    "Transfer-Encoding",
-    "Upgrade",
-    "Vary",
-    "Warning",
-    "WWW-Authenticate",
-];
-
 /// The fields that can be asked for by name.
 const CUSTOM: &[&str] = &[
     "Accept",
@@ -204,7 +186,6 @@ const CUSTOM: &[&str] = &[
     "Accept-Datetime",
     "Accept-Encoding",
     "Accept-Language",
-    "Accept-Ranges",
     "Age",
     "Allow",
     "Authorization",
@@ -220,7 +201,6 @@ const CUSTOM: &[&str] = &[
     "Cookie",
     "Date",
     "DNT",
-    "ETag",
     "Expires",
     "From",
     "Last-Modified",

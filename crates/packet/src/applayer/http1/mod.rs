@@ -13,6 +13,7 @@ mod multipart;
 mod name;
 mod options;
 mod parser;
+mod pending;
 mod probe;
 mod side;
 mod transaction;

@@ -6,10 +6,11 @@ use super::body::Body;
 use super::content::Content;
 use super::events;
 use super::head::{Head, StartLine};
+use super::pending::Pending;
 use super::side::{Kind, Side, State};
 use super::transaction::{Phase, Transaction};
 use super::uri::{Rules, Uri};
-use crate::applayer::{AppLayer, AppProto, Context, Next, http2};
+use crate::applayer::{AppLayer, AppProto, Context, Next, http2, websocket};
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
@@ -31,24 +32,17 @@ struct Parser {
     discard: bool,
     /// Responses that will come to requests given up.
     skip: usize,
-    /// A gap hid messages: which response belongs to which request is not known any more.
-    unpaired: bool,
-}
-
-#[derive(Debug)]
-struct Pending {
-    number: u64,
-    transaction: Transaction,
-    request: Option<Content>,
-    response: Option<Content>,
-    /// All of the request is there.
-    request_over: bool,
-    /// All of the response is there.
-    response_over: bool,
+    /// Exchanges told of, with files still to tell of.
+    untold: Vec<Pending>,
+    /// What follows is of a protocol that is not known.
+    tunnel: bool,
 }
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        if self.tunnel {
+            return Next::More;
+        }
         let mut used = 0_usize;
         while let Some(rest) = data.get(used..).filter(|rest| !rest.is_empty()) {
             let step = self.side(direction).step(cx, direction, rest);
@@ -75,7 +69,7 @@ impl AppLayer for Parser {
                     let sent = step.used.saturating_sub(trailer);
                     self.body(cx, direction, content, sent, over)
                 }
-                Kind::Lost => self.lose(cx),
+                Kind::Lost => self.lose(cx, direction),
                 Kind::Wait => Next::More,
             };
             match next {
@@ -84,20 +78,38 @@ impl AppLayer for Parser {
                 Next::Redetect(_) => return Next::Redetect(used),
             }
         }
-        if direction == Direction::ToClient {
-            self.tell_of_files(cx);
-        }
         Next::More
     }
 
     fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
+        if self.tunnel {
+            return Next::More;
+        }
         let side = self.side(direction);
         let was_lost = side.is_lost();
         match side.gap(len) {
             Some((len, over)) => self.body_gap(cx, direction, len, over),
             None if was_lost => Next::More,
-            None => self.lose(cx),
+            None => {
+                cx.anomaly("INVALID_GAP");
+                self.lose(cx, direction)
+            }
         }
+    }
+
+    /// Files are told of with a packet that goes their way.
+    fn packet(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        for pending in &mut self.pending {
+            pending.tell(cx, direction);
+        }
+        self.untold.retain_mut(|pending| {
+            pending.tell(cx, direction);
+            pending.is_untold()
+        });
+    }
+
+    fn waits_for_packet(&self) -> bool {
+        !self.untold.is_empty() || self.pending.iter().any(|pending| pending.is_untold())
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
@@ -155,17 +167,6 @@ impl Parser {
         !more
     }
 
-    /// Requests whose response has begun tell of their files.
-    fn tell_of_files(&mut self, cx: &mut Context<'_, '_>) {
-        for pending in &mut self.pending {
-            if let Some(request) = &mut pending.request
-                && pending.transaction.response.is_some()
-            {
-                request.tell(cx, &pending.transaction);
-            }
-        }
-    }
-
     fn request(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64) -> Next {
         let mut oddities = Vec::new();
         let body = Body::of_request(&head, &mut oddities);
@@ -197,10 +198,6 @@ impl Parser {
             request_over: over,
             response_over: false,
         };
-        if self.unpaired && over {
-            pending.complete(cx, FileState::Closed);
-            return Next::More;
-        }
         if self.pending.len() >= cx.config.pending_max {
             self.give_up_oldest(cx);
         }
@@ -217,7 +214,7 @@ impl Parser {
             .is_some_and(|front| front.transaction.response.is_some());
         if let Some(given_up) = self.pending.remove(usize::from(half_here)) {
             self.skip = self.skip.saturating_add(1);
-            given_up.complete(cx, FileState::Truncated);
+            self.complete(cx, given_up, FileState::Truncated);
         }
     }
 
@@ -258,19 +255,36 @@ impl Parser {
 
     /// The connection goes on as something else.
     fn switch(&mut self, cx: &mut Context<'_, '_>, switch: Switch) -> Next {
+        let is_known = match switch {
+            Switch::Any => true,
+            Switch::Http2 => cx.config.apps.is_enabled(AppProto::Http2),
+            Switch::Websocket => cx.config.apps.is_enabled(AppProto::Websocket),
+            Switch::Other => false,
+        };
+        if !is_known {
+            self.tunnel = true;
+            return Next::More;
+        }
         let request = self.pending.front().map(|front| front.transaction.clone());
-        self.complete_all(cx, FileState::Closed);
-        let request = request.filter(|_| cx.config.apps.is_enabled(AppProto::Http2));
+        self.leave(cx);
         match (switch, request) {
-            (Switch::Any, _) => Next::Redetect(0),
             (Switch::Http2, Some(request)) => {
-                cx.restart_transactions();
                 let parser = http2::upgraded(cx, &request);
                 cx.hand_over(AppProto::Http2, parser);
-                Next::Redetect(0)
             }
-            (Switch::Http2 | Switch::Other, _) => Next::Done,
+            (Switch::Websocket, _) => {
+                let parser = websocket::start(Proto::Tcp, cx.config);
+                cx.hand_over(AppProto::Websocket, parser);
+            }
+            (Switch::Any | Switch::Http2 | Switch::Other, _) => {}
         }
+        Next::Redetect(0)
+    }
+
+    /// Yields all that there is before another protocol begins.
+    fn leave(&mut self, cx: &mut Context<'_, '_>) {
+        cx.leave(|cx| self.complete_all(cx, FileState::Closed));
+        cx.restart_transactions();
     }
 
     /// A response begins: it belongs to the oldest request, or to none that was seen.
@@ -335,8 +349,12 @@ impl Parser {
         len: u64,
         over: bool,
     ) -> Next {
+        let is_placed = over || matches!(self.side(direction).state, State::Body(Body::Length(_)));
         if let Some(pending) = self.carrier(direction) {
-            pending.count(direction, len);
+            // what a body without a length has lost, nobody can tell
+            if is_placed {
+                pending.count(direction, len);
+            }
             pending.gap(cx, direction, len);
         }
         self.after_body(cx, direction, over);
@@ -398,87 +416,70 @@ impl Parser {
     }
 
     fn complete_finished(&mut self, cx: &mut Context<'_, '_>) {
-        let unpaired = self.unpaired;
-        let is_finished =
-            |front: &mut Box<Pending>| front.request_over && (front.response_over || unpaired);
+        let is_finished = |front: &mut Box<Pending>| front.request_over && front.response_over;
         while let Some(front) = self.pending.pop_front_if(is_finished) {
-            front.complete(cx, FileState::Closed);
+            self.complete(cx, front, FileState::Closed);
         }
     }
 
-    /// From here on nobody knows which response answers which request.
-    fn lose(&mut self, cx: &mut Context<'_, '_>) -> Next {
-        self.unpaired = true;
-        self.complete_all(cx, FileState::Truncated);
+    /// Bytes of a direction were lost with the end of the message that they belong to: what is
+    /// pending of it is over. Those behind it find each other again: few clients send a request
+    /// before they have the response to the last.
+    fn lose(&mut self, cx: &mut Context<'_, '_>, direction: Direction) -> Next {
+        match direction {
+            Direction::ToServer => {
+                if let Some(carrier) = self.carrier(direction)
+                    && !std::mem::replace(&mut carrier.request_over, true)
+                    && let Some(content) = &mut carrier.request
+                {
+                    content.finish(cx, &carrier.transaction, FileState::Truncated);
+                }
+                self.complete_finished(cx);
+            }
+            Direction::ToClient => {
+                let front = self.pending.front();
+                let is_half_here = front.is_some_and(|front| front.response.is_some());
+                let is_discarded = std::mem::take(&mut self.discard);
+                // the lost bytes answered the requests before the latest
+                let lost = match self.pending.len() {
+                    _ if is_discarded => 0,
+                    1 => usize::from(is_half_here),
+                    len => len.saturating_sub(1),
+                };
+                for _ in 0..lost {
+                    if let Some(front) = self.pending.pop_front() {
+                        self.complete(cx, front, FileState::Truncated);
+                    }
+                }
+            }
+        }
         Next::More
+    }
+
+    fn complete(&mut self, cx: &mut Context<'_, '_>, mut pending: Box<Pending>, state: FileState) {
+        pending.complete(cx, state);
+        let is_kept = pending.is_untold() && !cx.is_prompt();
+        if is_kept && self.untold.len() < UNTOLD_MAX {
+            self.untold.push(*pending);
+        } else {
+            pending.tell_all(cx);
+        }
     }
 
     fn complete_all(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
         (self.skip, self.discard) = (0, false);
-        while let Some(pending) = self.pending.pop_front() {
+        for mut pending in std::mem::take(&mut self.untold) {
+            pending.tell_all(cx);
+        }
+        while let Some(mut pending) = self.pending.pop_front() {
             pending.complete(cx, state);
+            pending.tell_all(cx);
         }
     }
 }
 
-impl Pending {
-    fn size(&self) -> usize {
-        let contents = [&self.request, &self.response].into_iter().flatten();
-        contents.fold(self.transaction.size(), |sum, content| {
-            sum.saturating_add(content.size())
-        })
-    }
-
-    fn count(&mut self, direction: Direction, sent: u64) {
-        let sum = match direction {
-            Direction::ToServer => &mut self.transaction.request_len,
-            Direction::ToClient => &mut self.transaction.response_len,
-        };
-        *sum = sum.saturating_add(sent);
-    }
-
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
-        let content = match direction {
-            Direction::ToServer => &mut self.request,
-            Direction::ToClient => &mut self.response,
-        };
-        if let Some(content) = content {
-            content.data(cx, &mut self.transaction, data);
-        }
-    }
-
-    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) {
-        let content = match direction {
-            Direction::ToServer => &mut self.request,
-            Direction::ToClient => &mut self.response,
-        };
-        if let Some(content) = content {
-            content.gap(cx, &self.transaction, len);
-        }
-    }
-
-    fn add_trailer(&mut self, direction: Direction, trailer: &[u8]) {
-        let (head, kind) = match direction {
-            Direction::ToServer => (&mut self.transaction.request, StartLine::Request),
-            Direction::ToClient => (&mut self.transaction.response, StartLine::Status),
-        };
-        if let Some(head) = head.as_mut().filter(|_| !trailer.is_empty()) {
-            head.add_trailer(trailer, kind);
-        }
-    }
-
-    fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
-        for content in [&mut self.request, &mut self.response]
-            .into_iter()
-            .flatten()
-        {
-            content.finish(cx, &self.transaction, state);
-            content.tell(cx, &self.transaction);
-        }
-        self.transaction.phase = Phase::Complete;
-        cx.transaction(&self.transaction);
-    }
-}
+/// Most exchanges that wait with files to be told of.
+const UNTOLD_MAX: usize = 64;
 
 fn new_transaction(
     cx: &mut Context<'_, '_>,
@@ -519,7 +520,8 @@ enum Switch {
     /// What its next bytes say.
     Any,
     Http2,
-    /// Nothing that is of interest here.
+    Websocket,
+    /// Nothing that is known.
     Other,
 }
 
@@ -533,9 +535,11 @@ fn switch_of(head: &Head, status: Option<u16>, to_connect: bool) -> Option<Switc
         return None;
     }
     let protocol = head.header(b"upgrade");
-    let is_http2 = protocol.is_some_and(|name| name.bytes.eq_ignore_ascii_case(b"h2c"));
-    Some(if is_http2 {
+    let is = |name: &[u8]| protocol.is_some_and(|field| field.bytes.eq_ignore_ascii_case(name));
+    Some(if is(b"h2c") {
         Switch::Http2
+    } else if is(b"websocket") {
+        Switch::Websocket
     } else {
         Switch::Other
     })

@@ -51,7 +51,7 @@ pub(super) fn probe_request(data: &[u8]) -> Probe {
     let foreign = [&b"SIP/"[..], b"RTSP/"]
         .iter()
         .any(|name| version.starts_with(name));
-    if starts_with_http(version) || known && !foreign && !line.is_empty() {
+    if starts_with_http(version) || known && !foreign {
         Probe::Certain
     } else {
         Probe::No

@@ -84,7 +84,9 @@ impl Transaction {
         authority(target)
             .or_else(|| {
                 let is_host = self.method() == b"CONNECT" && !target.bytes.starts_with(b"/");
-                is_host.then_some(target)
+                let end = memchr::memchr(b' ', target.bytes).unwrap_or(target.bytes.len());
+                let bytes = target.bytes.get(..end).filter(|_| is_host)?;
+                Some(Field { bytes, ..target })
             })
             .or_else(|| self.request.as_ref()?.header(b"host"))
             .filter(|host| !host.bytes.is_empty())

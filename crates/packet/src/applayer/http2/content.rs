@@ -1,5 +1,6 @@
 //! The body of one direction of a stream, as a file.
 
+use super::doh;
 use super::transaction::{BODY_BYTES_MAX, Transaction};
 use crate::applayer::http1::{BOMB_RATIO_MAX, content_range, disposition_name};
 use crate::applayer::{Context, Options};
@@ -13,6 +14,8 @@ pub(super) struct Content {
     direction: Direction,
     layer: Option<Layer>,
     file: Option<File>,
+    /// The file is over, but was not told of.
+    closed: Option<(File, FileState)>,
     /// The range as it comes, to be put together with others.
     part: Option<(Range, Vec<u8>)>,
     over: bool,
@@ -42,6 +45,7 @@ impl Content {
             direction,
             layer: coding.map(|coding| Layer::new(coding, bounds)),
             file: Some(file),
+            closed: None,
             part,
             over: false,
         }
@@ -69,13 +73,13 @@ impl Content {
             Err(Damage::Bomb) => {
                 cx.counters.decompression_max_hit =
                     cx.counters.decompression_max_hit.saturating_add(1);
-                cx.anomaly_in(tx.tx_id, "failed_decompression");
+                cx.anomaly_in(tx.tx_id, "compression_bomb");
                 self.finish(cx, tx, FileState::Truncated);
             }
         }
     }
 
-    pub(super) fn gap(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, len: u64) {
+    pub(super) fn gap(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, len: u64) {
         if self.layer.is_some() {
             return self.finish(cx, tx, FileState::Truncated);
         }
@@ -85,21 +89,59 @@ impl Content {
         }
     }
 
-    pub(super) fn finish(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
-        self.over = true;
-        self.layer = None;
-        if let Some((part, name)) = self.part.take().filter(|_| state == FileState::Closed) {
-            part.close(cx, tx, self.direction, &name);
+    pub(super) fn finish(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        tx: &mut Transaction,
+        state: FileState,
+    ) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
         }
-        if let Some(file) = self.file.take() {
+        self.layer = None;
+        if state == FileState::Closed {
+            doh::look_at_body(cx, self.direction, tx);
+        }
+        if state != FileState::Closed {
+            self.part = None;
+        }
+        self.closed = self.file.take().map(|file| (file, state));
+    }
+
+    /// Whether there is a file to tell of.
+    pub(super) fn is_untold(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// Tells of the file that is over.
+    pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
+        if let Some((file, state)) = self.closed.take() {
+            if let Some((part, name)) = self.part.take() {
+                part.close(cx, tx, self.direction, &name);
+            }
             file.close(cx, tx, state);
         }
     }
 
     fn content(&mut self, cx: &mut Context<'_, '_>, tx: &mut Transaction, data: &[u8]) {
-        let body = &mut tx.message_mut(self.direction).body;
+        let message = tx.message_mut(self.direction);
+        let body = &mut message.body;
         let room = BODY_BYTES_MAX.saturating_sub(body.len()).min(data.len());
         body.extend_from_slice(data.get(..room).unwrap_or_default());
+        let before = message.body_len;
+        let len = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        message.body_len = before.saturating_add(len);
+        let is_long = message.body_len > doh::MESSAGE_BYTES_MAX;
+        if is_long && before <= doh::MESSAGE_BYTES_MAX && doh::is_announced(cx, self.direction, tx)
+        {
+            cx.too_large_in(
+                tx.tx_id,
+                match self.direction {
+                    Direction::ToServer => "dns_request_too_long",
+                    Direction::ToClient => "dns_response_too_long",
+                },
+            );
+        }
         if let Some(file) = &mut self.file {
             file.data(cx, tx, data);
         }

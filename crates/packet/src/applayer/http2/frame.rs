@@ -54,9 +54,13 @@ impl Head {
         self.flags & 0x20 != 0
     }
 
-    /// A settings frame that only acknowledges.
-    pub(super) fn ack(self) -> bool {
-        self.flags & 1 != 0
+    /// What only the server's own will can make it send first.
+    pub(super) fn opens(self) -> bool {
+        match self.kind {
+            SETTINGS => self.flags & 1 == 0,
+            WINDOW_UPDATE => self.stream == 0,
+            _ => false,
+        }
     }
 
     /// Whether it can be the head of a frame that a peer sends: what is known, and of a length that
@@ -74,24 +78,22 @@ impl Head {
     }
 }
 
-/// The payload without its padding.
+/// The payload without its padding; padding longer than all of it is none.
 pub(super) fn unpad(head: Head, payload: &[u8]) -> Option<&[u8]> {
     if !head.padded() {
         return Some(payload);
     }
     let (pad, rest) = payload.split_first()?;
-    let len = rest.len().checked_sub(usize::from(*pad))?;
-    rest.get(..len)
+    let len = rest.len().checked_sub(usize::from(*pad));
+    len.map_or(Some(rest), |len| rest.get(..len))
 }
 
-/// The settings of a frame.
+/// The settings of a frame, up to the first that is not known.
 pub(super) fn settings(payload: &[u8]) -> Vec<(u16, u32)> {
     let parse = |chunk: &[u8]| Some((be16(chunk, 0)?, be32(chunk, 2)?));
-    payload
-        .chunks_exact(6)
-        .take(SETTINGS_MAX)
-        .filter_map(parse)
-        .collect()
+    let settings = payload.chunks_exact(6).take(SETTINGS_MAX).map_while(parse);
+    let known = settings.take_while(|(id, _)| setting_name(*id).is_some());
+    known.collect()
 }
 
 /// The weight of a priority field, and what follows it.
@@ -102,17 +104,20 @@ pub(super) fn priority(payload: &[u8]) -> Option<(u8, &[u8])> {
     Some((weight, payload.get(cursor.position()..)?))
 }
 
-/// Names of settings as Suricata writes them.
-pub(super) fn setting_name(id: u16) -> String {
-    match id {
-        1 => "SETTINGSHEADERTABLESIZE".to_owned(),
-        2 => "SETTINGSENABLEPUSH".to_owned(),
-        3 => "SETTINGSMAXCONCURRENTSTREAMS".to_owned(),
-        4 => "SETTINGSINITIALWINDOWSIZE".to_owned(),
-        5 => "SETTINGSMAXFRAMESIZE".to_owned(),
-        6 => "SETTINGSMAXHEADERLISTSIZE".to_owned(),
-        id => format!("unknown({id})"),
-    }
+/// Names of settings as Suricata writes them: those of RFC 9113 section 6.5.2, RFC 8441 and RFC
+/// 9218.
+pub(super) fn setting_name(id: u16) -> Option<&'static str> {
+    Some(match id {
+        1 => "SETTINGSHEADERTABLESIZE",
+        2 => "SETTINGSENABLEPUSH",
+        3 => "SETTINGSMAXCONCURRENTSTREAMS",
+        4 => "SETTINGSINITIALWINDOWSIZE",
+        5 => "SETTINGSMAXFRAMESIZE",
+        6 => "SETTINGSMAXHEADERLISTSIZE",
+        8 => "SETTINGSENABLECONNECTPROTOCOL",
+        9 => "SETTINGSNORFC7540PRIORITIES",
+        _ => return None,
+    })
 }
 
 /// Names of error codes (RFC 9113 section 7) as Suricata writes them.

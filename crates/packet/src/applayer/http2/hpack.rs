@@ -52,10 +52,15 @@ impl Decoder {
         let mut cursor = Cursor::new(block);
         let mut bytes = 0_usize;
         while !cursor.is_empty() {
-            let entry = self.entry(&mut cursor).ok_or(Damage::Invalid)?;
+            if entries.len() >= FIELDS_MAX {
+                return Err(Damage::TooLarge);
+            }
+            let Some(entry) = self.entry(&mut cursor) else {
+                return Err(Damage::Invalid);
+            };
             let len = entry.name.len().saturating_add(entry.value.len());
             bytes = bytes.saturating_add(len);
-            if bytes > BLOCK_BYTES_MAX || entries.len() >= FIELDS_MAX {
+            if bytes > BLOCK_BYTES_MAX {
                 return Err(Damage::TooLarge);
             }
             entries.push(entry);
@@ -63,13 +68,18 @@ impl Decoder {
         Ok(())
     }
 
-    /// RFC 7541 section 6.
+    /// RFC 7541 section 6. An index that stands for nothing hides one field, not those behind it:
+    /// the table may have been filled before anybody looked.
     fn entry(&mut self, cursor: &mut Cursor<'_>) -> Option<Entry> {
         let first = cursor.u8()?;
         if first & 0x80 != 0 {
-            let at = integer(cursor, first, 7)?;
-            let (name, value) = self.at(at)?;
-            return Some(Entry::field((name, value)));
+            return Some(match integer(cursor, first, 7)? {
+                0 => Entry::damage("HTTP2HeaderDecodeIndex0"),
+                at => self.at(at).map_or_else(
+                    || Entry::damage("HTTP2HeaderDecodeNotIndexed"),
+                    Entry::field,
+                ),
+            });
         }
         if first & 0xe0 == 0x20 {
             let size = integer(cursor, first, 5)?;
@@ -84,7 +94,7 @@ impl Decoder {
         };
         let name = match integer(cursor, first, bits)? {
             0 => string(cursor)?,
-            at => self.at(at)?.0,
+            at => self.at(at).unwrap_or_default().0,
         };
         let value = string(cursor)?;
         if keep {
@@ -126,7 +136,8 @@ fn cost(name: &[u8], value: &[u8]) -> usize {
     name.len().saturating_add(value.len()).saturating_add(32)
 }
 
-/// RFC 7541 section 5.1.
+/// RFC 7541 section 5.1. What is too large to be anything is `usize::MAX`; `None` when it does not
+/// end.
 fn integer(cursor: &mut Cursor<'_>, first: u8, bits: u32) -> Option<usize> {
     let mask = 0xff_u8.checked_shr(8_u32.checked_sub(bits)?)?;
     let mut value = usize::from(first & mask);
@@ -140,7 +151,8 @@ fn integer(cursor: &mut Cursor<'_>, first: u8, bits: u32) -> Option<usize> {
             return Some(value);
         }
     }
-    None
+    while cursor.u8()? & 0x80 != 0 {}
+    Some(usize::MAX)
 }
 
 /// RFC 7541 section 5.2.
@@ -149,7 +161,7 @@ fn string(cursor: &mut Cursor<'_>) -> Option<Vec<u8>> {
     let len = integer(cursor, first, 7)?;
     let bytes = cursor.take(len)?;
     if first & 0x80 != 0 {
-        huffman::decode(bytes, BLOCK_BYTES_MAX)
+        Some(huffman::decode(bytes, BLOCK_BYTES_MAX))
     } else {
         Some(bytes.to_vec())
     }
@@ -287,17 +299,26 @@ mod tests {
         assert!(bytes <= BLOCK_BYTES_MAX);
         assert_eq!(decoder.block(&[0x20], &mut Vec::new()), Ok(()));
         assert_eq!(decoder.size(), 0, "a table of no bytes holds nothing");
-        for block in [
-            &[0x80][..],
-            &[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
-            &[0xbf],
-            &[0x40, 5, b'a'],
+        let cut = decoder.block(&[0x40, 5, b'a'], &mut Vec::new());
+        assert_eq!(cut, Err(Damage::Invalid));
+    }
+
+    #[test]
+    fn what_stands_for_nothing_hides_nothing_behind_it() {
+        for (front, why) in [
+            (&[0x80][..], "HTTP2HeaderDecodeIndex0"),
+            (
+                &[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+                "HTTP2HeaderDecodeNotIndexed",
+            ),
+            (&[0xbf], "HTTP2HeaderDecodeNotIndexed"),
         ] {
-            assert_eq!(
-                decoder.block(block, &mut Vec::new()),
-                Err(Damage::Invalid),
-                "{block:?}"
-            );
+            let block = [front, &[0x82]].concat();
+            let mut entries = Vec::new();
+            let mut decoder = Decoder::new(4096);
+            assert_eq!(decoder.block(&block, &mut entries), Ok(()));
+            assert_eq!(entries[0].damage, Some(why), "{front:?}");
+            assert_eq!(entries[1].name, b":method");
         }
     }
 }

@@ -2,32 +2,26 @@
 
 use std::sync::LazyLock;
 
-/// Decodes a string to at most `max` bytes; `None` when it is not in the code.
-pub(super) fn decode(coded: &[u8], max: usize) -> Option<Vec<u8>> {
+/// Decodes a string to at most `max` bytes; what is not in the code ends it.
+pub(super) fn decode(coded: &[u8], max: usize) -> Vec<u8> {
     let table = &*TABLE;
     let mut decoded = Vec::new();
     let (mut code, mut len) = (0_u32, 0_usize);
     for byte in coded {
         for shift in (0..8).rev() {
             code = code << 1 | u32::from(*byte >> shift & 1);
-            len = len.checked_add(1)?;
-            if len > LEN_MAX {
-                return None;
+            len = len.saturating_add(1);
+            if len > LEN_MAX || decoded.len() >= max {
+                return decoded;
             }
             if let Some(symbol) = table.symbol(code, len) {
-                if decoded.len() >= max {
-                    return None;
-                }
                 decoded.push(symbol);
                 (code, len) = (0, 0);
             }
         }
     }
-    // what is left is the front of the end-of-string code, all ones
-    let padding = 1_u32
-        .checked_shl(u32::try_from(len).ok()?)?
-        .checked_sub(1)?;
-    (len < 8 && code == padding).then_some(decoded)
+    // what is left pads the last byte: with ones, but receivers do not look
+    decoded
 }
 
 /// The code is canonical: codes of one length are consecutive numbers in the order of their
@@ -105,18 +99,18 @@ mod tests {
             (&[0x64, 0x02], "302"),
             (&[], ""),
         ] {
-            assert_eq!(decode(coded, 100).unwrap(), text.as_bytes());
+            assert_eq!(decode(coded, 100), text.as_bytes());
         }
     }
 
     #[test]
-    fn what_is_not_in_the_code_is_refused() {
+    fn what_is_not_in_the_code_ends_the_string() {
+        assert_eq!(decode(&[0xff, 0xff, 0xff, 0xff], 100), b"", "end of string");
         assert_eq!(
-            decode(&[0xff, 0xff, 0xff, 0xff], 100),
-            None,
-            "end of string"
+            decode(&[0x64, 0x02, 0x00], 100),
+            b"3020",
+            "padding of zeros"
         );
-        assert_eq!(decode(&[0x08], 100), None, "padding of zeros");
-        assert_eq!(decode(&[0x64, 0x02], 2), None, "too long");
+        assert_eq!(decode(&[0x64, 0x02], 2), b"30", "too long");
     }
 }

@@ -1,8 +1,8 @@
-//! The `http` record of HTTP/2.
+//! The `http` record of HTTP/2, and the `dns` record of DNS over it.
 
 use super::frame::{error_name, setting_name};
 use super::transaction::{Entry, Message, Transaction};
-use crate::applayer::{AppProto, Transaction as AnyTransaction};
+use crate::applayer::{AppProto, Transaction as AnyTransaction, dns};
 use crate::flow::Direction;
 use crate::json::Object;
 use crate::settings::Setting;
@@ -25,7 +25,17 @@ impl AnyTransaction for Transaction {
     }
 
     fn record_type(&self) -> &'static str {
-        "http"
+        match self.dns() {
+            Some(_) => "dns",
+            None => "http",
+        }
+    }
+
+    fn output_type(&self) -> &'static str {
+        match self.over_doh {
+            true => "doh2",
+            false => "http2",
+        }
     }
 
     fn is_logged(&self, _options: Setting<'_>) -> bool {
@@ -33,51 +43,65 @@ impl AnyTransaction for Transaction {
     }
 
     fn log(&self, record: &mut Object<'_>, _options: Setting<'_>) {
-        record.object("http", |object| {
-            object.text("version", "2");
-            headers(object, "request_headers", &self.request.headers);
-            headers(object, "response_headers", &self.response.headers);
-            for (key, value) in [
-                ("http_method", self.method()),
-                ("url", self.target()),
-                ("http_user_agent", self.request.header(b"user-agent")),
-            ] {
-                if let Some(value) = value {
-                    object.bytes(key, value);
-                }
-            }
-            if let Some(status) = self.status() {
-                object.number("status", status);
-            }
-            let length = self.response.header(b"content-length");
-            let length = length.or_else(|| self.request.header(b"content-length"));
-            if let Some(length) = length.and_then(number) {
-                object.number("length", length);
-            }
-            object.object("http2", |object| {
-                object.number("stream_id", self.stream_id);
-                for (key, direction) in [
-                    ("request", Direction::ToServer),
-                    ("response", Direction::ToClient),
-                ] {
-                    let message = self.message(direction);
-                    if has_details(message) {
-                        object.object(key, |object| details(object, self.stream_id, message));
-                    }
-                }
-            });
-        });
+        record.object("http", |object| write(object, self));
+        if let Some(message) = self.dns() {
+            dns::log_carried(record, message, true);
+        }
+    }
+
+    fn log_as_carrier(&self, record: &mut Object<'_>) {
+        record.object("http", |object| write(object, self));
+        if let Some(message) = self.dns() {
+            dns::log_carried(record, message, false);
+        }
     }
 }
 
-fn headers(object: &mut Object<'_>, key: &str, headers: &[Entry]) {
-    if headers.is_empty() {
+fn write(object: &mut Object<'_>, tx: &Transaction) {
+    object.text("version", "2");
+    headers(object, "request_headers", &tx.request);
+    headers(object, "response_headers", &tx.response);
+    for (key, value) in [
+        ("hostname", tx.last_header(b"host")),
+        ("http_method", tx.method()),
+        ("url", tx.target()),
+        ("http_user_agent", tx.last_header(b"user-agent")),
+    ] {
+        if let Some(value) = value {
+            object.bytes(key, value);
+        }
+    }
+    if let Some(status) = tx.status() {
+        object.number("status", status);
+    }
+    let lengths = [&tx.response, &tx.request].into_iter();
+    let mut lengths = lengths.filter_map(|message| message.last_header(b"content-length"));
+    if let Some(length) = lengths.find_map(number) {
+        object.number("length", length);
+    }
+    object.object("http2", |object| {
+        object.number("stream_id", tx.stream_id);
+        for (key, direction) in [
+            ("request", Direction::ToServer),
+            ("response", Direction::ToClient),
+        ] {
+            let message = tx.message(direction);
+            if has_details(message) {
+                object.object(key, |object| details(object, message));
+            }
+        }
+    });
+}
+
+fn headers(object: &mut Object<'_>, key: &str, message: &Message) {
+    if !message.has_headers {
         return;
     }
-    object.objects(key, headers, |object, entry| {
-        match entry.table_size_update {
-            Some(size) => object.number("table_size_update", size),
-            None => {
+    object.objects(key, &message.headers, |object, entry: &Entry| {
+        match (entry.damage, entry.table_size_update) {
+            (Some(why), _) => object.text("error", why),
+            (None, Some(size)) => object.number("table_size_update", size),
+            (None, None) => {
                 object.bytes("name", &entry.name);
                 object.bytes("value", &entry.value);
             }
@@ -86,32 +110,36 @@ fn headers(object: &mut Object<'_>, key: &str, headers: &[Entry]) {
 }
 
 fn has_content(message: &Message) -> bool {
-    !message.headers.is_empty() || has_details(message)
+    message.has_headers || has_details(message)
 }
 
 fn has_details(message: &Message) -> bool {
-    !message.settings.is_empty() || message.error_code.is_some() || message.priority.is_some()
+    message.settings.is_some() || message.error_code.is_some() || message.priority.is_some()
 }
 
-fn details(object: &mut Object<'_>, stream: u32, message: &Message) {
-    if !message.settings.is_empty() {
-        object.objects("settings", &message.settings, |object, (id, value)| {
-            object.text("settings_id", &setting_name(*id));
+fn details(object: &mut Object<'_>, message: &Message) {
+    if let Some(settings) = &message.settings {
+        object.objects("settings", settings, |object, (id, value)| {
+            object.text("settings_id", setting_name(*id).unwrap_or_default());
             object.number("settings_value", *value);
         });
+    }
+    if let Some(priority) = message.priority {
+        object.number("priority", priority);
     }
     if let Some(code) = message.error_code {
         let name = error_name(code);
         // of streams as it is, of the connection in capitals
-        let name = if stream == 0 {
-            name.to_uppercase()
-        } else {
-            name
+        let name = match message.goes_away {
+            true => name.to_uppercase(),
+            false => name,
         };
         object.text("error_code", &name);
     }
-    if let Some(priority) = message.priority {
-        object.number("priority", priority);
+    if message.more_priorities {
+        object.text("has_multiple", "priority");
+    } else if message.more_errors {
+        object.text("has_multiple", "error_code");
     }
 }
 

@@ -1,6 +1,8 @@
 //! HTTP/2 (RFC 9113), from its preface or after an upgrade from HTTP/1.1.
 
+mod checks;
 mod content;
+mod doh;
 mod frame;
 mod hpack;
 mod huffman;
@@ -9,6 +11,7 @@ mod options;
 mod parser;
 mod probe;
 mod side;
+mod stream;
 mod transaction;
 mod upgrade;
 

@@ -13,6 +13,8 @@ pub struct Options {
     pub reassembly_bytes_max: usize,
     /// Most decoded bytes of a body once they are far more than what was sent.
     pub bomb_bytes_max: u64,
+    /// Look for DNS in it (`app-layer.protocols.doh2.enabled`).
+    pub doh: bool,
 }
 
 impl Default for Options {
@@ -22,6 +24,7 @@ impl Default for Options {
             table_bytes_max: 65_536,
             reassembly_bytes_max: 102_400,
             bomb_bytes_max: 1 << 20,
+            doh: true,
         }
     }
 }
@@ -44,6 +47,10 @@ impl Options {
                 .at("compression-bomb-limit")
                 .bytes()
                 .unwrap_or(default.bomb_bytes_max),
+            doh: settings
+                .at("app-layer.protocols.doh2.enabled")
+                .flag()
+                .unwrap_or(default.doh),
         }
     }
 }

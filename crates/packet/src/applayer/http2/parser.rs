@@ -4,13 +4,15 @@ use hashbrown::HashMap;
 
 use super::content::Content;
 use super::frame::{
-    CONTINUATION, GOAWAY, HEADERS, Head, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
-    WINDOW_UPDATE, priority, settings, unpad,
+    CONTINUATION, GOAWAY, HEADERS, Head, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, priority,
+    settings, unpad,
 };
-use super::hpack::Decoder;
+use super::hpack::{Damage, Decoder};
 use super::side::{Item, Side};
-use super::transaction::{Entry, Transaction};
-use crate::applayer::{AppLayer, Context, Next};
+use super::stream::Stream;
+use super::transaction::{Entry, Message, Transaction};
+use super::{checks, doh};
+use crate::applayer::{AppLayer, AppProto, Context, Next};
 use crate::bytes::be32;
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
@@ -25,12 +27,17 @@ pub(super) struct Parser {
     to_server: Half,
     to_client: Half,
     streams: HashMap<u32, Stream>,
-    /// Streams that both sides are done with; what else a packet says of them still counts.
-    done: Vec<(u32, FileState)>,
-    /// Bodies that are over, but their files not told of yet.
-    ended: Vec<(u32, Direction)>,
+    /// Sides of streams that are over, and whether the other one was; what else a packet says of
+    /// them still counts.
+    ended: Vec<(u32, Direction, bool)>,
+    /// Sides of streams that are over, with files to tell of.
+    waiting: Vec<(u32, Direction)>,
+    /// Streams told of, with files still to tell of.
+    untold: Vec<Stream>,
     /// Bytes that streams keep. Counted as they change: there are thousands of them.
     kept: usize,
+    /// Settings that an upgrade brought, told of once the protocol begins.
+    upgrade: Option<Vec<(u16, u32)>>,
 }
 
 /// One direction.
@@ -47,26 +54,12 @@ struct Half {
 struct Block {
     stream: u32,
     end_stream: bool,
-    /// Of which direction of the stream it is.
-    of: Direction,
     bytes: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Stream {
-    transaction: Transaction,
-    request: Option<Box<Content>>,
-    response: Option<Box<Content>>,
-    /// The request is over; its file is told of when the response begins.
-    waits: bool,
-    /// Bytes of the header fields of both sides.
-    head_bytes: usize,
-    /// Its part of what the parser keeps.
-    counted: usize,
 }
 
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        self.tell_upgrade(cx);
         let max = cx.config.apps.http2.reassembly_bytes_max;
         let mut used = 0_usize;
         while let Some(rest) = data.get(used..).filter(|rest| !rest.is_empty()) {
@@ -76,6 +69,7 @@ impl AppLayer for Parser {
                 Item::More => {}
                 Item::Frame(head, payload) => self.frame(cx, direction, head, &payload),
                 Item::Data(head, content, over) => self.body(cx, direction, head, content, over),
+                Item::Unknown(head) => self.message(cx, head.stream, direction, |_| ()),
                 Item::TooLarge => cx.too_large("reassembly_limit_reached"),
                 Item::Invalid => cx.anomaly("invalid_client_magic"),
             }
@@ -105,14 +99,36 @@ impl AppLayer for Parser {
             }
             self.recount(head.stream);
             if over && head.end_stream() {
-                self.end_side(head.stream, direction);
+                self.end_side(cx, head.stream, direction);
             }
         }
         self.complete_done(cx);
         Next::More
     }
 
+    /// Files are told of with a packet that goes their way.
+    fn packet(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        let streams = &mut self.streams;
+        self.waiting.retain(|(id, from)| {
+            if *from == direction
+                && let Some(stream) = streams.get_mut(id)
+            {
+                stream.tell(cx, *from);
+            }
+            *from != direction && streams.contains_key(id)
+        });
+        self.untold.retain_mut(|stream| {
+            stream.tell(cx, direction);
+            stream.is_untold()
+        });
+    }
+
+    fn waits_for_packet(&self) -> bool {
+        !self.untold.is_empty() || !self.waiting.is_empty()
+    }
+
     fn end(&mut self, cx: &mut Context<'_, '_>) {
+        self.tell_upgrade(cx);
         self.complete_all(cx, FileState::Closed);
     }
 
@@ -124,7 +140,11 @@ impl AppLayer for Parser {
                 .saturating_add(half.decoder.size())
                 .saturating_add(block)
         });
-        kept.saturating_add(self.kept)
+        self.untold
+            .iter()
+            .fold(kept.saturating_add(self.kept), |sum, stream| {
+                sum.saturating_add(stream.size())
+            })
     }
 }
 
@@ -139,26 +159,31 @@ impl Parser {
             to_server: half(false),
             to_client: half(true),
             streams: HashMap::new(),
-            done: Vec::new(),
             ended: Vec::new(),
+            waiting: Vec::new(),
+            untold: Vec::new(),
             kept: 0,
+            upgrade: None,
+        }
+    }
+
+    /// Takes the settings of an upgrade.
+    pub(super) fn adopt_settings(&mut self, settings: Vec<(u16, u32)>) {
+        self.upgrade = Some(settings);
+    }
+
+    fn tell_upgrade(&mut self, cx: &mut Context<'_, '_>) {
+        if let Some(settings) = self.upgrade.take() {
+            connection(cx, Direction::ToServer, |message| {
+                message.add_settings(settings);
+            });
         }
     }
 
     /// Takes a stream that began elsewhere.
     pub(super) fn adopt(&mut self, transaction: Transaction) {
         let id = transaction.stream_id;
-        let sides = [&transaction.request, &transaction.response].into_iter();
-        let sizes = sides.flat_map(|side| &side.headers).map(Entry::size);
-        let stream = Stream {
-            head_bytes: sizes.fold(0, usize::saturating_add),
-            transaction,
-            request: None,
-            response: None,
-            waits: false,
-            counted: 0,
-        };
-        self.streams.insert(id, stream);
+        self.streams.insert(id, Stream::new(transaction));
         self.recount(id);
     }
 
@@ -184,28 +209,66 @@ impl Parser {
             CONTINUATION => self.continuation(cx, from, head, payload),
             PUSH_PROMISE => self.promise(cx, from, head, payload),
             PRIORITY => {
-                let weight = priority(payload).map(|(weight, _)| weight);
-                if let Some(stream) = self.stream(cx, head.stream) {
-                    stream.transaction.message_mut(from).priority = weight;
-                }
+                let weight = priority(payload).filter(|(_, rest)| rest.is_empty());
+                let weight = weight.map(|(weight, _)| weight);
+                self.check(cx, weight.is_some());
+                self.message(cx, head.stream, from, |message| {
+                    message.note_priority(weight);
+                });
             }
             RST_STREAM => {
-                if let Some(stream) = self.stream(cx, head.stream) {
-                    stream.transaction.message_mut(from).error_code = be32(payload, 0);
-                    self.done.push((head.stream, FileState::Truncated));
-                }
+                let code = be32(payload, 0).filter(|_| payload.len() == 4);
+                self.check(cx, code.is_some());
+                let fill = |message: &mut Message| message.note_error(code, false);
+                self.message(cx, head.stream, from, fill);
             }
-            SETTINGS if !head.ack() => {
+            SETTINGS if payload.is_empty() => {}
+            SETTINGS => {
                 if !payload.len().is_multiple_of(6) {
                     cx.anomaly("invalid_frame_length");
                 }
                 let settings = settings(payload);
-                connection(cx, from, |message| message.settings = settings);
+                self.message(cx, head.stream, from, |message| {
+                    message.add_settings(settings);
+                });
             }
-            PING => connection(cx, from, |_| ()),
-            WINDOW_UPDATE if head.stream == 0 => connection(cx, from, |_| ()),
-            GOAWAY => connection(cx, from, |message| message.error_code = be32(payload, 4)),
-            _ => {}
+            GOAWAY => {
+                let code = be32(payload, 4);
+                let fill = |message: &mut Message| message.note_error(code, true);
+                self.message(cx, head.stream, from, fill);
+            }
+            _ => self.message(cx, head.stream, from, |_| ()),
+        }
+    }
+
+    fn check(&self, cx: &mut Context<'_, '_>, is_sound: bool) {
+        if !is_sound {
+            cx.anomaly("invalid_frame_length");
+        }
+    }
+
+    /// Fills in what a frame says: into its stream, or, where it concerns the connection, into a
+    /// transaction of its own.
+    fn message(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        stream: u32,
+        from: Direction,
+        fill: impl FnOnce(&mut Message),
+    ) {
+        if stream == 0 {
+            return connection(cx, from, fill);
+        }
+        let is_live = self.streams.contains_key(&stream);
+        let mut untold = self.untold.iter_mut();
+        let late = untold.find(|known| !is_live && known.transaction.stream_id == stream);
+        let stream = match late {
+            // what comes behind the end of a stream still counts for what is to be told of it
+            Some(late) => Some(late),
+            None => self.stream(cx, stream),
+        };
+        if let Some(stream) = stream {
+            fill(stream.transaction.message_mut(from));
         }
     }
 
@@ -220,19 +283,21 @@ impl Parser {
             };
             (weight, payload) = (Some(found), rest);
         }
-        if let Some(stream) = self.stream(cx, head.stream).filter(|_| weight.is_some()) {
-            stream.transaction.message_mut(from).priority = weight;
+        if weight.is_some() && head.stream != 0 {
+            self.message(cx, head.stream, from, |message| {
+                message.note_priority(weight);
+            });
         }
         let block = Block {
             stream: head.stream,
             end_stream: head.end_stream(),
-            of: from,
             bytes: payload.to_vec(),
         };
         self.begin_block(cx, from, block, head.end_headers());
     }
 
-    /// A request that the server will answer without having been asked.
+    /// A request that the server will answer without having been asked: its fields stand before
+    /// those of the answer.
     fn promise(&mut self, cx: &mut Context<'_, '_>, from: Direction, head: Head, payload: &[u8]) {
         let payload = unpad(head, payload);
         let promised = payload.and_then(|payload| Some((be32(payload, 0)?, payload.get(4..)?)));
@@ -241,8 +306,7 @@ impl Parser {
         };
         let block = Block {
             stream: stream & 0x7fff_ffff,
-            end_stream: true,
-            of: Direction::ToServer,
+            end_stream: false,
             bytes: bytes.to_vec(),
         };
         self.begin_block(cx, from, block, head.end_headers());
@@ -262,6 +326,7 @@ impl Parser {
         }
     }
 
+    /// More of a header block; of none that was begun, a block of its own.
     fn continuation(
         &mut self,
         cx: &mut Context<'_, '_>,
@@ -270,9 +335,12 @@ impl Parser {
         payload: &[u8],
     ) {
         let max = cx.config.apps.http2.reassembly_bytes_max;
-        let Some(mut block) = self.half(from).block.take() else {
-            return cx.anomaly("invalid_frame_data");
-        };
+        let begun = self.half(from).block.take();
+        let mut block = begun.unwrap_or(Block {
+            stream: head.stream,
+            end_stream: false,
+            bytes: Vec::new(),
+        });
         if block.bytes.len().saturating_add(payload.len()) > max {
             return cx.too_large("reassembly_limit_reached");
         }
@@ -283,26 +351,33 @@ impl Parser {
     fn block(&mut self, cx: &mut Context<'_, '_>, from: Direction, block: Block) {
         let mut entries = Vec::new();
         let decoded = self.half(from).decoder.block(&block.bytes, &mut entries);
-        if decoded.is_err() {
-            cx.anomaly("invalid_header");
+        if block.stream == 0 {
+            return connection(cx, from, |message| {
+                (message.headers, message.has_headers) = (entries, true);
+            });
         }
         let Some(stream) = self.stream(cx, block.stream) else {
             return;
         };
-        let message = stream.transaction.message_mut(block.of);
-        let room = super::FIELDS_MAX.saturating_sub(message.headers.len());
-        let before = message.headers.len();
-        message.headers.extend(entries.into_iter().take(room));
-        let new = message.headers.get(before..).unwrap_or_default();
-        let new_bytes = new.iter().map(Entry::size);
+        let transaction = &mut stream.transaction;
+        let is_readable = entries.iter().all(|entry| entry.damage.is_none());
+        match decoded {
+            Ok(()) if is_readable || entries.len() > 1 => {}
+            Ok(()) => cx.anomaly_in(transaction.tx_id, "invalid_header"),
+            Err(Damage::Invalid) => cx.anomaly_in(transaction.tx_id, "invalid_frame_data"),
+            Err(Damage::TooLarge) => cx.too_large_in(transaction.tx_id, "invalid_header"),
+        }
+        let new_bytes = entries.iter().map(Entry::size);
         stream.head_bytes = new_bytes.fold(stream.head_bytes, usize::saturating_add);
-        let is_answered = !stream.transaction.response.headers.is_empty();
-        if is_answered && std::mem::take(&mut stream.waits) {
-            self.ended.push((block.stream, Direction::ToServer));
+        let transaction = &mut stream.transaction;
+        transaction.add_headers(from, entries);
+        checks::head(cx, from, transaction);
+        if from == Direction::ToServer {
+            doh::look_at_target(cx, transaction);
         }
         self.recount(block.stream);
         if block.end_stream {
-            self.end_side(block.stream, block.of);
+            self.end_side(cx, block.stream, from);
         }
     }
 
@@ -315,11 +390,14 @@ impl Parser {
         over: bool,
     ) {
         if head.stream == 0 {
-            return cx.anomaly("data_stream_zero");
+            if over {
+                let tx_id = cx.flow().transactions;
+                connection(cx, from, |_| ());
+                cx.anomaly_in(tx_id, "data_stream_zero");
+            }
+            return;
         }
-        if let Some(stream) = self.streams.get_mut(&head.stream)
-            && !content.is_empty()
-        {
+        if let Some(stream) = self.stream(cx, head.stream) {
             let (place, transaction) = stream.content(from);
             if place.is_none() {
                 *place = Some(Box::new(Content::new(cx, from, transaction)));
@@ -330,21 +408,17 @@ impl Parser {
             self.recount(head.stream);
         }
         if over && head.end_stream() {
-            self.end_side(head.stream, from);
+            self.end_side(cx, head.stream, from);
         }
     }
 
     /// A stream, made when it is not there; `None` when there are too many.
     fn stream(&mut self, cx: &mut Context<'_, '_>, id: u32) -> Option<&mut Stream> {
-        if id == 0 {
-            cx.anomaly("invalid_frame_header");
-            return None;
-        }
         if !self.streams.contains_key(&id) {
             if self.streams.len() >= cx.config.apps.http2.streams_max {
                 cx.counters.pending_max_hit = cx.counters.pending_max_hit.saturating_add(1);
                 cx.anomaly("too_many_streams");
-                return None;
+                self.give_up_reset(cx)?;
             }
             let (number, ts_ns) = (cx.transaction_id(), cx.ts_ns);
             self.adopt(Transaction::new(number, ts_ns, id));
@@ -352,100 +426,87 @@ impl Parser {
         self.streams.get_mut(&id)
     }
 
+    /// Makes room: of streams that were reset little will come.
+    fn give_up_reset(&mut self, cx: &mut Context<'_, '_>) -> Option<()> {
+        let reset = self.streams.iter().find(|(_, stream)| stream.is_reset());
+        let id = *reset?.0;
+        let stream = self.streams.remove(&id)?;
+        self.complete(cx, stream, FileState::Truncated);
+        Some(())
+    }
+
     /// One side has sent all that it will on the stream.
-    fn end_side(&mut self, id: u32, from: Direction) {
+    fn end_side(&mut self, cx: &mut Context<'_, '_>, id: u32, from: Direction) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let transaction = &mut stream.transaction;
-        if std::mem::replace(&mut transaction.message_mut(from).over, true) {
+        let message = stream.transaction.message_mut(from);
+        if std::mem::replace(&mut message.over, true) {
             return;
         }
-        self.ended.push((id, from));
-        if transaction.request.over && transaction.response.over {
-            self.done.push((id, FileState::Closed));
+        let (content, transaction) = stream.content(from);
+        if let Some(content) = content {
+            content.finish(cx, transaction, FileState::Closed);
         }
+        let is_done = transaction.request.over && transaction.response.over;
+        self.ended.push((id, from, is_done));
+        self.recount(id);
     }
 
     fn complete_done(&mut self, cx: &mut Context<'_, '_>) {
-        for (id, from) in std::mem::take(&mut self.ended) {
-            if let Some(stream) = self.streams.get_mut(&id) {
-                if stream.is_early(from) && !cx.config.inline {
-                    stream.waits = true;
-                    continue;
+        for (id, from, is_done) in std::mem::take(&mut self.ended) {
+            if cx.is_prompt() || self.waiting.len() >= UNTOLD_MAX {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.tell(cx, from);
                 }
-                let (content, transaction) = stream.content(from);
-                if let Some(content) = content {
-                    content.finish(cx, transaction, FileState::Closed);
-                }
-                self.recount(id);
+            } else if !is_done {
+                self.waiting.push((id, from));
+            }
+            if is_done && let Some(stream) = self.streams.remove(&id) {
+                self.complete(cx, stream, FileState::Closed);
             }
         }
-        for (id, state) in std::mem::take(&mut self.done) {
-            if let Some(stream) = self.streams.remove(&id) {
-                self.kept = self.kept.saturating_sub(stream.counted);
-                stream.complete(cx, state);
-            }
+    }
+
+    fn complete(&mut self, cx: &mut Context<'_, '_>, mut stream: Stream, state: FileState) {
+        self.kept = self.kept.saturating_sub(stream.counted);
+        stream.complete(cx, state);
+        if !stream.is_untold() {
+            return;
+        }
+        if cx.is_prompt() || self.untold.len() >= UNTOLD_MAX {
+            stream.tell_all(cx);
+        } else {
+            self.untold.push(stream);
         }
     }
 
     fn complete_all(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
-        let mut streams: Vec<Stream> = self.streams.drain().map(|(_, stream)| stream).collect();
+        for mut stream in std::mem::take(&mut self.untold) {
+            stream.tell_all(cx);
+        }
         self.kept = 0;
+        let mut streams: Vec<Stream> = self.streams.drain().map(|(_, stream)| stream).collect();
         streams.sort_unstable_by_key(|stream| stream.transaction.tx_id);
-        for stream in streams {
+        for mut stream in streams {
             stream.complete(cx, state);
+            stream.tell_all(cx);
         }
     }
 }
 
-impl Stream {
-    fn content(&mut self, from: Direction) -> (&mut Option<Box<Content>>, &mut Transaction) {
-        let content = match from {
-            Direction::ToServer => &mut self.request,
-            Direction::ToClient => &mut self.response,
-        };
-        (content, &mut self.transaction)
-    }
-
-    /// Bytes in memory, about.
-    fn size(&self) -> usize {
-        let contents = [&self.request, &self.response].into_iter().flatten();
-        let contents = contents.map(|content| content.size().saturating_add(size_of::<Content>()));
-        let Transaction {
-            request, response, ..
-        } = &self.transaction;
-        let bodies = [request.body.len(), response.body.len(), self.head_bytes];
-        contents
-            .chain(bodies)
-            .fold(size_of::<Self>(), usize::saturating_add)
-    }
-
-    /// Files of a request are told with what the response says, unless packets wait for the verdict.
-    fn is_early(&self, from: Direction) -> bool {
-        from == Direction::ToServer && self.transaction.response.headers.is_empty()
-    }
-
-    fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) {
-        for content in [&mut self.request, &mut self.response]
-            .into_iter()
-            .flatten()
-        {
-            content.finish(cx, &self.transaction, state);
-        }
-        self.transaction.complete = true;
-        cx.transaction(&self.transaction);
-    }
-}
+/// Most streams or bodies that wait with files to be told of.
+const UNTOLD_MAX: usize = 64;
 
 /// A frame that concerns the connection is a transaction of its own.
 pub(super) fn connection(
     cx: &mut Context<'_, '_>,
     from: Direction,
-    fill: impl FnOnce(&mut super::Message),
+    fill: impl FnOnce(&mut Message),
 ) {
     let (number, ts_ns) = (cx.transaction_id(), cx.ts_ns);
     let mut transaction = Transaction::new(number, ts_ns, 0);
+    transaction.over_doh = cx.flow().app == AppProto::Doh2;
     fill(transaction.message_mut(from));
     transaction.complete = true;
     cx.transaction(&transaction);

@@ -33,6 +33,8 @@ pub(super) enum Item<'d> {
     Frame(Head, Cow<'d, [u8]>),
     /// Bytes of a data frame; whether they are its last.
     Data(Head, &'d [u8], bool),
+    /// A frame of a kind that is not known; its payload is passed over.
+    Unknown(Head),
     /// A frame that is passed over for its size.
     TooLarge,
     /// No frame can be here.
@@ -108,6 +110,7 @@ impl Side {
         if self.kept.is_empty()
             && let Some(head) = Head::parse(data)
             && head.kind != DATA
+            && head.kind <= CONTINUATION
             && head.len <= max
             && let Some(end) = HEAD_BYTES.checked_add(head.len)
             && let Some(payload) = data.get(HEAD_BYTES..end)
@@ -127,7 +130,12 @@ impl Side {
             self.skip = head.len;
             self.kept = Vec::new();
             let known = head.kind <= CONTINUATION;
-            return (used, if known { Item::TooLarge } else { Item::More });
+            let item = if known {
+                Item::TooLarge
+            } else {
+                Item::Unknown(head)
+            };
+            return (used, item);
         }
         let rest = data.get(used..).unwrap_or_default();
         let Some(more) = self.fill(rest, HEAD_BYTES.saturating_add(head.len)) else {
@@ -150,12 +158,11 @@ impl Side {
             };
             used = used.saturating_add(more);
             content = content.saturating_sub(1);
-            padding = self
-                .kept
-                .last()
-                .copied()
-                .map_or(0, usize::from)
-                .min(content);
+            padding = self.kept.last().copied().map_or(0, usize::from);
+            if padding > content {
+                // no padding is longer than its frame
+                padding = 0;
+            }
             content = content.saturating_sub(padding);
         }
         self.kept = Vec::new();

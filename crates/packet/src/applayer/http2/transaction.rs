@@ -1,16 +1,19 @@
 //! A stream, or what concerns the connection as a whole.
 
+use crate::applayer::dns;
 use crate::flow::Direction;
 
-/// A header field, or a change of the table that fields are compressed with.
+/// A header field, or something else that stands in a header block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Name as sent.
     pub name: Vec<u8>,
     /// Value.
     pub value: Vec<u8>,
-    /// It is no field but sets the table to so many bytes.
+    /// It is no field but sets the table that fields are compressed with to so many bytes.
     pub table_size_update: Option<u64>,
+    /// It is no field but where the block could not be read on, and why, as logged.
+    pub damage: Option<&'static str>,
 }
 
 impl Entry {
@@ -19,14 +22,7 @@ impl Entry {
             name: name.into(),
             value: value.into(),
             table_size_update: None,
-        }
-    }
-
-    pub(super) fn size_update(size: u64) -> Self {
-        Self {
-            name: Vec::new(),
-            value: Vec::new(),
-            table_size_update: Some(size),
+            damage: None,
         }
     }
 
@@ -35,6 +31,20 @@ impl Entry {
         let text = self.name.len().saturating_add(self.value.len());
         text.saturating_add(size_of::<Self>())
     }
+
+    pub(super) fn size_update(size: u64) -> Self {
+        Self {
+            table_size_update: Some(size),
+            ..Self::field(([], []))
+        }
+    }
+
+    pub(super) fn damage(why: &'static str) -> Self {
+        Self {
+            damage: Some(why),
+            ..Self::field(([], []))
+        }
+    }
 }
 
 /// One direction of a transaction.
@@ -42,14 +52,26 @@ impl Entry {
 pub struct Message {
     /// Header fields, trailers last.
     pub headers: Vec<Entry>,
+    /// A header block came, if only an empty one.
+    pub has_headers: bool,
     /// Settings that the sender asks for: identifier and value.
-    pub settings: Vec<(u16, u32)>,
-    /// Why the sender ended the stream or the connection.
+    pub settings: Option<Vec<(u16, u32)>>,
+    /// Why the sender ended the stream or the connection: the first reason given.
     pub error_code: Option<u32>,
-    /// Weight as sent.
+    /// The reason is one for the connection.
+    pub goes_away: bool,
+    /// Weight as sent first.
     pub priority: Option<u8>,
+    /// More weights came.
+    pub more_priorities: bool,
+    /// More reasons came.
+    pub more_errors: bool,
     /// The first bytes of the body, content codings taken off.
     pub body: Vec<u8>,
+    /// Decoded bytes of the body.
+    pub body_len: u64,
+    /// The DNS message that it carries (RFC 8484).
+    pub dns: Option<Box<dns::Message>>,
     /// All of it is there.
     pub(super) over: bool,
 }
@@ -61,6 +83,33 @@ impl Message {
         let same = |entry: &&Entry| entry.name.eq_ignore_ascii_case(name);
         let found = self.headers.iter().find(same);
         found.map(|entry| entry.value.as_slice())
+    }
+
+    /// The value of the last field of that name: that of a final response, not of one before it.
+    #[must_use]
+    pub fn last_header(&self, name: &[u8]) -> Option<&[u8]> {
+        let same = |entry: &&Entry| entry.name.eq_ignore_ascii_case(name);
+        let found = self.headers.iter().rfind(same);
+        found.map(|entry| entry.value.as_slice())
+    }
+
+    pub(super) fn note_priority(&mut self, weight: Option<u8>) {
+        self.more_priorities |= weight.is_some() && self.priority.is_some();
+        self.priority = self.priority.or(weight);
+    }
+
+    pub(super) fn note_error(&mut self, code: Option<u32>, goes_away: bool) {
+        if self.error_code.is_some() {
+            self.more_errors |= code.is_some();
+            return;
+        }
+        (self.error_code, self.goes_away) = (code, goes_away);
+    }
+
+    pub(super) fn add_settings(&mut self, mut more: Vec<(u16, u32)>) {
+        let settings = self.settings.get_or_insert_default();
+        more.truncate(SETTINGS_MAX.saturating_sub(settings.len()));
+        settings.append(&mut more);
     }
 }
 
@@ -79,10 +128,14 @@ pub struct Transaction {
     pub response: Message,
     /// All that will come of it is there.
     pub complete: bool,
+    /// DNS was seen on the connection.
+    pub(super) over_doh: bool,
 }
 
 /// Most decoded bytes of a body that are kept for inspection.
 pub const BODY_BYTES_MAX: usize = 100 << 10;
+/// Most settings of one direction of a stream.
+const SETTINGS_MAX: usize = 256;
 
 impl Transaction {
     pub(super) fn new(tx_id: u32, first_ts_ns: u64, stream_id: u32) -> Self {
@@ -93,6 +146,7 @@ impl Transaction {
             request: Message::default(),
             response: Message::default(),
             complete: false,
+            over_doh: false,
         }
     }
 
@@ -105,6 +159,14 @@ impl Transaction {
         }
     }
 
+    /// Takes the fields of a block, as far as there is room.
+    pub(super) fn add_headers(&mut self, from: Direction, entries: Vec<Entry>) {
+        let message = self.message_mut(from);
+        let room = super::FIELDS_MAX.saturating_sub(message.headers.len());
+        message.headers.extend(entries.into_iter().take(room));
+        message.has_headers = true;
+    }
+
     pub(super) fn message_mut(&mut self, direction: Direction) -> &mut Message {
         match direction {
             Direction::ToServer => &mut self.request,
@@ -112,16 +174,23 @@ impl Transaction {
         }
     }
 
-    /// Method.
+    /// Method; of a stream that the server pushes, in its own words.
     #[must_use]
     pub fn method(&self) -> Option<&[u8]> {
-        self.request.header(b":method")
+        self.last_header(b":method")
     }
 
-    /// Target: a path with its query, mostly.
+    /// Target: a path with its query, mostly; likewise.
     #[must_use]
     pub fn target(&self) -> Option<&[u8]> {
-        self.request.header(b":path")
+        self.last_header(b":path")
+    }
+
+    /// The value of the last field of that name, of the response if it has one.
+    #[must_use]
+    pub fn last_header(&self, name: &[u8]) -> Option<&[u8]> {
+        let response = self.response.last_header(name);
+        response.or_else(|| self.request.last_header(name))
     }
 
     /// The host asked for, with its port if sent.
@@ -136,7 +205,14 @@ impl Transaction {
     /// Status code.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        let status = self.response.header(b":status")?;
+        let status = self.response.last_header(b":status")?;
         std::str::from_utf8(status).ok()?.parse().ok()
+    }
+
+    /// The DNS message that it carries: the answer, else the question.
+    #[must_use]
+    pub fn dns(&self) -> Option<&dns::Message> {
+        let found = self.response.dns.as_ref().or(self.request.dns.as_ref());
+        found.map(AsRef::as_ref)
     }
 }

@@ -51,7 +51,7 @@ impl AppLayer for Parser {
             Direction::ToClient => {
                 while let Some(line) = self.server.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped) {
                     if self.response(cx, &line) {
-                        self.end(cx);
+                        cx.leave(|cx| self.end(cx));
                         cx.expect_change_to(AppProto::Tls);
                         return Next::Redetect(data.len().saturating_sub(rest.len()));
                     }

@@ -274,7 +274,7 @@ impl Parser {
                 self.delivery.anomaly(cx, "TRUNCATED_LINE");
             }
             if self.reply(cx, line.text()) == Some(Awaited::StartTls) {
-                self.delivery.cut(cx);
+                cx.leave(|cx| self.delivery.cut(cx));
                 cx.expect_change_to(AppProto::Tls);
                 return Next::Redetect(data.len().saturating_sub(rest.len()));
             }
