@@ -61,6 +61,7 @@ fn run(frames: &Frames) -> Found {
         Event::FlowEnd(flow, _) => found.apps.push(flow.app.name()),
         Event::Anomaly(_, anomaly) => found.anomalies.push(anomaly.name()),
         Event::FileData(..)
+        | Event::AppFrame(..)
         | Event::FlowStart(_)
         | Event::Packet(_)
         | Event::Arp(_)

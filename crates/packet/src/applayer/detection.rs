@@ -90,6 +90,7 @@ impl App {
             }
             Self::Parsing(parser) => {
                 find_again(cx, direction, data);
+                cx.data_begins(direction, data.len());
                 let next = parser.data(cx, direction, data);
                 self.go_on(cx, direction, data, next);
             }

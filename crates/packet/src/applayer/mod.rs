@@ -13,7 +13,6 @@
 #[cfg(any(test, fuzzing))]
 pub mod bare;
 pub mod bittorrent_dht;
-mod buffer;
 pub mod dcerpc;
 pub(crate) mod der;
 pub(crate) mod detection;
@@ -22,6 +21,7 @@ pub mod dnp3;
 pub mod dns;
 pub mod enip;
 mod expectation;
+mod frames;
 pub mod ftp;
 pub mod http1;
 pub mod http2;
@@ -33,6 +33,7 @@ mod lines;
 pub mod modbus;
 pub mod mqtt;
 pub mod nfs;
+pub mod ntp;
 mod options;
 pub mod pgsql;
 pub mod pop3;
@@ -47,12 +48,14 @@ pub mod smtp;
 pub mod snmp;
 pub mod socks;
 pub mod ssh;
+pub mod telnet;
 pub mod template;
 #[cfg(test)]
 mod testing;
 pub mod tftp;
 pub mod tls;
 mod transaction;
+pub mod websocket;
 
 use std::fmt::Debug;
 
@@ -62,6 +65,8 @@ use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
 
 pub use expectation::Expectation;
 pub(crate) use expectation::Expectations;
+pub use frames::AppFrame;
+pub(crate) use frames::Frames;
 pub use options::Options;
 pub use transaction::Transaction;
 
@@ -86,6 +91,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &dnp3::PROTOCOL,
     &tftp::PROTOCOL,
     &ike::PROTOCOL,
+    &ntp::PROTOCOL,
     &dns::PROTOCOL,
     &krb5::PROTOCOL,
     &snmp::PROTOCOL,
@@ -96,6 +102,8 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &pgsql::PROTOCOL,
     &mqtt::PROTOCOL,
     &socks::PROTOCOL,
+    &telnet::PROTOCOL,
+    &websocket::PROTOCOL,
     &template::PROTOCOL,
 ];
 
@@ -143,6 +151,8 @@ pub enum AppProto {
     Mqtt,
     /// NFS versions 2 to 4.
     Nfs,
+    /// NTP.
+    Ntp,
     /// PostgreSQL, version 3.
     Pgsql,
     /// POP3.
@@ -166,12 +176,16 @@ pub enum AppProto {
     Socks,
     /// SSH 2.
     Ssh,
+    /// Telnet.
+    Telnet,
     /// The template, a model for new protocols.
     Template,
     /// TFTP.
     Tftp,
     /// TLS 1.0 to 1.3, and SSL 2 and 3.
     Tls,
+    /// WebSocket.
+    Websocket,
 }
 
 impl AppProto {
@@ -266,6 +280,8 @@ pub struct Context<'a, 'out> {
     pub(crate) ranges: &'a mut Ranges,
     pub(crate) out: &'a mut Sink<'out>,
     pub(crate) successor: Option<(AppProto, Box<dyn AppLayer>)>,
+    /// Where somebody wants them.
+    pub(crate) frames: Option<Box<Frames>>,
 }
 
 impl Context<'_, '_> {
@@ -326,6 +342,7 @@ impl Context<'_, '_> {
 
     /// Another protocol begins.
     pub(crate) fn change_protocol(&mut self) {
+        self.end_frames();
         let flow = &mut *self.flow;
         if flow.app_before == AppProto::Unknown {
             flow.app_before = flow.app;

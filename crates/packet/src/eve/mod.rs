@@ -6,6 +6,7 @@
 //! | a protocol's name | a transaction | the protocol's folder, `applayer/<protocol>/log.rs` |
 //! | `fileinfo` | a file that is over | [`fileinfo`] |
 //! | `flow`, `netflow` | the end of a flow | [`flow`] |
+//! | `frame` | a part of a message, where the settings ask for them | [`frame`] |
 //! | `anomaly` | damage on the wire | [`anomaly`] |
 //! | `arp` | an ARP packet | [`arp`] |
 //! | `stats` | the counters | [`stats`] |
@@ -14,12 +15,12 @@
 
 mod anomaly;
 mod arp;
-mod base64;
 mod community_id;
 mod config;
 mod current;
 mod fileinfo;
 mod flow;
+mod frame;
 mod head;
 mod stats;
 mod time;
@@ -112,6 +113,13 @@ impl Recorder {
                         true
                     },
                 );
+            }
+            Event::AppFrame(flow, part) => {
+                let about = About::Packet(Some(flow));
+                self.filtered("frame", about, now, emit, &mut |record, options| {
+                    frame::write(record, flow, part, options);
+                    true
+                });
             }
             Event::FlowEnd(flow, reason) => {
                 let alerted = self.alerted.remove(&flow.id).is_some();

@@ -395,6 +395,7 @@ impl Visit<'_, '_> {
                 ranges: self.ranges,
                 out: self.out,
                 successor: None,
+                frames: None,
             },
         );
         let (now, before) = session.recharge();

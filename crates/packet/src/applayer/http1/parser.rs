@@ -9,7 +9,7 @@ use super::head::{Head, StartLine};
 use super::side::{Kind, Side, State};
 use super::transaction::{Phase, Transaction};
 use super::uri::{Rules, Uri};
-use crate::applayer::{AppLayer, AppProto, Context, Next, http2};
+use crate::applayer::{AppLayer, AppProto, Context, Next, http2, websocket};
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
@@ -54,11 +54,19 @@ impl AppLayer for Parser {
             let step = self.side(direction).step(cx, direction, rest);
             used = used.saturating_add(step.used);
             let after = rest.get(step.used..).unwrap_or_default();
+            let kind = frame_kind(direction);
             let next = match step.kind {
-                Kind::Head(head, ts_ns) => match direction {
-                    Direction::ToServer => self.request(cx, head, ts_ns),
-                    Direction::ToClient => self.response(cx, head, ts_ns, after),
-                },
+                Kind::Head(head, ts_ns) => {
+                    cx.record_begins(after.len().saturating_add(head.len()));
+                    let next = match direction {
+                        Direction::ToServer => self.request(cx, head, ts_ns),
+                        Direction::ToClient => self.response(cx, head, ts_ns, after),
+                    };
+                    if self.side(direction).state == State::Head {
+                        cx.frame_ends(kind, after.len());
+                    }
+                    next
+                }
                 Kind::Headless(front) => self.headless(cx, &front),
                 Kind::Body {
                     content,
@@ -73,6 +81,9 @@ impl AppLayer for Parser {
                     events::body(cx, tx_id, direction, (broken, extension));
                     let over = over && self.is_over(cx, direction, after);
                     let sent = step.used.saturating_sub(trailer);
+                    if over {
+                        cx.frame_ends(kind, after.len());
+                    }
                     self.body(cx, direction, content, sent, over)
                 }
                 Kind::Lost => self.lose(cx),
@@ -170,6 +181,7 @@ impl Parser {
         let mut oddities = Vec::new();
         let body = Body::of_request(&head, &mut oddities);
         let mut transaction = new_transaction(cx, ts_ns, Some(head));
+        cx.frame_begins(transaction.tx_id, "request", 0);
         let http = &cx.config.apps.http;
         let rules = Rules {
             double_decode_path: http.double_decode_path,
@@ -238,6 +250,7 @@ impl Parser {
         let body = Body::of_response(&head, status, to_head, &mut oddities);
         let switches = switch_of(&head, status, to_connect);
         if let Some(front) = front {
+            cx.frame_begins(front.transaction.tx_id, "response", 0);
             let request = &front.transaction;
             let content = Content::of_response(&head, request, &cx.config.apps, &mut oddities);
             front.response = Some(content);
@@ -269,7 +282,13 @@ impl Parser {
                 cx.hand_over(AppProto::Http2, parser);
                 Next::Redetect(0)
             }
-            (Switch::Http2 | Switch::Other, _) => Next::Done,
+            (Switch::Websocket, _) if cx.config.apps.is_enabled(AppProto::Websocket) => {
+                cx.restart_transactions();
+                let parser = websocket::start(Proto::Tcp, cx.config);
+                cx.hand_over(AppProto::Websocket, parser);
+                Next::Redetect(0)
+            }
+            (Switch::Http2 | Switch::Websocket | Switch::Other, _) => Next::Done,
         }
     }
 
@@ -513,12 +532,20 @@ fn status_of(head: &Head) -> Option<u16> {
         .filter(|status| (100..1000).contains(status))
 }
 
+fn frame_kind(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ToServer => "request",
+        Direction::ToClient => "response",
+    }
+}
+
 /// What a connection becomes.
 #[derive(Debug, Clone, Copy)]
 enum Switch {
     /// What its next bytes say.
     Any,
     Http2,
+    Websocket,
     /// Nothing that is of interest here.
     Other,
 }
@@ -533,11 +560,11 @@ fn switch_of(head: &Head, status: Option<u16>, to_connect: bool) -> Option<Switc
         return None;
     }
     let protocol = head.header(b"upgrade");
-    let is_http2 = protocol.is_some_and(|name| name.bytes.eq_ignore_ascii_case(b"h2c"));
-    Some(if is_http2 {
-        Switch::Http2
-    } else {
-        Switch::Other
+    let is = |name: &[u8]| protocol.is_some_and(|told| told.bytes.eq_ignore_ascii_case(name));
+    Some(match () {
+        () if is(b"h2c") => Switch::Http2,
+        () if is(b"websocket") => Switch::Websocket,
+        () => Switch::Other,
     })
 }
 
