@@ -362,8 +362,20 @@ impl Context<'_, '_> {
         self.successor = Some((app, parser));
     }
 
-    /// Reports damage under a name such as `"http.request_line_too_long"`.
+    /// Reports damage under a name such as `"malformed_data"`, in the transaction that began last.
     pub fn anomaly(&mut self, name: &'static str) {
+        let last = self.flow.transactions.saturating_sub(1);
+        self.report(name, Some(last));
+    }
+
+    /// Reports damage in the transaction that is about to begin.
+    pub fn anomaly_in_next(&mut self, name: &'static str) {
+        let next = self.flow.transactions;
+        self.report(name, Some(next));
+    }
+
+    /// Reports what is odd about the protocol that was found.
+    pub(crate) fn odd_protocol(&mut self, name: &'static str) {
         self.report(name, None);
     }
 

@@ -245,7 +245,7 @@ impl Parser {
         let Some(at) = self.pending.iter().position(is_asked) else {
             // a server says unasked only that it leaves (RFC 4511 section 4.4)
             if message.id != 0 {
-                cx.anomaly("request_not_found");
+                cx.anomaly_in_next("request_not_found");
             }
             let tx_id = cx.transaction_id();
             cx.frame_in(tx_id, "pdu", 0, bytes);

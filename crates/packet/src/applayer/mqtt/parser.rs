@@ -194,8 +194,9 @@ impl Records for Parser {
                 true => Some(Packet::new(front.first, Body::Truncated(front.len))),
                 false => Packet::parse(front.first, body, self.version),
             };
-            cx.frame("header", 0, front.head);
-            cx.frame("data", front.head, record.len.saturating_sub(front.head));
+            // Suricata counts one byte of length, however many there are
+            cx.frame("header", 0, HEADER);
+            cx.frame("data", HEADER, record.len.saturating_sub(front.head));
             match packet {
                 Some(packet) => self.packet(cx, packet, sent),
                 None => self.malformed(cx, sent),
@@ -363,6 +364,8 @@ impl Parser {
     }
 }
 
+/// First byte and a length of one byte.
+const HEADER: usize = 2;
 /// Longest length field with the first byte of the fixed header before it.
 const LENGTH_BYTES_MAX: usize = 4;
 /// Most messages looked at to find out whether it is MQTT.

@@ -70,9 +70,7 @@ impl Records for Parser {
 
     /// A call, or a reply that is accepted.
     fn find(&self, _: Direction, data: &[u8]) -> Found {
-        let is_reply = be32(data, 8) == Some(1) && be32(data, 12).is_some_and(|kind| kind <= 1);
-        let is_reply = data.first() == Some(&0x80) && is_reply;
-        Found::front(looks_like_record(data) == Some(true) || is_reply)
+        Found::front(looks_like_record(data) == Some(true) || looks_like_reply(data))
     }
 
     fn record(

@@ -45,6 +45,8 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         (true, true) => Probe::Certain,
         (true, false) => Probe::Unsure,
         (false, _) if direction == Direction::ToServer => ssl2::probe(data),
+        // a server that only refuses
+        (false, _) if matches!(data, [record::ALERT, 3, 0..=4, 0, 2, ..]) => Probe::Unsure,
         (false, _) => Probe::No,
     }
 }
