@@ -286,10 +286,8 @@ impl Side {
 /// From which number the transactions of a protocol are counted in frames; their records count all
 /// from 0.
 fn first_number(app: AppProto) -> u32 {
-    match app {
-        AppProto::Http | AppProto::Ssh | AppProto::Smtp => 0,
-        _ => 1,
-    }
+    let from_0 = matches!(app, AppProto::Http | AppProto::Ssh | AppProto::Smtp);
+    u32::from(!from_0)
 }
 
 fn to_u64(len: usize) -> u64 {

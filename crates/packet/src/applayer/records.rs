@@ -159,9 +159,10 @@ impl<R: Records> Framed<R> {
 impl<R: Records> AppLayer for Framed<R> {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         let (side, records) = self.parts(direction);
-        match cx.flow().tuple.proto {
-            Proto::Udp => records.datagram(cx, direction, data),
-            _ => side.data(records, cx, direction, data),
+        if cx.flow().tuple.proto == Proto::Udp {
+            records.datagram(cx, direction, data)
+        } else {
+            side.data(records, cx, direction, data)
         }
     }
 
@@ -244,7 +245,9 @@ impl Side {
                     rest = rest.get(1..).unwrap_or_default();
                     match records.bad(cx, direction, self.ts_ns) {
                         Next::More => continue,
-                        next => return (next, &[]),
+                        next @ (Next::Done | Next::Error | Next::Redetect(_)) => {
+                            return (next, &[]);
+                        }
                     }
                 }
             };
@@ -259,7 +262,7 @@ impl Side {
             rest = behind;
             match records.record(cx, direction, record) {
                 Next::More => {}
-                next => return (next, rest),
+                next @ (Next::Done | Next::Error | Next::Redetect(_)) => return (next, rest),
             }
         }
         (Next::More, rest)

@@ -103,22 +103,13 @@ impl Recorder {
                 }
             }
             Event::File(flow, carrier, file) => {
-                self.filtered(
-                    "files",
-                    About::Packet(Some(flow)),
-                    now,
-                    emit,
-                    &mut |record, options| {
-                        fileinfo::write(record, flow, *carrier, file, options);
-                        true
-                    },
-                );
+                self.record_in("files", Some(flow), now, emit, &mut |record, options| {
+                    fileinfo::write(record, flow, *carrier, file, options);
+                });
             }
             Event::AppFrame(flow, part) => {
-                let about = About::Packet(Some(flow));
-                self.filtered("frame", about, now, emit, &mut |record, options| {
+                self.record_in("frame", Some(flow), now, emit, &mut |record, options| {
                     frame::write(record, flow, part, options);
-                    true
                 });
             }
             Event::FlowEnd(flow, reason) => {

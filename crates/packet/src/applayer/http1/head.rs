@@ -50,7 +50,7 @@ struct Span {
 impl Head {
     /// Length as sent, bytes.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn wire_len(&self) -> usize {
         self.raw.len()
     }
 

@@ -57,7 +57,7 @@ impl AppLayer for Parser {
             let kind = frame_kind(direction);
             let next = match step.kind {
                 Kind::Head(head, ts_ns) => {
-                    cx.record_begins(after.len().saturating_add(head.len()));
+                    cx.record_begins(after.len().saturating_add(head.wire_len()));
                     let next = match direction {
                         Direction::ToServer => self.request(cx, head, ts_ns),
                         Direction::ToClient => self.response(cx, head, ts_ns, after),

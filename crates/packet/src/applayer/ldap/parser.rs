@@ -206,9 +206,10 @@ impl Parser {
         }
         let is_unanswered = message.operation.is_unanswered();
         let tx_id = cx.transaction_id();
-        match cx.flow().tuple.proto {
-            Proto::Tcp => cx.frame_in(tx_id, "pdu", 0, bytes),
-            _ => cx.frame("pdu", 0, bytes),
+        if cx.flow().tuple.proto == Proto::Tcp {
+            cx.frame_in(tx_id, "pdu", 0, bytes);
+        } else {
+            cx.frame("pdu", 0, bytes);
         }
         let tx = Ldap {
             tx_id,

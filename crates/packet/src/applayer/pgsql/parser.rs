@@ -136,9 +136,10 @@ impl Parser {
     fn encryption(&self, data: &[u8]) -> Option<u8> {
         let asked = self.waiting.front()?.request.as_ref()?;
         let answer = *data.first()?;
-        let fits = match asked {
-            Request::Ssl => matches!(answer, b'S' | b'N'),
-            Request::Gss => matches!(answer, b'G' | b'N'),
+        let fits = match answer {
+            b'S' => *asked == Request::Ssl,
+            b'G' => *asked == Request::Gss,
+            b'N' => matches!(asked, Request::Ssl | Request::Gss),
             _ => false,
         };
         fits.then_some(answer)

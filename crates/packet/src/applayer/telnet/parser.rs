@@ -63,9 +63,10 @@ impl Records for Parser {
 impl Size {
     /// What has no end within the bound ends there.
     fn or_all_of(self, data: &[u8]) -> Self {
-        match self {
-            Self::Unsure if data.len() >= RECORD_BYTES_MAX => Self::Bytes(data.len()),
-            size => size,
+        if self == Self::Unsure && data.len() >= RECORD_BYTES_MAX {
+            Self::Bytes(data.len())
+        } else {
+            self
         }
     }
 }
