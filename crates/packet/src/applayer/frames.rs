@@ -205,6 +205,12 @@ impl Frames {
         a.kept.len().saturating_add(b.kept.len())
     }
 
+    /// Whether frames of a direction wait for a packet to be told with.
+    pub(crate) fn has_open(&self, direction: Direction) -> bool {
+        let side = self.sides.get(direction.at());
+        side.is_some_and(|side| !side.open.is_empty())
+    }
+
     /// The next bytes of a direction, or the next datagram.
     pub(crate) fn data(&mut self, direction: Direction, data: &[u8]) {
         let side = self.side(direction);

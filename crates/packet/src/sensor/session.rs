@@ -89,11 +89,18 @@ impl Session {
         !self.stream(direction).is_at(heed.depth)
     }
 
-    /// Whether it changes anything that a direction's bytes are acknowledged.
+    /// Whether it changes anything that a direction's bytes are acknowledged: there are some, or
+    /// frames of the acknowledging side wait for its packet.
     pub(crate) fn heeds_ack(&self, direction: Direction, acked: Acked, heed: &Heed) -> bool {
         let stream = self.stream(direction);
-        !stream.is_at(heed.depth)
-            && (stream.buffered() > 0 || !heed.patient && stream.lacks(acked.from, acked.to))
+        let own = direction.reversed();
+        let tells = self
+            .frames
+            .as_ref()
+            .is_some_and(|frames| frames.has_open(own));
+        tells
+            || !stream.is_at(heed.depth)
+                && (stream.buffered() > 0 || !heed.patient && stream.lacks(acked.from, acked.to))
     }
 
     fn stream(&self, direction: Direction) -> &Stream {
