@@ -299,3 +299,46 @@ fn first_number(app: AppProto) -> u32 {
 fn to_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::applayer::testing::{Messages, corpus, records};
+
+    const WANTED: &str = "outputs: [{eve-log: {enabled: yes, types: [{frame: {enabled: yes}}]}}]";
+
+    fn frames(messages: &Messages) -> Vec<String> {
+        let found = records(Proto::Tcp, WANTED, messages);
+        let mut lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn frames_are_the_same_however_a_stream_is_cut() {
+        for path in [
+            "telnet/login.bin",
+            "websocket/chat.bin",
+            "mqtt/version_5.bin",
+        ] {
+            let messages = corpus(path);
+            let whole = frames(&messages);
+            assert!(whole.len() > 4, "{path}");
+            let bytes = |(to, data): &(Direction, Vec<u8>)| -> Messages {
+                data.iter().map(|byte| (*to, vec![*byte])).collect()
+            };
+            let bytes: Messages = messages.iter().flat_map(bytes).collect();
+            assert_eq!(frames(&bytes), whole, "{path}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_no_frames_gets_none() {
+        let found = records(Proto::Tcp, "", &corpus("telnet/login.bin"));
+        assert!(
+            found
+                .iter()
+                .all(|record| record.get("stream_offset").is_none())
+        );
+    }
+}
