@@ -88,6 +88,7 @@ impl<'a> Bare<'a> {
             ranges: &mut self.ranges,
             out,
             successor: None,
+            frames: None,
         };
         work(&mut self.app, &mut cx);
     }
