@@ -284,6 +284,7 @@ impl Detect for Indicators {
             | Event::Closed(..)
             | Event::File(..)
             | Event::FileData(..)
+            | Event::AppFrame(..)
             | Event::FlowEnd(..)
             | Event::Packet(_)
             | Event::Arp(_)

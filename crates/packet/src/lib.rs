@@ -76,7 +76,7 @@ pub use applayer::dns;
 pub use applayer::http1;
 pub use applayer::http2;
 pub use applayer::tls;
-pub use applayer::{AppProto, Expectation, Field, Transaction};
+pub use applayer::{AppFrame, AppProto, Expectation, Field, Transaction};
 pub use decode::{Arp, Source, Vlans};
 pub use fanout::lane;
 pub use file::{Digests, File, FileChunk, FileInfo, FileState, FileStore};

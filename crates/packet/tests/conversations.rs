@@ -506,7 +506,9 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Proven(_) => "proven".to_owned(),
         Event::Closed(..) => "closed".to_owned(),
         Event::Transaction(_, transaction) => transaction_line(*transaction),
-        Event::FileData(..) | Event::Packet(_) | Event::Arp(_) => return None,
+        Event::FileData(..) | Event::AppFrame(..) | Event::Packet(_) | Event::Arp(_) => {
+            return None;
+        }
         Event::File(_, _, file) => format!("file {} {}", file.size, file.state.name()),
         Event::FlowEnd(flow, reason) => format!("end {reason:?} {}", flow.app.name()),
         Event::Anomaly(_, anomaly) => format!("anomaly {}", anomaly.name()),

@@ -65,6 +65,7 @@ fn run(frames: &Frames) -> Found {
         }),
         Event::Anomaly(_, anomaly) => found.anomalies.push(anomaly.name()),
         Event::FileData(..)
+        | Event::AppFrame(..)
         | Event::FlowStart(_)
         | Event::Packet(_)
         | Event::Arp(_)

@@ -162,6 +162,7 @@ fn check_with(frames: &[Vec<u8>], config: Config) {
         | Event::Closed(..)
         | Event::File(..)
         | Event::FileData(..)
+        | Event::AppFrame(..)
         | Event::Transaction(..)
         | Event::Anomaly(..) => {}
     };

@@ -68,6 +68,7 @@ fn line(event: &Event<'_>) -> Option<String> {
         | Event::Proven(_)
         | Event::Closed(..)
         | Event::FileData(..)
+        | Event::AppFrame(..)
         | Event::FlowEnd(..)
         | Event::Anomaly(..) => None,
     }

@@ -133,6 +133,7 @@ impl Book {
             | Event::Closed(flow, _)
             | Event::File(flow, ..)
             | Event::FileData(flow, ..)
+            | Event::AppFrame(flow, _)
             | Event::Transaction(flow, _)
             | Event::Anomaly(Some(flow), _) => (flow.id, self.open.contains(&flow.id)),
         };

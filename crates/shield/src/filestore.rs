@@ -58,6 +58,7 @@ impl FileStore {
             | Event::Closed(..)
             | Event::Transaction(..)
             | Event::FileData(..)
+            | Event::AppFrame(..)
             | Event::File(..)
             | Event::FlowEnd(..)
             | Event::Anomaly(..) => Ok(()),

@@ -251,6 +251,7 @@ impl Detect for Scan {
             | Event::FlowStart(_)
             | Event::File(..)
             | Event::FileData(..)
+            | Event::AppFrame(..)
             | Event::Transaction(..)
             | Event::FlowEnd(..)
             | Event::Packet(_)

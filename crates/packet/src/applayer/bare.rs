@@ -89,6 +89,7 @@ impl<'a> Bare<'a> {
             out,
             is_end: false,
             successor: None,
+            frames: None,
         };
         work(&mut self.app, &mut cx);
     }

@@ -90,6 +90,7 @@ impl App {
             }
             Self::Parsing(parser) => {
                 find_again(cx, direction, data);
+                cx.data_begins(direction, data.len());
                 let next = parser.data(cx, direction, data);
                 self.go_on(cx, direction, data, next);
             }
@@ -201,7 +202,7 @@ impl App {
         }
         let other = cx.flow.app_found.get(direction.reversed().at());
         if other == Some(&AppProto::Failed) && cx.flow.tuple.proto == Proto::Tcp {
-            cx.anomaly(ONE_SIDE_KNOWN);
+            cx.odd_protocol(ONE_SIDE_KNOWN);
         }
         let now_ns = cx.ts_ns;
         let [client, server] = firsts;
@@ -227,6 +228,12 @@ const SIDES_DIFFER: &str = "APPLAYER_MISMATCH_PROTOCOL_BOTH_DIRECTIONS";
 /// No protocol knows either direction.
 fn fail(cx: &mut Context<'_, '_>) {
     cx.flow.app = AppProto::Failed;
+    if cx.flow.app_expected != AppProto::Unknown {
+        cx.odd_protocol("APPLAYER_UNEXPECTED_PROTOCOL");
+        if cx.flow.app_expected == AppProto::Tls {
+            cx.odd_protocol("APPLAYER_NO_TLS_AFTER_STARTTLS");
+        }
+    }
     cx.counters.apps.flow(cx.flow);
 }
 
@@ -251,9 +258,9 @@ fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
     };
     let found = *found;
     if found == AppProto::Failed {
-        cx.anomaly(ONE_SIDE_KNOWN);
+        cx.odd_protocol(ONE_SIDE_KNOWN);
     } else if found != cx.flow.app {
-        cx.anomaly(SIDES_DIFFER);
+        cx.odd_protocol(SIDES_DIFFER);
     }
 }
 

@@ -13,7 +13,6 @@
 #[cfg(any(test, fuzzing))]
 pub mod bare;
 pub mod bittorrent_dht;
-mod buffer;
 pub mod dcerpc;
 pub(crate) mod der;
 pub(crate) mod detection;
@@ -22,6 +21,7 @@ pub mod dnp3;
 pub mod dns;
 pub mod enip;
 mod expectation;
+mod frames;
 pub mod ftp;
 pub mod http1;
 pub mod http2;
@@ -33,6 +33,7 @@ mod lines;
 pub mod modbus;
 pub mod mqtt;
 pub mod nfs;
+pub mod ntp;
 mod options;
 pub mod pgsql;
 pub mod pop3;
@@ -47,6 +48,7 @@ pub mod smtp;
 pub mod snmp;
 pub mod socks;
 pub mod ssh;
+pub mod telnet;
 pub mod template;
 #[cfg(test)]
 mod testing;
@@ -63,6 +65,8 @@ use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
 
 pub use expectation::Expectation;
 pub(crate) use expectation::Expectations;
+pub use frames::AppFrame;
+pub(crate) use frames::Frames;
 pub use options::Options;
 pub use transaction::Transaction;
 
@@ -87,6 +91,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &dnp3::PROTOCOL,
     &tftp::PROTOCOL,
     &ike::PROTOCOL,
+    &ntp::PROTOCOL,
     &dns::PROTOCOL,
     &krb5::PROTOCOL,
     &snmp::PROTOCOL,
@@ -97,6 +102,7 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &pgsql::PROTOCOL,
     &mqtt::PROTOCOL,
     &socks::PROTOCOL,
+    &telnet::PROTOCOL,
     &websocket::PROTOCOL,
     &template::PROTOCOL,
 ];
@@ -147,6 +153,8 @@ pub enum AppProto {
     Mqtt,
     /// NFS versions 2 to 4.
     Nfs,
+    /// NTP.
+    Ntp,
     /// PostgreSQL, version 3.
     Pgsql,
     /// POP3.
@@ -170,6 +178,8 @@ pub enum AppProto {
     Socks,
     /// SSH 2.
     Ssh,
+    /// Telnet.
+    Telnet,
     /// The template, a model for new protocols.
     Template,
     /// TFTP.
@@ -284,6 +294,8 @@ pub struct Context<'a, 'out> {
     /// The flow is over: what its streams kept back comes now.
     pub(crate) is_end: bool,
     pub(crate) successor: Option<(AppProto, Box<dyn AppLayer>)>,
+    /// Where somebody wants them.
+    pub(crate) frames: Option<Box<Frames>>,
 }
 
 impl Context<'_, '_> {
@@ -352,6 +364,7 @@ impl Context<'_, '_> {
 
     /// Another protocol begins.
     pub(crate) fn change_protocol(&mut self) {
+        self.end_frames();
         let flow = &mut *self.flow;
         if flow.app_before == AppProto::Unknown {
             flow.app_before = flow.app;
@@ -379,8 +392,20 @@ impl Context<'_, '_> {
         self.successor = Some((app, parser));
     }
 
-    /// Reports damage under a name such as `"http.request_line_too_long"`.
+    /// Reports damage under a name such as `"malformed_data"`, in the transaction that began last.
     pub fn anomaly(&mut self, name: &'static str) {
+        let last = self.flow.transactions.saturating_sub(1);
+        self.report(name, Some(last));
+    }
+
+    /// Reports damage in the transaction that is about to begin.
+    pub fn anomaly_in_next(&mut self, name: &'static str) {
+        let next = self.flow.transactions;
+        self.report(name, Some(next));
+    }
+
+    /// Reports what is odd about the protocol that was found.
+    pub(crate) fn odd_protocol(&mut self, name: &'static str) {
         self.report(name, None);
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     AppProto, PROTOCOLS, Protocol, dcerpc, dnp3, enip, ftp, http1, http2, ldap, modbus, mqtt, nfs,
-    pgsql, smb, smtp,
+    pgsql, smb, smtp, websocket,
 };
 use crate::settings::Settings;
 
@@ -38,7 +38,7 @@ pub struct Options {
     /// HTTP/2.
     pub http2: http2::Options,
     /// WebSocket.
-    pub websocket: super::websocket::Options,
+    pub websocket: websocket::Options,
     /// SSH.
     pub ssh: super::ssh::Options,
     /// TLS.
@@ -70,7 +70,7 @@ impl Options {
             quic: super::tls::Options::of_quic(settings),
             http: http1::Options::from_settings(settings),
             http2: http2::Options::from_settings(settings),
-            websocket: super::websocket::Options::from_settings(settings),
+            websocket: websocket::Options::from_settings(settings),
             ftp: ftp::Options::from_settings(settings),
             smtp: smtp::Options::from_settings(settings),
             dcerpc: dcerpc::Options::from_settings(settings),

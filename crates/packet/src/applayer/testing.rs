@@ -11,8 +11,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::applayer::{Context, Expectations};
+use crate::decode::Vlans;
 use crate::eve::{Now, Output, Recorder};
-use crate::flow::{Direction, Proto};
+use crate::flow::{Direction, FiveTuple, Flow, FlowId, Proto};
+use crate::ranges::Ranges;
+use crate::sensor::Counters;
 use crate::settings::Settings;
 use crate::{Config, Event, Frame, LinkType, Sensor, Way};
 
@@ -149,6 +153,29 @@ pub(crate) fn endures(proto: Proto, messages: &Messages) {
         }
         records(proto, "", &changed);
     }
+}
+
+/// Runs parts of a parser on a flow of TCP that nobody looks at.
+pub(crate) fn context<T>(config: &Config, work: impl FnOnce(&mut Context<'_, '_>) -> T) -> T {
+    let tuple = FiveTuple {
+        src: CLIENT.0.into(),
+        src_port: CLIENT.1,
+        dst: SERVER.0.into(),
+        dst_port: SERVER.1,
+        proto: Proto::Tcp,
+    };
+    work(&mut Context {
+        config,
+        ts_ns: 7,
+        now_ns: 7,
+        flow: &mut Flow::new(FlowId(1), tuple, Vlans::NONE, 7),
+        counters: &mut Counters::default(),
+        expectations: &mut Expectations::new([0; 2]),
+        ranges: &mut Ranges::default(),
+        out: &mut |_| (),
+        successor: None,
+        frames: None,
+    })
 }
 
 const CLIENT: ([u8; 4], u16) = ([192, 0, 2, 1], 40000);

@@ -2,6 +2,7 @@
 
 use super::current::Current;
 use super::write_flow_head;
+use crate::applayer::AppProto;
 use crate::decode::Damage;
 use crate::flow::{Direction, Flow};
 use crate::json::Object;
@@ -47,7 +48,9 @@ pub(super) fn write(
     }
     let (kind, layer) = layer(anomaly.kind);
     object.object("anomaly", |object| {
-        if let AnomalyKind::AppLayer(app, _) = anomaly.kind {
+        if let AnomalyKind::AppLayer(app, _) = anomaly.kind
+            && !matches!(app, AppProto::Unknown | AppProto::Failed)
+        {
             object.text("app_proto", app.name());
         }
         object.text("type", kind);

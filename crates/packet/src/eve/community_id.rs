@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use sha1::{Digest as _, Sha1};
 
-use super::base64::base64;
+use crate::bytes::base64;
 use crate::decode::{TYPES4, TYPES6, icmp_pair};
 use crate::flow::{FiveTuple, Flow, Proto};
 

@@ -59,7 +59,7 @@ impl Policies {
 
 impl Output {
     /// An output of all records under default options, but `netflow`, which says again what `flow`
-    /// says.
+    /// says, and `frame`.
     #[must_use]
     pub fn all(filename: &str) -> Self {
         Self {
@@ -129,9 +129,17 @@ impl Output {
         }
     }
 
+    /// Whether an enabled output of the settings names the type.
+    pub(crate) fn names(settings: &Settings, kind: &str) -> bool {
+        let outputs = Self::from_settings(settings);
+        let types = outputs.iter().filter_map(|output| output.types.as_ref());
+        types.flatten().any(|(name, _)| name == kind)
+    }
+
     /// The options of each entry of that type.
     pub(super) fn types_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = Setting<'a>> {
-        let all = (self.types.is_none() && kind != "netflow").then_some(Setting::NOTHING);
+        let all = (self.types.is_none() && !matches!(kind, "netflow" | "frame"))
+            .then_some(Setting::NOTHING);
         let types = self.types.iter().flatten();
         types
             .filter(move |(name, _)| name == kind)

@@ -1,9 +1,9 @@
 //! The packet that records come from, and what they say of it.
 
-use super::base64::base64;
 use super::community_id::community_id;
 use super::config::Output;
 use super::head::{mac, proto_name, write_ends};
+use crate::bytes::base64;
 use crate::decode::{Ether, Source, Transport, Vlans};
 use crate::flow::{FiveTuple, Flow};
 use crate::frame::LinkType;

@@ -6,6 +6,7 @@
 //! | a protocol's name | a transaction | the protocol's folder, `applayer/<protocol>/log.rs` |
 //! | `fileinfo` | a file that is over | [`fileinfo`] |
 //! | `flow`, `netflow` | the end of a flow | [`flow`] |
+//! | `frame` | a part of a message, where the settings ask for them | [`frame`] |
 //! | `anomaly` | damage on the wire | [`anomaly`] |
 //! | `arp` | an ARP packet | [`arp`] |
 //! | `stats` | the counters | [`stats`] |
@@ -14,12 +15,12 @@
 
 mod anomaly;
 mod arp;
-mod base64;
 mod community_id;
 mod config;
 mod current;
 mod fileinfo;
 mod flow;
+mod frame;
 mod head;
 mod stats;
 mod time;
@@ -102,16 +103,14 @@ impl Recorder {
                 }
             }
             Event::File(flow, carrier, file) => {
-                self.filtered(
-                    "files",
-                    About::Packet(Some(flow)),
-                    now,
-                    emit,
-                    &mut |record, options| {
-                        fileinfo::write(record, flow, *carrier, file, options);
-                        true
-                    },
-                );
+                self.record_in("files", Some(flow), now, emit, &mut |record, options| {
+                    fileinfo::write(record, flow, *carrier, file, options);
+                });
+            }
+            Event::AppFrame(flow, part) => {
+                self.record_in("frame", Some(flow), now, emit, &mut |record, options| {
+                    frame::write(record, flow, part, options);
+                });
             }
             Event::FlowEnd(flow, reason) => {
                 let alerted = self.alerted.remove(&flow.id).is_some();

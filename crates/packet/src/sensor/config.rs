@@ -3,6 +3,7 @@
 use crate::applayer::Options;
 use crate::decode::{self, Vlans};
 use crate::defrag;
+use crate::eve::Output;
 use crate::file::{Digests, FileStore};
 use crate::flow::Scope;
 use crate::settings::{Setting, Settings};
@@ -63,6 +64,8 @@ pub struct Config {
     pub digests: Digests,
     /// Which files are stored.
     pub file_store: FileStore,
+    /// Parsers say where the parts of messages lie, which costs memory and time.
+    pub frames: bool,
 }
 
 impl Default for Config {
@@ -89,6 +92,7 @@ impl Default for Config {
             apps: Options::default(),
             digests: Digests::default(),
             file_store: FileStore::default(),
+            frames: false,
         }
     }
 }
@@ -121,6 +125,7 @@ impl Config {
             apps: Options::from_settings(settings),
             digests: Digests::from_settings(settings),
             file_store: FileStore::from_settings(settings),
+            frames: Output::names(settings, "frame"),
             ..default
         }
     }

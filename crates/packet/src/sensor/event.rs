@@ -1,6 +1,6 @@
 //! What a sensor yields.
 
-use crate::applayer::{AppProto, Transaction};
+use crate::applayer::{AppFrame, AppProto, Transaction};
 use crate::decode::{Arp, Damage, Decoded, Source};
 use crate::file::{FileChunk, FileInfo};
 use crate::flow::{Direction, FiveTuple, Flow};
@@ -33,6 +33,8 @@ pub enum Event<'a> {
     FileData(&'a Flow, &'a dyn Transaction, &'a FileChunk<'a>),
     /// A file is over.
     File(&'a Flow, &'a dyn Transaction, &'a FileInfo),
+    /// A part of a message, where [`Config::frames`](crate::Config::frames) asks for them.
+    AppFrame(&'a Flow, &'a AppFrame<'a>),
     /// Last event of a flow.
     FlowEnd(&'a Flow, EndReason),
     /// Something was wrong; with its flow, where there is one.

@@ -2,8 +2,8 @@
 //! layer.
 
 use super::{StreamTrouble, Urgent};
-use crate::applayer::Context;
 use crate::applayer::detection::App;
+use crate::applayer::{Context, Frames};
 use crate::bytes::len32;
 use crate::flow::tcp::is_after;
 use crate::flow::{Direction, StreamFacts};
@@ -14,6 +14,7 @@ pub(crate) struct Session {
     to_server: Stream,
     to_client: Stream,
     app: App,
+    frames: Option<Box<Frames>>,
     /// How the server and the client read overlapping segments.
     policies: [Policy; 2],
     /// Bytes kept when last asked.
@@ -72,6 +73,7 @@ impl Session {
             to_server: Stream::default(),
             to_client: Stream::default(),
             app: App::new(),
+            frames: None,
             policies,
             charged: 0,
         }
@@ -87,12 +89,16 @@ impl Session {
         !self.stream(direction).is_at(heed.depth)
     }
 
-    /// Whether it changes anything that a direction's bytes are acknowledged.
+    /// Whether it changes anything that a direction's bytes are acknowledged: there are some, or
+    /// frames of the acknowledging side wait for its packet.
     pub(crate) fn heeds_ack(&self, direction: Direction, acked: Acked, heed: &Heed) -> bool {
         let stream = self.stream(direction);
         let is_news = !stream.is_at(heed.depth)
             && (stream.buffered() > 0 || !heed.patient && stream.lacks(acked.from, acked.to));
-        is_news || self.app.waits_for_packet()
+        let own = direction.reversed();
+        let frames = self.frames.as_ref();
+        let is_told = frames.is_some_and(|frames| frames.has_open(own));
+        is_news || is_told || self.app.waits_for_packet()
     }
 
     fn stream(&self, direction: Direction) -> &Stream {
@@ -114,7 +120,10 @@ impl Session {
             .to_server
             .buffered()
             .saturating_add(self.to_client.buffered());
-        let now = kept.saturating_add(self.app.buffered());
+        let frames = self.frames.as_ref().map_or(0, |frames| frames.buffered());
+        let now = kept
+            .saturating_add(self.app.buffered())
+            .saturating_add(frames);
         (now, std::mem::replace(&mut self.charged, now))
     }
 
@@ -173,12 +182,14 @@ impl Session {
     ) -> Troubles {
         let terms = self.terms(cx, direction);
         let now_ns = cx.ts_ns;
+        self.lend_frames(cx);
         let (stream, app) = self.parts(direction);
         let mut gap = false;
         let pushed = stream.push(seq, data, now_ns, terms, &mut |chunk| {
             gap |= pass(cx, app, direction, chunk);
         });
         cx.ts_ns = now_ns;
+        self.keep_frames(cx, direction);
         count(cx, pushed);
         self.note(cx, direction, gap, pushed)
     }
@@ -193,6 +204,7 @@ impl Session {
         let terms = self.terms(cx, direction);
         let now_ns = cx.ts_ns;
         let mut gap = false;
+        self.lend_frames(cx);
         let (stream, app) = self.parts(direction);
         if let Some(from) = acked.from.filter(|_| !terms.patient) {
             // else a side of which nothing was seen would be missing without a word
@@ -203,6 +215,7 @@ impl Session {
         });
         cx.ts_ns = now_ns;
         self.app.packet(cx, direction.reversed());
+        self.keep_frames(cx, direction.reversed());
         self.note(cx, direction, gap, Pushed::default())
     }
 
@@ -253,13 +266,19 @@ impl Session {
 
     /// Takes the payload of a datagram.
     pub(crate) fn datagram(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
+        self.lend_frames(cx);
+        if let Some(frames) = &mut cx.frames {
+            frames.data(direction, data);
+        }
         self.app.data(cx, direction, data);
+        self.keep_frames(cx, direction);
     }
 
     /// Passes on what is left and yields what the parser still has.
     pub(crate) fn end(&mut self, cx: &mut Context<'_, '_>) {
         let now_ns = cx.ts_ns;
         cx.is_end = true;
+        self.lend_frames(cx);
         for direction in [Direction::ToServer, Direction::ToClient] {
             let terms = self.terms(cx, direction);
             let mut gap = false;
@@ -269,6 +288,28 @@ impl Session {
         }
         cx.ts_ns = now_ns;
         self.app.end(cx);
+        cx.end_frames();
+        self.frames = None;
+    }
+
+    /// Parsers say frames where somebody wants them.
+    fn lend_frames(&mut self, cx: &mut Context<'_, '_>) {
+        if cx.config.frames {
+            let frames = self.frames.take();
+            let proto = cx.flow.tuple.proto;
+            cx.frames = Some(frames.unwrap_or_else(|| Box::new(Frames::new(proto))));
+        }
+    }
+
+    /// Tells what a packet of that direction can tell of.
+    fn keep_frames(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        if cx.frames.is_some() {
+            cx.tell_frames(direction, false);
+            if self.app.is_over() {
+                cx.end_frames();
+            }
+            self.frames = cx.frames.take();
+        }
     }
 
     fn parts(&mut self, direction: Direction) -> (&mut Stream, &mut App) {
@@ -284,12 +325,18 @@ fn pass(cx: &mut Context<'_, '_>, app: &mut App, direction: Direction, chunk: Ch
     match chunk {
         Chunk::Data(data, ts_ns) => {
             cx.ts_ns = ts_ns;
+            if let Some(frames) = &mut cx.frames {
+                frames.data(direction, data);
+            }
             app.data(cx, direction, data);
             false
         }
         Chunk::Gap(len) => {
             cx.counters.gaps = cx.counters.gaps.saturating_add(1);
             cx.counters.gap_bytes = cx.counters.gap_bytes.saturating_add(len);
+            if let Some(frames) = &mut cx.frames {
+                frames.gap(direction, len);
+            }
             app.gap(cx, direction, len);
             true
         }

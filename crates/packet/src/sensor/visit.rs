@@ -396,6 +396,7 @@ impl Visit<'_, '_> {
                 out: self.out,
                 is_end: false,
                 successor: None,
+                frames: None,
             },
         );
         let (now, before) = session.recharge();

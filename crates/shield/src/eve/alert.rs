@@ -97,7 +97,8 @@ pub(super) fn write(
             | Event::Arp(_)
             | Event::Anomaly(..)
             | Event::File(..)
-            | Event::FileData(..),
+            | Event::FileData(..)
+            | Event::AppFrame(..),
         )
         | None => {}
     }
@@ -113,7 +114,8 @@ pub(super) fn flow_of<'a>(event: &Event<'a>) -> Option<&'a Flow> {
         | Event::FlowEnd(flow, _)
         | Event::Transaction(flow, _)
         | Event::File(flow, ..)
-        | Event::FileData(flow, ..) => Some(flow),
+        | Event::FileData(flow, ..)
+        | Event::AppFrame(flow, _) => Some(flow),
         Event::Anomaly(flow, _) => *flow,
         Event::Packet(_) | Event::Arp(_) => None,
     }

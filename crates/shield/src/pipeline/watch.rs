@@ -70,6 +70,7 @@ impl Watch {
             | Event::Attempt(..)
             | Event::File(..)
             | Event::FileData(..)
+            | Event::AppFrame(..)
             | Event::Packet(_)
             | Event::Arp(_)
             | Event::Anomaly(..) => {}

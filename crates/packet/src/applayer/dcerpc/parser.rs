@@ -41,7 +41,7 @@ pub(super) fn start(proto: Proto, config: &Config) -> Box<dyn AppLayer> {
     match proto {
         Proto::Udp => Box::new(udp::Parser::new(config.apps.dcerpc)),
         Proto::Tcp | Proto::Icmp | Proto::Icmp6 | Proto::Other(_) => {
-            Box::new(tcp::Parser::new(config.apps.dcerpc))
+            Box::new(tcp::parser(config.apps.dcerpc))
         }
     }
 }

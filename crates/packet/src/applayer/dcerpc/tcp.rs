@@ -8,84 +8,55 @@ use super::pdu::{
     RESPONSE, Request, bind, bind_ack,
 };
 use super::transaction::{Dcerpc, Part};
-use crate::applayer::records::{Format, Outcome, Records, Size, Take};
-use crate::applayer::{AppLayer, Context, Next};
+use crate::applayer::records::{Found, Framed, Record, Records, Size};
+use crate::applayer::{Context, Next};
 use crate::flow::Direction;
 
-#[derive(Debug)]
-pub(super) struct Parser {
-    to_server: Records,
-    to_client: Records,
-    state: State,
+pub(super) fn parser(options: Options) -> Framed<Parser> {
+    Framed::new(Parser {
+        options,
+        pending: VecDeque::new(),
+        interfaces: Vec::new(),
+    })
 }
 
-const FORMAT: Format = Format {
-    size: |data| match Head::of(data) {
-        Some(head) => Size::Bytes(usize::from(head.len)),
-        None if data.len() < HEAD && data.first() == Some(&5) => Size::Unsure,
-        None => Size::Bad,
-    },
-    is_start: |data| Head::of(data).is_some(),
-    // the length has 16 bits
-    bytes_max: 1 << 16,
-};
-
-impl Parser {
-    pub(super) fn new(options: Options) -> Self {
-        Self {
-            to_server: Records::default(),
-            to_client: Records::default(),
-            state: State {
-                options,
-                pending: VecDeque::new(),
-                interfaces: Vec::new(),
-            },
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        match Head::of(data) {
+            Some(head) => Size::Bytes(usize::from(head.len)),
+            None if data.len() < HEAD && data.first() == Some(&5) => Size::Unsure,
+            None => Size::Bad,
         }
     }
-}
 
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        let Self {
-            to_server,
-            to_client,
-            state,
-        } = self;
-        let records = match direction {
-            Direction::ToServer => to_server,
-            Direction::ToClient => to_client,
-        };
-        let outcome = records.data(data, cx.ts_ns, FORMAT, &mut |record, ts_ns| {
-            state.message(cx, direction, record, ts_ns);
-            Take::Next
-        });
-        if outcome == Outcome::Bad {
-            state.end(cx);
-            return Next::Error;
-        }
+    fn find(&self, _: Direction, data: &[u8]) -> Found {
+        Found::front(Head::of(data).is_some())
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        self.message(cx, direction, record.bytes, record.ts_ns);
         Next::More
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        match direction {
-            Direction::ToServer => self.to_server.gap(len, FORMAT),
-            Direction::ToClient => self.to_client.gap(len, FORMAT),
-        }
-        Next::More
+    fn bad(&mut self, cx: &mut Context<'_, '_>, _: Direction, _: u64) -> Next {
+        self.end(cx);
+        Next::Error
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
-        self.state.end(cx);
-    }
-
-    fn buffered(&self) -> usize {
-        let [a, b] = [&self.to_server, &self.to_client].map(Records::buffered);
-        a.saturating_add(b)
+        for tx in self.pending.drain(..) {
+            cx.transaction(&tx);
+        }
     }
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct Parser {
     options: Options,
     /// Calls that wait for their answers.
     pending: VecDeque<Dcerpc>,
@@ -93,7 +64,7 @@ struct State {
     interfaces: Vec<Interface>,
 }
 
-impl State {
+impl Parser {
     fn message(
         &mut self,
         cx: &mut Context<'_, '_>,
@@ -103,6 +74,9 @@ impl State {
     ) {
         let Some(head) = Head::of(record) else { return };
         let body = record.get(HEAD..).unwrap_or_default();
+        cx.frame("hdr", 0, HEAD);
+        cx.frame("pdu", 0, record.len());
+        cx.frame("data", HEAD, body.len());
         match direction {
             Direction::ToServer => self.request(cx, head, body, first_ts_ns),
             Direction::ToClient => self.response(cx, head, body, first_ts_ns),
@@ -166,12 +140,6 @@ impl State {
         }
         tx.response = Some(Part::of(head.kind, stub_bytes));
         cx.transaction(&tx);
-    }
-
-    fn end(&mut self, cx: &mut Context<'_, '_>) {
-        for tx in self.pending.drain(..) {
-            cx.transaction(&tx);
-        }
     }
 }
 

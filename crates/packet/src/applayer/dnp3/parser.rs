@@ -5,16 +5,16 @@ use super::link::{Front, Reassembly, START, Segment, front, user_data};
 use super::object::End;
 use super::options::Options;
 use super::transaction::{CONFIRM, Fragment, LinkHeader};
-use crate::applayer::buffer::Buffer;
+use crate::applayer::records::{Found, Framed, Record, Records, Size};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser {
+    Box::new(Framed::new(Parser {
         options: config.apps.dnp3,
         ..Parser::default()
-    })
+    }))
 }
 
 /// The start bytes and the checksum of the header.
@@ -44,35 +44,64 @@ struct Parser {
     options: Options,
     to_server: Side,
     to_client: Side,
+    /// What is wrong with the bytes in front, which are no frame.
+    flaw: Option<&'static str>,
 }
 
 /// One direction.
 #[derive(Debug, Default)]
 struct Side {
-    buffer: Buffer,
     segments: Reassembly,
     /// Time of the first packet of the fragment that is being put together.
     first_ns: u64,
 }
 
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        let options = self.options;
-        self.side(direction).data(cx, data, options);
-        Next::More
+impl Records for Parser {
+    /// What stands between frames counts as a record, too.
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        self.flaw = None;
+        match front(data) {
+            Front::Frame(_, len) => Size::Bytes(len),
+            Front::Junk(len, flaw) => {
+                self.flaw = flaw;
+                Size::Bytes(len)
+            }
+            Front::Partial => Size::Unsure,
+        }
     }
 
     /// The next frame is found by its start bytes and checksum.
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
-        *self.side(direction) = Side::default();
+    fn find(&self, _: Direction, _: &[u8]) -> Found {
+        Found::At(0)
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        if let Some(flaw) = self.flaw.take() {
+            cx.anomaly(flaw);
+        } else if let Front::Frame(header, _) = front(record.bytes) {
+            let options = self.options;
+            match user_data(record.bytes) {
+                Some(user) => {
+                    self.side(direction)
+                        .segment(cx, header, &user, record.ts_ns, options)
+                }
+                None => cx.anomaly("BAD_TRANSPORT_CRC"),
+            }
+        }
         Next::More
     }
 
-    fn end(&mut self, _: &mut Context<'_, '_>) {}
+    fn torn(&mut self, _: &mut Context<'_, '_>, direction: Direction, _: Record<'_>) {
+        *self.side(direction) = Side::default();
+    }
 
     fn buffered(&self) -> usize {
-        let [a, b] = [&self.to_server, &self.to_client]
-            .map(|side| side.buffer.len().saturating_add(side.segments.buffered()));
+        let [a, b] = [&self.to_server, &self.to_client].map(|side| side.segments.buffered());
         a.saturating_add(b)
     }
 }
@@ -87,34 +116,6 @@ impl Parser {
 }
 
 impl Side {
-    fn data(&mut self, cx: &mut Context<'_, '_>, data: &[u8], options: Options) {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.push(data, cx.ts_ns);
-        while !buffer.front().is_empty() {
-            let used = match front(buffer.front()) {
-                Front::Frame(header, len) => {
-                    let Some(frame) = buffer.front().get(..len) else {
-                        break;
-                    };
-                    match user_data(frame) {
-                        Some(user) => self.segment(cx, header, &user, buffer.ts_ns(), options),
-                        None => cx.anomaly("BAD_TRANSPORT_CRC"),
-                    }
-                    len
-                }
-                Front::Partial => break,
-                Front::Junk(len, anomaly) => {
-                    if let Some(anomaly) = anomaly {
-                        cx.anomaly(anomaly);
-                    }
-                    len
-                }
-            };
-            buffer.consume(used.try_into().unwrap_or(u64::MAX));
-        }
-        self.buffer = buffer;
-    }
-
     fn segment(
         &mut self,
         cx: &mut Context<'_, '_>,

@@ -3,17 +3,14 @@
 
 use super::message::{Kind, Message};
 use super::name::{Cut, Name};
+use crate::applayer::records::{Found, Framed, Record, Records, Size};
 use crate::applayer::{AppLayer, AppProto, Context, Next, Probe};
 use crate::bytes::be16;
 use crate::flow::{Direction, FiveTuple, Proto};
 use crate::sensor::Config;
 
-pub(super) fn start(proto: Proto, _: &Config) -> Box<dyn AppLayer> {
-    if proto == Proto::Tcp {
-        Box::new(OverTcp::default())
-    } else {
-        Box::new(OverUdp)
-    }
+pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
+    Box::new(Framed::new(Parser))
 }
 
 /// DNS has no magic number: a header that makes sense (few questions, known opcode) and a first
@@ -105,130 +102,45 @@ fn has_odd_flags(data: &[u8]) -> bool {
 }
 
 #[derive(Debug)]
-struct OverUdp;
+struct Parser;
 
-impl AppLayer for OverUdp {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        be16(data, 0).map_or(Size::Unsure, |len| {
+            Size::Bytes(usize::from(len).saturating_add(LENGTH))
+        })
+    }
+
+    /// The length has 16 bits.
+    fn wanted(&self, _: Direction, _: &[u8], len: usize) -> usize {
+        len
+    }
+
+    fn find(&self, direction: Direction, data: &[u8]) -> Found {
+        Found::by(probe(Proto::Tcp, direction, data))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        let message = record.bytes.get(LENGTH..).unwrap_or_default();
+        cx.frames_from(LENGTH);
+        emit(cx, direction, message, record.ts_ns);
+        Next::More
+    }
+
+    fn datagram(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         emit(cx, direction, data, cx.ts_ns);
         Next::More
     }
-
-    fn gap(&mut self, _: &mut Context<'_, '_>, _: Direction, _: u64) -> Next {
-        Next::More
-    }
-
-    fn end(&mut self, _: &mut Context<'_, '_>) {}
-
-    fn buffered(&self) -> usize {
-        0
-    }
-}
-
-#[derive(Debug, Default)]
-struct OverTcp {
-    to_server: Framed,
-    to_client: Framed,
-}
-
-/// One direction: what is there of the message that is not complete yet.
-#[derive(Debug, Default)]
-struct Framed {
-    kept: Vec<u8>,
-    ts_ns: u64,
-    /// A gap hid where the next message begins.
-    lost: bool,
-}
-
-impl AppLayer for OverTcp {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        self.side(direction).data(cx, direction, data);
-        Next::More
-    }
-
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
-        *self.side(direction) = Framed {
-            lost: true,
-            ..Framed::default()
-        };
-        Next::More
-    }
-
-    fn end(&mut self, _: &mut Context<'_, '_>) {}
-
-    fn buffered(&self) -> usize {
-        self.to_server
-            .kept
-            .len()
-            .saturating_add(self.to_client.kept.len())
-    }
-}
-
-impl OverTcp {
-    fn side(&mut self, direction: Direction) -> &mut Framed {
-        match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
-        }
-    }
-}
-
-impl Framed {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
-        // behind a gap, what looks like a message begins one
-        if self.lost {
-            if probe(Proto::Tcp, direction, data) != Probe::Certain {
-                return;
-            }
-            self.lost = false;
-        }
-        if self.kept.is_empty() {
-            self.ts_ns = cx.ts_ns;
-            let rest = emit_whole(cx, direction, data, self.ts_ns);
-            self.kept.extend_from_slice(rest);
-            return;
-        }
-        self.kept.extend_from_slice(data);
-        let rest = emit_whole(cx, direction, &self.kept, self.ts_ns).len();
-        let used = self.kept.len().saturating_sub(rest);
-        if used > 0 {
-            self.kept.drain(..used);
-            self.ts_ns = cx.ts_ns;
-        }
-        // a message is 64 KiB at most by its length field, so this bounds a smaller limit only
-        if self.kept.len() > cx.config.head_bytes_max {
-            *self = Self {
-                lost: true,
-                ..Self::default()
-            };
-            cx.too_large("message_too_large");
-        }
-    }
-}
-
-/// Yields the whole messages at the front of `data` and gives what is left.
-fn emit_whole<'a>(
-    cx: &mut Context<'_, '_>,
-    direction: Direction,
-    data: &'a [u8],
-    first_ts_ns: u64,
-) -> &'a [u8] {
-    let mut rest = data;
-    let mut ts_ns = first_ts_ns;
-    while let Some(len) = be16(rest, 0).map(usize::from) {
-        let Some((message, behind)) = rest
-            .get(2..)
-            .and_then(|framed| framed.split_at_checked(len))
-        else {
-            break;
-        };
-        emit(cx, direction, message, ts_ns);
-        (rest, ts_ns) = (behind, cx.ts_ns);
-    }
-    rest
 }
 
 fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns: u64) {
     let Some(mut message) = Message::parse(data, first_ts_ns) else {
+        cx.frame("pdu", 0, data.len());
         return cx.anomaly("malformed_data");
     };
     message.multicast = is_multicast(&cx.flow().tuple);
@@ -241,6 +153,7 @@ fn emit(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8], first_ts_ns
         }
     }
     message.tx_id = cx.transaction_id();
+    cx.frame_in(message.tx_id, "pdu", 0, data.len());
     anomalies(cx, direction, &message);
     cx.transaction(&message);
 }
@@ -284,6 +197,8 @@ fn anomalies(cx: &mut Context<'_, '_>, direction: Direction, message: &Message) 
 }
 
 const HEADER: usize = 12;
+/// Bytes of the length before a message in a stream.
+const LENGTH: usize = 2;
 /// Operation codes in use: query, inverse query, status, notify, update, stateful operations.
 const OPCODE_MAX: u16 = 6;
 /// The reserved bit of RFC 1035 section 4.1.1.

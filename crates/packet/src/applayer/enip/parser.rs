@@ -9,17 +9,17 @@ use super::message::{
 use super::names::status_name;
 use super::options::Options;
 use super::transaction::Exchange;
-use crate::applayer::buffer::Buffer;
+use crate::applayer::records::{Found, Framed, Record, Records, Size};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::be32;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser {
+    Box::new(Framed::new(Parser {
         options: config.apps.enip,
         ..Parser::default()
-    })
+    }))
 }
 
 /// A header of a known command and status without options, and a length that the command can have.
@@ -57,45 +57,33 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
 #[derive(Debug, Default)]
 struct Parser {
     options: Options,
-    to_server: Buffer,
-    to_client: Buffer,
-    /// Directions of which it is not known where the next message begins.
-    lost: [bool; 2],
     waiting: VecDeque<Exchange>,
     /// Bytes of those that wait, about.
     waiting_bytes: usize,
 }
 
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        // behind what was missed, a message is known by what makes the first of a flow known
-        if self.is_lost(direction)
-            && probe(cx.flow().tuple.proto, direction, data) != Probe::Certain
-        {
-            return Next::More;
-        }
-        self.set_lost(direction, false);
-        let mut buffer = std::mem::take(self.buffer(direction));
-        buffer.push(data, cx.ts_ns);
-        while let Some(len) = Message::len(buffer.front()) {
-            let Some(message) = buffer.front().get(..len) else {
-                break;
-            };
-            let ts_ns = buffer.ts_ns();
-            if let Some(message) = Message::parse(message) {
-                self.message(cx, direction, message, ts_ns);
-            }
-            buffer.consume(len.try_into().unwrap_or(u64::MAX));
-        }
-        if cx.flow().tuple.proto != Proto::Udp {
-            *self.buffer(direction) = buffer;
-        }
-        Next::More
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        Message::len(data).map_or(Size::Unsure, Size::Bytes)
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        if !self.buffer(direction).gap(len) {
-            self.set_lost(direction, true);
+    /// The length has 16 bits.
+    fn wanted(&self, _: Direction, _: &[u8], len: usize) -> usize {
+        len
+    }
+
+    fn find(&self, direction: Direction, data: &[u8]) -> Found {
+        Found::by(probe(Proto::Tcp, direction, data))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        if let Some(message) = Message::parse(record.bytes) {
+            self.message(cx, direction, message, record.ts_ns);
         }
         Next::More
     }
@@ -107,35 +95,11 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        let buffered = self.to_server.len().saturating_add(self.to_client.len());
-        buffered.saturating_add(self.waiting_bytes)
+        self.waiting_bytes
     }
 }
 
 impl Parser {
-    fn buffer(&mut self, direction: Direction) -> &mut Buffer {
-        match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
-        }
-    }
-
-    fn is_lost(&self, direction: Direction) -> bool {
-        let [to_server, to_client] = self.lost;
-        match direction {
-            Direction::ToServer => to_server,
-            Direction::ToClient => to_client,
-        }
-    }
-
-    fn set_lost(&mut self, direction: Direction, lost: bool) {
-        let [to_server, to_client] = &mut self.lost;
-        match direction {
-            Direction::ToServer => *to_server = lost,
-            Direction::ToClient => *to_client = lost,
-        }
-    }
-
     fn message(
         &mut self,
         cx: &mut Context<'_, '_>,

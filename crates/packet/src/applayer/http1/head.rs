@@ -48,6 +48,12 @@ struct Span {
 }
 
 impl Head {
+    /// Length as sent, bytes.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        self.raw.len()
+    }
+
     /// The head as sent, with the empty line at its end.
     #[must_use]
     pub fn raw(&self) -> &[u8] {

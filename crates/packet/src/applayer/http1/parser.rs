@@ -48,11 +48,19 @@ impl AppLayer for Parser {
             let step = self.side(direction).step(cx, direction, rest);
             used = used.saturating_add(step.used);
             let after = rest.get(step.used..).unwrap_or_default();
+            let kind = frame_kind(direction);
             let next = match step.kind {
-                Kind::Head(head, ts_ns) => match direction {
-                    Direction::ToServer => self.request(cx, head, ts_ns),
-                    Direction::ToClient => self.response(cx, head, ts_ns, after),
-                },
+                Kind::Head(head, ts_ns) => {
+                    cx.record_begins(after.len().saturating_add(head.wire_len()));
+                    let next = match direction {
+                        Direction::ToServer => self.request(cx, head, ts_ns),
+                        Direction::ToClient => self.response(cx, head, ts_ns, after),
+                    };
+                    if self.side(direction).state == State::Head {
+                        cx.frame_ends(kind, after.len());
+                    }
+                    next
+                }
                 Kind::Headless(front) => self.headless(cx, &front),
                 Kind::Body {
                     content,
@@ -67,6 +75,9 @@ impl AppLayer for Parser {
                     events::body(cx, tx_id, direction, (broken, extension));
                     let over = over && self.is_over(cx, direction, after);
                     let sent = step.used.saturating_sub(trailer);
+                    if over {
+                        cx.frame_ends(kind, after.len());
+                    }
                     self.body(cx, direction, content, sent, over)
                 }
                 Kind::Lost => self.lose(cx, direction),
@@ -171,6 +182,7 @@ impl Parser {
         let mut oddities = Vec::new();
         let body = Body::of_request(&head, &mut oddities);
         let mut transaction = new_transaction(cx, ts_ns, Some(head));
+        cx.frame_begins(transaction.tx_id, "request", 0);
         let http = &cx.config.apps.http;
         let rules = Rules {
             double_decode_path: http.double_decode_path,
@@ -235,6 +247,7 @@ impl Parser {
         let body = Body::of_response(&head, status, to_head, &mut oddities);
         let switches = switch_of(&head, status, to_connect);
         if let Some(front) = front {
+            cx.frame_begins(front.transaction.tx_id, "response", 0);
             let request = &front.transaction;
             let content = Content::of_response(&head, request, &cx.config.apps, &mut oddities);
             front.response = Some(content);
@@ -512,6 +525,13 @@ fn status_of(head: &Head) -> Option<u16> {
     code.parse()
         .ok()
         .filter(|status| (100..1000).contains(status))
+}
+
+fn frame_kind(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ToServer => "request",
+        Direction::ToClient => "response",
+    }
 }
 
 /// What a connection becomes.

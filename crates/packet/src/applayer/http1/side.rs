@@ -239,7 +239,7 @@ impl Side {
         let before = self.kept.len();
         if before == 0 {
             if !self.can_begin_request(data) {
-                cx.anomaly("REQUEST_LINE_INVALID");
+                cx.anomaly_in_next("REQUEST_LINE_INVALID");
                 return self.lost(data.len());
             }
             // most heads come whole and are taken where they lie
@@ -284,7 +284,7 @@ impl Side {
                 used,
             };
         }
-        cx.anomaly("REQUEST_LINE_INVALID");
+        cx.anomaly_in_next("REQUEST_LINE_INVALID");
         self.lost(used)
     }
 

@@ -4,8 +4,8 @@ use hashbrown::HashMap;
 
 use super::content::Content;
 use super::frame::{
-    CONTINUATION, GOAWAY, HEADERS, Head, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, priority,
-    settings, unpad,
+    CONTINUATION, GOAWAY, HEAD_BYTES, HEADERS, Head, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
+    priority, settings, unpad,
 };
 use super::hpack::{Damage, Decoder};
 use super::side::{Item, Side};
@@ -57,14 +57,34 @@ struct Block {
     bytes: Vec<u8>,
 }
 
+/// A frame, `left` bytes of the data at hand standing behind its head.
+fn frame(cx: &mut Context<'_, '_>, head: Head, left: usize) {
+    cx.record_begins(left.saturating_add(HEAD_BYTES));
+    cx.frame("hdr", 0, HEAD_BYTES);
+    cx.frame("data", HEAD_BYTES, head.len);
+    cx.frame("pdu", 0, head.len.saturating_add(HEAD_BYTES));
+}
+
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         self.tell_upgrade(cx);
         let max = cx.config.apps.http2.reassembly_bytes_max;
         let mut used = 0_usize;
         while let Some(rest) = data.get(used..).filter(|rest| !rest.is_empty()) {
+            let was_passing = self.half(direction).side.is_passing();
             let (taken, item) = self.half(direction).side.step(rest, max);
             used = used.saturating_add(taken);
+            let left = rest.len().saturating_sub(taken);
+            match &item {
+                Item::Frame(head, payload) => frame(cx, *head, left.saturating_add(payload.len())),
+                Item::Data(head, content, _) if !was_passing => {
+                    let pad = usize::from(head.padded());
+                    let left = left.saturating_add(content.len());
+                    frame(cx, *head, left.saturating_add(pad));
+                }
+                Item::Unknown(head) => frame(cx, *head, left),
+                Item::Data(..) | Item::More | Item::TooLarge | Item::Invalid => {}
+            }
             match item {
                 Item::More => {}
                 Item::Frame(head, payload) => self.frame(cx, direction, head, &payload),

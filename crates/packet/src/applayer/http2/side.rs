@@ -50,6 +50,11 @@ impl Side {
         }
     }
 
+    /// Whether the next bytes are those of a data frame that has begun.
+    pub(super) fn is_passing(&self) -> bool {
+        self.data.is_some()
+    }
+
     pub(super) fn buffered(&self) -> usize {
         self.kept.len()
     }

@@ -3,7 +3,7 @@
 use super::message::{Krb5, MessageType, Parsed};
 use super::names::is_weak;
 use crate::applayer::der::{INTEGER, Reader, SEQUENCE, Size, size};
-use crate::applayer::records::{Format, Outcome, Records, Take};
+use crate::applayer::records::{Found, Framed, Record, Records, within};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::be32;
 use crate::flow::{Direction, Proto};
@@ -12,11 +12,8 @@ use crate::sensor::Config;
 /// Largest message taken, bytes.
 pub(super) const MESSAGE_BYTES_MAX: usize = 256 << 10;
 
-pub(super) fn start(proto: Proto, _: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser {
-        is_tcp: proto == Proto::Tcp,
-        ..Parser::default()
-    })
+pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
+    Box::new(Framed::new(Parser::default()))
 }
 
 /// A message of a known type whose first field says version 5.
@@ -76,77 +73,51 @@ fn body_of(data: &[u8]) -> Option<&[u8]> {
 
 #[derive(Debug, Default)]
 struct Parser {
-    is_tcp: bool,
-    to_server: Records,
-    to_client: Records,
-    state: State,
-}
-
-#[derive(Debug, Default)]
-struct State {
     /// The last request.
     asked: Option<MessageType>,
 }
 
-const FORMAT: Format = Format {
-    size: |data| match be32(data, 0).map(usize::try_from) {
-        None => Size::Unsure,
-        Some(Ok(len)) => Size::Bytes(len.saturating_add(4)),
-        Some(Err(_)) => Size::Bad,
-    },
-    is_start: |data| probe(Proto::Tcp, Direction::ToServer, data) == Probe::Certain,
-    bytes_max: MESSAGE_BYTES_MAX,
-};
-
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        let Self {
-            is_tcp,
-            to_server,
-            to_client,
-            state,
-        } = self;
-        if !*is_tcp {
-            state.message(cx, direction, data, cx.ts_ns);
-            return Next::More;
-        }
-        let records = match direction {
-            Direction::ToServer => to_server,
-            Direction::ToClient => to_client,
-        };
-        let outcome = records.data(data, cx.ts_ns, FORMAT, &mut |record, ts_ns| {
-            // Suricata's records of TCP come with the acknowledgement, which goes the other way
-            let logged = direction.reversed();
-            state.message(cx, logged, record.get(4..).unwrap_or_default(), ts_ns);
-            Take::Next
-        });
-        match outcome {
-            Outcome::More | Outcome::Stopped(_) => Next::More,
-            Outcome::TooLarge => {
-                cx.too_large("malformed_data");
-                Next::More
-            }
-            Outcome::Bad => Next::Error,
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        match be32(data, 0).map(usize::try_from) {
+            None => Size::Unsure,
+            Some(Ok(len)) => Size::Bytes(len.saturating_add(4)),
+            Some(Err(_)) => Size::Bad,
         }
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        match direction {
-            Direction::ToServer => self.to_server.gap(len, FORMAT),
-            Direction::ToClient => self.to_client.gap(len, FORMAT),
+    fn wanted(&self, _: Direction, _: &[u8], len: usize) -> usize {
+        within(len, MESSAGE_BYTES_MAX)
+    }
+
+    fn find(&self, direction: Direction, data: &[u8]) -> Found {
+        Found::by(probe(Proto::Tcp, direction, data))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        if record.missing() > 0 {
+            cx.too_large("malformed_data");
+            return Next::More;
         }
+        // Suricata's records of TCP come with the acknowledgement, which goes the other way
+        let logged = direction.reversed();
+        let message = record.bytes.get(4..).unwrap_or_default();
+        self.message(cx, logged, message, record.ts_ns);
         Next::More
     }
 
-    fn end(&mut self, _: &mut Context<'_, '_>) {}
-
-    fn buffered(&self) -> usize {
-        let [a, b] = [&self.to_server, &self.to_client].map(Records::buffered);
-        a.saturating_add(b)
+    fn datagram(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        self.message(cx, direction, data, cx.ts_ns);
+        Next::More
     }
 }
 
-impl State {
+impl Parser {
     fn message(
         &mut self,
         cx: &mut Context<'_, '_>,

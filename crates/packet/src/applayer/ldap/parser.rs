@@ -6,7 +6,7 @@ use super::message::{CONTROLS, Message};
 use super::operation::Operation;
 use super::options::Options;
 use crate::applayer::der::{INTEGER, SEQUENCE, Size, size};
-use crate::applayer::records::{Format, Outcome, Records, Take};
+use crate::applayer::records::{Found, Framed, Record, Records, within};
 use crate::applayer::{AppLayer, AppProto, Context, Next, Probe};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
@@ -30,16 +30,11 @@ pub struct Ldap {
     bytes: usize,
 }
 
-pub(super) fn start(proto: Proto, config: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser {
-        is_tcp: proto == Proto::Tcp,
-        to_server: Records::default(),
-        to_client: Records::default(),
-        state: State {
-            options: config.apps.ldap,
-            ..State::default()
-        },
-    })
+pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
+    Box::new(Framed::new(Parser {
+        options: config.apps.ldap,
+        ..Parser::default()
+    }))
 }
 
 /// An envelope whose number is small and positive and whose operation, of a known tag, fills it but
@@ -93,98 +88,82 @@ fn sized(data: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-#[derive(Debug)]
-struct Parser {
-    is_tcp: bool,
-    to_server: Records,
-    to_client: Records,
-    state: State,
-}
-
-const FORMAT: Format = Format {
-    size: |data| match data.first() {
-        Some(tag) if *tag != SEQUENCE => Size::Bad,
-        _ => size(data),
-    },
-    is_start: |data| looks_like_ldap(data) == Some(true),
-    bytes_max: MESSAGE_BYTES_MAX,
-};
-
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        let Self {
-            is_tcp,
-            to_server,
-            to_client,
-            state,
-        } = self;
-        if !*is_tcp {
-            // several messages may share a datagram
-            let mut lone = Records::default();
-            let outcome = lone.data(data, cx.ts_ns, FORMAT, &mut |record, ts_ns| {
-                state.message(cx, direction, record, ts_ns);
-                Take::Next
-            });
-            if outcome == Outcome::Bad || lone.buffered() > 0 {
-                cx.anomaly("invalid_data");
-            }
-            return Next::More;
-        }
-        let records = match direction {
-            Direction::ToServer => to_server,
-            Direction::ToClient => to_client,
-        };
-        let outcome = records.data(data, cx.ts_ns, FORMAT, &mut |record, ts_ns| {
-            state.message(cx, direction, record, ts_ns);
-            match state.is_tls_next || state.is_full {
-                true => Take::Stop,
-                false => Take::Next,
-            }
-        });
-        match outcome {
-            Outcome::More => Next::More,
-            Outcome::TooLarge => {
-                cx.too_large("invalid_data");
-                Next::More
-            }
-            Outcome::Stopped(used) if self.state.is_tls_next => {
-                self.state.end(cx);
-                cx.expect_change_to(AppProto::Tls);
-                Next::Redetect(used)
-            }
-            Outcome::Stopped(_) => {
-                self.state.end(cx);
-                Next::Error
-            }
-            // behind a SASL security layer nothing can be read (RFC 4513 section 5.2.1)
-            Outcome::Bad => {
-                cx.anomaly("invalid_data");
-                self.state.end(cx);
-                Next::Error
-            }
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        match data.first() {
+            Some(tag) if *tag != SEQUENCE => Size::Bad,
+            _ => size(data),
         }
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        match direction {
-            Direction::ToServer => self.to_server.gap(len, FORMAT),
-            Direction::ToClient => self.to_client.gap(len, FORMAT),
+    fn wanted(&self, _: Direction, _: &[u8], len: usize) -> usize {
+        within(len, MESSAGE_BYTES_MAX)
+    }
+
+    fn find(&self, _: Direction, data: &[u8]) -> Found {
+        Found::front(looks_like_ldap(data) == Some(true))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        if record.missing() > 0 {
+            cx.too_large("invalid_data");
+            return Next::More;
+        }
+        self.message(cx, direction, record.bytes, record.ts_ns);
+        if self.is_tls_next {
+            self.end(cx);
+            cx.expect_change_to(AppProto::Tls);
+            return Next::Redetect(0);
+        }
+        if self.is_full {
+            self.end(cx);
+            return Next::Error;
         }
         Next::More
     }
 
+    /// Several messages may share a datagram.
+    fn datagram(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        let mut rest = data;
+        while let Size::Bytes(len @ 1..) = self.size(direction, rest)
+            && let Some((message, behind)) = rest.split_at_checked(len)
+        {
+            cx.record_begins(rest.len());
+            self.message(cx, direction, message, cx.ts_ns);
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            cx.anomaly("invalid_data");
+        }
+        Next::More
+    }
+
+    /// Behind a SASL security layer nothing can be read (RFC 4513 section 5.2.1).
+    fn bad(&mut self, cx: &mut Context<'_, '_>, _: Direction, _: u64) -> Next {
+        cx.anomaly("invalid_data");
+        self.end(cx);
+        Next::Error
+    }
+
     fn end(&mut self, cx: &mut Context<'_, '_>) {
-        self.state.end(cx);
+        self.bytes = 0;
+        for tx in self.pending.drain(..) {
+            cx.transaction(&tx);
+        }
     }
 
     fn buffered(&self) -> usize {
-        let [a, b] = [&self.to_server, &self.to_client].map(Records::buffered);
-        a.saturating_add(b).saturating_add(self.state.bytes)
+        self.bytes
     }
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Parser {
     options: Options,
     /// Requests that wait for answers.
     pending: VecDeque<Ldap>,
@@ -196,7 +175,7 @@ struct State {
     is_full: bool,
 }
 
-impl State {
+impl Parser {
     fn message(
         &mut self,
         cx: &mut Context<'_, '_>,
@@ -205,6 +184,7 @@ impl State {
         first_ts_ns: u64,
     ) {
         let Some(message) = Message::of(data) else {
+            cx.frame("pdu", 0, data.len());
             return cx.anomaly("invalid_data");
         };
         match direction {
@@ -225,8 +205,14 @@ impl State {
             return cx.anomaly("too_many_transactions");
         }
         let is_unanswered = message.operation.is_unanswered();
+        let tx_id = cx.transaction_id();
+        if cx.flow().tuple.proto == Proto::Tcp {
+            cx.frame_in(tx_id, "pdu", 0, bytes);
+        } else {
+            cx.frame("pdu", 0, bytes);
+        }
         let tx = Ldap {
-            tx_id: cx.transaction_id(),
+            tx_id,
             first_ts_ns,
             request: Some(message),
             responses: Vec::new(),
@@ -260,10 +246,12 @@ impl State {
         let Some(at) = self.pending.iter().position(is_asked) else {
             // a server says unasked only that it leaves (RFC 4511 section 4.4)
             if message.id != 0 {
-                cx.anomaly("request_not_found");
+                cx.anomaly_in_next("request_not_found");
             }
+            let tx_id = cx.transaction_id();
+            cx.frame_in(tx_id, "pdu", 0, bytes);
             let tx = Ldap {
-                tx_id: cx.transaction_id(),
+                tx_id,
                 first_ts_ns,
                 request: None,
                 responses: vec![message],
@@ -274,6 +262,7 @@ impl State {
         let is_final = message.operation.is_final();
         let has_room = self.bytes.saturating_add(bytes) <= PENDING_BYTES_MAX;
         if let Some(tx) = self.pending.get_mut(at) {
+            cx.frame_in(tx.tx_id, "pdu", 0, bytes);
             if tx.responses.len() < self.options.responses_max && (has_room || is_final) {
                 self.is_tls_next = tx.grants_tls(&message);
                 tx.responses.push(message);
@@ -285,13 +274,6 @@ impl State {
         }
         if is_final && let Some(tx) = self.pending.remove(at) {
             self.bytes = self.bytes.saturating_sub(tx.bytes);
-            cx.transaction(&tx);
-        }
-    }
-
-    fn end(&mut self, cx: &mut Context<'_, '_>) {
-        self.bytes = 0;
-        for tx in self.pending.drain(..) {
             cx.transaction(&tx);
         }
     }

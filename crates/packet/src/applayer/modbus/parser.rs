@@ -5,17 +5,17 @@ use std::collections::VecDeque;
 use super::message::{Body, Flaw, Message};
 use super::options::Options;
 use super::transaction::Exchange;
-use crate::applayer::buffer::Buffer;
+use crate::applayer::records::{Found, Framed, Record, Records, Size};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::{Cursor, be16};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser {
+    Box::new(Framed::new(Parser {
         options: config.apps.modbus,
         ..Parser::default()
-    })
+    }))
 }
 
 /// There is no magic number: a whole message of a public function whose length fits.
@@ -56,47 +56,43 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
 #[derive(Debug, Default)]
 struct Parser {
     options: Options,
-    to_server: Buffer,
-    to_client: Buffer,
-    /// Directions of which it is not known where the next message begins.
-    lost: [bool; 2],
     waiting: VecDeque<Exchange>,
 }
 
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        // behind what was missed, a message is known by what makes the first of a flow known
-        if self.is_lost(direction) && probe(Proto::Tcp, direction, data) != Probe::Certain {
-            return Next::More;
-        }
-        self.set_lost(direction, false);
-        let mut buffer = std::mem::take(self.buffer(direction));
-        buffer.push(data, cx.ts_ns);
-        loop {
-            let mut cursor = Cursor::new(buffer.front());
-            let (Some(id), Some(protocol), Some(len)) = (cursor.u16(), cursor.u16(), cursor.u16())
-            else {
-                break;
-            };
-            let message = if (LEN_MIN..=LEN_MAX).contains(&len) {
-                let Some((unit, pdu)) = cursor.take(len.into()).and_then(<[u8]>::split_first)
-                else {
-                    break;
-                };
-                Message::parse((id, protocol, *unit), pdu, direction == Direction::ToClient)
-            } else {
-                Message::broken(id, protocol)
-            };
-            self.message(cx, direction, message, buffer.ts_ns());
-            buffer.consume(u64::from(len).saturating_add(6));
-        }
-        *self.buffer(direction) = buffer;
-        Next::More
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        be16(data, 4).map_or(Size::Unsure, |len| {
+            Size::Bytes(usize::from(len).saturating_add(LEN_END))
+        })
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        if !self.buffer(direction).gap(len) {
-            self.set_lost(direction, true);
+    /// Of a message whose length makes no sense, the header is enough.
+    fn wanted(&self, _: Direction, data: &[u8], len: usize) -> usize {
+        match be16(data, 4) {
+            Some(LEN_MIN..=LEN_MAX) => len,
+            _ => LEN_END,
+        }
+    }
+
+    fn find(&self, direction: Direction, data: &[u8]) -> Found {
+        Found::by(probe(Proto::Tcp, direction, data))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        let mut cursor = Cursor::new(record.bytes);
+        if let (Some(id), Some(protocol), Some(len)) = (cursor.u16(), cursor.u16(), cursor.u16()) {
+            let message = match cursor.rest().split_first() {
+                Some((unit, pdu)) if (LEN_MIN..=LEN_MAX).contains(&len) => {
+                    Message::parse((id, protocol, *unit), pdu, direction == Direction::ToClient)
+                }
+                _ => Message::broken(id, protocol),
+            };
+            self.message(cx, direction, message, record.ts_ns);
         }
         Next::More
     }
@@ -108,36 +104,11 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        let waiting = self.waiting.len().saturating_mul(usize::from(LEN_MAX));
-        let buffered = self.to_server.len().saturating_add(self.to_client.len());
-        buffered.saturating_add(waiting)
+        self.waiting.len().saturating_mul(usize::from(LEN_MAX))
     }
 }
 
 impl Parser {
-    fn buffer(&mut self, direction: Direction) -> &mut Buffer {
-        match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
-        }
-    }
-
-    fn is_lost(&self, direction: Direction) -> bool {
-        let [to_server, to_client] = self.lost;
-        match direction {
-            Direction::ToServer => to_server,
-            Direction::ToClient => to_client,
-        }
-    }
-
-    fn set_lost(&mut self, direction: Direction, lost: bool) {
-        let [to_server, to_client] = &mut self.lost;
-        match direction {
-            Direction::ToServer => *to_server = lost,
-            Direction::ToClient => *to_client = lost,
-        }
-    }
-
     fn message(
         &mut self,
         cx: &mut Context<'_, '_>,
@@ -209,6 +180,8 @@ fn report(cx: &mut Context<'_, '_>, id: u32, message: &Message, value: &'static 
 
 /// Header with the function code behind it, bytes.
 const HEADER: usize = 8;
+/// Where the bytes begin that the length field counts.
+const LEN_END: usize = 6;
 /// What the length field counts: unit and function code at least, 253 bytes behind the unit at most.
 const LEN_MIN: u16 = 2;
 const LEN_MAX: u16 = 254;

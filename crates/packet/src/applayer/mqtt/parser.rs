@@ -6,17 +6,17 @@ use super::packet::{
     SUBSCRIBE, UNSUBACK, UNSUBSCRIBE, variable_number,
 };
 use super::transaction::Exchange;
-use crate::applayer::buffer::Buffer;
+use crate::applayer::records::{Found, Framed, Record, Records, Size};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::Cursor;
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser {
+    Box::new(Framed::new(Parser {
         options: config.apps.mqtt,
         ..Parser::default()
-    })
+    }))
 }
 
 /// A CONNECT names the protocol. Where the beginning was missed, whole messages that make sense to
@@ -150,10 +150,6 @@ type Sent = (u64, Direction);
 #[derive(Debug, Default)]
 struct Parser {
     options: Options,
-    to_server: Buffer,
-    to_client: Buffer,
-    /// Directions of which it is not known where the next message begins.
-    lost: [bool; 2],
     version: u8,
     /// A CONNECT was answered.
     connected: bool,
@@ -164,48 +160,53 @@ struct Parser {
     waiting_bytes: usize,
 }
 
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        // behind what was missed, a message is known by what makes the first of a flow known
-        if self.is_lost(direction) && probe(Proto::Tcp, direction, data) != Probe::Certain {
-            return Next::More;
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        match front(data) {
+            Ok(Some(front)) => Size::Bytes(usize::try_from(front.len).unwrap_or(usize::MAX)),
+            Ok(None) => Size::Unsure,
+            Err(Lost) => Size::Bad,
         }
-        self.set_lost(direction, false);
-        let mut buffer = std::mem::take(self.buffer(direction));
-        buffer.push(data, cx.ts_ns);
-        loop {
-            let sent = (buffer.ts_ns(), direction);
-            match front(buffer.front()) {
-                Ok(Some(front)) => {
-                    let body_len = front.len.saturating_sub(front.head.try_into().unwrap_or(0));
-                    if body_len > self.options.message_max {
-                        let packet = Packet::new(front.first, Body::Truncated(front.len));
-                        self.packet(cx, packet, sent);
-                    } else {
-                        let len = usize::try_from(front.len).unwrap_or(usize::MAX);
-                        let Some(body) = buffer.front().get(front.head..len) else {
-                            break;
-                        };
-                        self.body(cx, front.first, body, sent);
-                    }
-                    buffer.consume(front.len);
-                }
-                Ok(None) => break,
-                Err(Lost) => {
-                    self.malformed(cx, sent);
-                    self.set_lost(direction, true);
-                    return Next::More;
-                }
+    }
+
+    fn wanted(&self, _: Direction, data: &[u8], len: usize) -> usize {
+        match front(data) {
+            Ok(Some(front)) if !self.is_too_long(&front) => len,
+            _ => 1,
+        }
+    }
+
+    fn find(&self, direction: Direction, data: &[u8]) -> Found {
+        Found::by(probe(Proto::Tcp, direction, data))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        let sent = (record.ts_ns, direction);
+        if let Ok(Some(front)) = front(record.bytes) {
+            cx.frame("pdu", 0, record.len);
+            let body = record.bytes.get(front.head..).unwrap_or_default();
+            let packet = match self.is_too_long(&front) {
+                true => Some(Packet::new(front.first, Body::Truncated(front.len))),
+                false => Packet::parse(front.first, body, self.version),
+            };
+            // Suricata counts one byte of length, however many there are
+            cx.frame("header", 0, HEADER);
+            cx.frame("data", HEADER, record.len.saturating_sub(front.head));
+            match packet {
+                Some(packet) => self.packet(cx, packet, sent),
+                None => self.malformed(cx, sent),
             }
         }
-        *self.buffer(direction) = buffer;
         Next::More
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        if !self.buffer(direction).gap(len) {
-            self.set_lost(direction, true);
-        }
+    fn bad(&mut self, cx: &mut Context<'_, '_>, direction: Direction, ts_ns: u64) -> Next {
+        self.malformed(cx, (ts_ns, direction));
         Next::More
     }
 
@@ -216,40 +217,14 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        let buffered = self.to_server.len().saturating_add(self.to_client.len());
-        buffered.saturating_add(self.waiting_bytes)
+        self.waiting_bytes
     }
 }
 
 impl Parser {
-    fn buffer(&mut self, direction: Direction) -> &mut Buffer {
-        match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
-        }
-    }
-
-    fn is_lost(&self, direction: Direction) -> bool {
-        let [to_server, to_client] = self.lost;
-        match direction {
-            Direction::ToServer => to_server,
-            Direction::ToClient => to_client,
-        }
-    }
-
-    fn set_lost(&mut self, direction: Direction, lost: bool) {
-        let [to_server, to_client] = &mut self.lost;
-        match direction {
-            Direction::ToServer => *to_server = lost,
-            Direction::ToClient => *to_client = lost,
-        }
-    }
-
-    fn body(&mut self, cx: &mut Context<'_, '_>, first: u8, body: &[u8], sent: Sent) {
-        match Packet::parse(first, body, self.version) {
-            Some(packet) => self.packet(cx, packet, sent),
-            None => self.malformed(cx, sent),
-        }
+    fn is_too_long(&self, front: &Front) -> bool {
+        let head = u64::try_from(front.head).unwrap_or(0);
+        front.len.saturating_sub(head) > self.options.message_max
     }
 
     /// A message that makes no sense is logged without anything in it.
@@ -389,6 +364,8 @@ impl Parser {
     }
 }
 
+/// First byte and a length of one byte.
+const HEADER: usize = 2;
 /// Longest length field with the first byte of the fixed header before it.
 const LENGTH_BYTES_MAX: usize = 4;
 /// Most messages looked at to find out whether it is MQTT.

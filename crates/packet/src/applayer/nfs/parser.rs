@@ -3,7 +3,7 @@
 
 use super::rpc::looks_like_call;
 use super::state::State;
-use crate::applayer::records::{Format, Outcome, Records, Size, Take};
+use crate::applayer::records::{Found, Framed, Record, Records, Size, within};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::be32;
 use crate::flow::{Direction, Proto};
@@ -13,13 +13,10 @@ use crate::sensor::Config;
 const MESSAGE_BYTES_MAX: usize = (1 << 20) + (64 << 10);
 
 pub(super) fn start(proto: Proto, config: &Config) -> Box<dyn AppLayer> {
-    let is_tcp = proto == Proto::Tcp;
-    Box::new(Parser {
-        is_tcp,
-        to_server: Side::default(),
-        to_client: Side::default(),
-        state: State::new(config.apps.nfs, is_tcp),
-    })
+    Box::new(Framed::new(Parser {
+        fragments: Default::default(),
+        state: State::new(config.apps.nfs, proto == Proto::Tcp),
+    }))
 }
 
 /// A call of the program of NFS. A reply does not say of what, but may be one of its.
@@ -54,82 +51,66 @@ fn looks_like_record(data: &[u8]) -> Option<bool> {
 
 #[derive(Debug)]
 struct Parser {
-    is_tcp: bool,
-    to_server: Side,
-    to_client: Side,
+    /// Fragments of a message of each direction before its last one.
+    fragments: [Vec<u8>; 2],
     state: State,
 }
 
-/// One direction.
-#[derive(Debug, Default)]
-struct Side {
-    records: Records,
-    /// Fragments of a message before its last one.
-    fragments: Vec<u8>,
-}
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        be32(data, 0).map_or(Size::Unsure, |mark| {
+            let len = usize::try_from(mark & !LAST).unwrap_or(usize::MAX);
+            Size::Bytes(len.saturating_add(MARK))
+        })
+    }
 
-const FORMAT: Format = Format {
-    size: |data| match be32(data, 0) {
-        None => Size::Unsure,
-        Some(mark) => Size::Bytes(
-            usize::try_from(mark & !LAST)
-                .unwrap_or(usize::MAX)
-                .saturating_add(4),
-        ),
-    },
-    is_start: |data| {
-        // a call, or a reply that is accepted
-        let is_reply = be32(data, 8) == Some(1) && be32(data, 12).is_some_and(|kind| kind <= 1);
-        looks_like_record(data) == Some(true) || (data.first() == Some(&0x80) && is_reply)
-    },
-    bytes_max: MESSAGE_BYTES_MAX,
-};
+    fn wanted(&self, _: Direction, _: &[u8], len: usize) -> usize {
+        within(len, MESSAGE_BYTES_MAX)
+    }
 
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        let Self {
-            is_tcp,
-            to_server,
-            to_client,
-            state,
-        } = self;
-        if !*is_tcp {
-            state.message(cx, direction, data, cx.ts_ns);
+    /// A call, or a reply that is accepted.
+    fn find(&self, _: Direction, data: &[u8]) -> Found {
+        Found::front(looks_like_record(data) == Some(true) || looks_like_reply(data))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        let Self { fragments, state } = self;
+        let Some(fragments) = fragments.get_mut(direction.at()) else {
+            return Next::More;
+        };
+        if record.missing() > 0 {
+            cx.too_large("malformed_data");
             return Next::More;
         }
-        let Side { records, fragments } = match direction {
-            Direction::ToServer => to_server,
-            Direction::ToClient => to_client,
-        };
-        let outcome = records.data(data, cx.ts_ns, FORMAT, &mut |record, ts_ns| {
-            let is_last = be32(record, 0).is_some_and(|mark| mark & LAST != 0);
-            let fragment = record.get(4..).unwrap_or_default();
-            if is_last && fragments.is_empty() {
-                state.message(cx, direction, fragment, ts_ns);
-                return Take::Next;
-            }
-            let room = MESSAGE_BYTES_MAX.saturating_sub(fragments.len());
-            fragments.extend_from_slice(fragment.get(..room).unwrap_or(fragment));
-            if is_last {
-                let whole = std::mem::take(fragments);
-                state.message(cx, direction, &whole, ts_ns);
-            }
-            Take::Next
-        });
-        if outcome == Outcome::TooLarge {
-            cx.too_large("malformed_data");
+        let is_last = be32(record.bytes, 0).is_some_and(|mark| mark & LAST != 0);
+        let fragment = record.bytes.get(MARK..).unwrap_or_default();
+        if is_last && fragments.is_empty() {
+            state.message(cx, direction, fragment, record.ts_ns);
+            return Next::More;
+        }
+        let room = MESSAGE_BYTES_MAX.saturating_sub(fragments.len());
+        fragments.extend_from_slice(fragment.get(..room).unwrap_or(fragment));
+        if is_last {
+            let whole = std::mem::take(fragments);
+            cx.without_frames(|cx| state.message(cx, direction, &whole, record.ts_ns));
         }
         Next::More
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        let side = match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
-        };
-        side.records.gap(len, FORMAT);
-        side.fragments = Vec::new();
+    fn datagram(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+        self.state.message(cx, direction, data, cx.ts_ns);
         Next::More
+    }
+
+    fn torn(&mut self, _: &mut Context<'_, '_>, direction: Direction, _: Record<'_>) {
+        if let Some(fragments) = self.fragments.get_mut(direction.at()) {
+            *fragments = Vec::new();
+        }
     }
 
     fn end(&mut self, cx: &mut Context<'_, '_>) {
@@ -137,15 +118,14 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        let sides = [&self.to_server, &self.to_client];
-        let kept = sides.map(|side| side.records.buffered().saturating_add(side.fragments.len()));
-        let kept = kept
-            .iter()
-            .fold(0_usize, |sum, kept| sum.saturating_add(*kept));
-        kept.saturating_add(self.state.queued_bytes())
+        let [a, b] = &self.fragments;
+        let fragments = a.len().saturating_add(b.len());
+        fragments.saturating_add(self.state.queued_bytes())
     }
 }
 
+/// Length of the mark before a fragment, bytes.
+pub(super) const MARK: usize = 4;
 /// In the mark before a fragment: the last one.
 const LAST: u32 = 0x8000_0000;
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::files::Transfer;
 use super::options::Options;
+use super::parser::MARK;
 use super::rpc::{Call, Credentials, Message, Reply};
 use super::transaction::Nfs;
 use super::v4;
@@ -63,9 +64,36 @@ impl State {
         data: &[u8],
         ts_ns: u64,
     ) {
+        // in a stream, the mark before a message is part of it
+        let mark = if self.is_tcp { MARK } else { 0 };
+        cx.frame("rpc.pdu", 0, data.len().saturating_add(mark));
         match (Message::of(data), direction) {
-            (Some(Message::Call(call)), Direction::ToServer) => self.call(cx, &call, ts_ns),
-            (Some(Message::Reply(reply)), Direction::ToClient) => self.reply(cx, &reply),
+            (Some(Message::Call(call)), Direction::ToServer) => {
+                let credentials = call.credentials.1.len().next_multiple_of(4);
+                cx.frame(
+                    "rpc.creds",
+                    mark.saturating_add(24),
+                    credentials.saturating_add(8),
+                );
+                frame_behind(cx, "nfs.pdu", mark, data, call.arguments);
+                self.call(cx, &call, ts_ns);
+            }
+            (Some(Message::Reply(reply)), Direction::ToClient) => {
+                cx.frame("rpc.hdr", 0, mark.saturating_add(8));
+                frame_behind(
+                    cx,
+                    "rpc.data",
+                    mark,
+                    data,
+                    data.get(8..).unwrap_or_default(),
+                );
+                if !reply.results.is_empty() {
+                    frame_behind(cx, "nfs.pdu", mark, data, reply.results);
+                    let at = data.len().saturating_sub(reply.results.len());
+                    cx.frame("nfs.status", mark.saturating_add(at), 4);
+                }
+                self.reply(cx, &reply);
+            }
             (Some(_), _) => {}
             (None, _) => cx.anomaly("malformed_data"),
         }
@@ -196,6 +224,18 @@ impl State {
             self.drop_transfer(cx);
         }
     }
+}
+
+/// A frame of what stands at the end of a message.
+fn frame_behind(
+    cx: &mut Context<'_, '_>,
+    kind: &'static str,
+    mark: usize,
+    message: &[u8],
+    part: &[u8],
+) {
+    let at = message.len().saturating_sub(part.len());
+    cx.frame(kind, mark.saturating_add(at), part.len());
 }
 
 /// As much of a name or handle as is kept.

@@ -6,26 +6,22 @@ use super::message::{Request, TEXTS_MAX, error, parameter, sasl_initial, startup
 use super::options::Options;
 use super::probe::probe;
 use super::transaction::Exchange;
-use crate::applayer::buffer::Buffer;
-use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::applayer::records::{Found, Framed, RECORD_BYTES_MAX, Record, Records, Size};
+use crate::applayer::{AppLayer, AppProto, Context, Next};
 use crate::bytes::{be16, be32};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser {
+    Box::new(Framed::new(Parser {
         options: config.apps.pgsql,
         ..Parser::default()
-    })
+    }))
 }
 
 #[derive(Debug, Default)]
 struct Parser {
     options: Options,
-    to_server: Buffer,
-    to_client: Buffer,
-    /// Directions of which it is not known where the next message begins.
-    lost: [bool; 2],
     /// Last code of authentication, which says what a password message holds.
     auth: u32,
     logged_in: bool,
@@ -37,7 +33,7 @@ struct Parser {
 /// What stands at the front of a direction.
 enum Front {
     /// A message: its type, 0 where it has none; length of its head and of all of it.
-    Message(u8, usize, u64),
+    Message(u8, usize, usize),
     /// More bytes are needed.
     Partial,
     /// Its length makes no sense.
@@ -55,62 +51,72 @@ fn front(data: &[u8], direction: Direction) -> Front {
         Some(0..=3) => Front::Invalid,
         Some(len) => {
             let head = at.saturating_add(4);
-            let len = u64::from(len).saturating_add(u64::from(!is_startup));
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            let len = len.saturating_add(at);
             Front::Message(if is_startup { 0 } else { kind }, head, len)
         }
     }
 }
 
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        // behind what was missed, a message is known by what makes the first of a flow known
-        if self.is_lost(direction) && probe(Proto::Tcp, direction, data) != Probe::Certain {
-            return Next::More;
+/// How much is wanted of a message: of rows and copied data the length is all, of long texts the
+/// beginning.
+fn wanted(direction: Direction, kind: u8, head: usize, len: usize) -> usize {
+    len.min(match kind {
+        b'd' => head,
+        b'D' if direction == Direction::ToClient => head.saturating_add(2),
+        _ => RECORD_BYTES_MAX,
+    })
+}
+
+impl Records for Parser {
+    fn size(&mut self, direction: Direction, data: &[u8]) -> Size {
+        if direction == Direction::ToClient && self.encryption(data).is_some() {
+            return Size::Bytes(1);
         }
-        self.set_lost(direction, false);
-        let mut buffer = std::mem::take(self.buffer(direction));
-        buffer.push(data, cx.ts_ns);
+        match front(data, direction) {
+            Front::Message(_, _, len) => Size::Bytes(len),
+            Front::Partial => Size::Unsure,
+            Front::Invalid => Size::Bad,
+        }
+    }
+
+    fn wanted(&self, direction: Direction, data: &[u8], len: usize) -> usize {
+        match front(data, direction) {
+            Front::Message(kind, head, _) => wanted(direction, kind, head, len),
+            Front::Partial | Front::Invalid => len,
+        }
+    }
+
+    fn find(&self, direction: Direction, data: &[u8]) -> Found {
+        Found::by(probe(Proto::Tcp, direction, data))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
         if direction == Direction::ToClient
-            && let Some(next) = self.encryption(cx, &mut buffer, data.len())
+            && let Some(answer) = self.encryption(record.bytes)
         {
-            return next;
+            return self.encrypt(cx, answer);
         }
-        loop {
-            let (kind, head, len) = match front(buffer.front(), direction) {
-                Front::Message(kind, head, len) => (kind, head, len),
-                Front::Partial => break,
-                Front::Invalid => {
-                    self.damaged(cx, "invalid_length", buffer.ts_ns());
-                    self.set_lost(direction, true);
-                    return Next::More;
-                }
-            };
-            // of rows and copied data the length is all that is wanted, of long texts the beginning
-            let wanted = match kind {
-                b'd' => head,
-                b'D' if direction == Direction::ToClient => head.saturating_add(2),
-                _ => cx.config.head_bytes_max,
-            };
-            let whole = usize::try_from(len).unwrap_or(usize::MAX);
-            let Some(body) = buffer.front().get(head..whole.min(wanted)) else {
-                break;
-            };
-            let body_len = len.saturating_sub(u64::try_from(head).unwrap_or(0));
-            let ts_ns = buffer.ts_ns();
-            match direction {
-                Direction::ToServer => self.request(cx, kind, body, body_len, ts_ns),
-                Direction::ToClient => self.response(cx, kind, body, body_len, ts_ns),
-            }
-            buffer.consume(len);
+        let Front::Message(kind, head, len) = front(record.bytes, direction) else {
+            return Next::More;
+        };
+        let end = wanted(direction, kind, head, len);
+        let body = record.bytes.get(head..end).unwrap_or_default();
+        let body_len = u64::try_from(len.saturating_sub(head)).unwrap_or(u64::MAX);
+        match direction {
+            Direction::ToServer => self.request(cx, kind, body, body_len, record.ts_ns),
+            Direction::ToClient => self.response(cx, kind, body, body_len, record.ts_ns),
         }
-        *self.buffer(direction) = buffer;
         Next::More
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        if !self.buffer(direction).gap(len) {
-            self.set_lost(direction, true);
-        }
+    fn bad(&mut self, cx: &mut Context<'_, '_>, _: Direction, ts_ns: u64) -> Next {
+        self.damaged(cx, "invalid_length", ts_ns);
         Next::More
     }
 
@@ -121,61 +127,39 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        let buffered = self.to_server.len().saturating_add(self.to_client.len());
-        buffered.saturating_add(self.waiting_bytes)
+        self.waiting_bytes
     }
 }
 
 impl Parser {
-    fn buffer(&mut self, direction: Direction) -> &mut Buffer {
-        match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
-        }
-    }
-
-    fn is_lost(&self, direction: Direction) -> bool {
-        let [to_server, to_client] = self.lost;
-        match direction {
-            Direction::ToServer => to_server,
-            Direction::ToClient => to_client,
-        }
-    }
-
-    fn set_lost(&mut self, direction: Direction, lost: bool) {
-        let [to_server, to_client] = &mut self.lost;
-        match direction {
-            Direction::ToServer => *to_server = lost,
-            Direction::ToClient => *to_client = lost,
-        }
-    }
-
     /// The server's answer to a wish for encryption is one byte.
-    fn encryption(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        buffer: &mut Buffer,
-        data_len: usize,
-    ) -> Option<Next> {
-        let answer = *buffer.front().first()?;
-        let exchange = self.waiting.front_mut()?;
-        let behind = buffer.front().len().saturating_sub(1);
-        let next = match (&exchange.request, answer) {
-            (Some(Request::Ssl), b'S') => {
-                exchange.response.ssl_accepted = Some(true);
-                Some(Next::Redetect(data_len.saturating_sub(behind)))
-            }
-            (Some(Request::Ssl), b'N') => {
-                exchange.response.ssl_accepted = Some(false);
-                None
-            }
-            (Some(Request::Gss), b'N') => None,
-            (Some(Request::Gss), b'G') => Some(Next::Done),
-            _ => return None,
+    fn encryption(&self, data: &[u8]) -> Option<u8> {
+        let asked = self.waiting.front()?.request.as_ref()?;
+        let answer = *data.first()?;
+        let fits = match answer {
+            b'S' => *asked == Request::Ssl,
+            b'G' => *asked == Request::Gss,
+            b'N' => matches!(asked, Request::Ssl | Request::Gss),
+            _ => false,
         };
-        buffer.consume(1);
+        fits.then_some(answer)
+    }
+
+    fn encrypt(&mut self, cx: &mut Context<'_, '_>, answer: u8) -> Next {
+        if let Some(exchange) = self.waiting.front_mut()
+            && matches!(exchange.request, Some(Request::Ssl))
+        {
+            exchange.response.ssl_accepted = Some(answer == b'S');
+        }
         self.close(cx);
-        next
+        match answer {
+            b'S' => {
+                cx.expect_change_to(AppProto::Tls);
+                Next::Redetect(0)
+            }
+            b'G' => Next::Done,
+            _ => Next::More,
+        }
     }
 
     fn request(

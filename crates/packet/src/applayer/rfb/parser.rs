@@ -74,7 +74,11 @@ impl AppLayer for Parser {
         while self.state != State::Over {
             let speaker = self.speaker();
             let mut kept = std::mem::take(self.side(speaker));
+            cx.data_begins(speaker, kept.len());
             let used = self.step(cx, &kept);
+            if let Some(used) = used {
+                cx.frame("pdu", 0, used);
+            }
             kept.drain(..used.unwrap_or(0).min(kept.len()));
             *self.side(speaker) = kept;
             if used.is_none() {

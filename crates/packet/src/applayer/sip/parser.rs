@@ -4,192 +4,169 @@
 use super::message::{Message, Start, content_length, headers_len, split_line};
 use super::probe::probe;
 use super::sdp::Sdp;
-use crate::applayer::buffer::Buffer;
-use crate::applayer::{AppLayer, Context, Next, Probe};
+use crate::applayer::records::{Found, Framed, RECORD_BYTES_MAX, Record, Records, Size};
+use crate::applayer::{AppLayer, Context, Next};
 use crate::flow::{Direction, Proto};
 use crate::sensor::Config;
 
-pub(super) fn start(proto: Proto, _: &Config) -> Box<dyn AppLayer> {
-    if proto == Proto::Tcp {
-        Box::new(OverTcp::default())
-    } else {
-        Box::new(OverUdp)
-    }
+pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
+    Box::new(Framed::new(Parser::default()))
 }
 
-#[derive(Debug)]
-struct OverUdp;
+#[derive(Debug, Default)]
+struct Parser {
+    fronts: [Front; 2],
+}
 
-impl AppLayer for OverUdp {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
+/// What is known of the message in front of one direction.
+#[derive(Debug, Default, Clone, Copy)]
+struct Front {
+    /// Bytes that hold no end of the headers.
+    searched: usize,
+    /// Lengths of head and body, once the head is there.
+    lens: Option<(usize, usize)>,
+    is_too_large: bool,
+}
+
+impl Records for Parser {
+    /// Blanks between messages count as a record, too.
+    fn size(&mut self, direction: Direction, data: &[u8]) -> Size {
+        let blank = data.len().saturating_sub(data.trim_ascii_start().len());
+        if blank > 0 {
+            return Size::Bytes(blank);
+        }
+        let front = self.front(direction);
+        let Some((head, body)) = front.lens(data) else {
+            front.searched = data.len().saturating_sub(4);
+            front.is_too_large = data.len() > RECORD_BYTES_MAX;
+            return match front.is_too_large {
+                true => Size::Bad,
+                false => Size::Unsure,
+            };
+        };
+        match split_line(data).and_then(|(line, _)| Start::parse(line)) {
+            Some(_) => Size::Bytes(head.saturating_add(body)),
+            None => Size::Bad,
+        }
+    }
+
+    /// Of a long body the beginning is enough.
+    fn wanted(&self, direction: Direction, _: &[u8], len: usize) -> usize {
+        let front = self.fronts.get(direction.at());
+        let lens = front.and_then(|front| front.lens);
+        lens.map_or(len, |(head, body)| {
+            head.saturating_add(body.min(RECORD_BYTES_MAX))
+        })
+    }
+
+    fn find(&self, direction: Direction, data: &[u8]) -> Found {
+        Found::by(probe(Proto::Tcp, direction, data))
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        let front = std::mem::take(self.front(direction));
+        if let Some((head, body)) = front.lens {
+            let (head, rest) = record.bytes.split_at_checked(head).unwrap_or_default();
+            let body = rest.get(..body.min(RECORD_BYTES_MAX)).unwrap_or(rest);
+            message(cx, direction, head, body, record.ts_ns);
+        }
+        Next::More
+    }
+
+    fn datagram(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         let data = data.trim_ascii_start();
         // what keeps bindings of address translators alive
-        if data.len() <= KEEPALIVE_MAX {
-            return Next::More;
+        if data.len() > KEEPALIVE_MAX {
+            let len = headers_len(data).unwrap_or(data.len());
+            let (head, body) = data.split_at_checked(len).unwrap_or((data, &[]));
+            cx.record_begins(data.len());
+            message(cx, direction, head, body, cx.ts_ns);
         }
-        let len = headers_len(data).unwrap_or(data.len());
-        let (head, body) = data.split_at_checked(len).unwrap_or((data, &[]));
-        let ts_ns = cx.ts_ns;
-        message(cx, direction, head, body, ts_ns);
         Next::More
     }
 
-    fn gap(&mut self, _: &mut Context<'_, '_>, _: Direction, _: u64) -> Next {
-        Next::More
+    fn torn(&mut self, _: &mut Context<'_, '_>, direction: Direction, _: Record<'_>) {
+        *self.front(direction) = Front::default();
     }
 
-    fn end(&mut self, _: &mut Context<'_, '_>) {}
-
-    fn buffered(&self) -> usize {
-        0
-    }
-}
-
-#[derive(Debug, Default)]
-struct OverTcp {
-    to_server: Side,
-    to_client: Side,
-}
-
-/// One direction.
-#[derive(Debug, Default)]
-struct Side {
-    buffer: Buffer,
-    /// Bytes of the front that hold no end of the headers.
-    searched: usize,
-    /// Lengths of head and body of the message in front, once its head is there.
-    lens: Option<(usize, u64)>,
-    /// It is not known where the next message begins.
-    lost: bool,
-}
-
-impl AppLayer for OverTcp {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        let side = self.side(direction);
-        // behind what was missed, a message is known by what makes the first of a flow known
-        if side.lost && probe(Proto::Tcp, direction, data) != Probe::Certain {
-            return Next::More;
+    fn bad(&mut self, cx: &mut Context<'_, '_>, direction: Direction, _: u64) -> Next {
+        match std::mem::take(self.front(direction)).is_too_large {
+            true => cx.too_large("invalid_data"),
+            false => cx.anomaly("invalid_data"),
         }
-        side.lost = false;
-        side.data(cx, direction, data);
         Next::More
-    }
-
-    fn gap(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        let side = self.side(direction);
-        side.lost |= !side.buffer.gap(len);
-        (side.searched, side.lens) = (0, None);
-        Next::More
-    }
-
-    fn end(&mut self, _: &mut Context<'_, '_>) {}
-
-    fn buffered(&self) -> usize {
-        let (a, b) = (&self.to_server.buffer, &self.to_client.buffer);
-        a.len().saturating_add(b.len())
     }
 }
 
-impl OverTcp {
-    fn side(&mut self, direction: Direction) -> &mut Side {
+impl Parser {
+    fn front(&mut self, direction: Direction) -> &mut Front {
+        let [to_server, to_client] = &mut self.fronts;
         match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
+            Direction::ToServer => to_server,
+            Direction::ToClient => to_client,
         }
     }
 }
 
-impl Side {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
-        self.buffer.push(data, cx.ts_ns);
-        loop {
-            let front = self.buffer.front();
-            let blank = front.len().saturating_sub(front.trim_ascii_start().len());
-            if blank > 0 {
-                self.buffer.consume(to_u64(blank));
-                (self.searched, self.lens) = (0, None);
-                continue;
-            }
-            if front.is_empty() {
-                return;
-            }
-            let Some((head_len, body_len)) = self.lens() else {
-                let kept = self.buffer.front().len();
-                self.searched = kept.saturating_sub(4);
-                if kept > cx.config.head_bytes_max {
-                    self.give_up(cx);
-                }
-                return;
-            };
-            let front = self.buffer.front();
-            let (head, rest) = front.split_at_checked(head_len).unwrap_or((front, &[]));
-            let wanted = usize::try_from(body_len).unwrap_or(usize::MAX);
-            let Some(body) = rest.get(..wanted.min(cx.config.head_bytes_max)) else {
-                return;
-            };
-            let ts_ns = self.buffer.ts_ns();
-            if !message(cx, direction, head, body, ts_ns) {
-                self.lost = true;
-                self.buffer = Buffer::default();
-                return;
-            }
-            self.buffer
-                .consume(to_u64(head_len).saturating_add(body_len));
-            (self.searched, self.lens) = (0, None);
-        }
-    }
-
+impl Front {
     /// Lengths of head and body.
-    fn lens(&mut self) -> Option<(usize, u64)> {
+    fn lens(&mut self, data: &[u8]) -> Option<(usize, usize)> {
         if self.lens.is_none() {
-            let len = self.head_len()?;
-            let (head, rest) = self.buffer.front().split_at_checked(len)?;
+            let len = self.head_len(data)?;
+            let (head, rest) = data.split_at_checked(len)?;
             // where its length is missing, a body that begins as one is taken as far as it is there
-            let is_sdp = rest.starts_with(b"v=0");
-            let there = if is_sdp { to_u64(rest.len()) } else { 0 };
-            self.lens = Some((len, content_length(head).unwrap_or(there)));
+            let there = if rest.starts_with(b"v=0") {
+                rest.len()
+            } else {
+                0
+            };
+            let told = content_length(head);
+            let body = told.map_or(there, |len| usize::try_from(len).unwrap_or(usize::MAX));
+            self.lens = Some((len, body));
         }
         self.lens
     }
 
     /// Length of the head, if its end is there; what was searched before is not searched again.
-    fn head_len(&self) -> Option<usize> {
-        let front = self.buffer.front();
-        let unsearched = front.get(self.searched..)?;
+    fn head_len(&self, data: &[u8]) -> Option<usize> {
+        let unsearched = data.get(self.searched..)?;
         // the search must begin at the start of a line
-        let from = match memchr::memrchr(b'\n', front.get(..self.searched)?) {
+        let from = match memchr::memrchr(b'\n', data.get(..self.searched)?) {
             Some(end) => end.saturating_add(1),
             None => 0,
         };
-        let has_line = memchr::memchr(b'\n', unsearched).is_some();
-        if !has_line {
-            return None;
-        }
-        headers_len(front.get(from..)?).map(|len| len.saturating_add(from))
-    }
-
-    fn give_up(&mut self, cx: &mut Context<'_, '_>) {
-        cx.too_large("invalid_data");
-        self.buffer = Buffer::default();
-        self.lost = true;
+        memchr::memchr(b'\n', unsearched)?;
+        headers_len(data.get(from..)?).map(|len| len.saturating_add(from))
     }
 }
 
-/// Yields a message; whether it is one.
-fn message(
-    cx: &mut Context<'_, '_>,
-    direction: Direction,
-    head: &[u8],
-    body: &[u8],
-    ts_ns: u64,
-) -> bool {
+/// Yields a message.
+fn message(cx: &mut Context<'_, '_>, direction: Direction, head: &[u8], body: &[u8], ts_ns: u64) {
+    cx.frame("pdu", 0, head.len().saturating_add(body.len()));
     let (line, headers) = split_line(head).unwrap_or((head, &[]));
     let Some(start) = Start::parse(line) else {
-        cx.anomaly("invalid_data");
-        return false;
+        return cx.anomaly("invalid_data");
     };
+    let id = cx.transaction_id();
+    let (in_line, in_headers, in_body) = match start {
+        Start::Request { .. } => ("request.line", "request.headers", "request.body"),
+        Start::Response { .. } => ("response.line", "response.headers", "response.body"),
+    };
+    let line_len = head.len().saturating_sub(headers.len());
+    let text = headers.strip_suffix(b"\n").unwrap_or(headers);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    cx.frame_in(id, in_line, 0, line_len);
+    cx.frame_in(id, in_headers, line_len, text.len());
+    if !body.is_empty() {
+        cx.frame_in(id, in_body, head.len(), body.len());
+    }
     let message = Message {
-        id: cx.transaction_id(),
+        id,
         first_ts_ns: ts_ns,
         direction,
         start,
@@ -198,11 +175,6 @@ fn message(
         sdp: Sdp::parse(body),
     };
     cx.transaction(&message);
-    true
-}
-
-fn to_u64(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 /// Longest datagram that is no message, bytes.

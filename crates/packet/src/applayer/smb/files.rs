@@ -70,12 +70,13 @@ impl State {
             return transfer.in_order(cx, piece.offset, data);
         }
         let bytes = transfer.queued_bytes.saturating_add(data.len());
+        let tx_id = transfer.tx.tx_id;
         let [too_large, too_many] = events;
         if bytes_max != 0 && bytes > bytes_max {
-            return cx.anomaly(too_large);
+            return cx.anomaly_in(tx_id, too_large);
         }
         if pieces_max != 0 && transfer.queue.len() >= pieces_max {
-            return cx.anomaly(too_many);
+            return cx.anomaly_in(tx_id, too_many);
         }
         transfer.keep(piece.offset, data);
     }

@@ -6,6 +6,7 @@
 use super::files::Piece;
 use super::state::State;
 use super::{smb1, smb2};
+use crate::applayer::records::{Found, Framed, Record, Records, Size};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::be32;
 use crate::flow::{Direction, Proto};
@@ -15,11 +16,10 @@ use crate::sensor::Config;
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
-    Box::new(Parser {
-        to_server: Side::default(),
-        to_client: Side::default(),
+    Box::new(Framed::new(Parser {
+        files: [None; 2],
         state: State::new(config.apps.smb),
-    })
+    }))
 }
 
 /// A message's mark behind a head, sent by the side that it says, or a request for a NetBIOS session with two encoded names.
@@ -54,41 +54,112 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
 
 #[derive(Debug)]
 struct Parser {
-    to_server: Side,
-    to_client: Side,
+    /// Where the next bytes of a file go in each direction, and how many they are.
+    files: [Option<(Piece, u64)>; 2],
     state: State,
 }
 
-/// One direction.
-#[derive(Debug, Default)]
-struct Side {
-    kept: Vec<u8>,
-    /// Time of the packet that the first kept byte came with.
-    ts_ns: u64,
-    /// Where the next bytes of a file go, and how many they are.
-    file: Option<(Piece, u64)>,
-    /// Bytes of the message to pass by, behind those of the file.
-    skip: u64,
-    /// Where the next message begins is not known.
-    is_lost: bool,
-}
+impl Records for Parser {
+    fn size(&mut self, _: Direction, data: &[u8]) -> Size {
+        match be32(data, 0) {
+            None => Size::Unsure,
+            Some(head) if matches!(head >> 24, 0 | 0x81..=0x85) => {
+                let len = usize::try_from(head & 0x00ff_ffff).unwrap_or(usize::MAX);
+                Size::Bytes(len.saturating_add(HEAD))
+            }
+            Some(_) => Size::Bad,
+        }
+    }
 
-impl AppLayer for Parser {
-    fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
-        let side = match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
+    /// Messages about the session say nothing, and the data of a file need not wait for its end.
+    fn wanted(&self, _: Direction, data: &[u8], len: usize) -> usize {
+        let message = data.get(HEAD..).unwrap_or_default();
+        let carries_data = smb2::Header::of(message).map_or_else(
+            || smb1::Header::of(message).is_some_and(|header| header.carries_data()),
+            |header| header.carries_data(),
+        );
+        let wanted = match data.first() {
+            Some(0) if carries_data => DATA_AT_MAX,
+            Some(0) => MESSAGE_BYTES_MAX,
+            _ => 0,
         };
-        side.data(cx, &mut self.state, direction, data);
+        len.min(wanted.saturating_add(HEAD))
+    }
+
+    fn find(&self, _: Direction, data: &[u8]) -> Found {
+        let marks = memchr::memmem::find_iter(data, b"SMB");
+        let mut starts = marks.filter_map(|mark| mark.checked_sub(5));
+        let begins =
+            |at: &usize| matches!(data.get(*at..), Some([0, 0 | 1, _, _, 0xfd..=0xff, ..]));
+        match starts.find(begins) {
+            Some(at) => Found::At(at),
+            None => Found::Nowhere(data.len().min(START.saturating_sub(1))),
+        }
+    }
+
+    fn record(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        direction: Direction,
+        record: Record<'_>,
+    ) -> Next {
+        let (head, message) = record.bytes.split_at_checked(HEAD).unwrap_or_default();
+        if head.first() == Some(&0) {
+            cx.frame("nbss.pdu", 0, record.len);
+            cx.frame("nbss.hdr", 0, HEAD);
+            cx.frame("nbss.data", HEAD, record.len.saturating_sub(HEAD));
+            let missing = record.missing();
+            let file = message_of(
+                cx,
+                &mut self.state,
+                direction,
+                message,
+                missing,
+                record.ts_ns,
+            );
+            self.set_file(direction, file);
+        } else {
+            cx.frame("nbss.hdr", 0, HEAD);
+        }
         Next::More
     }
 
-    fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {
-        let side = match direction {
-            Direction::ToServer => &mut self.to_server,
-            Direction::ToClient => &mut self.to_client,
-        };
-        side.gap(cx, &mut self.state, direction, len);
+    fn more(&mut self, cx: &mut Context<'_, '_>, direction: Direction, bytes: &[u8]) {
+        if let Some((piece, left)) = self.take_file(direction) {
+            let here = usize::try_from(left).unwrap_or(usize::MAX);
+            let bytes = bytes.get(..here).unwrap_or(bytes);
+            self.state.more(cx, piece, bytes);
+            self.set_file(direction, behind(piece, left, to_u64(bytes.len())));
+        }
+    }
+
+    fn hole(&mut self, _: &mut Context<'_, '_>, direction: Direction, len: u64) {
+        if let Some((piece, left)) = self.take_file(direction) {
+            let here = left.min(len);
+            self.state.hole(piece, here);
+            self.set_file(direction, behind(piece, left, here));
+        }
+    }
+
+    /// What is there of a message says much all the same.
+    fn torn(&mut self, cx: &mut Context<'_, '_>, direction: Direction, record: Record<'_>) {
+        if let Some([0, _, _, _, message @ ..]) = record.bytes.get(..).filter(|_| record.len > 0) {
+            let missing = record.missing();
+            cx.without_frames(|cx| {
+                _ = message_of(
+                    cx,
+                    &mut self.state,
+                    direction,
+                    message,
+                    missing,
+                    record.ts_ns,
+                );
+            });
+        }
+    }
+
+    fn bad(&mut self, cx: &mut Context<'_, '_>, _: Direction, _: u64) -> Next {
+        cx.anomaly("malformed_data");
         Next::More
     }
 
@@ -97,143 +168,31 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        let kept = self.to_server.kept.len();
-        kept.saturating_add(self.to_client.kept.len())
-            .saturating_add(self.state.queued_bytes())
+        self.state.queued_bytes()
     }
 }
 
-impl Side {
-    fn data(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        state: &mut State,
-        direction: Direction,
-        data: &[u8],
-    ) {
-        let data = self.pass_on(cx, state, data);
-        let mut kept = std::mem::take(&mut self.kept);
-        if kept.is_empty() {
-            self.ts_ns = cx.ts_ns;
-            let rest = self.messages(cx, state, direction, data);
-            self.kept = rest.to_vec();
-            return;
-        }
-        kept.extend_from_slice(data);
-        let rest = self.messages(cx, state, direction, &kept).len();
-        let used = kept.len().saturating_sub(rest);
-        kept.drain(..used);
-        self.kept = kept;
+impl Parser {
+    fn take_file(&mut self, direction: Direction) -> Option<(Piece, u64)> {
+        self.files.get_mut(direction.at()).and_then(Option::take)
     }
 
-    /// Gives bytes to the file that they belong to, and passes the rest of its message by.
-    fn pass_on<'a>(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        state: &mut State,
-        data: &'a [u8],
-    ) -> &'a [u8] {
-        let mut data = data;
-        if let Some((piece, left)) = self.file.take() {
-            let here = usize::try_from(left).unwrap_or(usize::MAX).min(data.len());
-            let (bytes, behind) = data.split_at_checked(here).unwrap_or((data, &[]));
-            state.more(cx, piece, bytes);
-            let here = to_u64(here);
-            let left = left.saturating_sub(here);
-            if left > 0 {
-                let offset = piece.offset.saturating_add(here);
-                self.file = Some((Piece { offset, ..piece }, left));
-                return &[];
-            }
-            data = behind;
-        }
-        let skip = usize::try_from(self.skip).unwrap_or(usize::MAX);
-        let skip = skip.min(data.len());
-        self.skip = self.skip.saturating_sub(to_u64(skip));
-        data.get(skip..).unwrap_or_default()
-    }
-
-    /// Takes the messages at the front, and gives what is left.
-    fn messages<'a>(
-        &mut self,
-        cx: &mut Context<'_, '_>,
-        state: &mut State,
-        direction: Direction,
-        data: &'a [u8],
-    ) -> &'a [u8] {
-        let mut rest = data;
-        while !rest.is_empty() {
-            if self.is_lost {
-                rest = find_start(rest);
-                if rest.len() < START {
-                    break;
-                }
-                self.is_lost = false;
-            }
-            let Some(head) = be32(rest, 0) else { break };
-            let kind = head >> 24;
-            if !matches!(kind, 0 | 0x81..=0x85) {
-                cx.anomaly("malformed_data");
-                self.is_lost = true;
-                continue;
-            }
-            let len = usize::try_from(head & 0x00ff_ffff).unwrap_or(usize::MAX);
-            let body = rest.get(4..).unwrap_or_default();
-            let message = body.get(..len).unwrap_or(body);
-            let missing = len.saturating_sub(message.len());
-            let is_ready = missing == 0
-                || kind != 0
-                || message.len() >= MESSAGE_BYTES_MAX
-                || is_streamed(message);
-            if !is_ready {
-                break;
-            }
-            let ts_ns = std::mem::replace(&mut self.ts_ns, cx.ts_ns);
-            rest = body.get(message.len()..).unwrap_or_default();
-            self.skip = to_u64(missing);
-            if kind == 0 {
-                let (file, skip) = message_of(cx, state, direction, message, missing, ts_ns);
-                (self.file, self.skip) = (file, skip);
-            }
-        }
-        rest
-    }
-
-    fn gap(&mut self, cx: &mut Context<'_, '_>, state: &mut State, direction: Direction, len: u64) {
-        let mut len = len;
-        if let Some((piece, left)) = self.file.take() {
-            let here = left.min(len);
-            state.hole(piece, here);
-            len = len.saturating_sub(here);
-            if left > here {
-                let offset = piece.offset.saturating_add(here);
-                self.file = Some((Piece { offset, ..piece }, left.saturating_sub(here)));
-                return;
-            }
-        }
-        let skip = self.skip.min(len);
-        self.skip = self.skip.saturating_sub(skip);
-        len = len.saturating_sub(skip);
-        if len == 0 {
-            return;
-        }
-        let kept = std::mem::take(&mut self.kept);
-        let size = be32(&kept, 0).map(|head| u64::from(head & 0x00ff_ffff).saturating_add(4));
-        match size.and_then(|size| size.checked_sub(to_u64(kept.len()))) {
-            // the message that is cut goes on behind the gap
-            Some(missing) if missing >= len => {
-                let message = kept.get(4..).unwrap_or_default();
-                let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-                _ = message_of(cx, state, direction, message, missing, self.ts_ns);
-                self.skip = to_u64(missing).saturating_sub(len);
-            }
-            _ => self.is_lost = true,
+    fn set_file(&mut self, direction: Direction, file: Option<(Piece, u64)>) {
+        if let Some(place) = self.files.get_mut(direction.at()) {
+            *place = file;
         }
     }
 }
 
-/// Takes what is there of a message; `missing` bytes of it are still to come: so many of a file, and
-/// so many to pass by.
+/// What is to come of a file behind so many bytes of it.
+fn behind(piece: Piece, left: u64, len: u64) -> Option<(Piece, u64)> {
+    let offset = piece.offset.saturating_add(len);
+    let left = left.saturating_sub(len);
+    (left > 0).then_some((Piece { offset, ..piece }, left))
+}
+
+/// Takes what is there of a message; `missing` bytes of it are still to come: gives how many of them
+/// are a file's.
 fn message_of(
     cx: &mut Context<'_, '_>,
     state: &mut State,
@@ -241,10 +200,18 @@ fn message_of(
     message: &[u8],
     missing: usize,
     ts_ns: u64,
-) -> (Option<(Piece, u64)>, u64) {
+) -> Option<(Piece, u64)> {
     let is_expected = |is_response: bool| is_response == (direction == Direction::ToClient);
     let mut file = None;
+    let len = message.len().saturating_add(missing);
     if let Some(header) = smb1::Header::of(message) {
+        frame_message(
+            cx,
+            ["smb1.pdu", "smb1.hdr", "smb1.data"],
+            smb1::HEADER,
+            0,
+            len,
+        );
         if is_expected(header.is_response()) {
             file = state.message_1(cx, &header, message, ts_ns);
         } else {
@@ -258,6 +225,15 @@ fn message_of(
                 break;
             };
             let one = rest.get(..header.next).filter(|_| header.next > 0);
+            let at = message.len().saturating_sub(rest.len());
+            let one_len = one.map_or(len.saturating_sub(at), <[u8]>::len);
+            frame_message(
+                cx,
+                ["smb2.pdu", "smb2.hdr", "smb2.data"],
+                smb2::HEADER,
+                at,
+                one_len,
+            );
             if is_expected(header.is_response()) {
                 file = state.message_2(cx, &header, one.unwrap_or(rest), ts_ns);
             } else {
@@ -268,20 +244,39 @@ fn message_of(
             }
             rest = rest.get(header.next..).unwrap_or_default();
         }
-    } else if !matches!(message, [0xfc | 0xfd, b'S', b'M', b'B', ..]) {
+    } else if matches!(message, [0xfd, b'S', b'M', b'B', ..]) {
+        frame_message(
+            cx,
+            ["smb3.pdu", "smb3.hdr", "smb3.data"],
+            TRANSFORM_HEADER,
+            0,
+            len,
+        );
+    } else if !matches!(message, [0xfc, b'S', b'M', b'B', ..]) {
         // encrypted and compressed messages cannot be read; anything else is none
         cx.anomaly("malformed_data");
     }
-    let missing = to_u64(missing);
-    match file {
-        // what a message says of its data holds no further than it goes
-        Some((piece, left)) => {
-            let left = left.min(missing);
-            let file = (left > 0).then_some((piece, left));
-            (file, missing.saturating_sub(left))
-        }
-        None => (None, missing),
-    }
+    // what a message says of its data holds no further than it goes
+    file.map(|(piece, left)| (piece, left.min(to_u64(missing))))
+        .filter(|(_, left)| *left > 0)
+}
+
+/// Frames of a message that begins `at` bytes behind the head.
+fn frame_message(
+    cx: &mut Context<'_, '_>,
+    [pdu, header, data]: [&'static str; 3],
+    header_len: usize,
+    at: usize,
+    len: usize,
+) {
+    let at = at.saturating_add(HEAD);
+    cx.frame(pdu, at, len);
+    cx.frame(header, at, header_len);
+    cx.frame(
+        data,
+        at.saturating_add(header_len),
+        len.saturating_sub(header_len),
+    );
 }
 
 fn wrong_way(cx: &mut Context<'_, '_>, direction: Direction) {
@@ -291,33 +286,14 @@ fn wrong_way(cx: &mut Context<'_, '_>, direction: Direction) {
     });
 }
 
-/// Whether enough is there of a message that ends with a file's data.
-fn is_streamed(message: &[u8]) -> bool {
-    let carries_data = smb2::Header::of(message).map_or_else(
-        || smb1::Header::of(message).is_some_and(|header| header.carries_data()),
-        |header| header.carries_data(),
-    );
-    carries_data && message.len() >= DATA_AT_MAX
-}
-
-/// The first place where a message can begin.
-fn find_start(data: &[u8]) -> &[u8] {
-    for mark in memchr::memmem::find_iter(data, b"SMB") {
-        let Some(at) = mark.checked_sub(5) else {
-            continue;
-        };
-        if let Some([0, 0 | 1, _, _, 0xfd..=0xff, ..]) = data.get(at..) {
-            return data.get(at..).unwrap_or_default();
-        }
-    }
-    let kept = data.len().saturating_sub(START.saturating_sub(1));
-    data.get(kept..).unwrap_or_default()
-}
-
 fn to_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
+/// Length of the header of an encrypted message, bytes ([MS-SMB2] 2.2.41).
+const TRANSFORM_HEADER: usize = 52;
+/// Bytes before a message.
+const HEAD: usize = 4;
 /// Bytes of a head and a mark.
 const START: usize = 8;
 /// Where the data of a read or write begins at the latest, and enough of it to know a call.

@@ -173,9 +173,11 @@ impl State {
         for _ in 0..CHAIN_MAX {
             let head = header.head(command, ts_ns);
             let Some(block) = Block::of(message, command, at, is_unicode) else {
-                cx.anomaly("malformed_data");
                 if !header.is_response() && at == HEADER {
+                    cx.anomaly_in_next("malformed_data");
                     self.begin(cx, &head, Detail::Generic);
+                } else {
+                    cx.anomaly("malformed_data");
                 }
                 break;
             };
@@ -236,7 +238,7 @@ impl State {
             _ => Some(Detail::Generic),
         };
         let detail = detail.unwrap_or_else(|| {
-            cx.anomaly("malformed_data");
+            cx.anomaly_in_next("malformed_data");
             Detail::Generic
         });
         self.begin(cx, head, detail);
@@ -267,7 +269,7 @@ impl State {
         let data_at = usize::from(le16(words, 22)?);
         let max = self.options.write_bytes_max;
         if max != 0 && len > max {
-            cx.anomaly("write_request_too_large");
+            cx.anomaly_in_next("write_request_too_large");
         }
         let data = part(block.message, data_at, usize::try_from(len).ok()?);
         if self.is_pipe(head.tree_id, || looks_like_call(data)) {
@@ -294,7 +296,7 @@ fn negotiate(cx: &mut Context<'_, '_>, block: &Block<'_>) -> Negotiate {
         rest = rest.get(used.saturating_add(1)..).unwrap_or_default();
     }
     if !rest.is_empty() {
-        cx.anomaly("negotiate_malformed_dialects");
+        cx.anomaly_in_next("negotiate_malformed_dialects");
     }
     Negotiate {
         dialects,

@@ -177,7 +177,7 @@ impl State {
         let id = guid_at(body, 16)?;
         let exceeds = |max: u32| max != 0 && len > max;
         if exceeds(self.write_bytes_max) || exceeds(self.options.write_bytes_max) {
-            cx.anomaly("write_request_too_large");
+            cx.anomaly_in_next("write_request_too_large");
         }
         let data = part(message, data_at, usize::try_from(len).ok()?);
         if self.is_pipe(head.tree_id, || looks_like_call(data)) {
@@ -315,10 +315,10 @@ fn session_setup(cx: &mut Context<'_, '_>, body: &[u8], message: &[u8]) -> Detai
 /// Reads a security blob and reports what is odd in it.
 pub(super) fn tell_ntlm(cx: &mut Context<'_, '_>, blob: &[u8], setup: &mut SessionSetup) {
     if ntlm::read(blob, setup) == Some(false) {
-        cx.anomaly("malformed_ntlmssp_request");
+        cx.anomaly_in_next("malformed_ntlmssp_request");
     }
     if setup.ntlm.as_ref().is_some_and(|ntlm| ntlm.is_unusual) {
-        cx.anomaly("unusual_ntlmssp_order");
+        cx.anomaly_in_next("unusual_ntlmssp_order");
     }
 }
 

@@ -56,6 +56,11 @@ impl Delivery {
         self.mail.is_some()
     }
 
+    /// The transaction at hand.
+    pub(super) fn tx_id(&self) -> Option<u32> {
+        self.mail.as_ref().map(|mail| mail.tx_id)
+    }
+
     /// Reports damage in the mail, if there is one.
     pub(super) fn anomaly(&self, cx: &mut Context<'_, '_>, name: &'static str) {
         match &self.mail {

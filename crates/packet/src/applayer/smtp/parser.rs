@@ -133,10 +133,17 @@ impl Parser {
                 Mode::Commands => {
                     let line = self.client.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped);
                     let Some(line) = line else { return };
+                    let len = line.bytes.len();
+                    cx.data_begins(Direction::ToServer, rest.len().saturating_add(len));
+                    cx.frame("command_line", 0, len);
+                    let text_len = line.text().len();
                     if line.is_cut {
                         self.delivery.anomaly(cx, "TRUNCATED_LINE");
                     }
                     self.command(cx, line.text());
+                    if let Some(tx_id) = self.delivery.tx_id() {
+                        cx.frame_in(tx_id, "command_line", 0, text_len);
+                    }
                     if matches!(self.mode, Mode::Asked(_)) && !rest.is_empty() {
                         self.delivery.anomaly(cx, "INVALID_PIPELINED_SEQUENCE");
                     }
@@ -144,7 +151,9 @@ impl Parser {
                 Mode::Data | Mode::Lost => {
                     let line = self.delivery.next_line(&mut rest, LINE_BYTES_MAX);
                     let Some(line) = line else { return };
-                    self.data_line(cx, &line);
+                    if self.data_line(cx, &line) {
+                        cx.frame_ends("data", rest.len());
+                    }
                 }
             }
         }
@@ -235,11 +244,16 @@ impl Parser {
         if let Mode::Asked(held) = &mut self.mode {
             let held = std::mem::take(held);
             self.mode = Mode::Data;
+            cx.data_begins(Direction::ToServer, held.len());
+            if let Some(tx_id) = self.delivery.tx_id() {
+                cx.frame_begins(tx_id, "data", 0);
+            }
             self.client_data(cx, &held);
         }
     }
 
-    fn data_line(&mut self, cx: &mut Context<'_, '_>, line: &Line<'_>) {
+    /// Takes a line of a mail; whether it is the end.
+    fn data_line(&mut self, cx: &mut Context<'_, '_>, line: &Line<'_>) -> bool {
         let is_end = line.is_start && line.text() == b"." && !line.is_cut;
         match (is_end, &self.mode) {
             (true, Mode::Lost) => self.mode = Mode::Commands,
@@ -251,6 +265,7 @@ impl Parser {
             (false, Mode::Lost) => {}
             (false, _) => self.delivery.line(cx, line),
         }
+        is_end
     }
 
     fn chunk(&mut self, cx: &mut Context<'_, '_>, taken: &[u8]) {
@@ -270,6 +285,12 @@ impl Parser {
     fn server_data(&mut self, cx: &mut Context<'_, '_>, data: &[u8]) -> Next {
         let mut rest = data;
         while let Some(line) = self.server.next(&mut rest, LINE_BYTES_MAX, Rest::Dropped) {
+            let len = line.bytes.len();
+            cx.data_begins(Direction::ToClient, rest.len().saturating_add(len));
+            match self.delivery.tx_id() {
+                Some(tx_id) => cx.frame_in(tx_id, "response_line", 0, len),
+                None => cx.frame("response_line", 0, len),
+            }
             if line.is_cut {
                 self.delivery.anomaly(cx, "TRUNCATED_LINE");
             }

@@ -48,10 +48,10 @@ impl AppLayer for Parser {
         };
         let version = *self.version.get_or_insert(parsed.version);
         if version != parsed.version {
-            cx.anomaly("version_mismatch");
+            cx.anomaly_in_next("version_mismatch");
         }
         if parsed.is_model_unknown {
-            cx.anomaly("unknown_security_model");
+            cx.anomaly_in_next("unknown_security_model");
         }
         let message = Snmp {
             tx_id: cx.transaction_id(),

@@ -202,6 +202,15 @@ impl Parser {
         let missing = wanted.saturating_sub(side.kept.len());
         let (taken, rest) = data.split_at_checked(missing).unwrap_or((data, &[]));
         side.kept.extend_from_slice(taken);
+        if missing > 0 && side.kept.len() == HEADER {
+            let len = packet_len(&side.kept).unwrap_or(0);
+            let tx_id = self.session.tx_id;
+            cx.record_begins(rest.len().saturating_add(HEADER));
+            cx.frame_in(tx_id, "record.hdr", 0, HEADER);
+            cx.frame_in(tx_id, "record.data", HEADER, len.saturating_sub(HEADER));
+            cx.frame_in(tx_id, "record.pdu", 0, len);
+        }
+        let side = self.side(direction);
         let (Some(len), Some(kind)) = (packet_len(&side.kept), side.kept.get(5).copied()) else {
             return rest;
         };

@@ -45,6 +45,8 @@ pub(super) fn probe(proto: Proto, direction: Direction, data: &[u8]) -> Probe {
         (true, true) => Probe::Certain,
         (true, false) => Probe::Unsure,
         (false, _) if direction == Direction::ToServer => ssl2::probe(data),
+        // a server that only refuses
+        (false, _) if matches!(data, [record::ALERT, 3, 0..=4, 0, 2, ..]) => Probe::Unsure,
         (false, _) => Probe::No,
     }
 }
@@ -91,7 +93,8 @@ impl AppLayer for Parser {
                     self.report(cx);
                 }
                 let is_hidden = self.to_server.encrypted && self.to_client.encrypted;
-                return match self.reported && is_hidden {
+                // of what follows, only the frames can be of interest
+                return match self.reported && is_hidden && !cx.wants_frames() {
                     true => Next::Done,
                     false => Next::More,
                 };
@@ -149,19 +152,36 @@ impl Parser {
         }
         while !rest.is_empty() {
             let side = self.side(direction);
-            if side.encrypted {
+            let was_encrypted = side.encrypted;
+            if was_encrypted && !cx.wants_frames() {
                 skip_encrypted(side, rest);
                 return Ok(());
             }
+            if side.lost {
+                return Ok(());
+            }
+            let in_header = side.is_in_header();
             let taken = side.take(rest);
+            if was_encrypted && taken.is_err() {
+                side.lost = true;
+                return Ok(());
+            }
+            let has_begun = in_header && !side.is_in_header();
             let version = side.version();
             if direction == Direction::ToClient && version != 0 {
                 self.handshake.record_version = version;
             }
             let (part, behind) = taken?;
             rest = behind;
-            if let Some(part) = part {
-                self.part(cx, direction, part)?;
+            if has_begun {
+                self.side(direction).frame(cx, rest.len());
+            }
+            match part {
+                Some(part) if was_encrypted => {
+                    self.side(direction).finished |= part.kind == record::APPLICATION_DATA;
+                }
+                Some(part) => self.part(cx, direction, part)?,
+                None => {}
             }
         }
         Ok(())
@@ -198,6 +218,9 @@ impl Parser {
         }
         let record = std::mem::take(&mut side.message);
         side.begun = true;
+        cx.record_begins(rest.len().saturating_add(len));
+        cx.frame("ssl2.hdr", 0, SSL2_HEADER);
+        cx.frame("ssl2.pdu", 0, len);
         if direction == Direction::ToServer {
             let hello = ssl2::client_hello(&record, first_ts_ns);
             self.client_hello(cx, hello.ok_or("INVALID_SSLV2_HEADER")?);
@@ -387,6 +410,9 @@ fn skip_encrypted(side: &mut Side, data: &[u8]) {
         }
     }
 }
+
+/// Length of the header of an SSL 2.0 record, bytes.
+const SSL2_HEADER: usize = 2;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! One direction's records (RFC 8446 section 5.1): headers and bodies, whatever pieces they come in.
 
+use crate::applayer::Context;
 use crate::bytes::be16;
 
 pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -62,6 +63,24 @@ impl Side {
     /// Length of the record at hand, bytes.
     pub(super) fn record_len(&self) -> usize {
         self.len
+    }
+
+    /// Whether the next bytes are those of a header.
+    pub(super) fn is_in_header(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The frames of the record whose header was just taken, so many bytes being left behind that.
+    pub(super) fn frame(&self, cx: &mut Context<'_, '_>, left: usize) {
+        cx.record_begins(left.saturating_add(HEADER));
+        cx.frame("hdr", 0, HEADER);
+        cx.frame("pdu", 0, self.len.saturating_add(HEADER));
+        cx.frame("data", HEADER, self.len);
+        match self.kind {
+            ALERT => cx.frame("alert", HEADER, self.len),
+            HEARTBEAT => cx.frame("heartbeat", HEADER, self.len),
+            _ => {}
+        }
     }
 
     /// Takes the front of `data`; gives the part of a record that it is, if it is not a part of a

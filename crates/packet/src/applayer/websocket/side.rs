@@ -93,6 +93,13 @@ impl Side {
         let head = head_len.and_then(|len| head.get(..len));
         if let Some(frame) = head.and_then(|head| parse(head, self.direction, self.ts_ns)) {
             let left = frame.len;
+            let len = head_len.unwrap_or(0);
+            cx.record_begins(bytes.len().saturating_add(len));
+            let payload_len = usize::try_from(left).unwrap_or(usize::MAX);
+            let tx_id = cx.flow().transactions;
+            cx.frame_in(tx_id, "header", 0, len);
+            cx.frame_in(tx_id, "pdu", 0, payload_len.saturating_add(len));
+            cx.frame_in(tx_id, "data", len, payload_len);
             self.go_on(
                 cx,
                 Passing {

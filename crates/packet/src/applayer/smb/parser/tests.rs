@@ -22,13 +22,12 @@ fn first_bytes() {
 
 #[test]
 fn the_next_message_is_found() {
-    assert_eq!(
-        find_start(b"junk SMB \0\0\0\x20\xfeSMBrest"),
-        b"\0\0\0\x20\xfeSMBrest"
-    );
-    assert_eq!(
-        find_start(b"nothing here\0\0\0\x20\xfe"),
-        b"re\0\0\0\x20\xfe"
-    );
-    assert_eq!(find_start(b"SMB"), b"SMB");
+    let parser = Parser {
+        files: [None; 2],
+        state: State::new(Config::default().apps.smb),
+    };
+    let find = |data: &[u8]| parser.find(Direction::ToServer, data);
+    assert_eq!(find(b"junk SMB \0\0\0\x20\xfeSMBrest"), Found::At(9));
+    assert_eq!(find(b"nothing here\0\0\0\x20\xfe"), Found::Nowhere(7));
+    assert_eq!(find(b"SMB"), Found::Nowhere(3));
 }
