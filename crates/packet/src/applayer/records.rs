@@ -105,7 +105,14 @@ impl Records {
                 return Outcome::Stopped(used.saturating_sub(before));
             }
         }
-        self.kept = rest.to_vec();
+        let used = bytes.len().saturating_sub(rest.len());
+        self.kept = if before == 0 {
+            rest.to_vec()
+        } else {
+            // a large record comes in many pieces: what is kept of it stays where it is
+            kept.drain(..used.min(kept.len()));
+            kept
+        };
         outcome
     }
 
