@@ -17,9 +17,11 @@ const FUZZ: &str = "crates/packet/fuzz";
 const PROTOCOL: &str = "protocol";
 /// The target for conversations in packets, which takes the seeds of all protocols.
 const CONVERSATION: &str = "conversation";
+/// Where seeds stand: what people wrote, and what fuzzers made of it that goes other ways.
+const SEEDS: [&str; 2] = ["corpus", "found"];
 
-/// Fuzzes and keeps what is new under `target/`: what is worth keeping goes into the committed
-/// corpus by hand.
+/// Fuzzes and keeps what is new under `target/`: what is worth keeping is committed by hand, under
+/// `found` of the fuzzers' folder.
 pub(crate) fn run(name: &str, rest: &[&str]) -> anyhow::Result<ExitCode> {
     let seconds = match rest {
         [] => SECONDS,
@@ -28,12 +30,12 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> anyhow::Result<ExitCode> {
     };
     let folder = testkit::workspace_root().join(FUZZ);
     let targets = names(&folder.join("fuzz_targets"))?;
-    let seeds = names(&folder.join("corpus"))?;
+    let protocols = names(&folder.join("corpus"))?;
     if !testkit::has_program("cargo-fuzz") {
         println!("installing cargo-fuzz");
         sh(cargo().args(["install", "--locked", "cargo-fuzz"]))?;
     }
-    let known: BTreeSet<_> = targets.union(&seeds).collect();
+    let known: BTreeSet<_> = targets.union(&protocols).collect();
     let known = known.into_iter().filter(|known| *known != PROTOCOL);
     let wanted: Vec<_> = known
         .filter(|known| name == "all" || name == *known)
@@ -43,15 +45,18 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> anyhow::Result<ExitCode> {
     }
     for name in wanted {
         let is_target = targets.contains(name);
-        let mut folders: Vec<PathBuf> = match name.as_str() {
-            CONVERSATION => seeds.difference(&targets).map(PathBuf::from).collect(),
-            name => vec![name.into()],
-        };
-        folders.retain(|name| seeds.contains(&*name.to_string_lossy()));
-        let folders = folders.iter().map(|name| folder.join("corpus").join(name));
         let target = if is_target { name } else { PROTOCOL };
+        let own = BTreeSet::from([name.clone()]);
+        let names = if name == CONVERSATION {
+            &protocols
+        } else {
+            &own
+        };
+        let seeds = SEEDS
+            .iter()
+            .flat_map(|part| names.iter().map(|name| folder.join(part).join(name)));
         println!("{name}: {seconds} s");
-        fuzz(name, target, folders, seconds)?;
+        fuzz(name, target, seeds.filter(|seeds| seeds.is_dir()), seconds)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
+use sha2::{Digest as _, Sha256};
 
 use crate::applayer::{Context, Transaction};
 use crate::file::{File, FileState};
@@ -19,10 +20,15 @@ const WHOLES_MAX: usize = 4096;
 /// Most ranges of one file.
 const PARTS_MAX: usize = 1024;
 
+/// What a file is known by: a digest, so that long names cost no more than short ones.
+type Key = [u8; 32];
+
 /// The files of which some ranges have come.
 #[derive(Debug, Default)]
 pub(crate) struct Ranges {
-    wholes: HashMap<Vec<u8>, Whole>,
+    wholes: HashMap<Key, Whole>,
+    /// Their keys by when they were last used.
+    order: BTreeMap<u64, Key>,
     bytes: usize,
     /// Counts ranges, to tell which file has waited longest.
     clock: u64,
@@ -39,7 +45,7 @@ struct Whole {
 /// One range as it comes.
 #[derive(Debug)]
 pub(crate) struct Range {
-    key: Vec<u8>,
+    key: Key,
     start: u64,
     total: u64,
     bytes: Vec<u8>,
@@ -47,10 +53,10 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// A range of the file that has this key, host and path: from `start` of `total` bytes.
-    pub(crate) fn new(key: Vec<u8>, start: u64, total: u64) -> Self {
+    /// A range of the file that has this name, host and path: from `start` of `total` bytes.
+    pub(crate) fn new(name: &[u8], start: u64, total: u64) -> Self {
         Self {
-            key,
+            key: Sha256::digest(name).into(),
             start,
             total,
             bytes: Vec::new(),
@@ -102,16 +108,19 @@ impl Ranges {
     fn add(&mut self, range: Range) -> Option<BTreeMap<u64, Vec<u8>>> {
         self.clock = self.clock.saturating_add(1);
         self.make_room(range.bytes.len(), &range.key);
-        let whole = self.wholes.entry(range.key.clone()).or_default();
+        let whole = self.wholes.entry(range.key).or_default();
         if whole.total != range.total {
             // another file by that name
             self.bytes = self.bytes.saturating_sub(whole.bytes);
             *whole = Whole {
                 total: range.total,
+                used: whole.used,
                 ..Whole::default()
             };
         }
+        self.order.remove(&whole.used);
         whole.used = self.clock;
+        self.order.insert(self.clock, range.key);
         let before = whole.parts.get(&range.start).map_or(0, Vec::len);
         if range.bytes.len() > before && whole.parts.len() < PARTS_MAX {
             let more = range.bytes.len().saturating_sub(before);
@@ -122,25 +131,27 @@ impl Ranges {
         if !whole.is_there() {
             return None;
         }
-        let whole = self.wholes.remove(&range.key)?;
-        self.bytes = self.bytes.saturating_sub(whole.bytes);
-        Some(whole.parts)
+        self.remove(&range.key).map(|whole| whole.parts)
     }
 
-    fn make_room(&mut self, len: usize, key: &[u8]) {
+    fn make_room(&mut self, len: usize, key: &Key) {
         let is_full = |ranges: &Self| {
             ranges.bytes.saturating_add(len) > RANGES_BYTES_MAX
                 || ranges.wholes.len() >= WHOLES_MAX && !ranges.wholes.contains_key(key)
         };
         while is_full(self) {
-            let oldest = self.wholes.iter().min_by_key(|(_, whole)| whole.used);
-            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
+            let Some((_, oldest)) = self.order.pop_first() else {
                 return;
             };
-            if let Some(whole) = self.wholes.remove(&oldest) {
-                self.bytes = self.bytes.saturating_sub(whole.bytes);
-            }
+            self.remove(&oldest);
         }
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Whole> {
+        let whole = self.wholes.remove(key)?;
+        self.order.remove(&whole.used);
+        self.bytes = self.bytes.saturating_sub(whole.bytes);
+        Some(whole)
     }
 }
 
@@ -163,7 +174,7 @@ mod tests {
     use super::*;
 
     fn range(start: u64, bytes: &[u8]) -> Range {
-        let mut range = Range::new(b"host/path".to_vec(), start, 10);
+        let mut range = Range::new(b"host/path", start, 10);
         range.data(bytes);
         range
     }
@@ -182,11 +193,16 @@ mod tests {
     fn what_waits_is_bounded() {
         let mut ranges = Ranges::default();
         for at in 0..20_u64 {
-            let mut range = Range::new(at.to_be_bytes().to_vec(), 0, u64::MAX);
+            let mut range = Range::new(&at.to_be_bytes(), 0, u64::MAX);
             range.data(&vec![0; RANGE_BYTES_MAX]);
             assert!(ranges.add(range).is_none());
         }
         assert!(ranges.bytes <= RANGES_BYTES_MAX);
-        assert!(!ranges.wholes.contains_key(0_u64.to_be_bytes().as_slice()));
+        assert_eq!(ranges.order.len(), ranges.wholes.len());
+        assert!(
+            !ranges
+                .wholes
+                .contains_key(&Range::new(&0_u64.to_be_bytes(), 0, 1).key)
+        );
     }
 }

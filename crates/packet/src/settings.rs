@@ -3,10 +3,13 @@
 //! The names and their meaning are those of `suricata.yaml`, so that who has one brings it along.
 //! This module reads the tree; what a setting means stands where it is used.
 
+use yaml_rust2::parser::{Event, EventReceiver, Parser};
 use yaml_rust2::{Yaml, YamlLoader};
 
 /// Deepest nesting taken.
 pub const DEPTH_MAX: usize = 32;
+/// Most aliases taken: each is a copy of what it stands for, aliases within it included.
+pub const ALIASES_MAX: usize = 16;
 
 /// A tree of settings.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +36,9 @@ pub enum SettingsError {
     /// Nested deeper than [`DEPTH_MAX`].
     #[error("nested deeper than {DEPTH_MAX} levels")]
     TooDeep,
+    /// More than [`ALIASES_MAX`] aliases.
+    #[error("more than {ALIASES_MAX} aliases: write out what they stand for")]
+    TooManyAliases,
     /// An assignment without `=`.
     #[error("{0:?} is no assignment: write KEY=VALUE, as in stream.midstream=true")]
     NoAssignment(String),
@@ -44,6 +50,11 @@ impl Settings {
     /// # Errors
     /// What is wrong with the text, with line and column.
     pub fn parse(yaml: &str) -> Result<Self, SettingsError> {
+        let mut aliases = Aliases(0);
+        Parser::new_from_str(yaml).load(&mut aliases, true)?;
+        if aliases.0 > ALIASES_MAX {
+            return Err(SettingsError::TooManyAliases);
+        }
         let documents = YamlLoader::load_from_str(yaml)?;
         let root = documents.into_iter().next();
         let root = root.map_or(Ok(Node::Nothing), |root| node(root, 0))?;
@@ -73,6 +84,17 @@ impl Settings {
     #[must_use]
     pub fn at(&self, path: &str) -> Setting<'_> {
         self.root().at(path)
+    }
+}
+
+/// Counts aliases.
+struct Aliases(usize);
+
+impl EventReceiver for Aliases {
+    fn on_event(&mut self, event: Event) {
+        self.0 = self
+            .0
+            .saturating_add(usize::from(matches!(event, Event::Alias(_))));
     }
 }
 
@@ -282,5 +304,15 @@ mod tests {
     fn what_is_no_yaml_says_where() {
         let error = Settings::parse("a: [1\nb: }").unwrap_err().to_string();
         assert!(error.contains("line"), "{error}");
+    }
+
+    #[test]
+    fn aliases_do_not_multiply() {
+        let few = Settings::parse("a: &a [1, 2]\nb: *a").unwrap();
+        assert_eq!(few.at("b").items().count(), 2);
+        let nine = |name| [name; 9].join(", ");
+        let many = format!("a: &a [1]\nb: &b [{}]\nc: [{}]", nine("*a"), nine("*b"));
+        let refused = Settings::parse(&many);
+        assert!(matches!(refused, Err(SettingsError::TooManyAliases)));
     }
 }

@@ -15,7 +15,7 @@ mod seeds;
 use packet::Event;
 use packet::json::Object;
 use packet::settings::Setting;
-use seeds::{Seed, seeds};
+use seeds::{Seed, found, seeds};
 use testkit::capture::Frames;
 use testkit::conversation::{Conversation, Plan};
 
@@ -160,6 +160,25 @@ fn damage_stops_nothing() {
         }
     }
 }
+
+#[test]
+fn what_fuzzers_found_stops_nothing() {
+    let plans = [1, 7, 1400].map(|segment_bytes_max| Plan {
+        segment_bytes_max,
+        ..Plan::WHOLE
+    });
+    for bytes in found() {
+        let talk = Conversation::read(&bytes);
+        for port in [PORT, 53] {
+            run(&talk.udp(port));
+        }
+        for plan in plans {
+            run(&talk.tcp(PORT, plan));
+        }
+    }
+}
+
+const PORT: u16 = 8080;
 
 /// Numbers that are the same in each run (xorshift64*).
 struct Random(u64);

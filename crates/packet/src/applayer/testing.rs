@@ -174,6 +174,7 @@ pub(crate) fn context<T>(config: &Config, work: impl FnOnce(&mut Context<'_, '_>
         ranges: &mut Ranges::default(),
         out: &mut |_| (),
         successor: None,
+        is_end: false,
         frames: None,
     })
 }

@@ -33,21 +33,38 @@ const PORTS: &[(&str, u16)] = &[
 ];
 const PORT: u16 = 8080;
 
-/// All conversations of the corpus. A folder that has the name of a target is that target's own.
+/// The conversations written for the protocols.
 pub(crate) fn seeds() -> Vec<Seed> {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let mut seeds = Vec::new();
-    for folder in entries(&fuzz.join("corpus")) {
-        let protocol = name(&folder);
-        if fuzz.join(format!("fuzz_targets/{protocol}.rs")).exists() {
-            continue;
-        }
+    for folder in entries(&fuzz().join("corpus")) {
         for file in entries(&folder) {
-            seeds.push(seed(&protocol, &file));
+            seeds.push(seed(&name(&folder), &file));
         }
     }
     assert!(!seeds.is_empty());
     seeds
+}
+
+/// What fuzzers made of the conversations: bytes that go other ways.
+pub(crate) fn found() -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for protocol in entries(&fuzz().join("corpus")) {
+        let folder = fuzz().join("found").join(name(&protocol));
+        // a new protocol has seeds, but nobody has fuzzed it yet
+        let files = folder.is_dir().then(|| entries(&folder));
+        found.extend(
+            files
+                .into_iter()
+                .flatten()
+                .map(|file| std::fs::read(file).unwrap()),
+        );
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
 }
 
 fn seed(protocol: &str, file: &Path) -> Seed {

@@ -72,7 +72,7 @@ impl Content {
         content.range = range.and_then(part_of);
         content.part = content.range.map(|(first, total)| {
             let host = request.host().unwrap_or_default();
-            Range::new([host, request.path()].concat(), first, total)
+            Range::new(&[host, request.path()].concat(), first, total)
         });
         content
     }

@@ -39,7 +39,7 @@ impl Content {
                 .unwrap_or_default();
             let key = [tx.host().unwrap_or_default(), path].concat();
             last?;
-            Some((Range::new(key, first?, total?), path.to_vec()))
+            Some((Range::new(&key, first?, total?), path.to_vec()))
         });
         Self {
             direction,

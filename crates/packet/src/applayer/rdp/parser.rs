@@ -73,7 +73,7 @@ impl AppLayer for Parser {
             cx.too_large("message_too_large");
             return Next::Done;
         }
-        let kept = std::mem::take(&mut side.kept);
+        let mut kept = std::mem::take(&mut side.kept);
         let mut rest = kept.as_slice();
         // each round takes a packet, so this ends
         let next = loop {
@@ -93,7 +93,9 @@ impl AppLayer for Parser {
             Direction::ToServer => &mut self.to_server,
             Direction::ToClient => &mut self.to_client,
         };
-        side.kept = rest.to_vec();
+        let used = kept.len().saturating_sub(rest.len());
+        kept.drain(..used);
+        side.kept = kept;
         next
     }
 
