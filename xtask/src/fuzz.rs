@@ -52,9 +52,11 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> anyhow::Result<ExitCode> {
         } else {
             &own
         };
-        let seeds = SEEDS
-            .iter()
-            .flat_map(|part| names.iter().map(|name| folder.join(part).join(name)));
+        let folder = &folder;
+        let seeds = SEEDS.iter().flat_map(|part| {
+            let of = names.iter();
+            of.map(move |name| folder.join(part).join(name))
+        });
         println!("{name}: {seconds} s");
         fuzz(name, target, seeds.filter(|seeds| seeds.is_dir()), seconds)?;
     }
