@@ -76,6 +76,8 @@ pub struct TcpOptions {
     pub wscale: Option<u8>,
     /// Timestamp value TSval (RFC 7323 section 3).
     pub timestamp: Option<u32>,
+    /// Timestamp echo reply TSecr.
+    pub echo: Option<u32>,
     /// Hash of the kinds of the options in their order (FNV-1a, 32 bits): the layout tells
     /// operating systems apart.
     pub layout_hash: u32,
@@ -92,13 +94,17 @@ impl Tcp<'_> {
             .wrapping_add(u32::from(self.flags.fin()))
     }
 
-    /// The timestamp TSval (RFC 7323 section 3), in the layout that nearly all segments have at once.
+    /// The timestamps TSval and TSecr (RFC 7323 section 3), in the layout that nearly all segments have
+    /// at once.
     #[must_use]
-    pub fn timestamp(&self) -> Option<u32> {
+    pub fn timestamps(&self) -> Option<(u32, u32)> {
         match self.options {
-            [1, 1, 8, 10, a, b, c, d, ..] => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+            [1, 1, 8, 10, rest @ ..] => Some((be32(rest, 0)?, be32(rest, 4)?)),
             [] => None,
-            _ => self.options().timestamp,
+            _ => {
+                let options = self.options();
+                Some((options.timestamp?, options.echo?))
+            }
         }
     }
 
@@ -139,7 +145,7 @@ impl TcpOptions {
         match (kind, body.len()) {
             (2, 2) => self.mss = be16(body, 0),
             (3, 1) => self.wscale = body.first().copied(),
-            (8, 8) => self.timestamp = be32(body, 0),
+            (8, 8) => (self.timestamp, self.echo) = (be32(body, 0), be32(body, 4)),
             (2 | 3 | 8, _) => self.malformed = true,
             _ => {}
         }

@@ -13,6 +13,7 @@ mod state;
 use side::{Place, Side, place};
 
 pub(crate) use side::is_after;
+use state::Judged;
 pub use state::TcpState;
 pub(crate) use state::{EVENTS_MAX, Rules};
 
@@ -104,6 +105,7 @@ impl Tracker {
         rules: &Rules,
     ) -> Step {
         if self.takes_as_expected(flow, direction, tcp) {
+            self.note_times(direction, tcp, rules);
             return Step {
                 accepted: true,
                 ack_valid: true,
@@ -159,6 +161,21 @@ impl Tracker {
             };
         }
         let judged = self.judge(direction, tcp, rules);
+        let step = self.judged(flow, direction, tcp, (judged, rules));
+        if step.ack_valid || step.accepted {
+            self.note_times(direction, tcp, rules);
+        }
+        step
+    }
+
+    /// Takes over what a segment says, as it was judged.
+    fn judged(
+        &mut self,
+        flow: &mut Standing,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        (judged, rules): (Judged, &Rules),
+    ) -> Step {
         let mut step = match (tcp.flags.rst(), tcp.flags.syn(), tcp.flags.ack()) {
             (true, _, _) => self.rst(flow, direction, tcp),
             (false, true, false) => self.syn(flow, direction, tcp, rules),
@@ -185,10 +202,32 @@ impl Tracker {
     /// Whether a segment comes from the past, by its timestamp: its receiver drops it, all but a RST, and
     /// so the bytes in it are not those that the receiver reads in their place.
     fn is_replayed(&self, direction: Direction, tcp: &Tcp<'_>) -> bool {
-        let both = self.client.is(Side::TIMED) && self.server.is(Side::TIMED);
+        if !self.is_timed() || tcp.flags.syn() {
+            return false;
+        }
         let sender = self.sender(direction);
-        let is_old = |timestamp| sender.is_before_last(timestamp);
-        both && !tcp.flags.syn() && tcp.timestamp().is_some_and(is_old)
+        let timestamps = tcp.timestamps();
+        timestamps.is_some_and(|(timestamp, _)| sender.is_before_last(timestamp))
+    }
+
+    /// Notes what times count from here on. A host takes the time of what arrives in order (RFC 7323
+    /// section 4.3), and says it in its echo: only that is sure to have arrived. Had we believed the
+    /// sender instead, a segment with a late time that never gets there would blind us to all that
+    /// follows; other sensors believe it.
+    fn note_times(&mut self, direction: Direction, tcp: &Tcp<'_>, rules: &Rules) {
+        let Some((timestamp, echo)) = tcp.timestamps().filter(|_| self.is_timed()) else {
+            return;
+        };
+        let (sender, receiver) = self.pair(direction);
+        if rules.lenient {
+            sender.note_time(timestamp);
+        } else if tcp.flags.ack() {
+            receiver.note_time(echo);
+        }
+    }
+
+    fn is_timed(&self) -> bool {
+        self.client.is(Side::TIMED) && self.server.is(Side::TIMED)
     }
 
     /// Where the connection is; none where there is none.

@@ -14,7 +14,7 @@ pub(super) struct Side {
     window: u16,
     wscale: u8,
     marks: u16,
-    /// The latest TSval that it sent in order, if `TIMED`.
+    /// Of its TSvals, if `TIMED`, the latest that counts for the other side.
     timestamp: u32,
 }
 
@@ -78,7 +78,6 @@ impl Side {
             self.next = end;
         }
         self.update_window(tcp.window, tcp.ack);
-        self.note_time(tcp);
         if tcp.flags.fin() {
             self.mark(Self::FIN);
         }
@@ -98,11 +97,9 @@ impl Side {
         (2..=1 << 31).contains(&self.timestamp.wrapping_sub(timestamp))
     }
 
-    /// RFC 7323 section 4.3: the time of the latest segment counts.
-    pub(super) fn note_time(&mut self, tcp: &Tcp<'_>) {
-        if let Some(timestamp) = tcp.timestamp().filter(|_| self.is(Self::TIMED))
-            && is_after(timestamp, self.timestamp)
-        {
+    /// One of its TSvals came to count for the other side.
+    pub(super) fn note_time(&mut self, timestamp: u32) {
+        if self.is(Self::TIMED) && is_after(timestamp, self.timestamp) {
             self.timestamp = timestamp;
         }
     }
@@ -113,11 +110,10 @@ impl Side {
         self.marks & (WANTED | Self::FIN | Self::CONFLICT) == WANTED
     }
 
-    /// Takes over a segment's window, time and acknowledgement, which is no older than the last.
+    /// Takes over a segment's window and acknowledgement, which is no older than the last.
     pub(super) fn go_on(&mut self, tcp: &Tcp<'_>) {
         self.update_window(tcp.window, tcp.ack);
         self.ack = tcp.ack;
-        self.note_time(tcp);
     }
 
     pub(super) fn acknowledge(&mut self, ack: u32) {

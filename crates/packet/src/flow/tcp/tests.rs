@@ -320,6 +320,52 @@ fn fast_open_data_counts_from_behind_the_syn() {
     );
 }
 
+/// RFC 7323 section 5: what is older than the time that the other side has echoed is dropped by it,
+/// and not read here. A late time that nobody echoed blinds nobody.
+#[test]
+fn segments_from_the_past_are_not_taken() {
+    for (lenient, echoed, taken) in [
+        (false, 100, true),
+        (false, 9000, false),
+        (true, 100, false),
+        (true, 9000, false),
+    ] {
+        let rules = Rules {
+            lenient,
+            ..Rules::default()
+        };
+        let mut line = Line::new();
+        line.timed(Direction::ToServer, &rules, (SYN, CLIENT, 0, 0), (100, 0));
+        line.timed(
+            Direction::ToClient,
+            &rules,
+            (SYN | ACK, SERVER, CLIENT + 1, 0),
+            (7, 100),
+        );
+        line.timed(
+            Direction::ToServer,
+            &rules,
+            (ACK, CLIENT + 1, SERVER + 1, 0),
+            (101, 7),
+        );
+        // of 10 bytes, with a late time: did it arrive?
+        let late = (ACK, CLIENT + 1, SERVER + 1, 10);
+        assert!(
+            line.timed(Direction::ToServer, &rules, late, (9000, 7))
+                .accepted
+        );
+        let answer = (ACK, SERVER + 1, CLIENT.wrapping_add(11), 10);
+        line.timed(Direction::ToClient, &rules, answer, (8, echoed));
+        let next = (ACK, CLIENT.wrapping_add(11), SERVER.wrapping_add(11), 10);
+        let step = line.timed(Direction::ToServer, &rules, next, (102, 8));
+        assert_eq!(step.accepted, taken, "{lenient} {echoed}");
+        let old = (ACK, CLIENT.wrapping_add(11), SERVER.wrapping_add(11), 10);
+        let step = line.timed(Direction::ToServer, &rules, old, (98, 8));
+        assert!(!step.accepted, "older than anything that was sent");
+        assert_eq!(step.events[0], Some(Event::InvalidTimestamp));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -418,6 +464,23 @@ impl Line {
 
     fn server(&mut self, flags: u8, seq: u32, ack: u32, len: u32) -> Step {
         self.segment(Direction::ToClient, flags, seq, ack, len)
+    }
+
+    /// A segment with timestamps.
+    fn timed(
+        &mut self,
+        way: Direction,
+        rules: &Rules,
+        (flags, seq, ack, len): (u8, u32, u32, u32),
+        (value, echo): (u32, u32),
+    ) -> Step {
+        let times = [value.to_be_bytes(), echo.to_be_bytes()].concat();
+        let options = [&[1, 1, 8, 10][..], &times].concat();
+        let segment = Tcp {
+            options: &options,
+            ..tcp(flags, seq, ack, len)
+        };
+        self.tracker.segment(&mut self.flow, way, &segment, rules)
     }
 
     fn segment(&mut self, way: Direction, flags: u8, seq: u32, ack: u32, len: u32) -> Step {
