@@ -276,6 +276,30 @@ fn attempts_are_refused_or_unanswered() {
     assert_eq!(sensor.open_flows(), 0);
 }
 
+/// What changes nothing keeps no flow alive, nor those behind it in their list.
+#[test]
+fn other_syns_do_not_keep_an_attempt_open() {
+    let wire = Wire::new();
+    let syn = wire.frame(true, |tcp| tcp.syn(), &[]);
+    let mut sensor = Sensor::new(Config::default());
+    let mut log = Vec::new();
+    let mut now_ns = 0;
+    let mut note = |event: Event<'_>| log.extend(line(&event));
+    feed(&mut sensor, &mut now_ns, &[syn], &mut note);
+    for second in 1..=4_u64 {
+        let other = wire::build(
+            true,
+            u32::try_from(second).unwrap() * 7777,
+            |tcp| tcp.syn(),
+            &[],
+        );
+        let mut at_ns = now_ns + second * 2_000_000_000;
+        feed(&mut sensor, &mut at_ns, &[other], &mut note);
+    }
+    sensor.tick(now_ns + 8_100_000_000, &mut note);
+    assert!(log.contains(&"attempt Unanswered".to_owned()), "{log:?}");
+}
+
 #[test]
 fn the_syn_tells_of_its_sender() {
     let builder = PacketBuilder::ethernet2([2; 6], [4; 6])

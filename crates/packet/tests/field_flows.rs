@@ -35,6 +35,31 @@ fn what_was_read_to_its_depth_is_only_counted() {
     assert_eq!(followed[0].state, FlowState::Closed);
 }
 
+/// Else the next connection on the same ports would hide behind the one that is bypassed.
+#[test]
+fn a_new_connection_is_not_bypassed_with_the_old_one() {
+    let yaml = "stream: {bypass: yes, reassembly: {depth: 100}}";
+    let mut wire = Wire::new();
+    let mut frames = wire.handshake();
+    frames.push(wire.data(true, &[b'x'; 200]));
+    frames.push(wire.data(false, b""));
+    frames.push(wire.data(false, b"y"));
+    frames.push(build(true, 77_000, |tcp| tcp.syn(), &[]));
+    let states: Vec<_> = flows(yaml, &frames).iter().map(|flow| flow.state).collect();
+    assert_eq!(states, [FlowState::Bypassed, FlowState::New]);
+}
+
+/// One byte far ahead is no reason to look at nothing before it.
+#[test]
+fn a_byte_at_the_depth_bypasses_nothing_before_it() {
+    let yaml = "stream: {bypass: yes, reassembly: {depth: 100}}";
+    let mut wire = Wire::new();
+    let mut frames = wire.handshake();
+    frames.push(wire.data_at(true, 100, b"x"));
+    frames.push(wire.data(false, b""));
+    assert_ne!(flows(yaml, &frames)[0].state, FlowState::Bypassed);
+}
+
 #[test]
 fn what_is_encrypted_is_bypassed_where_settings_say_so() {
     // RFC 4253 section 6: a packet of 12 bytes, 10 of them padding, that says NEWKEYS

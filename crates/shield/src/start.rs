@@ -388,6 +388,7 @@ fn inspect(
     Ok(Some(pipeline::spawn(
         capture,
         &config.home,
+        config.eve.as_ref(),
         Arc::clone(sessions),
         links,
     )?))

@@ -5,6 +5,8 @@
 //! [`Context`] has no place for them then. Where it does, the last bytes of each stream are kept,
 //! and a frame is told with a packet of its direction, once all of it is there.
 
+use std::collections::VecDeque;
+
 use crate::Event;
 use crate::applayer::{AppProto, Context};
 use crate::flow::{Direction, Flow, Proto};
@@ -31,7 +33,7 @@ pub struct AppFrame<'a> {
     pub is_complete: bool,
 }
 
-/// Most bytes kept of the end of each direction.
+/// Bytes kept of the end of each direction; twice as many come and go in one step.
 const KEPT_BYTES_MAX: usize = 64 << 10;
 /// Most frames of a direction that are not told; the oldest is told as it is.
 const OPEN_MAX: usize = 1024;
@@ -57,7 +59,7 @@ struct Side {
     /// Offset from which frames are said: where the data, or the record, at hand begins.
     record: u64,
     last_id: u64,
-    open: Vec<Open>,
+    open: VecDeque<Open>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -181,9 +183,12 @@ impl Context<'_, '_> {
             len: len.map(to_u64),
             tx_id: tx_id.map(|tx_id| tx_id.saturating_add(first_number(self.flow.app))),
         };
-        side.open.push(frame);
-        if side.open.len() > OPEN_MAX {
-            let oldest = side.open.remove(0);
+        side.open.push_back(frame);
+        if side.open.len() > OPEN_MAX
+            && let Some(oldest) = side.open.pop_front()
+        {
+            let hits = &mut self.counters.frames_max_hit;
+            *hits = hits.saturating_add(1);
             let told = side.frame(oldest, direction, is_stream, false);
             (self.out)(Event::AppFrame(self.flow, &told));
         }

@@ -99,7 +99,7 @@ impl Tcp<'_> {
     #[must_use]
     pub fn timestamps(&self) -> Option<(u32, u32)> {
         match self.options {
-            [1, 1, 8, 10, rest @ ..] => Some((be32(rest, 0)?, be32(rest, 4)?)),
+            [1, 1, 8, 10, rest @ ..] if rest.len() == 8 => Some((be32(rest, 0)?, be32(rest, 4)?)),
             [] => None,
             _ => {
                 let options = self.options();

@@ -69,8 +69,17 @@ pub(crate) struct Cold {
     pub(crate) session: Option<Session>,
     /// Nobody reads this flow's data any more.
     pub(crate) unread: bool,
+    /// For want of memory, that is.
+    pub(crate) starved: bool,
     /// Overflows of the entry's counts: packets, bytes, payload bytes.
     carries: Carries,
+}
+
+impl Cold {
+    /// Whether the parser has read all that can be read.
+    pub(crate) fn is_done(&self) -> bool {
+        self.unread && !self.starved && !self.flow.app_error
+    }
 }
 
 /// By packets, bytes, payload bytes, and by direction.
@@ -268,6 +277,7 @@ impl Entry {
                 flow: blank(id, tuple, scope, start_ns),
                 session: None,
                 unread: false,
+                starved: false,
                 carries: [[0; 2]; 3],
             })
         })
@@ -342,7 +352,8 @@ impl Entry {
             Proto::Icmp | Proto::Icmp6 => None,
             Proto::Tcp | Proto::Udp | Proto::Other(_) => self.icmp_codes.get(direction.at()),
         };
-        self.packets(direction) > errors.copied().map_or(0, u32::from)
+        let errors = errors.copied().unwrap_or(0);
+        errors < u8::MAX && self.packets(direction) > u32::from(errors)
     }
 
     /// Marks a TCP flow that was met midstream and is not followed.

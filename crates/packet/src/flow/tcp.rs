@@ -105,7 +105,7 @@ impl Tracker {
         rules: &Rules,
     ) -> Step {
         if self.takes_as_expected(flow, direction, tcp) {
-            self.note_times(direction, tcp, rules);
+            self.note_times(direction, tcp, Order::EXPECTED, rules);
             return Step {
                 accepted: true,
                 ack_valid: true,
@@ -161,9 +161,10 @@ impl Tracker {
             };
         }
         let judged = self.judge(direction, tcp, rules);
+        let order = self.order(direction, tcp);
         let step = self.judged(flow, direction, tcp, (judged, rules));
         if step.ack_valid || step.accepted {
-            self.note_times(direction, tcp, rules);
+            self.note_times(direction, tcp, order, rules);
         }
         step
     }
@@ -213,16 +214,28 @@ impl Tracker {
     /// Notes what times count from here on. A host takes the time of what arrives in order (RFC 7323
     /// section 4.3), and says it in its echo: only that is sure to have arrived. Had we believed the
     /// sender instead, a segment with a late time that never gets there would blind us to all that
-    /// follows; other sensors believe it.
-    fn note_times(&mut self, direction: Direction, tcp: &Tcp<'_>, rules: &Rules) {
+    /// follows. Other sensors believe it, of what comes in order.
+    fn note_times(&mut self, direction: Direction, tcp: &Tcp<'_>, order: Order, rules: &Rules) {
         let Some((timestamp, echo)) = tcp.timestamps().filter(|_| self.is_timed()) else {
             return;
         };
         let (sender, receiver) = self.pair(direction);
+        sender.saw_time(timestamp);
         if rules.lenient {
-            sender.note_time(timestamp);
-        } else if tcp.flags.ack() {
-            receiver.note_time(echo);
+            if order.is_next {
+                sender.note_time(timestamp);
+            }
+        } else if tcp.flags.ack() && order.in_window && receiver.proves(tcp.ack) {
+            receiver.note_echo(echo);
+        }
+    }
+
+    fn order(&self, direction: Direction, tcp: &Tcp<'_>) -> Order {
+        let sender = self.sender(direction);
+        let receiver = self.sender(direction.reversed());
+        Order {
+            is_next: tcp.seq == sender.next,
+            in_window: place(sender, receiver, tcp.seq) == Place::Window,
         }
     }
 
@@ -356,6 +369,9 @@ impl Tracker {
         }
         sender.start(tcp);
         sender.acknowledge(tcp.ack);
+        if let Some((_, echo)) = tcp.timestamps() {
+            receiver.start_time(echo);
+        }
         flow.server_proven |= receiver.is(Side::ISN);
         self.tries = 0;
         let outcome = (direction == Direction::ToClient).then_some(Outcome::Accepted);
@@ -502,6 +518,21 @@ impl Tracker {
             Direction::ToClient => (&mut self.server, &mut self.client),
         }
     }
+}
+
+/// How a segment stands to what its receiver waits for.
+#[derive(Debug, Clone, Copy)]
+struct Order {
+    /// It is what comes next.
+    is_next: bool,
+    in_window: bool,
+}
+
+impl Order {
+    const EXPECTED: Self = Self {
+        is_next: true,
+        in_window: true,
+    };
 }
 
 /// RFC 9293 section 3.10.7.4, fifth check: a host drops a segment that acknowledges nothing, or

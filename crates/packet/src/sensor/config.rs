@@ -107,6 +107,8 @@ impl Config {
         let default = Self::default();
         let bytes = |path: &str| {
             let bytes = settings.at(path).bytes();
+            // 0 means no bound
+            let bytes = bytes.map(|bytes| if bytes == 0 { u64::MAX } else { bytes });
             bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
         };
         let flow_bytes_max = bytes("flow.memcap");
@@ -220,7 +222,7 @@ impl Default for Timeouts {
             udp: ByState::of([(30, 10), (300, 100), (30, 10)]),
             icmp: ByState::of([(30, 10), (30, 10), (30, 10)]),
             other: ByState::of([(30, 10), (30, 10), (30, 10)]),
-            bypassed: Timeout::of(100, 50),
+            bypassed: BYPASSED,
             emergency_recovery_percent: 30,
         }
     }
@@ -231,7 +233,7 @@ impl Timeouts {
     fn from_settings(timeouts: Setting<'_>, flow: Setting<'_>) -> Self {
         let recovery = flow.at("emergency-recovery").number();
         let of = |name, seconds| ByState::of(seconds).with(timeouts.at(name));
-        let mut bypassed = Timeout::of(100, 50);
+        let mut bypassed = BYPASSED;
         bypassed.set(timeouts.at("default"), "bypassed", "emergency-bypassed");
         bypassed.set(timeouts.at("tcp"), "bypassed", "emergency-bypassed");
         Self {
@@ -299,6 +301,11 @@ impl Timeout {
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
+/// How long bypassed flows may be idle.
+const BYPASSED: Timeout = Timeout {
+    normal_ns: 100 * SECOND_NS,
+    emergency_ns: 50 * SECOND_NS,
+};
 
 #[cfg(test)]
 mod tests {

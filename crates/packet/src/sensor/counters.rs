@@ -150,6 +150,8 @@ counters! {
     heads_max_hit => "app_layer.heads_max_hit",
     /// Transactions given up because `pending_max` was reached.
     pending_max_hit => "app_layer.pending_max_hit",
+    /// Frames told before they were complete because too many were open.
+    frames_max_hit => "app_layer.frames_max_hit",
     /// Announced flows that were not noted because `EXPECTATIONS_MAX` was reached.
     expectations_max_hit => "app_layer.expectations_max_hit",
 }

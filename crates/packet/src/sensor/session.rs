@@ -84,6 +84,11 @@ impl Session {
         self.app.is_over()
     }
 
+    /// Whether one side was read to the streams' depth, bytes.
+    pub(crate) fn is_at(&self, depth: u64) -> bool {
+        self.to_server.is_at(depth) || self.to_client.is_at(depth)
+    }
+
     /// Whether data that comes in a direction is still looked at.
     pub(crate) fn heeds_data(&self, direction: Direction, heed: &Heed) -> bool {
         !self.stream(direction).is_at(heed.depth)
@@ -166,11 +171,13 @@ impl Session {
         *counter = counter.saturating_add(1);
         let terms = self.terms(cx, direction);
         let now_ns = cx.ts_ns;
+        self.lend_frames(cx);
         let (stream, app) = self.parts(direction);
         stream.leave_out(seq, now_ns, terms, &mut |chunk| {
             pass(cx, app, direction, chunk);
         });
         cx.ts_ns = now_ns;
+        self.keep_frames(cx, direction);
     }
 
     fn piece(

@@ -133,6 +133,12 @@ impl StreamOptions {
     /// Most bytes looked at of a stream of that protocol.
     #[must_use]
     pub(crate) fn depth_of(&self, app: AppProto) -> u64 {
+        // what carries the messages decides
+        let app = if app == AppProto::Doh2 {
+            AppProto::Http2
+        } else {
+            app
+        };
         let own = self.depths.iter().find(|(known, _)| *known == app);
         own.map_or(self.depth, |(_, depth)| *depth)
     }

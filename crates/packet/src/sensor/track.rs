@@ -17,9 +17,9 @@ impl Sensor {
             // its host will not take it: it is no part of a flow
             return;
         }
-        let keyed = match self.about(decoded) {
-            About::Itself => tuple_of(ip, &decoded.transport),
-            About::Flow(tuple) => tuple,
+        let (keyed, is_error) = match self.about(decoded) {
+            About::Itself => (tuple_of(ip, &decoded.transport), false),
+            About::Flow(tuple) => (tuple, true),
             About::Nothing => return,
         };
         let tuple = keyed.shown();
@@ -40,6 +40,9 @@ impl Sensor {
             } else {
                 return;
             }
+        }
+        if is_error {
+            return;
         }
         let Some(flow) = self.new_flow(tuple, frame, decoded) else {
             self.counters.strays = self.counters.strays.saturating_add(1);
@@ -154,6 +157,7 @@ impl Sensor {
         };
         let (config, counters) = (&self.config, &mut self.counters);
         let ranges = &mut self.ranges;
+        let seen_ns = entry.last_ns;
         let taken = Visit {
             config,
             counters,
@@ -171,6 +175,11 @@ impl Sensor {
         .packet(frame, decoded, direction);
         if taken == Taken::Yes {
             self.table.touch(slot);
+        } else if !self.config.field_flows
+            && let Some(entry) = self.table.get_mut(slot)
+        {
+            // else it would keep alive its flow, and with it all that stand behind it in their list
+            entry.last_ns = seen_ns;
         }
         taken
     }

@@ -53,6 +53,11 @@ impl Visit<'_, '_> {
             self.note_macs(direction, decoded);
         }
         if self.entry.standing.state == FlowState::Bypassed {
+            if let Transport::Tcp(tcp) = &decoded.transport
+                && begins(tcp)
+            {
+                return Taken::NewConnection;
+            }
             return self.bypassed(frame, direction, ip);
         }
         let count = |visit: &mut Self, payload_len: u32| {
@@ -188,7 +193,7 @@ impl Visit<'_, '_> {
     fn is_foreign(&self, tcp: &Tcp<'_>) -> bool {
         let options = &self.config.stream;
         let picks_up = options.midstream || options.async_oneside;
-        let begins = tcp.flags.syn() && !tcp.flags.ack() && !tcp.flags.rst();
+        let begins = begins(tcp);
         let reset = tcp.flags.rst() && options.lenient;
         self.entry.tcp.state().is_none() && !begins && (!picks_up || reset)
     }
@@ -257,17 +262,18 @@ impl Visit<'_, '_> {
             }
             troubles
         });
-        if self.is_bypassed() {
+        if self.entry.standing.state != FlowState::Closed && self.needs_no_more() {
             self.entry.standing.state = FlowState::Bypassed;
         }
     }
 
-    /// Whether nobody reads on, and the settings say what then.
-    fn is_bypassed(&self) -> bool {
-        let cold = self.entry.cold.as_ref();
-        cold.is_some_and(|cold| {
-            let is_done = cold.unread && !cold.flow.app_error;
-            is_done && self.config.stream.bypasses(cold.flow.app)
+    /// Whether the settings say that the flow needs no more looking: its parser has read all that can
+    /// be read, or one side was read to its depth.
+    fn needs_no_more(&self) -> bool {
+        let (cold, options) = (self.entry.cold.as_ref(), &self.config.stream);
+        cold.is_some_and(|cold| match &cold.session {
+            None => cold.is_done() && options.bypasses(cold.flow.app),
+            Some(session) => options.bypass && session.is_at(options.depth_of(cold.flow.app)),
         })
     }
 
@@ -362,10 +368,6 @@ impl Visit<'_, '_> {
         };
         let troubles = self.run(&mut cold, work);
         self.entry.cold = Some(cold);
-        let options = &self.config.stream;
-        if options.bypass && troubles.iter().any(|troubles| troubles.depth_reached) {
-            self.entry.standing.state = FlowState::Bypassed;
-        }
         for troubles in troubles {
             *self.refused |= self.config.inline && troubles.differs;
             for trouble in troubles.iter() {
@@ -409,6 +411,7 @@ impl Visit<'_, '_> {
             self.counters.stream_bytes = kept;
             cold.session = None;
             cold.unread = true;
+            cold.starved = over_budget;
         } else {
             self.counters.stream_bytes = kept.saturating_add(to_u64(now));
         }
@@ -449,6 +452,11 @@ impl Visit<'_, '_> {
             self.entry.standing.state = FlowState::Established;
         }
     }
+}
+
+/// Whether a segment asks for a new connection.
+fn begins(tcp: &Tcp<'_>) -> bool {
+    tcp.flags.syn() && !tcp.flags.ack() && !tcp.flags.rst()
 }
 
 /// Where a flow is, as records have it: TCP by its connection.

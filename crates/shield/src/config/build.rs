@@ -7,7 +7,9 @@ use ipnet::IpNet;
 use stix::Tlp;
 use toml::Spanned;
 
-use super::{Capture, Config, ConfigError, Enforce, Hub, Locator, Pace, Protect, Share, typed};
+use super::{
+    Capture, Config, ConfigError, Enforce, Eve, Hub, Locator, Pace, Protect, Share, typed,
+};
 use crate::policy::{Rate, Settings};
 
 /// Longest name of a shield or a partner, in bytes.
@@ -34,6 +36,10 @@ pub(super) fn config(typed: typed::Typed, at: &Locator<'_>) -> Result<Config, Co
         },
         home: networks(&typed.home.networks, at)?,
         share: typed.share.map(|t| share(&t, at)).transpose()?,
+        eve: typed.eve.map(|t| Eve {
+            file: t.file,
+            alerts_only: t.alerts_only,
+        }),
     })
 }
 

@@ -20,6 +20,7 @@
 //! | `[protect]` | `networks`, `automatic` | none, true | nobody's word blocks these |
 //! | `[home]` | `networks` | none | where our services are |
 //! | `[share]` | `tlp`, `audience` | absent: nothing leaves | marking; partners named beyond it |
+//! | `[eve]` | `file`, `alerts_only` | absent: no records, false | EVE JSON of what is inspected |
 
 mod build;
 mod typed;
@@ -52,6 +53,17 @@ pub struct Config {
     pub home: Vec<IpNet>,
     /// What may leave; absent: nothing does.
     pub share: Option<Share>,
+    /// Records of what is inspected; absent: none are written.
+    pub eve: Option<Eve>,
+}
+
+/// Where records of what is inspected go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Eve {
+    /// The file that they are appended to.
+    pub file: PathBuf,
+    /// Alerts, and nothing else.
+    pub alerts_only: bool,
 }
 
 /// Where the hub is and who we are to it.

@@ -24,6 +24,9 @@ networks = ["10.2.0.0/24", "2001:db8::1"]
 [share]
 tlp = "TLP:GREEN"
 audience = []
+[eve]
+file = "/var/log/shieldwall/eve.json"
+alerts_only = true
 "#;
 
 fn check(text: &str) -> Result<Config, String> {
@@ -44,12 +47,16 @@ fn the_example_is_read_whole() {
     assert_eq!(config.policy.lease_max.as_secs(), 3_600);
     assert_eq!(config.home.len(), 2);
     assert_eq!(config.share.unwrap().tlp, Tlp::Green);
+    let eve = config.eve.unwrap();
+    assert_eq!(eve.file, Path::new("/var/log/shieldwall/eve.json"));
+    assert!(eve.alerts_only);
 }
 
 #[test]
 fn what_is_absent_has_the_cautious_default() {
     let config = check("name = \"s\"\ndata = \"d\"\n").unwrap();
     assert_eq!(config.share, None, "nothing leaves unless it was asked for");
+    assert_eq!(config.eve, None);
     assert!(config.protect.automatic);
     assert_eq!(config.policy.confidence_min, 50);
     assert_eq!(config.enforce.mode, EnforceMode::Auto);

@@ -24,6 +24,7 @@ pub(super) struct Typed {
     #[serde(default)]
     pub(super) home: Home,
     pub(super) share: Option<Share>,
+    pub(super) eve: Option<Eve>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,4 +122,12 @@ pub(super) struct Share {
     pub(super) tlp: Spanned<String>,
     #[serde(default)]
     pub(super) audience: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Eve {
+    pub(super) file: PathBuf,
+    #[serde(default)]
+    pub(super) alerts_only: bool,
 }

@@ -10,6 +10,7 @@
 //! between them is bounded and counts what it loses ([`WhenFull`]).
 
 mod alert;
+mod appended;
 mod output;
 
 use std::io::{self, Write};
@@ -18,6 +19,7 @@ use detect::Verdict;
 use packet::Event;
 use packet::eve::Recorder;
 
+pub use appended::Appended;
 pub use output::{BUFFER_BYTES_MAX, WhenFull};
 pub use packet::eve::{Now, Output as Records};
 

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Config, Pipeline};
 use crate::config::{self, Pace};
+use crate::eve;
 use crate::guard::Sink;
 use crate::sessions::Sessions;
 
@@ -32,6 +33,8 @@ const WAIT: Duration = Duration::from_millis(20);
 const TICK_NS: u64 = 100_000_000;
 /// How often counters are published, nanoseconds.
 const PUBLISH_NS: u64 = 500_000_000;
+/// How often counters are written as a record, nanoseconds.
+const STATS_NS: u64 = 8_000_000_000;
 /// A file read at full pace looks at its commands after this many frames.
 const FRAMES_PER_TURN: u64 = 256;
 /// Time between two passes over a file that is repeated, nanoseconds.
@@ -61,6 +64,16 @@ pub enum PipelineError {
     /// The interface cannot be captured on.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// The file of the records cannot be written.
+    #[error(
+        "cannot write records to {path}: {source}; make its folder, or name another [eve] file"
+    )]
+    Records {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The capture file cannot be read.
     #[error("cannot read {path}: {source}")]
     File {
@@ -113,13 +126,15 @@ impl Running {
     }
 }
 
-/// Starts a pipeline on a thread. The capture is opened before this returns.
+/// Starts a pipeline on a thread. The capture is opened before this returns, and the file of the
+/// records, where `log` names one.
 ///
 /// # Errors
-/// When the interface or file cannot be opened, or there is no thread.
+/// When the interface or a file cannot be opened, or there is no thread.
 pub fn spawn(
     capture: &config::Capture,
     home: &[IpNet],
+    log: Option<&config::Eve>,
     sessions: Arc<Sessions>,
     links: Links,
 ) -> Result<Running, PipelineError> {
@@ -133,7 +148,10 @@ pub fn spawn(
             ..detect::Config::default()
         },
     };
-    let pipeline = Pipeline::new(config, links.index.load_full(), sessions);
+    let mut pipeline = Pipeline::new(config, links.index.load_full(), sessions);
+    if let Some(log) = log {
+        pipeline = pipeline.with_log(records(log)?);
+    }
     let counters = Arc::<Mutex<BTreeMap<String, u64>>>::default();
     let turn = Turn {
         pipeline,
@@ -141,12 +159,29 @@ pub fn spawn(
         counters: Arc::clone(&counters),
         ticked_ns: 0,
         published_ns: 0,
+        logged_ns: mono_ns(),
         stats: Stats::default(),
     };
     let work = work(capture, turn)?;
     let builder = std::thread::Builder::new().name("pipeline".to_owned());
     let thread = builder.spawn(work).map_err(PipelineError::Thread)?;
     Ok(Running { counters, thread })
+}
+
+/// The log of the records. A disk that is slow costs records, which are counted, and no packet.
+fn records(log: &config::Eve) -> Result<eve::Log, PipelineError> {
+    let records = match log.alerts_only {
+        true => eve::Records::of("", eve::ALERTS),
+        false => eve::Records::all(""),
+    };
+    let open = |_: &str| -> io::Result<Box<dyn io::Write + Send>> {
+        Ok(Box::new(eve::Appended::open(&log.file)?))
+    };
+    let log_of = eve::Log::new(vec![records], eve::WhenFull::Drop, open);
+    log_of.map_err(|source| PipelineError::Records {
+        path: log.file.clone(),
+        source,
+    })
 }
 
 /// A number that senders of packets cannot know.
@@ -237,6 +272,8 @@ struct Turn {
     counters: Arc<Mutex<BTreeMap<String, u64>>>,
     ticked_ns: u64,
     published_ns: u64,
+    /// When counters were last written as a record.
+    logged_ns: u64,
     stats: Stats,
 }
 
@@ -274,12 +311,17 @@ impl Turn {
             self.published_ns = mono_ns;
             self.publish();
         }
+        if mono_ns.saturating_sub(self.logged_ns) >= STATS_NS {
+            self.logged_ns = mono_ns;
+            self.pipeline.log_stats(now_ns);
+        }
     }
 
     fn finish(&mut self, now_ns: u64) {
         let sink = &self.links.sink;
         self.pipeline
             .finish(now_ns, mono_ns(), &mut |verdict| sink.verdict(verdict));
+        self.pipeline.log_stats(now_ns);
         self.publish();
     }
 

@@ -12,10 +12,12 @@ pub(super) struct Side {
     /// The highest valid acknowledgement it sent.
     pub(super) ack: u32,
     window: u16,
-    wscale: u8,
+    /// The marks below, and its window scale in the four upper bits: there are millions of these.
     marks: u16,
     /// Of its TSvals, if `TIMED`, the latest that counts for the other side.
     timestamp: u32,
+    /// The latest of its TSvals that was seen.
+    timestamp_sent: u32,
 }
 
 impl Side {
@@ -51,25 +53,35 @@ impl Side {
         self.base = tcp.seq;
         self.next = tcp.seq.wrapping_add(tcp.seq_len());
         self.window = tcp.window;
-        // RFC 7323 section 2.3: a shift above 14 counts as 14
         let options = tcp.options();
-        self.wscale = options.wscale.unwrap_or(0).min(14);
+        self.set_wscale(options.wscale.unwrap_or(0));
         self.mark(Self::SEEN | Self::ISN);
         if let Some(timestamp) = options.timestamp {
-            self.timestamp = timestamp;
+            (self.timestamp, self.timestamp_sent) = (timestamp, timestamp);
             self.mark(Self::TIMED);
         }
     }
 
     /// First sight of it midstream.
     pub(super) fn taken_up(seq: u32) -> Self {
-        Self {
+        let mut side = Self {
             base: seq,
             next: seq,
-            wscale: 14,
             marks: Self::SEEN,
             ..Self::default()
-        }
+        };
+        side.set_wscale(WSCALE_MAX);
+        side
+    }
+
+    /// RFC 7323 section 2.3: a shift above 14 counts as 14.
+    fn set_wscale(&mut self, wscale: u8) {
+        let scale = u16::from(wscale.min(WSCALE_MAX)) << WSCALE_AT;
+        self.marks = self.marks & ((1 << WSCALE_AT) - 1) | scale;
+    }
+
+    fn wscale(&self) -> u32 {
+        u32::from(self.marks >> WSCALE_AT)
     }
 
     pub(super) fn send(&mut self, tcp: &Tcp<'_>) {
@@ -86,22 +98,44 @@ impl Side {
     /// RFC 9293 section 3.8.6.2.1: a window does not shrink. What an acknowledgement that says nothing
     /// new takes back of it may be on its way already.
     fn update_window(&mut self, window: u16, ack: u32) {
-        if ack != self.ack || window > self.window {
+        let is_news = !self.is(Self::ACKED) || is_after(ack, self.ack);
+        if is_news || ack == self.ack && window > self.window {
             self.window = window;
         }
     }
 
-    /// Whether a segment of it is older than what it sent last (PAWS, RFC 7323 section 5): its receiver
-    /// drops it. Hosts let a difference of one pass (Linux: `TCP_PAWS_WINDOW`).
+    /// Whether a segment of it is older than what counts for the other side (PAWS, RFC 7323 section 5):
+    /// its receiver drops it. Linux lets a difference of one pass (`TCP_PAWS_WINDOW`), and any while
+    /// the last time was 0, as some hosts say in their SYN.
     pub(super) fn is_before_last(&self, timestamp: u32) -> bool {
-        (2..=1 << 31).contains(&self.timestamp.wrapping_sub(timestamp))
+        let back = self.timestamp.wrapping_sub(timestamp);
+        self.timestamp != 0 && (2..1 << 31).contains(&back)
+    }
+
+    /// One of its TSvals was seen.
+    pub(super) fn saw_time(&mut self, timestamp: u32) {
+        if is_no_older(timestamp, self.timestamp_sent) {
+            self.timestamp_sent = timestamp;
+        }
     }
 
     /// One of its TSvals came to count for the other side.
     pub(super) fn note_time(&mut self, timestamp: u32) {
-        if self.is(Self::TIMED) && is_after(timestamp, self.timestamp) {
+        if is_no_older(timestamp, self.timestamp) {
             self.timestamp = timestamp;
         }
+    }
+
+    /// The other side says which of its TSvals counts: only one that it sent in our sight can.
+    pub(super) fn note_echo(&mut self, echo: u32) {
+        if is_no_older(self.timestamp_sent, echo) {
+            self.note_time(echo);
+        }
+    }
+
+    /// The answer to its SYN says which of its SYNs was taken, if there were several.
+    pub(super) fn start_time(&mut self, echo: u32) {
+        self.timestamp = echo;
     }
 
     /// Whether handshake and acknowledgement were seen, and nothing that ends it or speaks against it.
@@ -143,11 +177,11 @@ impl Side {
 
     /// What it last said that it would take beyond its acknowledgement.
     pub(super) fn window_exact(&self) -> u32 {
-        u32::from(self.window) << self.wscale
+        u32::from(self.window) << self.wscale()
     }
 
     pub(super) fn window_bytes(&self) -> u32 {
-        (u32::from(self.window) << self.wscale).max(WINDOW_MIN)
+        self.window_exact().max(WINDOW_MIN)
     }
 }
 
@@ -185,6 +219,15 @@ pub(super) fn place(sender: &Side, receiver: &Side, seq: u32) -> Place {
 pub(crate) fn is_after(a: u32, b: u32) -> bool {
     a != b && a.wrapping_sub(b) < 1 << 31
 }
+
+/// Whether time `a` is `b` or comes after it (RFC 7323 section 5.2): half way round counts as after.
+fn is_no_older(a: u32, b: u32) -> bool {
+    a == b || b.wrapping_sub(a) >= 1 << 31
+}
+
+const WSCALE_MAX: u8 = 14;
+/// Where the window scale stands in the marks.
+const WSCALE_AT: u32 = 12;
 
 /// A window is taken to be at least this large, bytes: captures lose acknowledgements.
 const WINDOW_MIN: u32 = 1 << 20;

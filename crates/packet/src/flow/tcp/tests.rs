@@ -366,6 +366,31 @@ fn segments_from_the_past_are_not_taken() {
     }
 }
 
+/// RFC 7323 section 5.2: half way round is after; and an echo of what was never sent, by a server
+/// that wants its client unread, says nothing. A first time of 0 is no time.
+#[test]
+fn odd_times_blind_nobody() {
+    const HALF: u32 = 1 << 31;
+    for (first, echo, next) in [
+        (100, 100, 100 + HALF),
+        (100, 90_000_000, 101),
+        (0, 0, 0x9000_0000),
+    ] {
+        let rules = Rules::default();
+        let mut line = Line::new();
+        line.timed(Direction::ToServer, &rules, (SYN, CLIENT, 0, 0), (first, 0));
+        let answer = (SYN | ACK, SERVER, CLIENT + 1, 0);
+        line.timed(Direction::ToClient, &rules, answer, (7, first));
+        let third = (ACK, CLIENT + 1, SERVER + 1, 0);
+        line.timed(Direction::ToServer, &rules, third, (first, 7));
+        let ack = (ACK, SERVER + 1, CLIENT + 1, 0);
+        line.timed(Direction::ToClient, &rules, ack, (8, echo));
+        let data = (ACK, CLIENT + 1, SERVER + 1, 10);
+        let step = line.timed(Direction::ToServer, &rules, data, (next, 8));
+        assert!(step.accepted, "{first} {echo} {next}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 

@@ -198,9 +198,42 @@ fn turn() -> (Turn, SyncSender<IpAddr>, Heard) {
         counters: Arc::default(),
         ticked_ns: 0,
         published_ns: 0,
+        logged_ns: 0,
         stats: Stats::default(),
     };
     (turn, forgive, heard)
+}
+
+#[test]
+fn records_are_appended_where_the_configuration_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let eve = config::Eve {
+        file: folder.path().join("eve.json"),
+        alerts_only: false,
+    };
+    std::fs::write(&eve.file, "{\"event_type\":\"before\"}\n").unwrap();
+    let capture = file(&[0, 1, 2]);
+    let inspected = config::Capture::Pcap {
+        file: capture.path().to_owned(),
+        pace: Pace::Fast,
+        shift: false,
+        repeat: false,
+    };
+    let (turn, _forgive, _heard) = turn();
+    let sessions = Arc::new(Sessions::new(10));
+    spawn(&inspected, &[], Some(&eve), sessions, turn.links)
+        .unwrap()
+        .join();
+    let text = std::fs::read_to_string(&eve.file).unwrap();
+    let kinds: Vec<_> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|record| record["event_type"].as_str().unwrap().to_owned())
+        .collect();
+    let count = |kind: &str| kinds.iter().filter(|known| *known == kind).count();
+    assert_eq!(count("before"), 1);
+    assert_eq!((count("flow"), count("stats")), (3, 1), "{kinds:?}");
+    assert!(count("alert") > 0, "{kinds:?}");
 }
 
 fn replay(file: &tempfile::NamedTempFile, pace: Pace, shift: bool) -> Replay {
