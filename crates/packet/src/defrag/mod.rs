@@ -27,6 +27,9 @@ const FRAGMENTS_OF_PACKET_MAX: u64 = 8192;
 /// Most trackers looked at for their timeout with one fragment.
 const EXPIRED_PER_FRAGMENT_MAX: usize = 4;
 
+/// What an empty fragment costs beside its bytes.
+const OVERHEAD: usize = 64;
+
 /// Gathers fragments.
 #[derive(Debug)]
 pub(crate) struct Defrag {
@@ -131,7 +134,9 @@ impl Defrag {
         }
         let key = Key::of(&ip, &fragment, scope);
         self.drop_if_late(&key, now_ns, given_up);
-        if !self.make_room(&key, ip.payload.len(), given_up) {
+        // at most: the headers are kept of a first fragment alone
+        let cost = decoded.data.len().saturating_add(OVERHEAD);
+        if !self.make_room(&key, cost, given_up) {
             decoded.damages.add(ignored);
             return None;
         }

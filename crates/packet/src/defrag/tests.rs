@@ -120,20 +120,25 @@ fn bounds_hold_and_are_counted() {
         options.trackers_max,
         options.fragments_max,
         options.bytes_max,
-    ) = (4, 10, 2000);
+    ) = (4, 10, 800);
     let mut defrag = Defrag::new(options);
     let mut given_up = 0;
     for id in 0..50 {
         for place in 0..5 {
-            let packet = fragment(id, 1 + place * 2, true, &[0; 8]);
+            let packet = fragment(id, place * 2, true, &[0; 8]);
             given_up += take(&mut defrag, &packet, 0).2;
             let counters = defrag.counters();
-            assert!(counters.fragments <= 10 && counters.bytes <= 2000 + 200);
+            assert!(counters.fragments <= 10 && counters.bytes <= 800);
             assert!(defrag.trackers.len() <= 4 && defrag.order.len() <= 4 + STALE_MAX + 4);
         }
     }
+    for id in 60..63 {
+        take(&mut defrag, &fragment(id, 0, true, &[0; 304]), 0);
+        assert!(defrag.counters().bytes <= 800);
+    }
     let counters = *defrag.counters();
     assert!(counters.trackers_max_hit + counters.fragments_max_hit > 0);
+    assert!(counters.bytes_max_hit > 0);
     assert!(given_up > 40);
     defrag.finish(&mut |_| {});
     assert_eq!(

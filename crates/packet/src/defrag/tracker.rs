@@ -2,13 +2,10 @@
 
 use std::ops::Range;
 
-use super::Whole;
 use super::policy::Policy;
+use super::{OVERHEAD, Whole};
 use crate::bytes::len32;
 use crate::decode::{Decoded, Fragment, Front, Ip, header_checksum};
-
-/// What an empty fragment costs beside its bytes.
-const OVERHEAD: u64 = 64;
 
 #[derive(Debug)]
 pub(super) struct Tracker {
@@ -108,7 +105,7 @@ impl Tracker {
         }
         self.has_last |= !fragment.more;
         self.fragments = self.fragments.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(OVERHEAD);
+        self.bytes = self.bytes.saturating_add(u64::from(len32(OVERHEAD)));
         if payload.is_empty() {
             return Taken::Sound;
         }

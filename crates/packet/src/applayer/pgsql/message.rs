@@ -127,8 +127,11 @@ pub(super) fn error(body: &[u8]) -> Vec<(u8, Vec<u8>)> {
             break;
         };
         let rest = cursor.rest();
-        // the last text of a message that was cut to its bound has no end
-        let value = text(&mut cursor).unwrap_or(rest);
+        let Some(value) = text(&mut cursor) else {
+            // the last text of a message that was cut to its bound has no end
+            fields.push((kind, rest.to_vec()));
+            break;
+        };
         fields.push((kind, value.to_vec()));
     }
     fields

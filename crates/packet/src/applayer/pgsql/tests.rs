@@ -118,3 +118,12 @@ fn pieces_and_mutations() {
         endures(Proto::Tcp, &corpus(&format!("pgsql/{name}.bin")));
     }
 }
+
+#[test]
+fn a_text_without_an_end_is_the_last() {
+    let fields = super::message::error(b"Sone\0Mtwo and three");
+    assert_eq!(
+        fields,
+        [(b'S', b"one".to_vec()), (b'M', b"two and three".to_vec())]
+    );
+}
