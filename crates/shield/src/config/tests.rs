@@ -68,7 +68,8 @@ fn errors_name_place_and_remedy() {
         (
             with("[home]", "[hom]"),
             "shield.toml:20:2: unknown field `hom`, expected one of `name`, `data`, `hub`, \
-             `capture`, `enforce`, `policy`, `protect`, `home`, `share`; remove it or correct its name",
+             `capture`, `enforce`, `policy`, `protect`, `home`, `share`, `eve`; remove it or correct \
+             its name",
         ),
         (
             with("confidence_min = 50", "confidence_mim = 50"),
