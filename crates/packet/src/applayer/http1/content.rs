@@ -213,13 +213,17 @@ impl Content {
         {
             part.close(cx, tx, self.direction, &self.name);
         }
-        for (file, state) in self.closed.drain(..) {
+        for (file, state) in std::mem::take(&mut self.closed) {
             file.close(cx, tx, state);
         }
     }
 
     fn close(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
         let Some(file) = self.file.take() else { return };
+        if self.closed.is_empty() {
+            // most bodies are one file: room for four would be kept on each open connection
+            self.closed.reserve_exact(1);
+        }
         self.closed.push((file, state));
         if cx.is_prompt() || self.closed.len() > CLOSED_MAX {
             self.tell(cx, tx);

@@ -33,7 +33,7 @@ struct Parser {
     /// Responses that will come to requests given up.
     skip: usize,
     /// Exchanges told of, with files still to tell of.
-    untold: Vec<Pending>,
+    untold: VecDeque<Box<Pending>>,
     /// What follows is of a protocol that is not known.
     tunnel: bool,
 }
@@ -473,7 +473,7 @@ impl Parser {
         pending.complete(cx, state);
         let is_kept = pending.is_untold() && !cx.is_prompt();
         if is_kept && self.untold.len() < UNTOLD_MAX {
-            self.untold.push(*pending);
+            self.untold.push_back(pending);
         } else {
             pending.tell_all(cx);
         }
