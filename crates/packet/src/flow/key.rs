@@ -56,7 +56,7 @@ impl Key {
     #[inline]
     pub(crate) fn hash(&self, seed: [u64; 2]) -> u64 {
         match self.0 {
-            // most flows are in no VLAN and no tunnel; as many words as are said to be, are hashed
+            // most flows are in no VLAN and no tunnel; how many words there are is hashed, too
             [0, a, 0, b, ports, 0] if ports & IS_V4 != 0 => sip13(seed, &[a << 32 | b, ports]),
             // IPv4: both addresses fit one word, and the word with the ports says that it is one
             [0, a, 0, b, ports, tags] if ports & IS_V4 != 0 => {

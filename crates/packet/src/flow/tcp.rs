@@ -124,8 +124,8 @@ impl Tracker {
             Direction::ToClient => flow.server_proven,
         };
         let is_open = self.state == TcpState::Established && flow.state == FlowState::Established;
-        let is_plain = tcp.flags.is_plain_ack() && !self.is_replayed(direction, tcp);
-        if !is_open || !is_proven || !is_plain {
+        let is_plain = is_open && is_proven && tcp.flags.is_plain_ack();
+        if !is_plain || self.is_replayed(direction, tcp) {
             return false;
         }
         let (sender, receiver) = self.pair(direction);
@@ -147,6 +147,7 @@ impl Tracker {
         is_expected
     }
 
+    /// The long way: judges the segment, then takes over what it says.
     fn any_segment(
         &mut self,
         flow: &mut Standing,

@@ -323,5 +323,7 @@ mod tests {
         assert_eq!(bounds(stock), bounds(""));
         let small = "flow: {memcap: 1mb}\nstream: {reassembly: {memcap: 2mb}}";
         assert_eq!(bounds(small), (2048, 2 << 20));
+        let none = "flow: {memcap: 0}\nstream: {reassembly: {memcap: 0}}";
+        assert_eq!(bounds(none), (usize::MAX / FLOW_BYTES, usize::MAX));
     }
 }

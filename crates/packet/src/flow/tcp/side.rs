@@ -133,9 +133,12 @@ impl Side {
         }
     }
 
-    /// The answer to its SYN says which of its SYNs was taken, if there were several.
+    /// The answer to its SYN says which of its SYNs was taken, if there were several: only one that it
+    /// sent in our sight can be.
     pub(super) fn start_time(&mut self, echo: u32) {
-        self.timestamp = echo;
+        if is_no_older(self.timestamp_sent, echo) {
+            self.timestamp = echo;
+        }
     }
 
     /// Whether handshake and acknowledgement were seen, and nothing that ends it or speaks against it.

@@ -371,23 +371,38 @@ fn segments_from_the_past_are_not_taken() {
 #[test]
 fn odd_times_blind_nobody() {
     const HALF: u32 = 1 << 31;
-    for (first, echo, next) in [
-        (100, 100, 100 + HALF),
-        (100, 90_000_000, 101),
-        (0, 0, 0x9000_0000),
+    for (first, answered, echo, next) in [
+        (100, 100, 100, 100 + HALF),
+        (100, 100, 90_000_000, 101),
+        (100, 90_000_000, 100, 101),
+        (0, 0, 0, 0x9000_0000),
     ] {
         let rules = Rules::default();
         let mut line = Line::new();
         line.timed(Direction::ToServer, &rules, (SYN, CLIENT, 0, 0), (first, 0));
         let answer = (SYN | ACK, SERVER, CLIENT + 1, 0);
-        line.timed(Direction::ToClient, &rules, answer, (7, first));
+        line.timed(Direction::ToClient, &rules, answer, (7, answered));
         let third = (ACK, CLIENT + 1, SERVER + 1, 0);
         line.timed(Direction::ToServer, &rules, third, (first, 7));
         let ack = (ACK, SERVER + 1, CLIENT + 1, 0);
         line.timed(Direction::ToClient, &rules, ack, (8, echo));
         let data = (ACK, CLIENT + 1, SERVER + 1, 10);
         let step = line.timed(Direction::ToServer, &rules, data, (next, 8));
-        assert!(step.accepted, "{first} {echo} {next}");
+        assert!(step.accepted, "{first} {answered} {echo} {next}");
+    }
+}
+
+/// Hosts take the last of two timestamp options, and so do we.
+#[test]
+fn of_two_timestamps_the_last_counts() {
+    let one = |value: u8| [1, 1, 8, 10, 0, 0, 0, value, 0, 0, 0, 9];
+    let both = [one(5), one(6)].concat();
+    for (options, value) in [(&one(5)[..], 5), (&both, 6)] {
+        let segment = Tcp {
+            options,
+            ..tcp(ACK, 1, 1, 0)
+        };
+        assert_eq!(segment.timestamps(), Some((value, 9)));
     }
 }
 
