@@ -17,11 +17,13 @@ pub struct Digests {
     pub sha1: bool,
     /// SHA-256.
     pub sha256: bool,
+    /// No digest, but its first bytes, of which its type is told.
+    pub head: bool,
 }
 
 impl Digests {
-    /// From the `files` and `file-store` outputs of the settings: `force-hash: [md5, sha256]`; a
-    /// file store names its files by SHA-256.
+    /// From the `files` and `file-store` outputs of the settings: `force-hash: [md5, sha256]` and
+    /// `force-magic`; a file store names its files by SHA-256.
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
         let mut digests = Self::default();
@@ -45,6 +47,7 @@ impl Digests {
     }
 
     fn force(&mut self, options: crate::settings::Setting<'_>) {
+        self.head |= options.at("force-magic").flag().unwrap_or(false);
         for name in options.at("force-hash").items() {
             match name.text() {
                 Some("md5") => self.md5 = true,
@@ -131,7 +134,7 @@ pub struct FileInfo {
     pub sha1: Option<String>,
     /// SHA-256, likewise.
     pub sha256: Option<String>,
-    /// Its first bytes, at most 4096, for its type.
+    /// Its first bytes, at most 4096, for its type, where asked for.
     pub head: Vec<u8>,
 }
 
@@ -158,6 +161,7 @@ pub struct FileChunk<'a> {
 #[derive(Debug)]
 pub struct File {
     info: FileInfo,
+    keeps_head: bool,
     md5: Option<md5::Md5>,
     sha1: Option<sha1::Sha1>,
     sha256: Option<sha2::Sha256>,
@@ -189,6 +193,7 @@ impl File {
                 sha256: None,
                 head: Vec::new(),
             },
+            keeps_head: digests.head,
             md5: digests.md5.then(md5::Md5::new),
             sha1: digests.sha1.then(sha1::Sha1::new),
             sha256: digests.sha256.then(sha2::Sha256::new),
@@ -224,9 +229,11 @@ impl File {
             data,
         };
         (cx.out)(Event::FileData(cx.flow, carrier, &chunk));
-        let room = HEAD_BYTES_MAX.saturating_sub(self.info.head.len());
-        let head = data.get(..room.min(data.len())).unwrap_or_default();
-        self.info.head.extend_from_slice(head);
+        if self.keeps_head {
+            let room = HEAD_BYTES_MAX.saturating_sub(self.info.head.len());
+            let head = data.get(..room.min(data.len())).unwrap_or_default();
+            self.info.head.extend_from_slice(head);
+        }
         self.info.size = self
             .info
             .size
@@ -272,12 +279,23 @@ impl File {
     }
 
     /// It is over.
-    pub fn close(mut self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction, state: FileState) {
+    pub fn close(self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction, state: FileState) {
+        self.end(state).tell(cx, carrier);
+    }
+
+    /// It is over, and will be told of later.
+    pub(crate) fn end(mut self, state: FileState) -> FileInfo {
         let cut = state == FileState::Closed && self.info.gaps;
         self.info.state = if cut { FileState::Truncated } else { state };
         self.info.md5 = self.md5.map(|digest| hex(&digest.finalize()));
         self.info.sha1 = self.sha1.map(|digest| hex(&digest.finalize()));
         self.info.sha256 = self.sha256.map(|digest| hex(&digest.finalize()));
-        (cx.out)(Event::File(cx.flow, carrier, &self.info));
+        self.info
+    }
+}
+
+impl FileInfo {
+    pub(crate) fn tell(&self, cx: &mut Context<'_, '_>, carrier: &dyn Transaction) {
+        (cx.out)(Event::File(cx.flow, carrier, self));
     }
 }

@@ -10,8 +10,8 @@ pub(crate) const PROBE_BYTES_MAX: usize = 512;
 /// The application layer of one flow.
 #[derive(Debug)]
 pub(crate) enum App {
-    /// The first bytes are being looked at.
-    Detecting([First; 2]),
+    /// The first bytes are being looked at. Boxed: most flows are past this soon.
+    Detecting(Box<[First; 2]>),
     /// The protocol is known.
     Parsing(Box<dyn AppLayer>),
     /// Nothing of interest follows.
@@ -66,7 +66,10 @@ impl App {
     /// Bytes kept.
     pub(crate) fn buffered(&self) -> usize {
         match self {
-            Self::Detecting([a, b]) => a.bytes.len().saturating_add(b.bytes.len()),
+            Self::Detecting(firsts) => {
+                let kept = firsts.iter().map(|first| first.bytes.len());
+                kept.fold(0, usize::saturating_add)
+            }
             Self::Parsing(parser) => parser.buffered(),
             Self::Over => 0,
         }
@@ -205,7 +208,7 @@ impl App {
             cx.odd_protocol(ONE_SIDE_KNOWN);
         }
         let now_ns = cx.ts_ns;
-        let [client, server] = firsts;
+        let [client, server] = *firsts;
         let mut sides = [(client, Direction::ToServer), (server, Direction::ToClient)];
         sides.sort_by_key(|(first, _)| first.ts_ns);
         for (first, direction) in sides {

@@ -403,6 +403,11 @@ impl Stream {
                     break;
                 }
                 self.bytes = self.bytes.saturating_add(fresh.len());
+                if self.segments.is_empty() {
+                    // short messages come one at a time: room for four would be kept on each open
+                    // connection
+                    self.segments.reserve_exact(1);
+                }
                 let segment = Segment {
                     seq,
                     ts_ns,

@@ -7,7 +7,7 @@ use super::options::BOMB_RATIO_MAX;
 use super::transaction::Transaction;
 use crate::applayer::{Context, Options};
 use crate::coding::{Bounds, Coding, Damage, Layer};
-use crate::file::{File, FileState};
+use crate::file::{File, FileInfo, FileState};
 use crate::flow::Direction;
 use crate::ranges::Range;
 
@@ -27,15 +27,23 @@ pub(super) struct Content {
     decoded: u64,
     /// Most of them that are followed; 0 for all.
     max: u64,
-    /// Files that are over but not told of yet: they are told of with a packet that goes their way,
-    /// unless bytes come with their own packet.
-    closed: Vec<(File, FileState)>,
+    files: Files,
     /// Its files are followed.
     has_files: bool,
     /// No more is followed.
     over: bool,
     /// That it cannot be decoded was reported.
     reported: bool,
+}
+
+/// Files of a body that are over but not told of yet: they are told of with a packet that goes their
+/// way, unless bytes come with their own packet. An idle connection may keep them for as long as it
+/// is open, so nothing else of the body is kept with them.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    over: Vec<FileInfo>,
+    /// The range that the body was, and the name of the file that it is a part of.
+    part: Option<Box<(Range, Vec<u8>)>>,
 }
 
 impl Content {
@@ -117,7 +125,7 @@ impl Content {
                 Direction::ToServer => options.http.request_body_max,
                 Direction::ToClient => options.http.response_body_max,
             },
-            closed: Vec::new(),
+            files: Files::default(),
             has_files: true,
             over: false,
             reported: false,
@@ -129,7 +137,10 @@ impl Content {
         let layers = self.layers.iter().map(Layer::size);
         let multipart = self.multipart.as_ref().map_or(0, Multipart::size);
         let kept = self.part.as_ref().map_or(multipart, Range::size);
-        layers.fold(kept, usize::saturating_add)
+        layers.fold(
+            kept.saturating_add(self.files.size()),
+            usize::saturating_add,
+        )
     }
 
     /// Takes the next bytes of the body.
@@ -186,8 +197,9 @@ impl Content {
             multipart.end(&mut |part| self.part(cx, tx, part));
         }
         self.layers = Vec::new();
-        if state != FileState::Closed {
-            self.part = None;
+        let (part, name) = (self.part.take(), std::mem::take(&mut self.name));
+        if state == FileState::Closed {
+            self.files.part = part.map(|part| Box::new((part, name)));
         }
         self.close(cx, tx, state);
     }
@@ -202,30 +214,28 @@ impl Content {
 
     /// Whether there are files to tell of.
     pub(super) fn is_untold(&self) -> bool {
-        !self.closed.is_empty()
+        self.files.is_untold()
     }
 
     /// Tells of the files that are over.
     pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
-        if self.over
-            && !self.closed.is_empty()
-            && let Some(part) = self.part.take()
-        {
-            part.close(cx, tx, self.direction, &self.name);
-        }
-        for (file, state) in std::mem::take(&mut self.closed) {
-            file.close(cx, tx, state);
-        }
+        self.files.tell(cx, tx, self.direction);
+    }
+
+    /// The files that are over, when no more of the body will come.
+    pub(super) fn into_files(self) -> Files {
+        self.files
     }
 
     fn close(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction, state: FileState) {
         let Some(file) = self.file.take() else { return };
-        if self.closed.is_empty() {
+        let over = &mut self.files.over;
+        if over.is_empty() {
             // most bodies are one file: room for four would be kept on each open connection
-            self.closed.reserve_exact(1);
+            over.reserve_exact(1);
         }
-        self.closed.push((file, state));
-        if cx.is_prompt() || self.closed.len() > CLOSED_MAX {
+        over.push(file.end(state));
+        if cx.is_prompt() || over.len() > CLOSED_MAX {
             self.tell(cx, tx);
         }
     }
@@ -283,6 +293,36 @@ impl Content {
             }
             Part::End => self.close(cx, tx, FileState::Closed),
             Part::Damage(name) => cx.anomaly_in(tx.tx_id, name),
+        }
+    }
+}
+
+impl Files {
+    /// Whether there are files to tell of.
+    pub(super) fn is_untold(&self) -> bool {
+        !self.over.is_empty()
+    }
+
+    /// Memory in use, about, bytes.
+    pub(super) fn size(&self) -> usize {
+        let part = self.part.as_ref().map_or(0, |part| part.0.size());
+        let over = self.over.len().saturating_mul(size_of::<FileInfo>());
+        part.saturating_add(over)
+    }
+
+    /// Tells of them, the file first that the body completes.
+    pub(super) fn tell(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        tx: &Transaction,
+        direction: Direction,
+    ) {
+        if let Some(part) = self.part.take_if(|_| !self.over.is_empty()) {
+            let (range, name) = *part;
+            range.close(cx, tx, direction, &name);
+        }
+        for file in std::mem::take(&mut self.over) {
+            file.tell(cx, tx);
         }
     }
 }

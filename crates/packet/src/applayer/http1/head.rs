@@ -332,6 +332,31 @@ impl Head {
         }
     }
 
+    /// Frees all but the start line and the fields of these names. What is left stands where it
+    /// stood among the fields, but not where it stood in the bytes as sent.
+    pub(super) fn shrink_to(&mut self, names: &[&[u8]]) {
+        let start_end = self.start_line.start.saturating_add(self.start_line.len);
+        let start_end = usize::try_from(start_end).unwrap_or(usize::MAX);
+        let mut joined = Vec::new();
+        let mut keep = |part: &[u8]| {
+            let start = len32(start_end.saturating_add(joined.len()));
+            joined.extend_from_slice(part);
+            Span {
+                start,
+                len: len32(part.len()),
+            }
+        };
+        let is_wanted = |name: &[u8]| names.iter().any(|wanted| is_name(name, wanted));
+        let wanted = self.headers().filter(|(name, _)| is_wanted(name.bytes));
+        let mut headers: Vec<_> = wanted
+            .map(|(name, value)| (keep(name.bytes), keep(value.bytes)))
+            .collect();
+        headers.shrink_to_fit();
+        joined.shrink_to_fit();
+        (self.headers, self.joined) = (headers, joined);
+        self.raw = self.raw.get(..start_end).unwrap_or_default().into();
+    }
+
     fn field(&self, span: Span) -> Field<'_> {
         let start = usize::try_from(span.start).unwrap_or(usize::MAX);
         let len = usize::try_from(span.len).unwrap_or(usize::MAX);

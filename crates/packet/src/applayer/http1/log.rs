@@ -64,6 +64,17 @@ impl AnyTransaction for Transaction {
     }
 }
 
+/// The header fields that stand in a record of a carrier.
+pub(super) const CARRIER_FIELDS: &[&[u8]] = &[
+    b"content-range",
+    b"content-type",
+    b"host",
+    b"location",
+    b"referer",
+    b"user-agent",
+    b"x-forwarded-for",
+];
+
 /// What is always logged.
 fn basic(object: &mut Object<'_>, http: &Transaction) {
     if let Some(name) = http.host_name() {

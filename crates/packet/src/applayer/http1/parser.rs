@@ -6,7 +6,7 @@ use super::body::Body;
 use super::content::Content;
 use super::events;
 use super::head::{Head, StartLine};
-use super::pending::Pending;
+use super::pending::{Pending, Untold};
 use super::side::{Kind, Side, State};
 use super::transaction::{Phase, Transaction};
 use super::uri::{Rules, Uri};
@@ -33,7 +33,7 @@ struct Parser {
     /// Responses that will come to requests given up.
     skip: usize,
     /// Exchanges told of, with files still to tell of.
-    untold: VecDeque<Box<Pending>>,
+    untold: Vec<Untold>,
     /// What follows is of a protocol that is not known.
     tunnel: bool,
 }
@@ -113,9 +113,9 @@ impl AppLayer for Parser {
         for pending in &mut self.pending {
             pending.tell(cx, direction);
         }
-        self.untold.retain_mut(|pending| {
-            pending.tell(cx, direction);
-            pending.is_untold()
+        self.untold.retain_mut(|untold| {
+            untold.tell(cx, direction);
+            untold.is_any()
         });
     }
 
@@ -152,9 +152,9 @@ impl AppLayer for Parser {
             .requests
             .buffered()
             .saturating_add(self.responses.buffered());
-        self.pending
-            .iter()
-            .fold(kept, |sum, pending| sum.saturating_add(pending.size()))
+        let pending = self.pending.iter().map(|pending| pending.size());
+        let untold = self.untold.iter().map(Untold::size);
+        pending.chain(untold).fold(kept, usize::saturating_add)
     }
 }
 
@@ -205,7 +205,7 @@ impl Parser {
         let pending = Pending {
             number: self.latest,
             transaction,
-            request: content,
+            request: content.map(Box::new),
             response: None,
             request_over: over,
             response_over: false,
@@ -250,7 +250,7 @@ impl Parser {
             cx.frame_begins(front.transaction.tx_id, "response", 0);
             let request = &front.transaction;
             let content = Content::of_response(&head, request, &cx.config.apps, &mut oddities);
-            front.response = Some(content);
+            front.response = Some(Box::new(content));
             front.transaction.status = status;
             front.transaction.response = Some(head);
             events::response(cx, &front.transaction, oddities);
@@ -332,7 +332,8 @@ impl Parser {
         self.responses.state = State::Body(Body::UntilClose);
         if let Some(front) = self.pending.front_mut().filter(|_| !self.discard) {
             let path = front.transaction.uri.path();
-            front.response = Some(Content::of_headless_response(path, &cx.config.apps));
+            let content = Content::of_headless_response(path, &cx.config.apps);
+            front.response = Some(Box::new(content));
         }
         self.body(cx, Direction::ToClient, data, data.len(), false)
     }
@@ -469,24 +470,28 @@ impl Parser {
         Next::More
     }
 
-    fn complete(&mut self, cx: &mut Context<'_, '_>, mut pending: Box<Pending>, state: FileState) {
-        pending.complete(cx, state);
-        let is_kept = pending.is_untold() && !cx.is_prompt();
-        if is_kept && self.untold.len() < UNTOLD_MAX {
-            self.untold.push_back(pending);
-        } else {
-            pending.tell_all(cx);
+    fn complete(&mut self, cx: &mut Context<'_, '_>, pending: Box<Pending>, state: FileState) {
+        let Some(mut untold) = pending.complete(cx, state) else {
+            return;
+        };
+        if cx.is_prompt() || self.untold.len() >= UNTOLD_MAX {
+            return untold.tell_all(cx);
         }
+        untold.shrink();
+        // most often it is the only one
+        self.untold.reserve_exact(1);
+        self.untold.push(untold);
     }
 
     fn complete_all(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
         (self.skip, self.discard) = (0, false);
-        for mut pending in std::mem::take(&mut self.untold) {
-            pending.tell_all(cx);
+        for untold in std::mem::take(&mut self.untold) {
+            untold.tell_all(cx);
         }
-        while let Some(mut pending) = self.pending.pop_front() {
-            pending.complete(cx, state);
-            pending.tell_all(cx);
+        while let Some(pending) = self.pending.pop_front() {
+            if let Some(untold) = pending.complete(cx, state) {
+                untold.tell_all(cx);
+            }
         }
     }
 }

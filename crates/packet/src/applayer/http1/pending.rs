@@ -1,6 +1,6 @@
 //! A request that waits for its response, with the bodies of both as they come.
 
-use super::content::Content;
+use super::content::{Content, Files};
 use super::head::StartLine;
 use super::transaction::{Phase, Transaction};
 use crate::applayer::Context;
@@ -11,8 +11,9 @@ use crate::flow::Direction;
 pub(super) struct Pending {
     pub(super) number: u64,
     pub(super) transaction: Transaction,
-    pub(super) request: Option<Content>,
-    pub(super) response: Option<Content>,
+    /// Boxed: most requests have no body, and a connection may wait long for a response.
+    pub(super) request: Option<Box<Content>>,
+    pub(super) response: Option<Box<Content>>,
     /// All of the request is there.
     pub(super) request_over: bool,
     /// All of the response is there.
@@ -65,7 +66,8 @@ impl Pending {
         }
     }
 
-    pub(super) fn complete(&mut self, cx: &mut Context<'_, '_>, state: FileState) {
+    /// Nothing more will come of it; what is left are files that were not told of.
+    pub(super) fn complete(mut self, cx: &mut Context<'_, '_>, state: FileState) -> Option<Untold> {
         for content in [&mut self.request, &mut self.response]
             .into_iter()
             .flatten()
@@ -74,12 +76,21 @@ impl Pending {
         }
         self.transaction.phase = Phase::Complete;
         cx.transaction(&self.transaction);
+        let files = |content: Option<Box<Content>>| {
+            let files = content.map(|content| content.into_files());
+            files.unwrap_or_default()
+        };
+        let untold = Untold {
+            transaction: self.transaction,
+            files: [files(self.request), files(self.response)],
+        };
+        untold.is_any().then_some(untold)
     }
 
     /// Whether there are files to tell of.
     pub(super) fn is_untold(&self) -> bool {
         let mut contents = [&self.request, &self.response].into_iter().flatten();
-        contents.any(Content::is_untold)
+        contents.any(|content| content.is_untold())
     }
 
     /// Tells of the files of that direction that are over.
@@ -92,8 +103,41 @@ impl Pending {
             content.tell(cx, &self.transaction);
         }
     }
+}
 
-    pub(super) fn tell_all(&mut self, cx: &mut Context<'_, '_>) {
+/// An exchange that was told of, with files that were not.
+#[derive(Debug)]
+pub(super) struct Untold {
+    transaction: Transaction,
+    /// Those to the server and those to the client.
+    files: [Files; 2],
+}
+
+impl Untold {
+    /// Frees what the records of its files have no need of: they may wait as long as the connection
+    /// is open.
+    pub(super) fn shrink(&mut self) {
+        self.transaction.shrink_to_carrier();
+    }
+
+    pub(super) fn size(&self) -> usize {
+        let files = self.files.iter().map(Files::size);
+        files.fold(self.transaction.size(), usize::saturating_add)
+    }
+
+    /// Whether there are files to tell of.
+    pub(super) fn is_any(&self) -> bool {
+        self.files.iter().any(Files::is_untold)
+    }
+
+    /// Tells of the files of that direction.
+    pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        if let Some(files) = self.files.get_mut(direction.at()) {
+            files.tell(cx, &self.transaction, direction);
+        }
+    }
+
+    pub(super) fn tell_all(mut self, cx: &mut Context<'_, '_>) {
         self.tell(cx, Direction::ToServer);
         self.tell(cx, Direction::ToClient);
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::head::Head;
 use super::lines::trim;
+use super::log::CARRIER_FIELDS;
 use super::uri::Uri;
 use crate::applayer::Field;
 use crate::flow::Direction;
@@ -282,6 +283,18 @@ impl Transaction {
         body.extend_from_slice(data.get(..room).unwrap_or_default());
     }
 
+    /// Frees what is not written of a carrier of files.
+    pub(super) fn shrink_to_carrier(&mut self) {
+        for head in [&mut self.request, &mut self.response]
+            .into_iter()
+            .flatten()
+        {
+            head.shrink_to(CARRIER_FIELDS);
+        }
+        self.uri = Uri::default();
+        (self.request_body, self.response_body) = (Vec::new(), Vec::new());
+    }
+
     /// Bytes in memory, about.
     pub(super) fn size(&self) -> usize {
         let heads = [&self.request, &self.response];
@@ -332,6 +345,8 @@ mod tests {
 
     use super::super::head::StartLine;
     use super::*;
+    use crate::applayer::Transaction as _;
+    use crate::json::Object;
 
     #[test]
     fn urls() {
@@ -355,6 +370,43 @@ mod tests {
             ),
         ] {
             assert_eq!(transaction(head).url(), url, "{head}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_for_files_writes_the_same_record() {
+        let heads = [
+            (
+                "GET / HTTP/1.1\r\nA: b\r\nhOSt: a:8080\r\nUser-Agent:  u\r\n",
+                200,
+            ),
+            (
+                "\r\n \r\nGET http://b/x HTTP/1.1\r\nReferer: r\r\n s\r\nHost:\r\n",
+                206,
+            ),
+            (
+                "get\r\nX-Forwarded-For: 192.0.2.1\r\nHo\0st: n\r\nno colon\r\n",
+                301,
+            ),
+        ];
+        let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/html; a=b\r\nContent-Type: x\r\n\
+            Set-Cookie: c\r\nContent-Range: bytes 1-2/3\r\nLocation: /there\r\n\r\n";
+        for (head, status) in heads {
+            let mut carrier = Transaction {
+                status: Some(status),
+                response: Some(Head::parse(answer.as_bytes(), StartLine::Status, 0)),
+                request_body: vec![0; 9],
+                ..transaction(&format!("{head}\r\n"))
+            };
+            let record = |carrier: &Transaction| {
+                let mut record = String::new();
+                Object::write(&mut record, |object| carrier.log_as_carrier(object));
+                record
+            };
+            let (before, size) = (record(&carrier), carrier.size());
+            carrier.shrink_to_carrier();
+            assert_eq!(record(&carrier), before);
+            assert!(carrier.size() < size && !before.is_empty());
         }
     }
 
