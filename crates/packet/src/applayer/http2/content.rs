@@ -5,7 +5,7 @@ use super::transaction::{BODY_BYTES_MAX, Transaction};
 use crate::applayer::http1::{BOMB_RATIO_MAX, content_range, disposition_name};
 use crate::applayer::{Context, Options};
 use crate::coding::{Bounds, Coding, Damage, Layer};
-use crate::file::{File, FileState};
+use crate::file::{File, FileInfo, FileState};
 use crate::flow::Direction;
 use crate::ranges::Range;
 
@@ -15,7 +15,7 @@ pub(super) struct Content {
     layer: Option<Layer>,
     file: Option<File>,
     /// The file is over, but was not told of.
-    closed: Option<(File, FileState)>,
+    closed: Option<FileInfo>,
     /// The range as it comes, to be put together with others.
     part: Option<(Range, Vec<u8>)>,
     over: bool,
@@ -105,7 +105,7 @@ impl Content {
         if state != FileState::Closed {
             self.part = None;
         }
-        self.closed = self.file.take().map(|file| (file, state));
+        self.closed = self.file.take().map(|file| file.end(state));
     }
 
     /// Whether there is a file to tell of.
@@ -115,11 +115,11 @@ impl Content {
 
     /// Tells of the file that is over.
     pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
-        if let Some((file, state)) = self.closed.take() {
+        if let Some(file) = self.closed.take() {
             if let Some((part, name)) = self.part.take() {
                 part.close(cx, tx, self.direction, &name);
             }
-            file.close(cx, tx, state);
+            file.tell(cx, tx);
         }
     }
 

@@ -497,6 +497,7 @@ impl Parser {
         if cx.is_prompt() || self.untold.len() >= UNTOLD_MAX {
             stream.tell_all(cx);
         } else {
+            stream.forget_bodies();
             self.untold.push(stream);
         }
     }

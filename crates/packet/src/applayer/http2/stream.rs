@@ -79,6 +79,12 @@ impl Stream {
         contents.any(|content| content.is_untold())
     }
 
+    /// Frees the bodies, when it was told of and only files wait.
+    pub(super) fn forget_bodies(&mut self) {
+        self.transaction.request.body = Vec::new();
+        self.transaction.response.body = Vec::new();
+    }
+
     /// Tells of a file of that direction that is over.
     pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
         let (content, transaction) = self.content(direction);
