@@ -21,6 +21,7 @@ pub(crate) struct Table {
     flows_max: usize,
     timeouts: Timeouts,
     index: HashTable<u32>,
+    recent: [Recent; RECENT],
     slots: Slab<Entry>,
     /// Client's and server's address of IPv6 flows.
     six: Slab<[Ipv6Addr; 2]>,
@@ -41,6 +42,7 @@ impl Table {
             flows_max: flows_max.max(1),
             timeouts,
             index: HashTable::new(),
+            recent: [Recent::NONE; RECENT],
             slots: Slab::new(),
             six: Slab::new(),
             lists: [List::EMPTY; CLASSES.len()],
@@ -57,19 +59,45 @@ impl Table {
         self.len() >= self.flows_max
     }
 
-    /// The flow of a packet, and which way the packet goes.
+    /// The flow of a packet, and which way the packet goes. Most packets are of a flow that had one a
+    /// moment ago: it is looked for in its place among the recent ones before the index is asked.
+    pub(crate) fn find_recent(
+        &mut self,
+        packet: &FiveTuple,
+        scope: Scope,
+    ) -> Option<(u32, Direction)> {
+        let tag = Recent::tag(packet);
+        let place = Recent::place(tag);
+        let recent = self.recent.get(place).filter(|recent| recent.tag == tag);
+        if let Some(Recent { slot, .. }) = recent.copied()
+            && let Some(direction) = self.direction_in(slot, packet, scope)
+        {
+            return Some((slot, direction));
+        }
+        let (slot, direction) = self.find(packet, scope)?;
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = Recent { tag, slot };
+        }
+        Some((slot, direction))
+    }
+
+    /// The same, by the index alone.
     pub(crate) fn find(&self, packet: &FiveTuple, scope: Scope) -> Option<(u32, Direction)> {
         let mut direction = None;
         let same = |slot: &u32| {
-            direction = self.slots.get(*slot).and_then(|entry| {
-                let is_scope = entry.scope(self.tracking) == scope;
-                is_scope.then(|| entry.direction(packet, self.six_of(entry)))?
-            });
+            direction = self.direction_in(*slot, packet, scope);
             direction.is_some()
         };
         let hash = Key::new(packet, scope).hash(self.seed);
         let slot = self.index.find(hash, same).copied()?;
         Some((slot, direction?))
+    }
+
+    /// Which way a packet goes in the flow of a slot; none when it is no packet of it.
+    fn direction_in(&self, slot: u32, packet: &FiveTuple, scope: Scope) -> Option<Direction> {
+        let entry = self.slots.get(slot)?;
+        let is_scope = entry.scope(self.tracking) == scope;
+        is_scope.then(|| entry.direction(packet, self.six_of(entry)))?
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<&Entry> {
@@ -342,6 +370,44 @@ impl Class {
     }
 }
 
+/// Where the flow of a packet was that came a moment ago. Which flows share a place, a sender can
+/// choose; then the index is asked for them, whose hash is keyed.
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    tag: u32,
+    slot: u32,
+}
+
+impl Recent {
+    const NONE: Self = Self { tag: 0, slot: NONE };
+
+    /// The same for both directions.
+    fn tag(packet: &FiveTuple) -> u32 {
+        let ends = match (packet.src, packet.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => u64::from(src.to_bits() ^ dst.to_bits()),
+            (src, dst) => {
+                let ends = six(src).to_bits() ^ six(dst).to_bits();
+                u64::try_from((ends ^ ends >> 64) & u128::from(u64::MAX)).unwrap_or(0)
+            }
+        };
+        let ports = u64::from(packet.src_port ^ packet.dst_port);
+        let mixed = (ends ^ ports << 32).wrapping_mul(GOLDEN);
+        u32::try_from(mixed >> 32).unwrap_or(0)
+    }
+
+    /// The upper bits of a product are those that all bits of its factors change.
+    fn place(tag: u32) -> usize {
+        usize::try_from(tag >> (u32::BITS - RECENT.ilog2())).unwrap_or(0)
+    }
+}
+
+/// Places for flows that had a packet a moment ago: few senders take turns in any short time.
+const RECENT: usize = 256;
+
+/// 2^64 divided by the golden ratio: a multiplier that spreads what differs in few bits (Knuth, The
+/// Art of Computer Programming 3, section 6.4).
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// No slot.
 const NONE: u32 = u32::MAX;
 
@@ -397,6 +463,42 @@ mod tests {
             assert_eq!(find(&table, back), None);
             assert_eq!((table.len(), table.six.len()), (0, 0));
         }
+    }
+
+    #[test]
+    fn recent_flows_are_those_that_the_index_has() {
+        let mut table = Table::new([1, 2], 5000, Timeouts::default(), Tracking::default());
+        let flows: Vec<Flow> = (1..4000).map(|port| flow(port, 100)).collect();
+        let slots: Vec<u32> = flows
+            .iter()
+            .map(|flow| insert(&mut table, flow).unwrap())
+            .collect();
+        let scope = Scope::default();
+        // more than there are places, and each of them twice
+        for (flow, slot) in flows.iter().zip(&slots).flat_map(|one| [one, one]) {
+            let back = flow.tuple.reversed();
+            for (tuple, direction) in [
+                (flow.tuple, Direction::ToServer),
+                (back, Direction::ToClient),
+            ] {
+                let found = table.find_recent(&tuple, scope);
+                assert_eq!(found, Some((*slot, direction)));
+                assert_eq!(found, table.find(&tuple, scope));
+            }
+            let tunnelled = Scope::new(&Vlans::NONE, 1);
+            assert_eq!(table.find_recent(&flow.tuple, tunnelled), None);
+        }
+        // its slot is another flow's now
+        let (last, slot) = (flows.last().unwrap(), *slots.last().unwrap());
+        table.remove(slot);
+        assert_eq!(table.find_recent(&last.tuple, scope), None);
+        let other = flow(4500, 100);
+        assert_eq!(insert(&mut table, &other), Some(slot));
+        assert_eq!(table.find_recent(&last.tuple, scope), None);
+        assert_eq!(
+            table.find_recent(&other.tuple, scope),
+            Some((slot, Direction::ToServer))
+        );
     }
 
     #[test]

@@ -23,7 +23,8 @@ impl Sensor {
             About::Nothing => return,
         };
         let tuple = keyed.shown();
-        if let Some((slot, direction)) = self.table.find(&keyed, self.scope(decoded)) {
+        let scope = self.scope(decoded);
+        if let Some((slot, direction)) = self.table.find_recent(&keyed, scope) {
             // other sensors know no directions of such flows
             let is_aimless = matches!(tuple.proto, Proto::Other(proto) if proto != SCTP);
             let direction = match self.config.field_flows && is_aimless {
