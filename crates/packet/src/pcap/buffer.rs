@@ -30,6 +30,7 @@ impl<R: Read> Buffer<R> {
 
     /// The next `len` bytes without taking them; `None` at the end of the file. A file that ends in
     /// the midst of them is truncated.
+    #[inline]
     pub(super) fn peek(&mut self, len: usize) -> io::Result<Option<&[u8]>> {
         if self.fresh.len() < len && !self.fill(len)? {
             self.truncated |= !self.fresh.is_empty();
@@ -40,6 +41,7 @@ impl<R: Read> Buffer<R> {
     }
 
     /// Takes the next `len` bytes, which must have been peeked at.
+    #[inline]
     pub(super) fn take(&mut self, len: usize) {
         let end = self.fresh.start.saturating_add(len).min(self.fresh.end);
         self.taken = self.fresh.start..end;
@@ -51,6 +53,7 @@ impl<R: Read> Buffer<R> {
         self.offset
     }
 
+    #[cold]
     fn fill(&mut self, len: usize) -> io::Result<bool> {
         self.bytes.copy_within(self.fresh.clone(), 0);
         self.fresh = 0..self.fresh.len();
