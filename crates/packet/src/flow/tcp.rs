@@ -67,6 +67,19 @@ pub(crate) enum Trouble {
 }
 
 impl Step {
+    /// What the next segment of an open connection means: its bytes and its acknowledgement count, and
+    /// there is nothing else to say.
+    pub(crate) const EXPECTED: Self = Self {
+        outcome: None,
+        client_proven: false,
+        accepted: true,
+        ack_valid: true,
+        reset: false,
+        restart: false,
+        trouble: None,
+        events: [None; EVENTS_MAX],
+    };
+
     /// Whether the segment changed anything.
     pub(crate) fn is_valid(&self) -> bool {
         self.accepted || self.ack_valid || self.reset
@@ -96,23 +109,19 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
-    /// Follows one segment of `flow` and updates the flow's state and proofs.
-    pub(crate) fn segment(
+    /// Takes one segment of `flow` if it is the expected one; what it means is [`Step::EXPECTED`].
+    pub(crate) fn expects(
         &mut self,
-        flow: &mut Standing,
+        flow: &Standing,
         direction: Direction,
         tcp: &Tcp<'_>,
         rules: &Rules,
-    ) -> Step {
-        if self.takes_as_expected(flow, direction, tcp) {
+    ) -> bool {
+        let is_expected = self.takes_as_expected(flow, direction, tcp);
+        if is_expected {
             self.note_times(direction, tcp, Order::EXPECTED, rules);
-            return Step {
-                accepted: true,
-                ack_valid: true,
-                ..Step::default()
-            };
         }
-        self.any_segment(flow, direction, tcp, rules)
+        is_expected
     }
 
     /// Takes what nearly every segment is: the next one of an open, proven connection, in the window,
@@ -147,8 +156,9 @@ impl Tracker {
         is_expected
     }
 
-    /// The long way: judges the segment, then takes over what it says.
-    fn any_segment(
+    /// Follows one segment of `flow`, whatever it is, and updates the flow's state and proofs: judges
+    /// it, then takes over what it says.
+    pub(crate) fn segment(
         &mut self,
         flow: &mut Standing,
         direction: Direction,

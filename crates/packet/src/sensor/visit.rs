@@ -147,9 +147,16 @@ impl Visit<'_, '_> {
             // the SYN for want of which it was not followed
             return Taken::NewConnection;
         }
-        let was_open = self.entry.standing.state != FlowState::Closed;
         self.entry.tcp.note_way(direction, frame.way);
         let rules = self.config.stream.rules(self.config.inline);
+        let standing = &self.entry.standing;
+        if self.entry.tcp.expects(standing, direction, tcp, &rules) {
+            self.entry.note_flags(direction, tcp.flags.0);
+            self.count(direction, (self.frame_bytes(frame), tcp.payload_len, ttl));
+            self.streams(direction, tcp, &Step::EXPECTED);
+            return Taken::Yes;
+        }
+        let was_open = self.entry.standing.state != FlowState::Closed;
         let before = self.entry.tcp.state();
         let standing = &mut self.entry.standing;
         let step = self.entry.tcp.segment(standing, direction, tcp, &rules);
