@@ -283,11 +283,11 @@ impl Entry {
         })
     }
 
-    /// Counts a packet.
+    /// Counts a packet; `tuple` is asked for the flow's ends, client first, when a count runs over.
     pub(crate) fn count(
         &mut self,
         direction: Direction,
-        tuple: FiveTuple,
+        tuple: impl FnOnce() -> FiveTuple,
         (bytes, payload_bytes, ttl): (u32, u32, u8),
     ) {
         let at = direction.at();
@@ -305,7 +305,7 @@ impl Entry {
             }
         }
         if carried != [false; 3] {
-            let carries = &mut self.cold(tuple).carries;
+            let carries = &mut self.cold(tuple()).carries;
             for (carry, carried) in carries.iter_mut().zip(carried) {
                 if let Some(carry) = carry.get_mut(at) {
                     *carry = carry.saturating_add(u32::from(carried));
@@ -455,7 +455,7 @@ mod tests {
         let flow = Flow::new(FlowId(1), tuple, Vlans::default(), 0);
         let mut entry = Entry::new(&flow, Ends::V4(1, 2), [1, 2]);
         for _ in 0..3 {
-            entry.count(Direction::ToServer, tuple, (1 << 31, 5, 64));
+            entry.count(Direction::ToServer, || tuple, (1 << 31, 5, 64));
         }
         let view = entry.view(tuple);
         assert_eq!((view.to_server.packets, view.to_server.bytes), (3, 3 << 31));

@@ -33,7 +33,7 @@ impl Sensor {
             };
             if self.config.field_flows && self.table.is_expired(slot, self.now_ns) {
                 self.end_flow(slot, EndReason::Timeout, out);
-            } else if self.visit(slot, direction, (frame, decoded, tuple), out)
+            } else if self.visit(slot, direction, (frame, decoded, &tuple), out)
                 == Taken::NewConnection
             {
                 self.counters.tcp_reuse = self.counters.tcp_reuse.saturating_add(1);
@@ -70,7 +70,7 @@ impl Sensor {
                 true => Direction::ToServer,
                 false => Direction::ToClient,
             };
-            self.visit(slot, direction, (frame, decoded, tuple), out);
+            self.visit(slot, direction, (frame, decoded, &tuple), out);
         }
     }
 
@@ -114,7 +114,8 @@ impl Sensor {
             refused: &mut self.refused,
             ranges,
             entry: &mut entry,
-            tuple,
+            ends: &tuple,
+            sent: Direction::ToServer,
             ts_ns,
             out,
         }
@@ -146,7 +147,7 @@ impl Sensor {
         &mut self,
         slot: u32,
         mut direction: Direction,
-        (frame, decoded, packet): (&Frame<'_>, &Decoded<'_>, FiveTuple),
+        (frame, decoded, packet): (&Frame<'_>, &Decoded<'_>, &FiveTuple),
         out: &mut Sink<'_>,
     ) -> Taken {
         if self.is_reversed(slot, direction, decoded) {
@@ -166,10 +167,8 @@ impl Sensor {
             refused: &mut self.refused,
             ranges,
             entry,
-            tuple: match direction {
-                Direction::ToServer => packet,
-                Direction::ToClient => packet.reversed(),
-            },
+            ends: packet,
+            sent: direction,
             ts_ns: frame.ts_ns,
             out,
         }

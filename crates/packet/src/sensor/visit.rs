@@ -33,8 +33,9 @@ pub(super) struct Visit<'a, 'out> {
     pub(super) refused: &'a mut bool,
     pub(super) ranges: &'a mut Ranges,
     pub(super) entry: &'a mut Entry,
-    /// The flow's ends, client first.
-    pub(super) tuple: FiveTuple,
+    /// The ends of the packet at hand, its sender first, and which way that goes.
+    pub(super) ends: &'a FiveTuple,
+    pub(super) sent: Direction,
     pub(super) ts_ns: u64,
     pub(super) out: &'a mut Sink<'out>,
 }
@@ -73,10 +74,10 @@ impl Visit<'_, '_> {
             }
             Transport::Icmp4(icmp) | Transport::Icmp6(icmp) => {
                 count(self, ip.payload_len);
-                if self.tuple.proto == Proto::Tcp {
+                if self.ends.proto == Proto::Tcp {
                     return Taken::No;
                 }
-                if self.tuple.proto == Proto::Udp {
+                if self.ends.proto == Proto::Udp {
                     // an error about it is no answer
                     self.entry.note_error(direction);
                     return Taken::Yes;
@@ -111,7 +112,7 @@ impl Visit<'_, '_> {
     }
 
     fn note_macs(&mut self, direction: Direction, decoded: &Decoded<'_>) {
-        let cold = self.entry.cold(self.tuple);
+        let cold = self.entry.cold(self.tuple());
         let Some(ether) = &decoded.ether else { return };
         let macs = cold.flow.macs.get_or_insert_default();
         match direction {
@@ -248,10 +249,11 @@ impl Visit<'_, '_> {
         if step.ack_valid && self.missed_all(acked) {
             self.open_session();
         }
-        let acks =
-            step.ack_valid && self.heeds(|session, heed| session.heeds_ack(behind, acked, heed));
         let data = step.accepted && !tcp.payload.is_empty() && self.open_session();
-        let reads = data && self.heeds(|session, heed| session.heeds_data(direction, heed));
+        let (acks, reads) = self.heeds(|session, heed| {
+            let acks = step.ack_valid && session.heeds_ack(behind, acked, heed);
+            (acks, data && session.heeds_data(direction, heed))
+        });
         let urgent = (reads || data && tcp.flags.urg()).then(|| self.urgent(direction, tcp));
         let payload = urgent.and_then(Result::ok);
         if !acks && payload.is_none() {
@@ -291,19 +293,20 @@ impl Visit<'_, '_> {
         is_fresh && !self.config.stream.on_ack && acked.is_some()
     }
 
-    /// Whether there is a session, and it heeds what came.
-    fn heeds(&self, does: impl FnOnce(&Session, &Heed) -> bool) -> bool {
-        let cold = self.entry.cold.as_ref();
-        cold.is_some_and(|cold| {
-            let options = &self.config.stream;
-            let heed = Heed {
-                depth: options.depth_of(cold.flow.app),
-                patient: options.on_ack,
-            };
-            cold.session
-                .as_ref()
-                .is_some_and(|session| does(session, &heed))
-        })
+    /// What the session heeds of what came: acknowledgement and data. Nothing where there is none.
+    fn heeds(&self, does: impl FnOnce(&Session, &Heed) -> (bool, bool)) -> (bool, bool) {
+        let Some(cold) = &self.entry.cold else {
+            return (false, false);
+        };
+        let Some(session) = &cold.session else {
+            return (false, false);
+        };
+        let options = &self.config.stream;
+        let heed = Heed {
+            depth: options.depth_of(cold.flow.app),
+            patient: options.on_ack,
+        };
+        does(session, &heed)
     }
 
     /// Where in the payload the urgent byte stands, if it is to be left out: the last one for other
@@ -345,13 +348,16 @@ impl Visit<'_, '_> {
 
     /// Opens the session with the first data; whether there is one.
     fn open_session(&mut self) -> bool {
-        let tuple = self.tuple;
-        let cold = self.entry.cold(tuple);
-        if cold.session.is_none() && !cold.unread {
-            let policy = |host| self.config.stream.policy_of(host);
-            cold.session = Some(Session::new([policy(tuple.dst), policy(tuple.src)]));
+        if let Some(cold) = &self.entry.cold
+            && (cold.session.is_some() || cold.unread)
+        {
+            return cold.session.is_some();
         }
-        cold.session.is_some()
+        let tuple = self.tuple();
+        let policy = |host| self.config.stream.policy_of(host);
+        let session = Session::new([policy(tuple.dst), policy(tuple.src)]);
+        self.entry.cold(tuple).session = Some(session);
+        true
     }
 
     fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Context<'_, '_>)) {
@@ -427,14 +433,14 @@ impl Visit<'_, '_> {
 
     /// Shows the flow as it is now.
     fn show(&mut self, tell: impl FnOnce(&Flow, &mut Sink<'_>)) {
-        let flow = self.entry.view(self.tuple);
+        let flow = self.entry.view(self.tuple());
         tell(&flow, self.out);
     }
 
     fn trouble(&mut self, direction: Direction, trouble: StreamTrouble) {
         let tuple = match direction {
-            Direction::ToServer => self.tuple,
-            Direction::ToClient => self.tuple.reversed(),
+            Direction::ToServer => self.tuple(),
+            Direction::ToClient => self.tuple().reversed(),
         };
         let anomaly = Anomaly::stream(trouble, tuple, self.ts_ns);
         self.show(|flow, out| out(Event::Anomaly(Some(flow), &anomaly)));
@@ -447,10 +453,16 @@ impl Visit<'_, '_> {
         }
     }
 
+    /// The flow's ends, client first.
+    fn tuple(&self) -> FiveTuple {
+        tuple_of(self.ends, self.sent)
+    }
+
     /// Counts frame bytes, payload bytes and TTL of a packet.
     fn count(&mut self, direction: Direction, packet: (u32, u32, u8)) {
         self.entry.last_ns = self.ts_ns;
-        self.entry.count(direction, self.tuple, packet);
+        let tuple = || tuple_of(self.ends, self.sent);
+        self.entry.count(direction, tuple, packet);
     }
 
     /// Protocols without a handshake are established once the other side than the first was heard.
@@ -458,6 +470,14 @@ impl Visit<'_, '_> {
         if self.entry.has_spoken(direction.reversed()) {
             self.entry.standing.state = FlowState::Established;
         }
+    }
+}
+
+/// A flow's ends, client first, by those of a packet that goes some way.
+fn tuple_of(packet: &FiveTuple, direction: Direction) -> FiveTuple {
+    match direction {
+        Direction::ToServer => *packet,
+        Direction::ToClient => packet.reversed(),
     }
 }
 
