@@ -347,11 +347,11 @@ impl Class {
     }
 
     fn at(self) -> usize {
-        CLASSES.iter().position(|class| *class == self).unwrap_or(0)
+        usize::from(self.number())
     }
 
     fn number(self) -> u8 {
-        u8::try_from(self.at()).unwrap_or(0)
+        self as u8
     }
 
     fn timeout(self, timeouts: &Timeouts) -> Timeout {
@@ -462,6 +462,13 @@ mod tests {
             assert_eq!((entry.id, tuple), (FlowId(1), back));
             assert_eq!(find(&table, back), None);
             assert_eq!((table.len(), table.six.len()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn classes_stand_in_the_order_of_their_numbers() {
+        for (at, class) in CLASSES.into_iter().enumerate() {
+            assert_eq!(class.at(), at);
         }
     }
 

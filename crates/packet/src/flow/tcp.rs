@@ -93,6 +93,9 @@ impl Step {
     }
 }
 
+/// TSval and TSecr of a segment.
+type Times = (u32, u32);
+
 /// Both sides of a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tracker {
@@ -117,9 +120,10 @@ impl Tracker {
         tcp: &Tcp<'_>,
         rules: &Rules,
     ) -> bool {
-        let is_expected = self.takes_as_expected(flow, direction, tcp);
+        let times = self.times(tcp);
+        let is_expected = self.takes_as_expected(flow, direction, (tcp, times));
         if is_expected {
-            self.note_times(direction, tcp, Order::EXPECTED, rules);
+            self.note_times(direction, (tcp, times), Order::EXPECTED, rules);
         }
         is_expected
     }
@@ -127,14 +131,19 @@ impl Tracker {
     /// Takes what nearly every segment is: the next one of an open, proven connection, in the window,
     /// with an acknowledgement of what was sent. Nothing about it needs judging, whatever the rules.
     /// (Header prediction: Jacobson 1990, "4BSD TCP header prediction".)
-    fn takes_as_expected(&mut self, flow: &Standing, direction: Direction, tcp: &Tcp<'_>) -> bool {
+    fn takes_as_expected(
+        &mut self,
+        flow: &Standing,
+        direction: Direction,
+        (tcp, times): (&Tcp<'_>, Option<Times>),
+    ) -> bool {
         let is_proven = match direction {
             Direction::ToServer => flow.client_proven,
             Direction::ToClient => flow.server_proven,
         };
         let is_open = self.state == TcpState::Established && flow.state == FlowState::Established;
         let is_plain = is_open && is_proven && tcp.flags.is_plain_ack();
-        if !is_plain || self.is_replayed(direction, tcp) {
+        if !is_plain || self.is_replayed(direction, (tcp, times)) {
             return false;
         }
         let (sender, receiver) = self.pair(direction);
@@ -165,7 +174,8 @@ impl Tracker {
         tcp: &Tcp<'_>,
         rules: &Rules,
     ) -> Step {
-        if self.is_replayed(direction, tcp) && (rules.lenient || !tcp.flags.rst()) {
+        let times = self.times(tcp);
+        if self.is_replayed(direction, (tcp, times)) && (rules.lenient || !tcp.flags.rst()) {
             return Step {
                 events: [Some(Event::InvalidTimestamp), None, None, None],
                 ..Step::trouble(Trouble::TimestampOld)
@@ -175,7 +185,7 @@ impl Tracker {
         let order = self.order(direction, tcp);
         let step = self.judged(flow, direction, tcp, (judged, rules));
         if step.ack_valid || step.accepted {
-            self.note_times(direction, tcp, order, rules);
+            self.note_times(direction, (tcp, self.times(tcp)), order, rules);
         }
         step
     }
@@ -213,21 +223,34 @@ impl Tracker {
 
     /// Whether a segment comes from the past, by its timestamp: its receiver drops it, all but a RST, and
     /// so the bytes in it are not those that the receiver reads in their place.
-    fn is_replayed(&self, direction: Direction, tcp: &Tcp<'_>) -> bool {
-        if !self.is_timed() || tcp.flags.syn() {
-            return false;
-        }
+    fn is_replayed(
+        &self,
+        direction: Direction,
+        (tcp, times): (&Tcp<'_>, Option<Times>),
+    ) -> bool {
         let sender = self.sender(direction);
-        let timestamps = tcp.timestamps();
-        timestamps.is_some_and(|(timestamp, _)| sender.is_before_last(timestamp))
+        let is_old = |(timestamp, _)| sender.is_before_last(timestamp);
+        !tcp.flags.syn() && times.is_some_and(is_old)
+    }
+
+    /// The times of a segment, where both sides agreed on them.
+    fn times(&self, tcp: &Tcp<'_>) -> Option<Times> {
+        let is_timed = self.client.is(Side::TIMED) && self.server.is(Side::TIMED);
+        is_timed.then(|| tcp.timestamps())?
     }
 
     /// Notes what times count from here on. A host takes the time of what arrives in order (RFC 7323
     /// section 4.3), and says it in its echo: only that is sure to have arrived. Had we believed the
     /// sender instead, a segment with a late time that never gets there would blind us to all that
     /// follows. Other sensors believe it, of what comes in order.
-    fn note_times(&mut self, direction: Direction, tcp: &Tcp<'_>, order: Order, rules: &Rules) {
-        let Some((timestamp, echo)) = tcp.timestamps().filter(|_| self.is_timed()) else {
+    fn note_times(
+        &mut self,
+        direction: Direction,
+        (tcp, times): (&Tcp<'_>, Option<Times>),
+        order: Order,
+        rules: &Rules,
+    ) {
+        let Some((timestamp, echo)) = times else {
             return;
         };
         let (sender, receiver) = self.pair(direction);
@@ -248,10 +271,6 @@ impl Tracker {
             is_next: tcp.seq == sender.next,
             in_window: place(sender, receiver, tcp.seq) == Place::Window,
         }
-    }
-
-    fn is_timed(&self) -> bool {
-        self.client.is(Side::TIMED) && self.server.is(Side::TIMED)
     }
 
     /// Where the connection is; none where there is none.

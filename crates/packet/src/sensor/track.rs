@@ -22,18 +22,17 @@ impl Sensor {
             About::Flow(tuple) => (tuple, true),
             About::Nothing => return,
         };
-        let tuple = keyed.shown();
         let scope = self.scope(decoded);
         if let Some((slot, direction)) = self.table.find_recent(&keyed, scope) {
             // other sensors know no directions of such flows
-            let is_aimless = matches!(tuple.proto, Proto::Other(proto) if proto != SCTP);
+            let is_aimless = matches!(keyed.proto, Proto::Other(proto) if proto != SCTP);
             let direction = match self.config.field_flows && is_aimless {
                 true => Direction::ToServer,
                 false => direction,
             };
             if self.config.field_flows && self.table.is_expired(slot, self.now_ns) {
                 self.end_flow(slot, EndReason::Timeout, out);
-            } else if self.visit(slot, direction, (frame, decoded, &tuple), out)
+            } else if self.visit(slot, direction, (frame, decoded, &keyed), out)
                 == Taken::NewConnection
             {
                 self.counters.tcp_reuse = self.counters.tcp_reuse.saturating_add(1);
@@ -45,6 +44,7 @@ impl Sensor {
         if is_error {
             return;
         }
+        let tuple = keyed.shown();
         let Some(flow) = self.new_flow(tuple, frame, decoded) else {
             self.counters.strays = self.counters.strays.saturating_add(1);
             return;
@@ -70,7 +70,7 @@ impl Sensor {
                 true => Direction::ToServer,
                 false => Direction::ToClient,
             };
-            self.visit(slot, direction, (frame, decoded, &tuple), out);
+            self.visit(slot, direction, (frame, decoded, &keyed), out);
         }
     }
 

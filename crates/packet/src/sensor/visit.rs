@@ -33,7 +33,8 @@ pub(super) struct Visit<'a, 'out> {
     pub(super) refused: &'a mut bool,
     pub(super) ranges: &'a mut Ranges,
     pub(super) entry: &'a mut Entry,
-    /// The ends of the packet at hand, its sender first, and which way that goes.
+    /// The ends by which the flow of the packet at hand is found, its sender first, and which way it
+    /// goes.
     pub(super) ends: &'a FiveTuple,
     pub(super) sent: Direction,
     pub(super) ts_ns: u64,
@@ -476,8 +477,8 @@ impl Visit<'_, '_> {
 /// A flow's ends, client first, by those of a packet that goes some way.
 fn tuple_of(packet: &FiveTuple, direction: Direction) -> FiveTuple {
     match direction {
-        Direction::ToServer => *packet,
-        Direction::ToClient => packet.reversed(),
+        Direction::ToServer => packet.shown(),
+        Direction::ToClient => packet.reversed().shown(),
     }
 }
 
