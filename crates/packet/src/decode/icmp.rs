@@ -33,9 +33,9 @@ pub struct Original {
 }
 
 impl<'a> Walk<'a, '_> {
-    pub(super) fn icmp4(&mut self, ip: &Ip<'a>) -> Step {
+    pub(super) fn icmp4(&mut self, payload: &'a [u8]) -> Step {
         self.note(Layer::Icmp4);
-        let icmp = read(ip.payload).ok_or(Damage::Icmp4PktTooSmall)?;
+        let icmp = read(payload).ok_or(Damage::Icmp4PktTooSmall)?;
         self.decoded.transport = Transport::Icmp4(icmp);
         let code_max = match icmp.kind {
             0 | 4 | 8 | 12..=18 => 0,

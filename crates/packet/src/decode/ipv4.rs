@@ -6,7 +6,7 @@ use super::layer::Layer;
 use super::transport::Transport;
 use super::tunnel::Start;
 use super::walk::{Step, Walk};
-use super::{Damage, Damages, Fragment, Ip, Source};
+use super::{Damage, Damages, Fragment, Ip, Payload, Source};
 use crate::bytes::{be16, len32};
 
 /// Most IPv4 options walked; the header has room for 40 bytes of them.
@@ -26,8 +26,8 @@ impl<'a> Walk<'a, '_> {
             return Ok(());
         }
         match ip.protocol {
-            6 | 17 | 50 | 132 => self.transport(&ip),
-            1 => self.icmp4(&ip),
+            6 | 17 | 50 | 132 => self.transport(Payload::of(&ip)),
+            1 => self.icmp4(ip.payload),
             47 => {
                 self.decoded.transport = Transport::Other(47);
                 self.gre(ip.payload)

@@ -8,7 +8,7 @@ use super::layer::Layer;
 use super::transport::Transport;
 use super::tunnel::Start;
 use super::walk::{Step, Walk};
-use super::{Damage, Ip, Source};
+use super::{Damage, Ip, Payload, Source};
 use crate::bytes::{be16, be32, len32};
 
 impl<'a> Walk<'a, '_> {
@@ -60,7 +60,7 @@ impl<'a> Walk<'a, '_> {
     fn above_ipv6(&mut self, ip: &Ip<'a>, named: u8) -> Step {
         self.decoded.transport = Transport::Other(ip.protocol);
         match ip.protocol {
-            6 | 17 | 50 | 132 => self.transport(ip),
+            6 | 17 | 50 | 132 => self.transport(Payload::of(ip)),
             58 => self.icmp6(ip),
             47 => self.gre(ip.payload),
             4 | 41 => self.in_ipv6(ip),

@@ -119,6 +119,25 @@ impl Ip<'_> {
     }
 }
 
+/// What IP carries, without the header: small enough to be handed on in registers.
+#[derive(Debug, Clone, Copy)]
+struct Payload<'a> {
+    protocol: u8,
+    bytes: &'a [u8],
+    /// Its length by the header.
+    len: u32,
+}
+
+impl<'a> Payload<'a> {
+    fn of(ip: &Ip<'a>) -> Self {
+        Self {
+            protocol: ip.protocol,
+            bytes: ip.payload,
+            len: ip.payload_len,
+        }
+    }
+}
+
 /// Where a fragment belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fragment {

@@ -1,6 +1,6 @@
 //! TCP segments (RFC 9293) and their options.
 
-use super::{Damage, Damages, Ip};
+use super::{Damage, Damages, Payload};
 use crate::bytes::{be16, be32, len32};
 
 /// Most TCP options walked; the header has room for 40 bytes of them.
@@ -152,8 +152,8 @@ impl TcpOptions {
     }
 }
 
-pub(super) fn read<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Tcp<'a>, Damage> {
-    let data = ip.payload;
+pub(super) fn read<'a>(ip: Payload<'a>, damages: &mut Damages) -> Result<Tcp<'a>, Damage> {
+    let data = ip.bytes;
     let (head, _) = data
         .split_first_chunk::<20>()
         .ok_or(Damage::TcpPktTooSmall)?;
@@ -175,7 +175,7 @@ pub(super) fn read<'a>(ip: &Ip<'a>, damages: &mut Damages) -> Result<Tcp<'a>, Da
         urgent: be16(head, 18).unwrap_or(0),
         options: header.get(head.len()..).unwrap_or_default(),
         payload,
-        payload_len: ip.payload_len.saturating_sub(len32(header_len)),
+        payload_len: ip.len.saturating_sub(len32(header_len)),
     };
     // none, or timestamps alone, as nearly all segments have them
     if !matches!(segment.options, [] | [1, 1, 8, 10, _, _, _, _, _, _, _, _]) {

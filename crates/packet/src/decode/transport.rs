@@ -4,7 +4,7 @@ use super::icmp::{Icmp, TYPES4, TYPES6};
 use super::layer::Layer;
 use super::tcp::{self, Tcp};
 use super::walk::{Step, Walk};
-use super::{Damage, Ip};
+use super::{Damage, Payload};
 use crate::bytes::{be16, be32};
 
 /// What IP carries.
@@ -76,7 +76,7 @@ pub struct Udp<'a> {
 }
 
 impl<'a> Walk<'a, '_> {
-    pub(super) fn transport(&mut self, ip: &Ip<'a>) -> Step {
+    pub(super) fn transport(&mut self, ip: Payload<'a>) -> Step {
         match ip.protocol {
             6 => {
                 self.note(Layer::Tcp);
@@ -90,13 +90,13 @@ impl<'a> Walk<'a, '_> {
             }
             50 => {
                 self.note(Layer::Esp);
-                let spi = be32(ip.payload, 0).filter(|_| ip.payload.len() >= 8);
+                let spi = be32(ip.bytes, 0).filter(|_| ip.bytes.len() >= 8);
                 self.decoded.transport = Transport::Esp(spi.ok_or(Damage::EspPktTooSmall)?);
             }
             _ => {
                 self.note(Layer::Sctp);
                 let (&[s0, s1, d0, d1, ..], _) = ip
-                    .payload
+                    .bytes
                     .split_first_chunk::<12>()
                     .ok_or(Damage::SctpPktTooSmall)?;
                 self.decoded.transport =
@@ -107,13 +107,13 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-fn udp<'a>(ip: &Ip<'a>) -> Result<Udp<'a>, Damage> {
+fn udp<'a>(ip: Payload<'a>) -> Result<Udp<'a>, Damage> {
     let (head, rest) = ip
-        .payload
+        .bytes
         .split_first_chunk::<8>()
         .ok_or(Damage::UdpHlenTooSmall)?;
     let announced = u32::from(be16(head, 4).unwrap_or(0));
-    let by_ip = ip.payload_len.saturating_sub(8);
+    let by_ip = ip.len.saturating_sub(8);
     let payload_len = announced.checked_sub(8).ok_or(Damage::UdpLenInvalid)?;
     if payload_len > by_ip {
         return Err(Damage::UdpPktTooSmall);
