@@ -138,6 +138,7 @@ impl Members {
     }
 }
 
+#[cfg(test)]
 impl Member {
     /// Bytes of the pattern.
     pub(super) fn len(&self) -> usize {
