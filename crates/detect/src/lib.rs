@@ -17,7 +17,7 @@
 //!
 //! **Failure bias: open.** A full table, an unknown protocol or a damaged transaction yields no
 //! verdict; nothing is blocked because something could not be judged.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod detector;
 mod fields;

@@ -1,9 +1,9 @@
 //! Which of many literals occur in a buffer: the filter that picks the few rules of a large set
 //! that may match.
 //!
-//! Every pattern is found by one **gram**, its rarest [`GRAM`] bytes ([`rarity`]). A scan hashes
-//! the gram at each position of the buffer and tests it in a small bitmap ([`grams`]); only where
-//! that hits it asks which patterns own such a gram ([`tree`]), and compares their bytes. Letters
+//! Every pattern is found by one **gram**, its rarest four bytes ([`rarity`]). A scan hashes
+//! the gram at each position of the buffer and tests it in a small bitmap ([`filter`]); only where
+//! that hits it asks which patterns own such a gram ([`grams`], [`tree`]), and compares their bytes. Letters
 //! are folded in grams, so one pass serves patterns with and without regard to case. Patterns of
 //! one to three bytes are their own gram and have a pass each, which a set without them skips.
 //!
@@ -15,19 +15,21 @@
 //!
 //! A set is immutable and shared by threads; what a scan writes stands in a [`Seen`] per thread.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod filter;
+mod gram;
 mod grams;
 mod rarity;
 mod seen;
 mod set;
 mod tree;
 
+use gram::GRAM;
 use grams::Grams;
 use set::{Members, Unique};
 
 pub use seen::Seen;
-
-/// Bytes of a gram, and so the shortest pattern that shares the main pass.
-const GRAM: usize = 4;
 
 /// One literal to look for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@
 
 use hashbrown::HashMap;
 
-use super::GRAM;
+use super::gram::{GRAM, fold, gram_of};
 
 /// What one bit of rarity within the set weighs against [`weight`], whose unit is 1/8 bit.
 const SET_WEIGHT: u32 = 32;
@@ -47,21 +47,6 @@ impl Rarity {
         let by_set = count.ilog2().saturating_mul(SET_WEIGHT);
         by_bytes.saturating_sub(i64::from(by_set))
     }
-}
-
-/// The bytes of a gram as a number, little-endian; those that are missing are zero.
-pub(super) fn gram_of<const N: usize>(bytes: &[u8; N]) -> u32 {
-    let mut gram = [0; GRAM];
-    for (to, from) in gram.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    u32::from_le_bytes(gram)
-}
-
-/// A gram without regard to case. It joins some other bytes as well (`@` and `` ` ``): a filter may
-/// hit too often, and one instruction for four bytes is worth more.
-pub(super) fn fold(gram: u32) -> u32 {
-    gram | 0x2020_2020
 }
 
 /// How rare a byte is, in eighths of a bit of information: classes of a count over 45 MB of TCP

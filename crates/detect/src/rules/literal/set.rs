@@ -74,8 +74,8 @@ impl Members {
         self.members.len()
     }
 
-    pub(super) fn get(&self, member: usize) -> Option<&Member> {
-        self.members.get(member)
+    pub(super) fn get(&self, member: u32) -> Option<&Member> {
+        self.members.get(usize_of(member))
     }
 
     /// Adds a pattern under its gram, which stands at `offset`.
@@ -120,7 +120,8 @@ impl Members {
     }
 
     /// The ids of a member.
-    pub(super) fn ids(&self, member: usize) -> &[u32] {
+    pub(super) fn ids(&self, member: u32) -> &[u32] {
+        let member = usize_of(member);
         let first = self.members.get(member).map(|member| usize_of(member.ids));
         let next = self.members.get(member.saturating_add(1));
         let last = next.map_or(self.ids.len(), |next| usize_of(next.ids));

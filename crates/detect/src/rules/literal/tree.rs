@@ -5,7 +5,7 @@
 //! goes on with those patterns that have it there; patterns that do not reach so far are the
 //! node's `rest` and are looked at in any case. A few patterns are a leaf, compared one by one.
 
-use super::rarity::{fold, gram_of};
+use super::gram::{fold, gram_at};
 use super::set::{Members, Unique, u32_of, usize_of};
 
 /// No node.
@@ -66,18 +66,23 @@ impl Probe {
     }
 }
 
+/// Members from `first` up to `last`, which is not among them: all that are below this node.
 #[derive(Clone, Copy, Debug)]
-enum Node {
-    /// Members to compare, from the first up to the last, which is not among them.
-    Leaf { first: u32, last: u32 },
-    Split {
-        probe: Probe,
-        /// Where its children start in [`Tree::children`].
-        children: u32,
-        /// What brings the number of the child down from the top bits of a hash.
-        shift: u32,
-        rest: u32,
-    },
+pub(super) struct Node {
+    pub(super) first: u32,
+    pub(super) last: u32,
+    /// How they are told apart; those of a leaf are not.
+    split: Option<Split>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Split {
+    probe: Probe,
+    /// Where its children start in [`Tree::children`].
+    children: u32,
+    /// What brings the number of the child down from the top bits of a hash.
+    shift: u32,
+    rest: u32,
 }
 
 /// The trees of all grams.
@@ -117,58 +122,47 @@ impl Tree {
             items,
             parent: Parent::None,
         }];
+        // The last branch is done with all that grows from it before the others, so that the
+        // members below a node stand side by side.
         while let Some(Branch { items, parent }) = branches.pop() {
             let number = self.nodes.len();
-            match parent {
-                Parent::None => {}
-                Parent::Child(child) => {
-                    if let Some(child) = self.children.get_mut(child) {
-                        *child = u32_of(number);
-                    }
-                }
-                Parent::Rest(node) => {
-                    if let Some(Node::Split { rest, .. }) = self.nodes.get_mut(node) {
-                        *rest = u32_of(number);
-                    }
-                }
+            self.link(parent, u32_of(number));
+            let probe = (items.len() > LEAF_MAX).then(|| self.best_probe(&items));
+            self.nodes.push(Node {
+                first: u32_of(members.len()),
+                last: u32_of(members.len().saturating_add(items.len())),
+                split: None,
+            });
+            if let Some(probe) = probe.flatten() {
+                self.split(number, probe, &items, &mut branches);
+                continue;
             }
-            match (items.len() > LEAF_MAX).then(|| self.best_probe(&items)) {
-                Some(Some(probe)) => self.split(probe, &items, &mut branches),
-                _ => self.leaf(&items, members),
+            for item in &items {
+                members.push(item.unique, item.gram, item.offset);
             }
         }
         root
     }
 
-    /// Looks at a node for the gram at offset `at`: members to compare. What else is to be visited
-    /// is added to `pending`.
-    pub(super) fn visit(
-        &self,
-        node: u32,
-        hay: &[u8],
-        at: usize,
-        pending: &mut Vec<u32>,
-    ) -> std::ops::Range<usize> {
-        match self.nodes.get(usize_of(node)) {
-            Some(Node::Leaf { first, last }) => usize_of(*first)..usize_of(*last),
-            Some(Node::Split {
-                probe,
-                children,
-                shift,
-                rest,
-            }) => {
-                if *rest != NONE {
-                    pending.push(*rest);
-                }
-                if let Some(gram) = gram_at(hay, probe.at(at), self.width) {
-                    let child = children.saturating_add(slot(probe.key(gram), *shift));
-                    let child = self.children.get(usize_of(child));
-                    pending.extend(child.filter(|child| **child != NONE));
-                }
-                0..0
-            }
-            None => 0..0,
-        }
+    pub(super) fn node(&self, node: u32) -> Option<&Node> {
+        self.nodes.get(usize_of(node))
+    }
+
+    /// Adds the nodes to `pending` that are to be visited after this one for the gram at offset
+    /// `at`; whether it is a leaf, whose members are to be compared.
+    pub(super) fn leave(&self, node: &Node, hay: &[u8], at: usize, pending: &mut Vec<u32>) -> bool {
+        let Some(split) = node.split else {
+            return true;
+        };
+        let gram = gram_at(hay, split.probe.at(at), self.width);
+        let child = gram.and_then(|gram| {
+            let slot = slot(split.probe.key(gram), split.shift);
+            self.children
+                .get(usize_of(split.children.saturating_add(slot)))
+        });
+        let next = [Some(split.rest), child.copied()].into_iter().flatten();
+        pending.extend(next.filter(|next| *next != NONE));
+        false
     }
 
     pub(super) fn shrink(&mut self) {
@@ -183,16 +177,28 @@ impl Tree {
         nodes.saturating_add(children)
     }
 
-    fn leaf(&mut self, items: &[Item<'_>], members: &mut Members) {
-        let first = u32_of(members.len());
-        for item in items {
-            members.push(item.unique, item.gram, item.offset);
+    fn link(&mut self, parent: Parent, node: u32) {
+        let link = match parent {
+            Parent::None => None,
+            Parent::Child(child) => self.children.get_mut(child),
+            Parent::Rest(parent) => {
+                let parent = self.nodes.get_mut(parent);
+                parent.and_then(|parent| parent.split.as_mut().map(|split| &mut split.rest))
+            }
+        };
+        if let Some(link) = link {
+            *link = node;
         }
-        let last = u32_of(members.len());
-        self.nodes.push(Node::Leaf { first, last });
     }
 
-    fn split<'a>(&mut self, probe: Probe, items: &[Item<'a>], branches: &mut Vec<Branch<'a>>) {
+    /// Makes branches of a node's patterns.
+    fn split<'a>(
+        &mut self,
+        node: usize,
+        probe: Probe,
+        items: &[Item<'a>],
+        branches: &mut Vec<Branch<'a>>,
+    ) {
         let shift = shift_for(items.len());
         let first = self.children.len();
         let count = 1_usize
@@ -206,13 +212,14 @@ impl Tree {
             let part = key.and_then(|key| parts.get_mut(usize_of(slot(key, shift))));
             part.unwrap_or(&mut rest).push(*item);
         }
-        let node = self.nodes.len();
-        self.nodes.push(Node::Split {
-            probe,
-            children: u32_of(first),
-            shift,
-            rest: NONE,
-        });
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.split = Some(Split {
+                probe,
+                children: u32_of(first),
+                shift,
+                rest: NONE,
+            });
+        }
         let parents = (first..).map(Parent::Child);
         let parts = parents.zip(parts).chain([(Parent::Rest(node), rest)]);
         let parts = parts.filter(|(_, items)| !items.is_empty());
@@ -283,18 +290,6 @@ impl Tree {
         }
         let part = largest.max(rest);
         (part < items.len()).then_some((largest.saturating_add(rest), part))
-    }
-}
-
-/// The gram at an offset, if it is there.
-#[inline]
-fn gram_at(bytes: &[u8], at: Option<usize>, width: usize) -> Option<u32> {
-    let bytes = bytes.get(at?..)?;
-    match width {
-        1 => bytes.first_chunk::<1>().map(gram_of),
-        2 => bytes.first_chunk::<2>().map(gram_of),
-        3 => bytes.first_chunk::<3>().map(gram_of),
-        _ => bytes.first_chunk::<4>().map(gram_of),
     }
 }
 
