@@ -71,8 +71,8 @@ impl Probe {
 pub(super) struct Node {
     pub(super) first: u32,
     pub(super) last: u32,
-    /// How they are told apart; those of a leaf are not.
-    split: Option<Split>,
+    /// How they are told apart, by number of the split; those of a leaf are not.
+    split: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +90,7 @@ struct Split {
 pub(super) struct Tree {
     width: usize,
     nodes: Vec<Node>,
+    splits: Vec<Split>,
     children: Vec<u32>,
 }
 
@@ -111,6 +112,7 @@ impl Tree {
         Self {
             width,
             nodes: Vec::new(),
+            splits: Vec::new(),
             children: Vec::new(),
         }
     }
@@ -125,16 +127,18 @@ impl Tree {
         // The last branch is done with all that grows from it before the others, so that the
         // members below a node stand side by side.
         while let Some(Branch { items, parent }) = branches.pop() {
-            let number = self.nodes.len();
-            self.link(parent, u32_of(number));
+            self.link(parent, u32_of(self.nodes.len()));
             let probe = (items.len() > LEAF_MAX).then(|| self.best_probe(&items));
             self.nodes.push(Node {
                 first: u32_of(members.len()),
                 last: u32_of(members.len().saturating_add(items.len())),
-                split: None,
+                split: NONE,
             });
             if let Some(probe) = probe.flatten() {
-                self.split(number, probe, &items, &mut branches);
+                if let Some(node) = self.nodes.last_mut() {
+                    node.split = u32_of(self.splits.len());
+                }
+                self.split(probe, &items, &mut branches);
                 continue;
             }
             for item in &items {
@@ -151,7 +155,7 @@ impl Tree {
     /// Adds the nodes to `pending` that are to be visited after this one for the gram at offset
     /// `at`; whether it is a leaf, whose members are to be compared.
     pub(super) fn leave(&self, node: &Node, hay: &[u8], at: usize, pending: &mut Vec<u32>) -> bool {
-        let Some(split) = node.split else {
+        let Some(split) = self.splits.get(usize_of(node.split)) else {
             return true;
         };
         let gram = gram_at(hay, split.probe.at(at), self.width);
@@ -167,6 +171,7 @@ impl Tree {
 
     pub(super) fn shrink(&mut self) {
         self.nodes.shrink_to_fit();
+        self.splits.shrink_to_fit();
         self.children.shrink_to_fit();
     }
 
@@ -174,17 +179,15 @@ impl Tree {
     pub(super) fn bytes(&self) -> usize {
         let nodes = self.nodes.capacity().saturating_mul(size_of::<Node>());
         let children = self.children.capacity().saturating_mul(size_of::<u32>());
-        nodes.saturating_add(children)
+        let splits = self.splits.capacity().saturating_mul(size_of::<Split>());
+        nodes.saturating_add(splits).saturating_add(children)
     }
 
     fn link(&mut self, parent: Parent, node: u32) {
         let link = match parent {
             Parent::None => None,
             Parent::Child(child) => self.children.get_mut(child),
-            Parent::Rest(parent) => {
-                let parent = self.nodes.get_mut(parent);
-                parent.and_then(|parent| parent.split.as_mut().map(|split| &mut split.rest))
-            }
+            Parent::Rest(split) => self.splits.get_mut(split).map(|split| &mut split.rest),
         };
         if let Some(link) = link {
             *link = node;
@@ -192,13 +195,7 @@ impl Tree {
     }
 
     /// Makes branches of a node's patterns.
-    fn split<'a>(
-        &mut self,
-        node: usize,
-        probe: Probe,
-        items: &[Item<'a>],
-        branches: &mut Vec<Branch<'a>>,
-    ) {
+    fn split<'a>(&mut self, probe: Probe, items: &[Item<'a>], branches: &mut Vec<Branch<'a>>) {
         let shift = shift_for(items.len());
         let first = self.children.len();
         let count = 1_usize
@@ -212,16 +209,15 @@ impl Tree {
             let part = key.and_then(|key| parts.get_mut(usize_of(slot(key, shift))));
             part.unwrap_or(&mut rest).push(*item);
         }
-        if let Some(node) = self.nodes.get_mut(node) {
-            node.split = Some(Split {
-                probe,
-                children: u32_of(first),
-                shift,
-                rest: NONE,
-            });
-        }
+        let split = self.splits.len();
+        self.splits.push(Split {
+            probe,
+            children: u32_of(first),
+            shift,
+            rest: NONE,
+        });
         let parents = (first..).map(Parent::Child);
-        let parts = parents.zip(parts).chain([(Parent::Rest(node), rest)]);
+        let parts = parents.zip(parts).chain([(Parent::Rest(split), rest)]);
         let parts = parts.filter(|(_, items)| !items.is_empty());
         branches.extend(parts.map(|(parent, items)| Branch { items, parent }));
     }
