@@ -5,7 +5,7 @@ use super::set::{u32_of, usize_of};
 
 /// Bits of the bitmap for each pattern, before it is rounded up to a power of two. With two bits
 /// set for a gram, fewer than one random gram in two hundred hits.
-const BITS_PER_PATTERN: usize = 32;
+const BITS_PER_PATTERN: usize = 64;
 /// Smallest and largest bitmap, as powers of two of words of 32 bits: 256 to 1,048,576 bits.
 const WORDS_LOG2_MIN: u32 = 3;
 const WORDS_LOG2_MAX: u32 = 15;

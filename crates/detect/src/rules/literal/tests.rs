@@ -126,12 +126,6 @@ fn steps_per_byte(patterns: &[Owned], hay: &[u8]) -> f64 {
     let told = u32::try_from(found.len()).unwrap();
     assert_eq!(found, naive(patterns, hay, 0));
     let steps = u32::try_from(seen.steps).unwrap();
-        "{} patterns, {} told, {} steps, {} bytes hay",
-        patterns.len(),
-        told,
-        steps,
-        hay.len()
-    );
     f64::from(steps.saturating_sub(told)) / f64::from(u32::try_from(hay.len()).unwrap())
 }
 

@@ -230,24 +230,9 @@ impl Tree {
         let mut best = None;
         for step in 0..=back.max(reach) {
             let distance = i32::try_from(step).ok()?;
-            for probe in [
-                Probe {
-                    distance,
-                    exact: false,
-                },
-                Probe {
-                    distance: distance.wrapping_neg(),
-                    exact: false,
-                },
-                Probe {
-                    distance,
-                    exact: true,
-                },
-                Probe {
-                    distance: distance.wrapping_neg(),
-                    exact: true,
-                },
-            ] {
+            let ways = [distance, distance.wrapping_neg()];
+            let probes = [false, true].map(|exact| ways.map(|distance| Probe { distance, exact }));
+            for probe in probes.into_iter().flatten() {
                 let Some(cost) = self.cost(probe, items, &mut counts) else {
                     continue;
                 };
