@@ -17,13 +17,14 @@
 //!
 //! **Failure bias: open.** A full table, an unknown protocol or a damaged transaction yields no
 //! verdict; nothing is blocked because something could not be judged.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod detector;
 mod fields;
 pub mod index;
 mod indicator;
 mod lru;
+pub mod rules;
 pub mod scan;
 mod verdict;
 

@@ -1,0 +1,119 @@
+//! Which of many literals occur in a buffer: the filter that picks the few rules of a large set
+//! that may match.
+//!
+//! Every pattern is found by one **gram**, its rarest four bytes ([`rarity`]). A scan hashes the
+//! gram at each position of the buffer and tests it in a small bitmap ([`filter`]); only where that
+//! hits it asks which patterns own such a gram ([`grams`], [`tree`]), and compares their bytes.
+//! Letters are folded in grams, so one pass serves patterns with and without regard to case.
+//! Patterns of one to three bytes are their own gram and have a pass each, which a set without
+//! them skips.
+//!
+//! **Bounds.** What a position costs does not follow the number of patterns: where more than a few
+//! share a gram, a tree asks for other bytes of the buffer before any pattern is compared, and what
+//! was told is skipped. The tests count those steps for sets and buffers made to hurt: 20 for a
+//! position is the most there. Memory is linear in the set: about 50 bytes a pattern, its own
+//! bytes, and 8 to 16 bytes of bitmap.
+//!
+//! A set is immutable and shared by threads; what a scan writes stands in a [`Seen`] per thread.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "what only vector instructions read")
+)]
+mod filter;
+mod gram;
+mod grams;
+mod rarity;
+mod seen;
+mod set;
+mod tree;
+
+use gram::GRAM;
+use grams::Grams;
+use set::{Members, Unique};
+
+pub use seen::Seen;
+
+/// One literal to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern<'a> {
+    /// Its bytes, in any case where `nocase` is set. An empty pattern is never found.
+    pub bytes: &'a [u8],
+    /// Whether ASCII letters match in either case.
+    pub nocase: bool,
+}
+
+/// A set of literals, ready to be looked for.
+#[derive(Debug)]
+pub struct Literals {
+    /// How many patterns it was built of.
+    len: usize,
+    members: Members,
+    /// One for each length of grams that the set has, longest first.
+    grams: Vec<Grams>,
+}
+
+impl Literals {
+    /// Prepares a set. The id of a pattern is its position; the same pattern may stand there more
+    /// than once.
+    #[must_use]
+    pub fn build(patterns: &[Pattern<'_>]) -> Self {
+        let uniques = Unique::of(patterns);
+        let mut members = Members::default();
+        let mut grams = Vec::new();
+        for width in (1..=GRAM).rev() {
+            let of_width = uniques
+                .iter()
+                .filter(|unique| unique.bytes.len().min(GRAM) == width)
+                .collect::<Vec<_>>();
+            grams.extend(Grams::build(width, &of_width, &mut members));
+        }
+        members.shrink();
+        Self {
+            len: patterns.len(),
+            members,
+            grams,
+        }
+    }
+
+    /// Calls `found(pattern, end)` once for each pattern that occurs in `hay` with its end behind
+    /// offset `from`; `end` is the offset behind the first such occurrence. The order of the calls
+    /// is not specified.
+    pub fn scan(
+        &self,
+        hay: &[u8],
+        from: usize,
+        seen: &mut Seen,
+        found: &mut dyn FnMut(u32, usize),
+    ) {
+        seen.begin(self.members.len());
+        for grams in &self.grams {
+            grams.scan(&self.members, hay, from, seen, found);
+        }
+    }
+
+    /// How many patterns it was built of.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has no pattern.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes that it takes on the heap.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let grams = self.grams.iter().map(Grams::bytes).sum::<usize>();
+        self.members.bytes().saturating_add(grams)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
+mod tests;

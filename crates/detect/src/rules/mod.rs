@@ -1,0 +1,3 @@
+//! Rules in Suricata's language.
+
+pub mod literal;
