@@ -1,0 +1,3 @@
+//! Detection rules as Suricata writes them.
+
+pub mod pcre;

@@ -1,0 +1,187 @@
+//! Suricata's `pcre`: PCRE2's language over bytes, for patterns that others wrote.
+//!
+//! ```text
+//! /PATTERN/FLAGS --> option (flags) --> parse --> ast --> linear     (regex-automata: no step budget needed)
+//!                                                    \--> backtrack  (look-around, references, ...: bounded)
+//!                                                    \--> literal    (what every match holds, for a prefilter)
+//! ```
+//!
+//! One parser reads the pattern. What lies in the linear part of the language goes to automata,
+//! whose work grows with the text however the text was made; the rest goes to a backtracker that
+//! spends from a budget ([`Steps`]). Matching never recurses, and what it keeps is bounded.
+//!
+//! Under `R` Suricata searches the rest of the buffer behind the last match, and `^` is its start:
+//! callers pass that rest as the text. A later try in the same text passes `from`.
+//!
+//! **Failure bias: open.** Where the budget or the stack of the backtracker ends, there is no
+//! match, and [`Steps::exhausted`] says so.
+
+mod ast;
+mod backtrack;
+mod bytes;
+mod linear;
+mod literal;
+mod option;
+mod parse;
+
+use std::ops::Range;
+
+pub use literal::Literal;
+pub use option::Flags;
+
+/// Longest pattern, in bytes.
+pub const PATTERN_MAX: usize = 16 * 1024;
+/// Deepest nesting of groups.
+pub const NEST_MAX: usize = 100;
+/// Most capturing groups.
+pub const GROUPS_MAX: u32 = 256;
+/// Highest count of a repeat (PCRE2's own bound).
+pub const REPEAT_MAX: u32 = 65_535;
+/// Longest name of a group (PCRE2's own bound).
+pub const NAME_MAX: usize = 32;
+/// Size of an automaton in bytes, above which the backtracker takes the pattern.
+pub const AUTOMATON_MAX: usize = 1 << 20;
+/// States that the automata may cache per thread and pattern, in bytes.
+pub const CACHE_MAX: usize = 1 << 18;
+/// Entries on the backtracker's stack.
+pub const STACK_MAX: usize = 1 << 16;
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub struct Pcre {
+    engine: Engine,
+    literal: Option<Literal>,
+    names: Vec<(String, u32)>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Linear(linear::Linear),
+    Backtrack(backtrack::Program),
+}
+
+/// Why an option was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("byte {at}: {message}; {mend}")]
+pub struct Error {
+    /// Offset in the text of the option, in bytes.
+    pub at: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub mend: &'static str,
+}
+
+impl Error {
+    fn new(at: usize, message: String, mend: &'static str) -> Self {
+        Self { at, message, mend }
+    }
+}
+
+/// A match, as offsets in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Where it starts (behind the last `\K`).
+    pub start: usize,
+    /// Behind its last byte.
+    pub end: usize,
+    /// What the first group took, where it took part.
+    pub group1: Option<Range<usize>>,
+}
+
+/// What the backtracker may still spend. The linear engine spends nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    /// Steps left: one for each instruction, and one for every eight bytes that one runs over.
+    pub left: u64,
+    /// A search ended without an answer because a bound was hit.
+    pub exhausted: bool,
+}
+
+impl Steps {
+    /// A budget of `left` steps.
+    pub fn new(left: u64) -> Self {
+        Self {
+            left,
+            exhausted: false,
+        }
+    }
+
+    /// Takes `count` steps; false when there were fewer.
+    fn spend(&mut self, count: u64) -> bool {
+        match self.left.checked_sub(count) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => {
+                self.left = 0;
+                self.exhausted = true;
+                false
+            }
+        }
+    }
+}
+
+impl Pcre {
+    /// Compiles `/PATTERN/FLAGS`, the option's value without its quotes and its `!`. Names that
+    /// captures go to (`/(.*)/, flow:name`) follow the flags.
+    ///
+    /// # Errors
+    /// What the option has that is wrong or not known here, with its place in `text`.
+    pub fn parse(text: &str) -> Result<(Self, Flags), Error> {
+        let option = option::split(text)?;
+        let parsed = parse::parse(option.pattern, option.options).map_err(|error| Error {
+            at: error.at.saturating_add(option.at),
+            ..error
+        })?;
+        let node = &parsed.node;
+        let engine = match linear::Linear::compile(node, option.anchored) {
+            Some(linear) => Engine::Linear(linear),
+            None => Engine::Backtrack(backtrack::Program::compile(node, option.anchored)),
+        };
+        let pcre = Self {
+            engine,
+            literal: literal::required(node),
+            names: parsed.names,
+        };
+        Ok((pcre, option.flags))
+    }
+
+    /// The leftmost match in `hay` that starts at or behind `from`, the one of several that PCRE
+    /// prefers. `^` and look-behind see `hay` from its start.
+    pub fn find(&self, hay: &[u8], from: usize, steps: &mut Steps) -> Option<Match> {
+        match &self.engine {
+            Engine::Linear(linear) => linear.find(hay, from),
+            Engine::Backtrack(program) => program.find(hay, from, steps),
+        }
+    }
+
+    /// As [`find`](Self::find), without the first group: cheaper where a pattern has one.
+    pub fn find_span(&self, hay: &[u8], from: usize, steps: &mut Steps) -> Option<Range<usize>> {
+        match &self.engine {
+            Engine::Linear(linear) => linear.find_span(hay, from),
+            Engine::Backtrack(program) => program
+                .find(hay, from, steps)
+                .map(|found| found.start..found.end),
+        }
+    }
+
+    /// The longest literal known that every match holds.
+    pub fn literal(&self) -> Option<&Literal> {
+        self.literal.as_ref()
+    }
+
+    /// Whether the pattern is in the linear part of the language and spends no steps.
+    pub fn is_linear(&self) -> bool {
+        matches!(self.engine, Engine::Linear(_))
+    }
+
+    /// The named groups and their numbers.
+    pub fn names(&self) -> &[(String, u32)] {
+        &self.names
+    }
+}
+
+#[cfg(test)]
+mod tests;
