@@ -155,15 +155,18 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Over `\E`, inside of quotes and out of them.
     fn leave_quotes(&mut self) {
-        while self.quoting && self.take_text(b"\\E") || !self.quoting && self.take_text(b"\\E") {
+        while self.take_text(b"\\E") {
             self.quoting = false;
         }
     }
 
     fn skip_in_class(&mut self) {
+        self.leave_quotes();
         while self.options.extended_more && matches!(self.peek(), Some(b' ' | b'\t')) {
             self.next();
+            self.leave_quotes();
         }
     }
 
@@ -193,12 +196,9 @@ impl Parser<'_> {
             return Ok(None);
         };
         let body = rest.get(1..).unwrap_or_default();
-        let is_name = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'^';
-        let length = body.iter().take_while(|byte| is_name(byte)).count();
-        let close = body.get(length..).unwrap_or_default();
-        if close.first() != Some(&kind) || close.get(1) != Some(&b']') {
+        let Some(length) = posix_length(body, kind) else {
             return Ok(None);
-        }
+        };
         if kind != b':' {
             return Err(Error::new(
                 at,
@@ -210,6 +210,21 @@ impl Parser<'_> {
         self.at = self.at.saturating_add(length).saturating_add(3);
         Ok(Some(String::from_utf8_lossy(name).into_owned()))
     }
+}
+
+/// Length of the name in `name:]`; none when a class goes on here instead.
+fn posix_length(body: &[u8], kind: u8) -> Option<usize> {
+    let mut pairs = body.windows(2).enumerate();
+    while let Some((at, pair)) = pairs.next() {
+        match *pair {
+            [b'\\', b']' | b'\\'] => drop(pairs.next()),
+            [b'[', next] if next == kind => return None,
+            [b']', _] => return None,
+            [first, b']'] if first == kind => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn posix_set(name: &str, caseless: bool) -> Option<ByteSet> {

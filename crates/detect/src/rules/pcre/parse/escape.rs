@@ -188,7 +188,7 @@ impl Parser<'_> {
             Some(index) => Ok(self.reference(index, start)),
             None => Err(Error::new(
                 start,
-                format!("no group named {name:?} stands to the left of the reference"),
+                format!("a group {name:?} to the left of the reference is not known here"),
                 "name the group first",
             )),
         }

@@ -217,14 +217,16 @@ impl Parser<'_> {
     /// `(?i-s)`, which counts to the end of the group around it, and `(?i-s:...)`.
     fn inline_options(&mut self, start: usize) -> Result<(Node, bool), Error> {
         let outer = self.options;
+        let mut on = true;
+        let mut may_turn_off = true;
         if self.take(b'^') {
+            may_turn_off = false;
             self.options = Options {
                 dollar_endonly: outer.dollar_endonly,
                 ungreedy: outer.ungreedy,
                 ..Options::default()
             };
         }
-        let mut on = true;
         loop {
             let at = self.at;
             match self.next() {
@@ -234,7 +236,7 @@ impl Parser<'_> {
                     self.options = outer;
                     return Ok((node, true));
                 }
-                Some(b'-') if on => on = false,
+                Some(b'-') if on && may_turn_off => on = false,
                 Some(option) => self.set_option(option, on, at)?,
                 None => {
                     return Err(Error::new(

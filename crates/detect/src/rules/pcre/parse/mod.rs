@@ -210,9 +210,10 @@ impl Parser<'_> {
         if self.at == start {
             self.at = start.saturating_add(1);
         }
-        let mode = if self.take(b'+') {
+        self.skip()?;
+        let mode = if !self.quoting && self.take(b'+') {
             Mode::Possessive
-        } else if self.take(b'?') == self.options.ungreedy {
+        } else if (!self.quoting && self.take(b'?')) == self.options.ungreedy {
             Mode::Greedy
         } else {
             Mode::Lazy

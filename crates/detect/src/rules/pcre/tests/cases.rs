@@ -1,4 +1,4 @@
-use super::*;
+use crate::rules::pcre::{Pcre, Steps};
 
 fn find(text: &str, hay: &[u8]) -> Option<(usize, usize)> {
     let (pcre, _) = Pcre::parse(text).unwrap();
