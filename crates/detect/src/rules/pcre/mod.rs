@@ -1,14 +1,16 @@
 //! Suricata's `pcre`: PCRE2's language over bytes, for patterns that others wrote.
 //!
 //! ```text
-//! /PATTERN/FLAGS --> option (flags) --> parse --> ast --> linear     (regex-automata: no step budget needed)
-//!                                                    \--> backtrack  (look-around, references, ...: bounded)
+//! /PATTERN/FLAGS --> option (flags) --> parse --> ast --> automaton  (lazy, of regex-automata)
+//!                                                    \--> backtrack  (everything, within a budget)
 //!                                                    \--> literal    (what every match holds, for a prefilter)
 //! ```
 //!
-//! One parser reads the pattern. What lies in the linear part of the language goes to automata,
-//! whose work grows with the text however the text was made; the rest goes to a backtracker that
-//! spends from a budget ([`Steps`]). Matching never recurses, and what it keeps is bounded.
+//! One parser reads the pattern. In the linear part of the language an automaton answers. For the
+//! rest (look-around, references, ...) the automaton of a wider pattern tells where a match can
+//! start, and a backtracker looks there, which spends from a budget ([`Steps`]). It also finds the
+//! first group, and stands in where an automaton would need too much memory. Matching never
+//! recurses, and what it keeps is bounded.
 //!
 //! Under `R` Suricata searches the rest of the buffer behind the last match, and `^` is its start:
 //! callers pass that rest as the text. A later try in the same text passes `from`.
@@ -17,15 +19,17 @@
 //! match, and [`Steps::exhausted`] says so.
 
 mod ast;
+mod automaton;
 mod backtrack;
 mod bytes;
-mod linear;
 mod literal;
 mod option;
 mod parse;
 
 use std::ops::Range;
 
+use automaton::Automaton;
+use backtrack::Program;
 pub use literal::Literal;
 pub use option::Flags;
 
@@ -40,24 +44,19 @@ pub const REPEAT_MAX: u32 = 65_535;
 /// Longest name of a group (PCRE2's own bound).
 pub const NAME_MAX: usize = 32;
 /// Size of an automaton in bytes, above which the backtracker takes the pattern.
-pub const AUTOMATON_MAX: usize = 1 << 20;
-/// States that the automata may cache per thread and pattern, in bytes.
+pub const AUTOMATON_MAX: usize = 1 << 17;
+/// States that an automaton may cache per thread, in bytes; a pattern has two, one for each direction.
 pub const CACHE_MAX: usize = 1 << 18;
-/// Entries on the backtracker's stack.
-pub const STACK_MAX: usize = 1 << 16;
+/// Entries on the backtracker's stack, of 32 bytes.
+pub const STACK_MAX: usize = 1 << 17;
 
 /// A compiled pattern.
 #[derive(Debug)]
 pub struct Pcre {
-    engine: Engine,
+    automaton: Option<Automaton>,
+    program: Program,
     literal: Option<Literal>,
     names: Vec<(String, u32)>,
-}
-
-#[derive(Debug)]
-enum Engine {
-    Linear(linear::Linear),
-    Backtrack(backtrack::Program),
 }
 
 /// Why an option was refused.
@@ -89,7 +88,7 @@ pub struct Match {
     pub group1: Option<Range<usize>>,
 }
 
-/// What the backtracker may still spend. The linear engine spends nothing.
+/// What the backtracker may still spend. Automata spend nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
     /// Steps left: one for each instruction, and one for every eight bytes that one runs over.
@@ -136,12 +135,9 @@ impl Pcre {
             ..error
         })?;
         let node = &parsed.node;
-        let engine = match linear::Linear::compile(node, option.anchored) {
-            Some(linear) => Engine::Linear(linear),
-            None => Engine::Backtrack(backtrack::Program::compile(node, option.anchored)),
-        };
         let pcre = Self {
-            engine,
+            automaton: Automaton::compile(node, option.anchored),
+            program: Program::compile(node, option.anchored),
             literal: literal::required(node),
             names: parsed.names,
         };
@@ -149,22 +145,45 @@ impl Pcre {
     }
 
     /// The leftmost match in `hay` that starts at or behind `from`, the one of several that PCRE
-    /// prefers. `^` and look-behind see `hay` from its start.
+    /// prefers. `^` and look-behind see `hay` from its start. The first group may be missing where
+    /// [`Steps::exhausted`] is set.
     pub fn find(&self, hay: &[u8], from: usize, steps: &mut Steps) -> Option<Match> {
-        match &self.engine {
-            Engine::Linear(linear) => linear.find(hay, from),
-            Engine::Backtrack(program) => program.find(hay, from, steps),
-        }
+        self.search(hay, from, self.program.has_group1(), steps)
     }
 
     /// As [`find`](Self::find), without the first group: cheaper where a pattern has one.
     pub fn find_span(&self, hay: &[u8], from: usize, steps: &mut Steps) -> Option<Range<usize>> {
-        match &self.engine {
-            Engine::Linear(linear) => linear.find_span(hay, from),
-            Engine::Backtrack(program) => program
-                .find(hay, from, steps)
-                .map(|found| found.start..found.end),
+        let found = self.search(hay, from, false, steps)?;
+        Some(found.start..found.end)
+    }
+
+    fn search(&self, hay: &[u8], from: usize, group1: bool, steps: &mut Steps) -> Option<Match> {
+        let exact = self
+            .automaton
+            .as_ref()
+            .filter(|automaton| automaton.is_exact());
+        let Some(automaton) = exact else {
+            let starts = self.automaton.as_ref();
+            return self.program.find(hay, from, starts, steps);
+        };
+        let Ok(found) = automaton.find(hay, from) else {
+            return self.program.find(hay, from, None, steps);
+        };
+        let Range { start, end } = found?;
+        if automaton.takes_newline(hay, end) {
+            return self.program.find_at(hay, start, steps);
         }
+        let whole = Match {
+            start,
+            end,
+            group1: None,
+        };
+        if group1 {
+            // The match is certain, also where the budget does not do for its group.
+            let found = self.program.find_at(hay, start, steps);
+            return found.or(Some(whole));
+        }
+        Some(whole)
     }
 
     /// The longest literal known that every match holds.
@@ -172,9 +191,9 @@ impl Pcre {
         self.literal.as_ref()
     }
 
-    /// Whether the pattern is in the linear part of the language and spends no steps.
+    /// Whether an automaton finds the matches, so that no steps are spent but for the first group.
     pub fn is_linear(&self) -> bool {
-        matches!(self.engine, Engine::Linear(_))
+        self.automaton.as_ref().is_some_and(Automaton::is_exact)
     }
 
     /// The named groups and their numbers.

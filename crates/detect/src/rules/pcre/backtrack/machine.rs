@@ -3,6 +3,9 @@
 use super::{FREE, GROUP1, Instruction, KEEP, Pc, Program, Register, Run, UNSET};
 use crate::rules::pcre::{Match, STACK_MAX, Steps, ast::Assertion, bytes::ByteSet};
 
+/// Entries on top of the stack that are looked through for one that puts the same register back.
+const RECENT: usize = 6;
+
 /// What a run over one start came to.
 pub(super) enum Outcome {
     Match(Match),
@@ -57,6 +60,11 @@ impl<'a> Machine<'a> {
             stack: Vec::new(),
             steps,
         }
+    }
+
+    /// Spends what looking over `count` bytes costs.
+    pub(super) fn charge(&mut self, count: usize) -> bool {
+        self.steps.spend(eighths(count))
     }
 
     /// Tries to match from `start`.
@@ -368,10 +376,21 @@ impl<'a> Machine<'a> {
     /// Sets a register so that backtracking puts its old value back.
     fn set(&mut self, register: Register, value: usize) {
         let old = self.get(register);
-        self.stack.push(Entry::Restore {
-            register,
-            value: old,
-        });
+        // Whoever backtracks past the last few entries anyway puts an older value back.
+        let mut top = self.stack.iter().rev().take(RECENT);
+        let again = top
+            .by_ref()
+            .map_while(|entry| match entry {
+                Entry::Restore { register, .. } => Some(*register),
+                Entry::Choice { .. } | Entry::Give { .. } | Entry::Take { .. } => None,
+            })
+            .any(|recent| recent == register);
+        if !again {
+            self.stack.push(Entry::Restore {
+                register,
+                value: old,
+            });
+        }
         self.put(register, value);
     }
 

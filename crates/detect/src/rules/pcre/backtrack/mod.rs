@@ -3,11 +3,13 @@
 mod compile;
 mod machine;
 
+use machine::{Machine, Outcome};
+
 use super::{
     Match, Steps,
     ast::{Assertion, Node},
+    automaton::Automaton,
     bytes::ByteSet,
-    literal::{self, Literal},
 };
 
 /// Index of an instruction.
@@ -17,6 +19,9 @@ type Register = usize;
 /// A register that holds nothing.
 const UNSET: usize = usize::MAX;
 
+/// Tries from one start each, after which the automaton is asked again for the next possible one.
+const TRIES: u32 = 64;
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -24,7 +29,7 @@ pub(super) struct Program {
     registers: usize,
     /// What a match can start with; none when it can be empty.
     first: Option<ByteSet>,
-    literal: Option<Literal>,
+    group1: bool,
     anchored: bool,
     /// A match can only start at the start of the text.
     at_start: bool,
@@ -124,48 +129,75 @@ enum Run {
 impl Program {
     pub(super) fn compile(node: &Node, anchored: bool) -> Self {
         let (code, registers) = compile::compile(node);
+        let group1 = code
+            .iter()
+            .any(|instruction| matches!(instruction, Instruction::Close { start, .. } if *start == GROUP1.0));
         let (first, empty) = node.first();
         Self {
             code,
             registers,
             first: (!empty).then_some(first),
-            literal: literal::required(node),
+            group1,
             anchored,
             at_start: node.starts_with(Assertion::TextStart),
         }
     }
 
-    pub(super) fn find(&self, hay: &[u8], from: usize, steps: &mut Steps) -> Option<Match> {
-        let rest = hay.get(from..)?;
-        if !self
-            .literal
-            .as_ref()
-            .is_none_or(|literal| literal.is_in(hay))
-        {
+    /// Whether the pattern has a group to tell of.
+    pub(super) fn has_group1(&self) -> bool {
+        self.group1
+    }
+
+    /// The leftmost match. `starts` may know from which starts none is possible.
+    pub(super) fn find(
+        &self,
+        hay: &[u8],
+        from: usize,
+        starts: Option<&Automaton>,
+        steps: &mut Steps,
+    ) -> Option<Match> {
+        if from > hay.len() || self.at_start && from > 0 {
             return None;
         }
-        let only_first = self.anchored || self.at_start;
-        if self.at_start && from > 0 {
-            return None;
-        }
-        let mut machine = machine::Machine::new(self, hay, from, steps);
-        // One past the last byte too, for what can be empty.
-        for offset in 0..=rest.len() {
-            let may_start = self.first.as_ref().is_none_or(|first| {
-                let byte = rest.get(offset);
-                byte.is_some_and(|byte| first.contains(*byte))
-            });
-            if may_start {
-                match machine.run(from.saturating_add(offset)) {
-                    machine::Outcome::Match(found) => return Some(found),
-                    machine::Outcome::Exhausted => return None,
-                    machine::Outcome::None => {}
+        let mut machine = Machine::new(self, hay, from, steps);
+        let mut tries: u32 = 0;
+        let mut start = from;
+        // One past the last byte is a start too, for what can be empty.
+        while start <= hay.len() {
+            if let Some(starts) = starts.filter(|_| tries.is_multiple_of(TRIES)) {
+                if !machine.charge(hay.len().saturating_sub(start)) {
+                    return None;
+                }
+                if let Ok(found) = starts.find(hay, start) {
+                    start = found?.start;
                 }
             }
-            if only_first {
-                break;
+            if self.may_start(hay, start) {
+                tries = tries.saturating_add(1);
+                match machine.run(start) {
+                    Outcome::Match(found) => return Some(found),
+                    Outcome::Exhausted => return None,
+                    Outcome::None => {}
+                }
             }
+            if self.anchored || self.at_start {
+                return None;
+            }
+            start = start.saturating_add(1);
         }
         None
+    }
+
+    /// The match that starts at `start`.
+    pub(super) fn find_at(&self, hay: &[u8], start: usize, steps: &mut Steps) -> Option<Match> {
+        match Machine::new(self, hay, start, steps).run(start) {
+            Outcome::Match(found) => Some(found),
+            Outcome::Exhausted | Outcome::None => None,
+        }
+    }
+
+    fn may_start(&self, hay: &[u8], at: usize) -> bool {
+        let here = |first: &ByteSet| hay.get(at).is_some_and(|byte| first.contains(*byte));
+        self.first.as_ref().is_none_or(here)
     }
 }

@@ -134,7 +134,10 @@ impl Dice {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         let mixed = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(mixed).unwrap() % bound.max(1)
+        usize::try_from(mixed)
+            .unwrap()
+            .checked_rem(bound)
+            .unwrap_or(0)
     }
 }
 

@@ -4,7 +4,7 @@ use pcre2::bytes::{Regex, RegexBuilder};
 use proptest::prelude::*;
 
 use super::generate::{self, Dice};
-use crate::rules::pcre::{Engine, Error, Pcre, Steps, ast::Node, option, parse};
+use crate::rules::pcre::{Error, Pcre, Steps, ast::Node, option, parse};
 
 /// Steps that a search may take here.
 const STEPS: u64 = 200_000;
@@ -65,13 +65,8 @@ fn tree(text: &str) -> Result<Node, Error> {
 
 /// The same pattern on the backtracker, whatever its language.
 fn backtracking(text: &str) -> Pcre {
-    let option = option::split(text).unwrap();
-    let parsed = parse::parse(option.pattern, option.options).unwrap();
     Pcre {
-        engine: Engine::Backtrack(crate::rules::pcre::backtrack::Program::compile(
-            &parsed.node,
-            option.anchored,
-        )),
+        automaton: None,
         ..Pcre::parse(text).unwrap().0
     }
 }
