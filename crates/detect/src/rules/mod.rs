@@ -1,3 +1,4 @@
 //! Detection rules as Suricata writes them.
 
 pub mod pcre;
+pub mod transform;

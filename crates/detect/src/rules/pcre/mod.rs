@@ -32,6 +32,7 @@ use automaton::Automaton;
 use backtrack::Program;
 pub use literal::Literal;
 pub use option::Flags;
+use parse::Options;
 
 /// Longest pattern, in bytes.
 pub const PATTERN_MAX: usize = 16 * 1024;
@@ -56,6 +57,7 @@ pub struct Pcre {
     automaton: Option<Automaton>,
     program: Program,
     literal: Option<Literal>,
+    groups: u32,
     names: Vec<(String, u32)>,
 }
 
@@ -130,18 +132,32 @@ impl Pcre {
     /// What the option has that is wrong or not known here, with its place in `text`.
     pub fn parse(text: &str) -> Result<(Self, Flags), Error> {
         let option = option::split(text)?;
-        let parsed = parse::parse(option.pattern, option.options).map_err(|error| Error {
+        let pcre = Self::compile(option.pattern, option.options, option.anchored);
+        let pcre = pcre.map_err(|error| Error {
             at: error.at.saturating_add(option.at),
             ..error
         })?;
-        let node = &parsed.node;
-        let pcre = Self {
-            automaton: Automaton::compile(node, option.anchored),
-            program: Program::compile(node, option.anchored),
-            literal: literal::required(node),
-            names: parsed.names,
-        };
         Ok((pcre, option.flags))
+    }
+
+    /// Compiles a pattern that stands alone, without slashes and flags.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_pattern(pattern: &str) -> Result<Self, Error> {
+        Self::compile(pattern.as_bytes(), Options::default(), false)
+    }
+
+    fn compile(pattern: &[u8], options: Options, anchored: bool) -> Result<Self, Error> {
+        let parsed = parse::parse(pattern, options)?;
+        let node = &parsed.node;
+        Ok(Self {
+            automaton: Automaton::compile(node, anchored),
+            program: Program::compile(node, anchored),
+            literal: literal::required(node),
+            groups: parsed.groups,
+            names: parsed.names,
+        })
     }
 
     /// The leftmost match in `hay` that starts at or behind `from`, the one of several that PCRE
@@ -194,6 +210,11 @@ impl Pcre {
     /// Whether an automaton finds the matches, so that no steps are spent but for the first group.
     pub fn is_linear(&self) -> bool {
         self.automaton.as_ref().is_some_and(Automaton::is_exact)
+    }
+
+    /// How many capturing groups the pattern has.
+    pub fn groups(&self) -> u32 {
+        self.groups
     }
 
     /// The named groups and their numbers.

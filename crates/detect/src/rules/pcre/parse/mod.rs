@@ -67,12 +67,14 @@ pub(super) fn parse(pattern: &[u8], options: Options) -> Result<Parsed, Error> {
     }
     Ok(Parsed {
         node,
+        groups: parser.groups,
         names: parser.names,
     })
 }
 
 pub(super) struct Parsed {
     pub(super) node: Node,
+    pub(super) groups: u32,
     pub(super) names: Vec<(String, u32)>,
 }
 
