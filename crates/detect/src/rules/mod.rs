@@ -1,0 +1,3 @@
+//! The rule language of Suricata 8.
+
+pub mod state;
