@@ -6,6 +6,7 @@
 //! | `flowint` | [`flowint`] | [`FlowInts`] | in a flow |
 //! | `xbits`, `hostbits` | [`hostbits`] | [`HostBits`] | one table, by address or pair of addresses |
 //! | `threshold`, `detection_filter` | [`threshold`] | [`Thresholds`] | one table, by rule and address or flow |
+//! | the file `threshold.config` | [`GlobalThresholds`] | [`Filter`] | made for each rule when it is read |
 //!
 //! **When.** A check (`isset`, a comparison) is part of whether a rule matches, wherever it stands
 //! among the options. What writes is done after a rule matched as a whole, before its threshold is
@@ -15,16 +16,21 @@
 //! settings; they forget what was used least recently and count it. Times are nanoseconds since
 //! the Unix epoch.
 
+pub mod filter;
 pub mod flowbits;
 pub mod flowint;
+pub mod global;
 pub mod hostbits;
 mod names;
+pub mod networks;
 mod option;
 pub mod threshold;
 mod thresholds;
 
+pub use filter::Filter;
 pub use flowbits::FlowBits;
 pub use flowint::FlowInts;
+pub use global::{GlobalThresholds, LineError};
 pub use hostbits::HostBits;
 pub use names::{NAME_BYTES_MAX, NAMES_MAX, Names};
 pub use option::OptionError;

@@ -75,24 +75,12 @@ pub enum Track {
 /// A part that is unknown, missing, there twice, or no number of 32 bits; `backoff` with `seconds`,
 /// with another `track` than `by_flow`, or with `count` and `multiplier` out of range.
 pub fn parse(value: &str) -> Result<Threshold, OptionError> {
+    let value = Field::new(0, value);
     let mut parts = Parts::default();
-    for field in Field::new(0, value).split(',') {
+    for field in value.split(',') {
         parts.take(field, true)?;
     }
-    let (at, kind) = parts.kind.ok_or_else(|| missing(value, "type"))?;
-    let kind = match kind {
-        "limit" => Kind::Limit,
-        "threshold" => Kind::Threshold,
-        "both" => Kind::Both,
-        "backoff" => return parts.backoff(value, at),
-        _ => return Err(at.error("limit, threshold, both or backoff is expected")),
-    };
-    Ok(Threshold {
-        kind,
-        track: parts.track(value)?.1,
-        count: parts.count(value)?.1,
-        seconds: parts.seconds(value)?.1,
-    })
+    parts.threshold(value)
 }
 
 /// Reads the value of a `detection_filter` option: `track by_src, count 1, seconds 60`.
@@ -101,8 +89,9 @@ pub fn parse(value: &str) -> Result<Threshold, OptionError> {
 /// A part that is unknown, missing, there twice, 0, or no number of 32 bits; another `track` than
 /// `by_src`, `by_dst` and `by_flow`.
 pub fn parse_detection_filter(value: &str) -> Result<Threshold, OptionError> {
+    let value = Field::new(0, value);
     let mut parts = Parts::default();
-    for field in Field::new(0, value).split(',') {
+    for field in value.split(',') {
         parts.take(field, false)?;
     }
     let (at, track) = parts.track(value)?;
@@ -131,7 +120,7 @@ pub(super) struct Parts<'a> {
     count: Option<(Field<'a>, u32)>,
     seconds: Option<(Field<'a>, u32)>,
     multiplier: Option<(Field<'a>, u32)>,
-    pub(super) timeout: Option<(Field<'a>, u32)>,
+    timeout: Option<(Field<'a>, u32)>,
 }
 
 impl<'a> Parts<'a> {
@@ -156,19 +145,59 @@ impl<'a> Parts<'a> {
         }
     }
 
-    pub(super) fn track(&self, value: &str) -> Result<(Field<'a>, Track), OptionError> {
+    /// The threshold that the parts make. `value` is where they come from.
+    pub(super) fn threshold(&self, value: Field<'_>) -> Result<Threshold, OptionError> {
+        let (at, kind) = self.kind.ok_or_else(|| missing(value, "type"))?;
+        let kind = match kind {
+            "limit" => Kind::Limit,
+            "threshold" => Kind::Threshold,
+            "both" => Kind::Both,
+            "backoff" => return self.backoff(value, at),
+            _ => return Err(at.error("limit, threshold, both or backoff is expected")),
+        };
+        Ok(Threshold {
+            kind,
+            track: self.track(value)?.1,
+            count: self.count(value)?.1,
+            seconds: self.seconds(value)?.1,
+        })
+    }
+
+    /// The rate filter that the parts make.
+    pub(super) fn rate(
+        &self,
+        value: Field<'_>,
+        action: NewAction,
+    ) -> Result<Threshold, OptionError> {
+        let timeout = self.timeout.ok_or_else(|| missing(value, "timeout"))?;
+        let (count_at, count) = self.count(value)?;
+        if count == 0 {
+            return Err(count_at.error("at least 1 is expected"));
+        }
+        Ok(Threshold {
+            kind: Kind::Rate {
+                action,
+                timeout_s: timeout.1,
+            },
+            track: self.track(value)?.1,
+            count,
+            seconds: self.seconds(value)?.1,
+        })
+    }
+
+    fn track(&self, value: Field<'_>) -> Result<(Field<'a>, Track), OptionError> {
         self.track.ok_or_else(|| missing(value, "track"))
     }
 
-    pub(super) fn count(&self, value: &str) -> Result<(Field<'a>, u32), OptionError> {
+    fn count(&self, value: Field<'_>) -> Result<(Field<'a>, u32), OptionError> {
         self.count.ok_or_else(|| missing(value, "count"))
     }
 
-    pub(super) fn seconds(&self, value: &str) -> Result<(Field<'a>, u32), OptionError> {
+    fn seconds(&self, value: Field<'_>) -> Result<(Field<'a>, u32), OptionError> {
         self.seconds.ok_or_else(|| missing(value, "seconds"))
     }
 
-    fn backoff(&self, value: &str, at: Field<'_>) -> Result<Threshold, OptionError> {
+    fn backoff(&self, value: Field<'_>, at: Field<'_>) -> Result<Threshold, OptionError> {
         let multiplier = self
             .multiplier
             .ok_or_else(|| missing(value, "multiplier"))?;
@@ -208,8 +237,9 @@ fn track_of(field: Field<'_>) -> Result<Track, OptionError> {
     })
 }
 
-fn missing(value: &str, part: &str) -> OptionError {
-    OptionError::new(value.len(), format!("'{part}' is missing"))
+fn missing(value: Field<'_>, part: &str) -> OptionError {
+    let end = value.at.saturating_add(value.text.len());
+    OptionError::new(end, format!("'{part}' is missing"))
 }
 
 #[cfg(test)]
