@@ -70,7 +70,7 @@ impl Comparison {
         }
     }
 
-    fn of(text: &str) -> Option<Self> {
+    pub(super) fn of(text: &str) -> Option<Self> {
         Some(match text {
             "==" => Self::Equal,
             "!=" => Self::NotEqual,

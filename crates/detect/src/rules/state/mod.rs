@@ -7,6 +7,7 @@
 //! | `xbits`, `hostbits` | [`hostbits`] | [`HostBits`] | one table, by address or pair of addresses |
 //! | `threshold`, `detection_filter` | [`threshold`] | [`Thresholds`] | one table, by rule and address or flow |
 //! | the file `threshold.config` | [`GlobalThresholds`] | [`Filter`] | made for each rule when it is read |
+//! | `iprep` | [`Reputations::parse`] | [`Reputations`] | read from files |
 //!
 //! **When.** A check (`isset`, a comparison) is part of whether a rule matches, wherever it stands
 //! among the options. What writes is done after a rule matched as a whole, before its threshold is
@@ -21,6 +22,7 @@ pub mod flowbits;
 pub mod flowint;
 pub mod global;
 pub mod hostbits;
+pub mod iprep;
 mod names;
 pub mod networks;
 mod option;
@@ -32,7 +34,9 @@ pub use flowbits::FlowBits;
 pub use flowint::FlowInts;
 pub use global::{GlobalThresholds, LineError};
 pub use hostbits::HostBits;
+pub use iprep::Reputations;
 pub use names::{NAME_BYTES_MAX, NAMES_MAX, Names};
+pub(crate) use option::Field;
 pub use option::OptionError;
 pub use thresholds::{Ends, Judgement, RuleKey, Thresholds};
 
