@@ -22,7 +22,7 @@ pub enum Operation {
     Subtract(Operand),
     /// Gives a value.
     Assign(Operand),
-    /// Matches when the comparison holds; never while one of the two has no value.
+    /// Matches when the comparison holds; never while the number has no value.
     Compare(Comparison, Operand),
     /// Matches when the number has a value.
     IsSet,
@@ -35,7 +35,7 @@ pub enum Operation {
 pub enum Operand {
     /// A number.
     Value(u32),
-    /// The value of another number of the flow; 0 to what writes when that has none.
+    /// The value of another number of the flow; 0 when that has none.
     Name(u32),
 }
 
@@ -176,9 +176,9 @@ impl FlowInts {
         match option.operation {
             Operation::IsSet => value.is_some(),
             Operation::IsNotSet => value.is_none(),
-            Operation::Compare(comparison, operand) => value
-                .zip(self.operand(operand))
-                .is_some_and(|(left, right)| comparison.holds(left, right)),
+            Operation::Compare(comparison, operand) => {
+                value.is_some_and(|value| comparison.holds(value, self.operand(operand)))
+            }
             Operation::Add(_) | Operation::Subtract(_) | Operation::Assign(_) => true,
         }
     }
@@ -187,12 +187,11 @@ impl FlowInts {
     /// caller to count.
     pub fn apply(&mut self, option: &FlowInt) -> bool {
         let value = self.get(option.name);
-        let operand = |operand| self.operand(operand).unwrap_or(0);
         let written = match option.operation {
-            Operation::Assign(other) => operand(other),
-            Operation::Add(other) => value.unwrap_or(0).wrapping_add(operand(other)),
+            Operation::Assign(other) => self.operand(other),
+            Operation::Add(other) => value.unwrap_or(0).wrapping_add(self.operand(other)),
             Operation::Subtract(other) => match value {
-                Some(value) => value.wrapping_sub(operand(other)),
+                Some(value) => value.wrapping_sub(self.operand(other)),
                 None => return true,
             },
             Operation::Compare(..) | Operation::IsSet | Operation::IsNotSet => return true,
@@ -200,10 +199,10 @@ impl FlowInts {
         self.set(option.name, written)
     }
 
-    fn operand(&self, operand: Operand) -> Option<u32> {
+    fn operand(&self, operand: Operand) -> u32 {
         match operand {
-            Operand::Value(value) => Some(value),
-            Operand::Name(name) => self.get(name),
+            Operand::Value(value) => value,
+            Operand::Name(name) => self.get(name).unwrap_or(0),
         }
     }
 
@@ -245,6 +244,7 @@ mod tests {
             ("ww,==,0", false),
             ("ww,!=,5", false),
             ("vv,==,ww", false),
+            ("vv,>,ww", true),
             ("ww,<,vv", false),
             ("vv,==,vv", true),
         ] {
@@ -332,7 +332,7 @@ mod tests {
                 };
                 let option = FlowInt { name, operation };
                 if let Operation::Compare(..) = operation {
-                    let holds = left.zip(right).is_some_and(|(left, right)| left < right);
+                    let holds = left.is_some_and(|left| left < right.unwrap_or(0));
                     prop_assert_eq!(ints.check(&option), holds);
                 }
                 prop_assert!(ints.apply(&option));

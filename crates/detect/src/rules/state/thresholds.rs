@@ -219,7 +219,9 @@ impl Count {
         now_ns: u64,
     ) -> Judgement {
         if let Some(exceeded_ns) = self.exceeded_ns {
-            if !is_over(exceeded_ns, timeout_s, now_ns) {
+            // By the clock's whole seconds, as Suricata has it, unlike windows.
+            let passed_s = (now_ns / SECOND_NS).saturating_sub(exceeded_ns / SECOND_NS);
+            if passed_s <= u64::from(timeout_s) {
                 return new_action(action);
             }
             // The match that ends the time is not counted.
@@ -404,6 +406,22 @@ mod tests {
             let done: String = judgements(threshold, &times).iter().map(did).collect();
             assert_eq!(done, expected, "{count} {seconds} {timeout_s}");
         }
+        let threshold = Threshold {
+            kind: Kind::Rate {
+                action: NewAction::Pass,
+                timeout_s: 2,
+            },
+            track: Track::Rule,
+            count: 1,
+            seconds: 4,
+        };
+        let passed = Judgement::NewAction {
+            action: NewAction::Pass,
+            alert: false,
+        };
+        let judged = judgements(threshold, &[0, 1_200, 3_900, 4_000]);
+        let alert = Judgement::Alert;
+        assert_eq!(judged, [alert, passed, passed, alert]);
     }
 
     #[test]
