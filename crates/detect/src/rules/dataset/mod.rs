@@ -30,7 +30,6 @@ pub use option::{
 };
 pub use set::Loaded;
 use set::Set;
-use value::Keys;
 pub use value::Kind;
 
 /// Bounds of sets.
@@ -73,7 +72,6 @@ pub struct FileToLoad<'a> {
 #[derive(Debug, Default)]
 pub struct Datasets {
     limits: Limits,
-    keys: Keys,
     sets: Vec<Set>,
     of_name: HashMap<u32, SetId>,
 }
@@ -133,24 +131,20 @@ impl Datasets {
 
     /// Adds what a file holds.
     pub fn load(&mut self, set: SetId, contents: &str) -> Loaded {
-        let keys = &self.keys;
         let set = self.sets.get_mut(set.0 as usize);
-        set.map(|set| set.load(keys, contents)).unwrap_or_default()
+        set.map(|set| set.load(contents)).unwrap_or_default()
     }
 
     /// Does a `dataset` option to a set with the bytes of a buffer. Whether it matches.
     pub fn dataset(&mut self, set: SetId, command: Command, buffer: &[u8]) -> bool {
-        let keys = &self.keys;
         let set = self.sets.get_mut(set.0 as usize);
-        set.is_some_and(|set| set.command(keys, command, buffer))
+        set.is_some_and(|set| set.command(command, buffer))
     }
 
     /// Whether the reputation of a buffer in a set compares as a `datarep` option wants it.
     #[must_use]
     pub fn datarep(&self, set: SetId, option: &DatarepOption, buffer: &[u8]) -> bool {
-        let reputation = self
-            .set(set)
-            .and_then(|set| set.reputation(&self.keys, buffer));
+        let reputation = self.set(set).and_then(|set| set.reputation(buffer));
         reputation.is_some_and(|reputation| option.comparison.holds(reputation, option.value))
     }
 
@@ -159,7 +153,7 @@ impl Datasets {
     #[must_use]
     pub fn context(&self, set: SetId, option: &DatasetOption, buffer: &[u8]) -> Option<String> {
         let set = self.set(set)?;
-        let object = set.context(&self.keys, buffer)?;
+        let object = set.context(buffer)?;
         match &set.declared.json {
             Some(json) if option.remove_key => json::without(object, &json.value_key),
             _ => Some(object.to_owned()),
@@ -203,18 +197,21 @@ impl Datasets {
         refused.fold(0, u64::saturating_add)
     }
 
-    /// Takes over what the network wrote to sets of an earlier rule set that are declared alike
-    /// and begin with no file, or with their own: after declaring, instead of loading those.
-    pub fn take_over(&mut self, earlier: &mut Self) {
-        for set in &mut self.sets {
-            let id = earlier.of_name.get(&set.declared.name);
-            let old = id.and_then(|id| earlier.sets.get_mut(id.0 as usize));
-            let loads = set.declared.load.is_some() && !set.declared.state;
-            if let Some(old) = old.filter(|old| !loads && old.declared == set.declared) {
+    /// Takes over what the network wrote to the sets of an earlier rule set: those that are
+    /// declared alike, and begin with no file or with the one that they are saved to. Call it when
+    /// all sets are declared; those that it returns are not to be loaded again.
+    pub fn take_over(&mut self, earlier: &mut Self) -> Vec<SetId> {
+        let mut taken = Vec::new();
+        for (id, set) in (0..).map(SetId).zip(&mut self.sets) {
+            let old = earlier.of_name.get(&set.declared.name);
+            let old = old.and_then(|id| earlier.sets.get_mut(id.0 as usize));
+            let written = set.declared.load.is_none() || set.declared.state;
+            if let Some(old) = old.filter(|old| written && old.declared == set.declared) {
                 std::mem::swap(set, old);
+                taken.push(id);
             }
         }
-        self.keys = std::mem::take(&mut earlier.keys);
+        taken
     }
 
     fn set(&self, id: SetId) -> Option<&Set> {

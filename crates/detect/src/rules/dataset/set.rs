@@ -31,6 +31,7 @@ pub struct Loaded {
 pub(super) struct Set {
     pub(super) declared: Declaration,
     kind: Kind,
+    keys: Keys,
     memcap: u64,
     pub(super) refused: u64,
     contents: Contents,
@@ -90,6 +91,7 @@ impl Set {
             memcap: declared.memcap.unwrap_or(memcap),
             declared,
             kind,
+            keys: Keys::default(),
             refused: 0,
             contents,
         }
@@ -132,8 +134,8 @@ impl Set {
         }
     }
 
-    pub(super) fn command(&mut self, keys: &Keys, command: Command, buffer: &[u8]) -> bool {
-        let Some(key) = keys.key(self.kind, buffer) else {
+    pub(super) fn command(&mut self, command: Command, buffer: &[u8]) -> bool {
+        let Some(key) = self.keys.key(self.kind, buffer) else {
             return command == Command::IsNotSet;
         };
         match command {
@@ -144,30 +146,30 @@ impl Set {
         }
     }
 
-    pub(super) fn reputation(&self, keys: &Keys, buffer: &[u8]) -> Option<u16> {
+    pub(super) fn reputation(&self, buffer: &[u8]) -> Option<u16> {
         match &self.contents {
-            Contents::Reputations(table) => table.get(&keys.key(self.kind, buffer)?).copied(),
+            Contents::Reputations(table) => table.get(&self.keys.key(self.kind, buffer)?).copied(),
             Contents::Keys(_) | Contents::Values { .. } | Contents::Objects { .. } => None,
         }
     }
 
-    pub(super) fn context(&self, keys: &Keys, buffer: &[u8]) -> Option<&str> {
+    pub(super) fn context(&self, buffer: &[u8]) -> Option<&str> {
         match &self.contents {
             Contents::Objects { table, objects } => {
-                objects.get(*table.get(&keys.key(self.kind, buffer)?)?)
+                objects.get(*table.get(&self.keys.key(self.kind, buffer)?)?)
             }
             Contents::Keys(_) | Contents::Values { .. } | Contents::Reputations(_) => None,
         }
     }
 
-    pub(super) fn load(&mut self, keys: &Keys, contents: &str) -> Loaded {
+    pub(super) fn load(&mut self, contents: &str) -> Loaded {
         let mut loaded = Loaded::default();
         match self.declared.json.clone() {
             None => {
                 let lines = (1..).zip(contents.lines());
                 for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
                     let read = self.line(line.trim());
-                    self.take(keys, number, read, &mut loaded);
+                    self.take(number, read, &mut loaded);
                 }
             }
             Some(json) if json.lines => {
@@ -175,7 +177,7 @@ impl Set {
                 for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
                     let object: Option<&RawValue> = serde_json::from_str(line).ok();
                     let read = object.and_then(|object| self.object(&json, object));
-                    self.take(keys, number, read, &mut loaded);
+                    self.take(number, read, &mut loaded);
                 }
             }
             Some(json) => match json::objects(contents, &json.array_key) {
@@ -183,7 +185,7 @@ impl Set {
                 Ok(objects) => {
                     for (number, object) in (1..).zip(objects) {
                         let read = self.object(&json, object);
-                        self.take(keys, number, read, &mut loaded);
+                        self.take(number, read, &mut loaded);
                     }
                 }
             },
@@ -211,15 +213,9 @@ impl Set {
         Some((value, Beside::Object(object.get())))
     }
 
-    fn take(
-        &mut self,
-        keys: &Keys,
-        number: usize,
-        read: Option<(Vec<u8>, Beside<'_>)>,
-        loaded: &mut Loaded,
-    ) {
+    fn take(&mut self, number: usize, read: Option<(Vec<u8>, Beside<'_>)>, loaded: &mut Loaded) {
         let keyed = read.and_then(|(value, beside)| {
-            let key = keys.key(self.kind, &value)?;
+            let key = self.keys.key(self.kind, &value)?;
             Some(self.add(key, &value, beside))
         });
         let count = match keyed {

@@ -236,7 +236,8 @@ fn a_newer_rule_set_takes_over_what_was_written() {
     old.matches("set,a", b"x");
     old.matches("set,b", b"x");
     old.matches("set,c", &[192, 0, 2, 1]);
-    new.sets.take_over(&mut old.sets);
+    let taken = new.sets.take_over(&mut old.sets);
+    assert_eq!(taken, [SetId(0), SetId(2)]);
     assert!(new.matches("isset,a", b"x") && new.matches("isset,c", &[192, 0, 2, 1]));
     assert!(!new.matches("isset,b", b"x"));
 }

@@ -45,9 +45,6 @@ impl Networks {
     pub(super) fn read(list: Field<'_>, variables: Variables<'_>) -> Result<Self, OptionError> {
         let mut networks = Self::default();
         networks.list(list, false, DEPTH_MAX, variables)?;
-        if networks.within.is_empty() && networks.without.is_empty() {
-            return Err(list.error("an address is expected"));
-        }
         Ok(networks)
     }
 
@@ -60,7 +57,9 @@ impl Networks {
     ) -> Result<(), OptionError> {
         let deeper = depth.checked_sub(1);
         let deeper = deeper.ok_or_else(|| list.error("lists are too deep in one another"))?;
+        let mut empty = true;
         for item in items(list) {
+            empty = false;
             let (item, not) = match item.text.strip_prefix('!') {
                 Some(rest) => (Field::new(item.at.saturating_add(1), rest), true),
                 None => (item, false),
@@ -70,7 +69,11 @@ impl Networks {
             }
             self.item(item, not || negated, deeper, variables)?;
         }
-        Ok(())
+        // Every list holds a network, so that their bound is one on the work as well.
+        match empty {
+            true => Err(list.error("an address is expected")),
+            false => Ok(()),
+        }
     }
 
     fn item(
@@ -164,6 +167,7 @@ mod tests {
             "HOME_NET" => Some("[10.0.0.0/8, !10.9.0.0/16, $LAB]".to_owned()),
             "LAB" => Some("2001:db8::/32".to_owned()),
             "LOOP" => Some("$LOOP".to_owned()),
+            "WIDE" => Some(["$WIDE"; 1_000].join(",")),
             _ => None,
         }
     }
@@ -202,7 +206,9 @@ mod tests {
     fn refused_with_the_place() {
         for (list, at) in [
             ("", 0),
-            ("[]", 0),
+            ("[]", 1),
+            ("10.0.0.1,[[]]", 11),
+            ("$WIDE", 0),
             ("10.0.0.1,bogus", 9),
             ("10.0.0.1-10.0.0.2", 0),
             ("[10.0.0.1,$NONE]", 10),
