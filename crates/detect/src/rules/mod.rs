@@ -5,3 +5,7 @@ pub mod literal;
 
 pub mod pcre;
 pub mod transform;
+//! The rule language of Suricata 8.
+
+pub mod dataset;
+pub mod state;
