@@ -31,6 +31,14 @@ impl<'o> Object<'o> {
         quote(self.out, value);
     }
 
+    /// Bytes in Base64 (RFC 4648).
+    pub fn base64(&mut self, key: &str, value: &[u8]) {
+        self.key(key);
+        self.out.push('"');
+        self.out.push_str(&crate::bytes::base64(value));
+        self.out.push('"');
+    }
+
     /// The text of an address, a digest or anything else that prints without quotes in it.
     pub fn display(&mut self, key: &str, value: impl Display) {
         self.key(key);
@@ -60,6 +68,16 @@ impl<'o> Object<'o> {
     pub fn flag(&mut self, key: &str, value: bool) {
         self.key(key);
         push(self.out, value);
+    }
+
+    /// Fields that were written before, as [`Object::write`] writes them, without the braces.
+    pub fn written(&mut self, fields: &str) {
+        if !fields.is_empty() {
+            if !std::mem::replace(&mut self.empty, false) {
+                self.out.push(',');
+            }
+            self.out.push_str(fields);
+        }
     }
 
     /// An object within this one.

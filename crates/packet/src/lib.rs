@@ -87,7 +87,7 @@ pub use flow::{
 pub use frame::{Frame, LinkType, Way};
 pub use sensor::{
     Anomaly, AnomalyKind, AppCounters, ByState, Config, Counters, DecodeCounters, EndReason, Event,
-    Outcome, Outer, Packet, Sensor, Sink, StreamOptions, StreamTrouble, Timeout, Timeouts,
-    Tracking, URGENT_BYTES_MAX, Urgent,
+    Inspect, Outcome, Outer, Packet, Part, Sensor, Sink, StreamOptions, StreamPiece, StreamTrouble,
+    Timeout, Timeouts, Tracking, URGENT_BYTES_MAX, Urgent,
 };
 pub use stream::Policy;

@@ -530,7 +530,13 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Proven(_) => "proven".to_owned(),
         Event::Closed(..) => "closed".to_owned(),
         Event::Transaction(_, transaction) => transaction_line(*transaction),
-        Event::FileData(..) | Event::AppFrame(..) | Event::Packet(_) | Event::Arp(_) => {
+        Event::FileData(..)
+        | Event::AppFrame(..)
+        | Event::Inspect(_)
+        | Event::Progress(..)
+        | Event::Stream(..)
+        | Event::Packet(_)
+        | Event::Arp(_) => {
             return None;
         }
         Event::File(_, _, file) => format!("file {} {}", file.size, file.state.name()),

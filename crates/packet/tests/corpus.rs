@@ -66,6 +66,9 @@ fn run(frames: &Frames) -> Found {
         Event::Anomaly(_, anomaly) => found.anomalies.push(anomaly.name()),
         Event::FileData(..)
         | Event::AppFrame(..)
+        | Event::Inspect(_)
+        | Event::Progress(..)
+        | Event::Stream(..)
         | Event::FlowStart(_)
         | Event::Packet(_)
         | Event::Arp(_)

@@ -163,6 +163,9 @@ fn check_with(frames: &[Vec<u8>], config: Config) {
         | Event::File(..)
         | Event::FileData(..)
         | Event::AppFrame(..)
+        | Event::Inspect(_)
+        | Event::Progress(..)
+        | Event::Stream(..)
         | Event::Transaction(..)
         | Event::Anomaly(..) => {}
     };

@@ -69,6 +69,9 @@ fn line(event: &Event<'_>) -> Option<String> {
         | Event::Closed(..)
         | Event::FileData(..)
         | Event::AppFrame(..)
+        | Event::Inspect(_)
+        | Event::Progress(..)
+        | Event::Stream(..)
         | Event::FlowEnd(..)
         | Event::Anomaly(..) => None,
     }

@@ -121,7 +121,11 @@ struct Book {
 impl Book {
     fn note(&mut self, event: Event<'_>) {
         let (id, sound) = match event {
-            Event::Packet(_) | Event::Arp(_) => return,
+            Event::Packet(_)
+            | Event::Arp(_)
+            | Event::Inspect(_)
+            | Event::Progress(..)
+            | Event::Stream(..) => return,
             Event::FlowStart(flow) => (flow.id, self.open.insert(flow.id)),
             Event::FlowEnd(flow, _) => {
                 self.ended += 1;

@@ -61,7 +61,7 @@ use std::fmt::Debug;
 
 use crate::flow::{Direction, Flow, Proto};
 use crate::ranges::Ranges;
-use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Sink};
+use crate::sensor::{Anomaly, AnomalyKind, Config, Counters, Event, Part, Sink};
 
 pub use expectation::Expectation;
 pub(crate) use expectation::Expectations;
@@ -309,6 +309,20 @@ impl Context<'_, '_> {
     pub fn transaction(&mut self, transaction: &dyn Transaction) {
         self.counters.transactions = self.counters.transactions.saturating_add(1);
         (self.out)(Event::Transaction(self.flow, transaction));
+    }
+
+    /// A part of a transaction is there.
+    pub(crate) fn progress(&mut self, transaction: &dyn Transaction, part: Part) {
+        if self.config.inspect {
+            (self.out)(Event::Progress(self.flow, transaction, part));
+        }
+    }
+
+    /// All of what a side says in a transaction is there, before the other side has answered.
+    pub(crate) fn progress_of(&mut self, transaction: &dyn Transaction, direction: Direction) {
+        for part in Part::of(direction) {
+            self.progress(transaction, *part);
+        }
     }
 
     /// Whose packet a record about a message of that direction comes with, where records are told by

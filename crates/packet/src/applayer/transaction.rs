@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use super::AppProto;
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 /// One exchange of an application protocol: a query, a request with its response, a handshake.
@@ -25,6 +26,16 @@ pub trait Transaction: Any + Debug {
     /// request before its response.
     fn is_complete(&self) -> bool {
         true
+    }
+
+    /// The parts that are there with it and were not told before
+    /// ([`Event::Progress`](crate::Event::Progress)).
+    fn parts(&self) -> &'static [Part] {
+        match (self.is_complete(), self.direction()) {
+            (false, _) => &[],
+            (true, Direction::ToServer) => Part::ALL,
+            (true, Direction::ToClient) => &[Part::ResponseHead, Part::Response],
+        }
     }
 
     /// Which way it is logged: its record's source is the client, or the server.

@@ -2,9 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use super::Damage;
 use super::layer::Layer;
 use super::walk::{Step, Walk};
-use crate::bytes::be16;
 
 /// An ARP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Arp {
 }
 
 impl Arp {
-    /// The operation's name, as logged; `None` for one that is not.
+    /// The operation's name, as logged; `None` for one that other sensors do not look at.
     #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         Some(match self.opcode {
@@ -30,20 +30,40 @@ impl Arp {
             2 => "reply",
             3 => "request_reverse",
             4 => "reply_reverse",
-            8 => "request_inverse",
-            9 => "reply_inverse",
-            10 => "arp_nak",
             _ => return None,
         })
     }
 
-    fn read(data: &[u8]) -> Option<Self> {
-        let (src_mac, rest) = data.get(8..)?.split_first_chunk::<6>()?;
+    fn read(data: &[u8]) -> Result<Self, Damage> {
+        let (&[h0, h1, p0, p1, hardware_len, protocol_len, o0, o1], rest) = data
+            .split_first_chunk::<8>()
+            .ok_or(Damage::ArpPktTooSmall)?;
+        if [h0, h1] != [0, 1] {
+            return Err(Damage::ArpUnsupportedHardware);
+        }
+        if [p0, p1] != [8, 0] {
+            return Err(Damage::ArpUnsupportedProtocol);
+        }
+        let arp = Self::of(u16::from_be_bytes([o0, o1]), rest).ok_or(Damage::ArpInvalidPkt)?;
+        if hardware_len != 6 {
+            return Err(Damage::ArpInvalidHardwareSize);
+        }
+        if protocol_len != 4 {
+            return Err(Damage::ArpInvalidProtocolSize);
+        }
+        match arp.operation() {
+            Some(_) => Ok(arp),
+            None => Err(Damage::ArpUnsupportedOpcode),
+        }
+    }
+
+    fn of(opcode: u16, addresses: &[u8]) -> Option<Self> {
+        let (src_mac, rest) = addresses.split_first_chunk::<6>()?;
         let (src, rest) = rest.split_first_chunk::<4>()?;
         let (dst_mac, rest) = rest.split_first_chunk::<6>()?;
         let (dst, _) = rest.split_first_chunk::<4>()?;
         Some(Self {
-            opcode: be16(data, 6)?,
+            opcode,
             src_mac: *src_mac,
             src: Ipv4Addr::from(*src),
             dst_mac: *dst_mac,
@@ -53,13 +73,9 @@ impl Arp {
 }
 
 impl<'a> Walk<'a, '_> {
-    /// ARP of other hardware or protocols, and damaged ARP, is passed over.
     pub(super) fn arp(&mut self, data: &'a [u8]) -> Step {
         self.enter(Layer::Arp)?;
-        self.decoded.arp = Arp::read(data).filter(|arp| {
-            let is_known = data.starts_with(&[0, 1, 8, 0, 6, 4]);
-            is_known && arp.operation().is_some()
-        });
+        self.decoded.arp = Some(Arp::read(data)?);
         Ok(())
     }
 }

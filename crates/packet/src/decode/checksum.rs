@@ -37,6 +37,21 @@ pub fn bad_checksum(decoded: &Decoded<'_>) -> Option<Checksum> {
     (ip.src.is_ipv4() && fold(sum(ip.header, 0)) != 0xffff).then_some(Checksum::Ipv4)
 }
 
+/// Whether a checksum of the packet holds; none where it has no such checksum, or is not whole.
+#[must_use]
+pub fn checksum_holds(decoded: &Decoded<'_>, checksum: Checksum) -> Option<bool> {
+    let ip = decoded.ip.as_ref()?;
+    if checksum == Checksum::Ipv4 {
+        return ip.src.is_ipv4().then(|| fold(sum(ip.header, 0)) == 0xffff);
+    }
+    if let Transport::Unsound(..) = decoded.transport {
+        return (checksum == Checksum::Tcp).then_some(false);
+    }
+    let is_whole = !ip.is_truncated() && ip.fragment.is_none();
+    let (kind, sum) = transport_checksum(ip, &decoded.transport).filter(|_| is_whole)?;
+    (kind == checksum).then(|| fold(sum) == 0xffff)
+}
+
 /// Which checksum the transport has, and the sum over what it covers.
 fn transport_checksum(ip: &Ip<'_>, transport: &Transport<'_>) -> Option<(Checksum, u64)> {
     let pseudo = || pseudo_header(ip.src, ip.dst, ip.protocol, len32(ip.payload.len()));

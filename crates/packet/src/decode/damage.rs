@@ -36,6 +36,13 @@ macro_rules! damages {
 }
 
 damages! {
+    ArpInvalidHardwareSize => "arp.invalid_hardware_size",
+    ArpInvalidPkt => "arp.invalid_pkt",
+    ArpInvalidProtocolSize => "arp.invalid_protocol_size",
+    ArpPktTooSmall => "arp.pkt_too_small",
+    ArpUnsupportedHardware => "arp.unsupported_hardware",
+    ArpUnsupportedOpcode => "arp.unsupported_opcode",
+    ArpUnsupportedProtocol => "arp.unsupported_protocol",
     ChdlcPktTooSmall => "chdlc.pkt_too_small",
     DcePktTooSmall => "dce.pkt_too_small",
     ErspanHeaderTooSmall => "erspan.header_too_small",

@@ -212,4 +212,24 @@ fn check_options(header: &[u8], [unknown, only_padding]: OptionDamages, damages:
     }
 }
 
+/// Whether there is a fragment header among the extension headers of an IPv6 header.
+pub(super) fn has_fragment_header(header: &[u8]) -> bool {
+    let mut kind = header.get(6).copied().unwrap_or(59);
+    let mut rest = header.get(HEADER_LEN..).unwrap_or_default();
+    for _ in 0..EXT_HEADERS_MAX {
+        let &[next, units, ..] = rest else {
+            return false;
+        };
+        let units = usize::from(units);
+        let len = match kind {
+            44 => return true,
+            51 => units.saturating_add(2).saturating_mul(4),
+            _ => units.saturating_add(1).saturating_mul(8),
+        };
+        kind = next;
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    false
+}
+
 const HEADER_LEN: usize = 40;

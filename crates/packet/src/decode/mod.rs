@@ -38,7 +38,7 @@ mod walk;
 
 pub use arp::Arp;
 pub(crate) use checksum::header_checksum;
-pub use checksum::{Checksum, bad_checksum, checksums_valid};
+pub use checksum::{Checksum, bad_checksum, checksum_holds, checksums_valid};
 pub use damage::{DAMAGES_MAX, Damage, Damages};
 pub use extension::EXT_HEADERS_MAX;
 pub use icmp::{Icmp, Original};
@@ -117,6 +117,12 @@ impl Ip<'_> {
     pub fn is_truncated(&self) -> bool {
         self.payload_len > len32(self.payload.len())
     }
+
+    /// Whether there is an IPv6 fragment header, also that of a packet which is its only fragment.
+    #[must_use]
+    pub fn has_fragment_header(&self) -> bool {
+        self.src.is_ipv6() && extension::has_fragment_header(self.header)
+    }
 }
 
 /// What IP carries, without the header: small enough to be handed on in registers.
@@ -183,7 +189,25 @@ pub fn decode_inner<'a>(options: &Options, outer: &Decoded<'_>, inner: &Inner<'a
     decoded
 }
 
-impl Decoded<'_> {
+impl<'a> Decoded<'a> {
+    /// What the transport carries, where it is one that is read. Others, and fragments, carry nothing.
+    #[must_use]
+    pub fn payload(&self) -> &'a [u8] {
+        let ip = self.ip.map_or(&[][..], |ip| ip.payload);
+        let behind = |len: usize| ip.get(len..).unwrap_or_default();
+        match &self.transport {
+            Transport::Tcp(tcp) => tcp.payload,
+            Transport::Udp(udp) => udp.payload,
+            Transport::Icmp4(_) | Transport::Icmp6(_) | Transport::Esp(_) => behind(8),
+            Transport::Sctp(..) => behind(12),
+            Transport::Unsound(.., len) => {
+                let len = usize::try_from(*len).unwrap_or(usize::MAX);
+                behind(ip.len().saturating_sub(len))
+            }
+            Transport::Absent | Transport::Other(_) => &[],
+        }
+    }
+
     /// Whether there is a link or a network layer that makes sense, whatever it carries.
     #[must_use]
     pub fn has_network(&self) -> bool {

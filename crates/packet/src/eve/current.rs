@@ -138,7 +138,7 @@ impl Current {
     }
 
     /// The link type; a packet within another one has none.
-    fn write_packet_info(&self, record: &mut Object<'_>) {
+    pub(super) fn write_packet_info(&self, record: &mut Object<'_>) {
         let is_within = !matches!(self.source, Source::Wire | Source::Defrag);
         let link = if is_within { LinkType::Raw } else { self.link };
         record.object("packet_info", |object| {

@@ -1,5 +1,6 @@
 //! The `flow` and `netflow` records: flows at their end.
 
+use super::Judged;
 use super::config::{IGNORE, Policies};
 use super::{time, write_flow_head};
 use crate::applayer::AppProto;
@@ -11,7 +12,7 @@ pub(super) fn write(
     object: &mut Object<'_>,
     flow: &Flow,
     reason: EndReason,
-    alerted: bool,
+    judged: Judged,
     policies: Policies,
 ) {
     if let Some(FlowId(parent)) = flow.parent {
@@ -37,7 +38,10 @@ pub(super) fn write(
             object.text("bypass", "local");
         }
         object.text("reason", reason_name(reason));
-        object.flag("alerted", alerted);
+        object.flag("alerted", judged.alerted);
+        if let Some(action) = judged.action {
+            object.text("action", action);
+        }
         if flow.transactions > 0 && !is_bypassed {
             object.number("tx_cnt", flow.transactions);
         }

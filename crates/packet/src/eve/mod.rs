@@ -35,7 +35,7 @@ use hashbrown::HashMap;
 
 use crate::applayer::Transaction;
 use crate::decode::Source;
-use crate::flow::{Flow, FlowId, Proto};
+use crate::flow::{Direction, Flow, FlowId};
 use crate::json::Object;
 use crate::sensor::{Anomaly, Event};
 use crate::settings::Setting;
@@ -48,8 +48,8 @@ pub struct Recorder {
     line: String,
     /// The packet at hand.
     current: Current,
-    /// Flows that were alerted on and have not ended.
-    alerted: HashMap<FlowId, ()>,
+    /// Flows that were alerted on, or that rules did something with, and that have not ended.
+    judged: HashMap<FlowId, Judged>,
     started_ns: Option<u64>,
     alerts: u64,
 }
@@ -77,7 +77,7 @@ impl Recorder {
             outputs,
             line: String::new(),
             current: Current::NONE,
-            alerted: HashMap::new(),
+            judged: HashMap::new(),
             started_ns: None,
             alerts: 0,
         }
@@ -113,14 +113,14 @@ impl Recorder {
                 });
             }
             Event::FlowEnd(flow, reason) => {
-                let alerted = self.alerted.remove(&flow.id).is_some();
+                let judged = self.judged.remove(&flow.id).unwrap_or_default();
                 let policies = self.outputs.first().map(|output| output.policies);
                 let policies = policies.unwrap_or_default();
-                if !is_logged(flow) {
+                if !flow.tuple.proto.is_read() {
                     return;
                 }
                 self.filtered("flow", About::Flow(flow), now, emit, &mut |record, _| {
-                    flow::write(record, flow, *reason, alerted, policies);
+                    flow::write(record, flow, *reason, judged, policies);
                     true
                 });
                 for netflow in flow::netflows(flow) {
@@ -132,6 +132,9 @@ impl Recorder {
             }
             Event::Anomaly(flow, anomaly) => self.anomaly(*flow, anomaly, now, emit),
             Event::FileData(..)
+            | Event::Inspect(_)
+            | Event::Progress(..)
+            | Event::Stream(..)
             | Event::FlowStart(_)
             | Event::Attempt(..)
             | Event::Proven(_)
@@ -147,7 +150,7 @@ impl Recorder {
             return;
         }
         let current = self.current;
-        let flow = flow.filter(|flow| is_logged(flow));
+        let flow = flow.filter(|flow| flow.tuple.proto.is_read());
         self.filtered(
             "anomaly",
             About::Packet(flow),
@@ -166,9 +169,21 @@ impl Recorder {
     /// Notes that a flow was alerted on.
     pub fn alerted(&mut self, flow: Option<FlowId>) {
         self.alerts = self.alerts.saturating_add(1);
-        if let Some(flow) = flow.filter(|_| self.alerted.len() < FLOWS_MAX) {
-            self.alerted.insert(flow, ());
+        if let Some(judged) = flow.and_then(|flow| self.judged(flow)) {
+            judged.alerted = true;
         }
+    }
+
+    /// Notes what rules did with a flow as a whole: `drop`, `pass`.
+    pub fn acted(&mut self, flow: FlowId, action: &'static str) {
+        if let Some(judged) = self.judged(flow) {
+            judged.action = Some(action);
+        }
+    }
+
+    fn judged(&mut self, flow: FlowId) -> Option<&mut Judged> {
+        let is_full = self.judged.len() >= FLOWS_MAX && !self.judged.contains_key(&flow);
+        (!is_full).then(|| self.judged.entry(flow).or_default())
     }
 
     /// Writes a record of counters named `part.counter`.
@@ -216,6 +231,27 @@ impl Recorder {
                 true
             },
         );
+    }
+
+    /// Writes the packet at hand, which a rule tagged, where alerts are written with
+    /// `tagged-packets`. `data` are its bytes.
+    pub fn tagged(&mut self, data: &[u8], flow: Option<&Flow>, now: Now, emit: &mut Emit<'_>) {
+        let current = self.current;
+        let Some(tuple) = current.tuple else { return };
+        let about = About::Packet(flow);
+        self.filtered("alert", about, now, emit, &mut |record, options| {
+            let is_wanted = options.at("tagged-packets").flag().unwrap_or(false);
+            if is_wanted {
+                let id = flow.map(|flow| flow.id);
+                write_flow_head(record, "packet", id, &tuple, Direction::ToServer);
+                record.base64("packet", data);
+                // else it stands there as in an alert
+                if !options.at("packet").flag().unwrap_or(false) {
+                    current.write_packet_info(record);
+                }
+            }
+            is_wanted
+        });
     }
 
     fn transaction(
@@ -289,6 +325,13 @@ impl Recorder {
     }
 }
 
+/// What rules said of a flow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Judged {
+    alerted: bool,
+    action: Option<&'static str>,
+}
+
 /// What a record is about.
 #[derive(Debug, Clone, Copy)]
 enum About<'a> {
@@ -300,19 +343,5 @@ enum About<'a> {
     Flow(&'a Flow),
 }
 
-/// Protocols that are not read have flows for detectors only: as with Suricata, there is no record.
-fn is_logged(flow: &Flow) -> bool {
-    match flow.tuple.proto {
-        Proto::Tcp | Proto::Udp | Proto::Icmp | Proto::Icmp6 => true,
-        Proto::Other(IPV4 | IPV6 | ESP | SCTP) => true,
-        Proto::Other(_) => false,
-    }
-}
-
 /// What stands where Suricata's version would: readers may tell us apart by it.
 const VERSION: &str = concat!("shieldwall ", env!("CARGO_PKG_VERSION"));
-
-const IPV4: u8 = 4;
-const IPV6: u8 = 41;
-const ESP: u8 = 50;
-const SCTP: u8 = 132;

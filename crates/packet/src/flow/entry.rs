@@ -117,6 +117,7 @@ impl Entry {
                 client_proven: flow.client_proven,
                 server_proven: flow.server_proven,
                 midstream: flow.midstream,
+                dropped: false,
             },
             ttl_min: [0; 2],
             ttl_max: [0; 2],
@@ -258,6 +259,7 @@ impl Entry {
         flow.midstream = self.standing.midstream;
         flow.syn = self.syn();
         flow.tcp_state = self.tcp.state();
+        flow.sequence = self.tcp.sequence();
         flow.is_ignored = self.has(IGNORED);
         let ([ask, answer], [code, answer_code]) = (self.ports, self.icmp_codes);
         let kind = |kind: u16| u8::try_from(kind).unwrap_or(0);

@@ -47,6 +47,17 @@ impl Proto {
         }
     }
 
+    /// Whether it is looked into: the others have flows for detectors only. As with Suricata, there
+    /// is no record of those, and rules ask them nothing of flows.
+    #[must_use]
+    pub fn is_read(self) -> bool {
+        match self {
+            Self::Tcp | Self::Udp | Self::Icmp | Self::Icmp6 => true,
+            // IP in IP, ESP, SCTP
+            Self::Other(number) => matches!(number, 4 | 41 | 50 | 132),
+        }
+    }
+
     /// The IANA protocol number.
     #[must_use]
     pub fn number(self) -> u8 {
@@ -246,6 +257,8 @@ pub(crate) struct Standing {
     pub(crate) client_proven: bool,
     pub(crate) server_proven: bool,
     pub(crate) midstream: bool,
+    /// Inline: its packets do not go on.
+    pub(crate) dropped: bool,
 }
 
 /// What the streams of one direction went through.
@@ -312,6 +325,9 @@ pub struct Flow {
     pub is_ignored: bool,
     /// TCP: where the connection is; none where it is not followed.
     pub tcp_state: Option<TcpState>,
+    /// TCP: how far the sequence numbers of the client and the server have come, from the first one
+    /// seen; SYN and FIN count.
+    pub sequence: [u32; 2],
     /// Traits of the client's SYN.
     pub syn: Option<SynTraits>,
     /// ICMP type and code of the first packet.
@@ -363,6 +379,7 @@ impl Flow {
             midstream: false,
             is_ignored: false,
             tcp_state: None,
+            sequence: [0; 2],
             syn: None,
             icmp: None,
             icmp_answer: None,

@@ -397,7 +397,7 @@ impl Recent {
 
     /// The upper bits of a product are those that all bits of its factors change.
     fn place(tag: u32) -> usize {
-        usize::try_from(tag >> (u32::BITS - RECENT.ilog2())).unwrap_or(0)
+        usize::try_from(tag >> (u32::BITS.saturating_sub(RECENT.ilog2()))).unwrap_or(0)
     }
 }
 

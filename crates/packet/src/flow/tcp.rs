@@ -223,11 +223,7 @@ impl Tracker {
 
     /// Whether a segment comes from the past, by its timestamp: its receiver drops it, all but a RST, and
     /// so the bytes in it are not those that the receiver reads in their place.
-    fn is_replayed(
-        &self,
-        direction: Direction,
-        (tcp, times): (&Tcp<'_>, Option<Times>),
-    ) -> bool {
+    fn is_replayed(&self, direction: Direction, (tcp, times): (&Tcp<'_>, Option<Times>)) -> bool {
         let sender = self.sender(direction);
         let is_old = |(timestamp, _)| sender.is_before_last(timestamp);
         !tcp.flags.syn() && times.is_some_and(is_old)
@@ -276,6 +272,11 @@ impl Tracker {
     /// Where the connection is; none where there is none.
     pub(crate) fn state(&self) -> Option<TcpState> {
         (self.state != TcpState::None).then_some(self.state)
+    }
+
+    /// How far the sequence numbers of the client and the server have come.
+    pub(crate) fn sequence(&self) -> [u32; 2] {
+        [&self.client, &self.server].map(|side| side.next.wrapping_sub(side.base))
     }
 
     /// Client and server change places.

@@ -66,6 +66,10 @@ pub struct Config {
     pub file_store: FileStore,
     /// Parsers say where the parts of messages lie, which costs memory and time.
     pub frames: bool,
+    /// Somebody looks into packets and streams: [`Event::Inspect`](super::Event::Inspect),
+    /// [`Event::Stream`](super::Event::Stream) and [`Event::Progress`](super::Event::Progress) are
+    /// told.
+    pub inspect: bool,
 }
 
 impl Default for Config {
@@ -93,6 +97,7 @@ impl Default for Config {
             digests: Digests::default(),
             file_store: FileStore::default(),
             frames: false,
+            inspect: false,
         }
     }
 }

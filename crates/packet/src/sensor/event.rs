@@ -27,6 +27,12 @@ pub enum Event<'a> {
     /// direction of the FIN or RST that began it: `ToServer` when the client ended it. Once per flow;
     /// what comes late is still counted until [`Event::FlowEnd`].
     Closed(&'a Flow, Direction),
+    /// The next bytes of a TCP stream in their order, or a hole in it; where
+    /// [`Config::inspect`](crate::Config::inspect) asks for them.
+    Stream(&'a Flow, Direction, StreamPiece<'a>),
+    /// A part of a transaction is there, before all of it is; where
+    /// [`Config::inspect`](crate::Config::inspect) asks for it.
+    Progress(&'a Flow, &'a dyn Transaction, Part),
     /// An application-layer transaction; twice where [`Transaction::is_complete`] says so.
     Transaction(&'a Flow, &'a dyn Transaction),
     /// The next bytes of a file that a transaction carries.
@@ -39,6 +45,82 @@ pub enum Event<'a> {
     FlowEnd(&'a Flow, EndReason),
     /// Something was wrong; with its flow, where there is one.
     Anomaly(Option<&'a Flow>, &'a Anomaly),
+    /// All that a packet led to was told; where [`Config::inspect`](crate::Config::inspect) asks for
+    /// it.
+    Inspect(&'a Inspect<'a>),
+}
+
+/// A packet whose consequences are known.
+#[derive(Debug, Clone, Copy)]
+pub struct Inspect<'a> {
+    /// The packet.
+    pub packet: &'a Packet<'a>,
+    /// Its flow as it is now, if it has one.
+    pub flow: Option<&'a Flow>,
+    /// Which way it goes in its flow; to the server without one.
+    pub direction: Direction,
+    /// Its ends, its sender first; none without an IP header.
+    pub tuple: Option<FiveTuple>,
+    /// The flow was established before the packet came (TCP), or is with it.
+    pub established: bool,
+    /// Its payload became part of a stream, now or earlier.
+    pub in_stream: bool,
+}
+
+/// A piece of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamPiece<'a> {
+    /// Bytes.
+    Data(&'a [u8]),
+    /// So many bytes that are missing.
+    Gap(u64),
+}
+
+/// Which part of a transaction is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The head of what the client sends.
+    RequestHead,
+    /// All that the client sends.
+    Request,
+    /// The head of what the server sends.
+    ResponseHead,
+    /// All that the server sends.
+    Response,
+}
+
+impl Part {
+    /// All of them, in their order.
+    pub const ALL: &'static [Self] = &[
+        Self::RequestHead,
+        Self::Request,
+        Self::ResponseHead,
+        Self::Response,
+    ];
+
+    /// Those of one side, in their order.
+    #[must_use]
+    pub fn of(direction: Direction) -> &'static [Self] {
+        match direction {
+            Direction::ToServer => &[Self::RequestHead, Self::Request],
+            Direction::ToClient => &[Self::ResponseHead, Self::Response],
+        }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::RequestHead | Self::Request => Direction::ToServer,
+            Self::ResponseHead | Self::Response => Direction::ToClient,
+        }
+    }
+
+    /// Whether all of a message is there.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Request | Self::Response)
+    }
 }
 
 /// A packet: a frame as it was captured, one that it carried, or one put together from fragments.

@@ -12,7 +12,9 @@ mod visit;
 
 pub use config::{ByState, Config, Timeout, Timeouts, Tracking};
 pub use counters::{AppCounters, Counters, DecodeCounters};
-pub use event::{Anomaly, AnomalyKind, EndReason, Event, Outcome, Outer, Packet};
+pub use event::{
+    Anomaly, AnomalyKind, EndReason, Event, Inspect, Outcome, Outer, Packet, Part, StreamPiece,
+};
 pub use stream_options::{StreamOptions, URGENT_BYTES_MAX, Urgent};
 pub use trouble::StreamTrouble;
 pub(crate) use visit::shown_state;
@@ -22,7 +24,7 @@ use crate::bytes::len32;
 use crate::decode::{Source, Vlans, decode_with};
 use crate::defrag::Defrag;
 use crate::flow::table::Table;
-use crate::flow::{FiveTuple, Flow};
+use crate::flow::{FiveTuple, Flow, FlowState};
 use crate::frame::Frame;
 use crate::ranges::Ranges;
 
@@ -45,6 +47,10 @@ pub struct Sensor {
     now_ns: u64,
     flows_started: u64,
     refused: bool,
+    /// The payload of the packet at hand became part of a stream.
+    in_stream: bool,
+    /// The flow of the packet at hand was established before it.
+    was_established: bool,
 }
 
 impl Sensor {
@@ -66,6 +72,8 @@ impl Sensor {
             now_ns: 0,
             flows_started: 0,
             refused: false,
+            in_stream: false,
+            was_established: false,
         }
     }
 
@@ -128,6 +136,24 @@ impl Sensor {
     #[must_use]
     pub fn refused(&self) -> bool {
         self.refused
+    }
+
+    /// Inline: no more packets of a flow go on. They are counted, and not looked into.
+    pub fn drop_flow(&mut self, flow: &Flow) {
+        if let Some((slot, _)) = self.table.find(&flow.tuple, flow.scope)
+            && let Some(entry) = self.table.get_mut(slot)
+        {
+            entry.standing.dropped = true;
+        }
+    }
+
+    /// A flow needs no more looking: its packets are only counted.
+    pub fn bypass_flow(&mut self, flow: &Flow) {
+        if let Some((slot, _)) = self.table.find(&flow.tuple, flow.scope)
+            && let Some(entry) = self.table.get_mut(slot)
+        {
+            entry.standing.state = FlowState::Bypassed;
+        }
     }
 
     /// What was counted so far.

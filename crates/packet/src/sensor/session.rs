@@ -1,7 +1,7 @@
 //! The part of a flow that exists only while somebody reads its data: streams and application
 //! layer.
 
-use super::{StreamTrouble, Urgent};
+use super::{Event, StreamPiece, StreamTrouble, Urgent};
 use crate::applayer::detection::App;
 use crate::applayer::{Context, Frames};
 use crate::bytes::len32;
@@ -332,6 +332,9 @@ fn pass(cx: &mut Context<'_, '_>, app: &mut App, direction: Direction, chunk: Ch
     match chunk {
         Chunk::Data(data, ts_ns) => {
             cx.ts_ns = ts_ns;
+            if cx.config.inspect {
+                (cx.out)(Event::Stream(cx.flow, direction, StreamPiece::Data(data)));
+            }
             if let Some(frames) = &mut cx.frames {
                 frames.data(direction, data);
             }
@@ -341,6 +344,9 @@ fn pass(cx: &mut Context<'_, '_>, app: &mut App, direction: Direction, chunk: Ch
         Chunk::Gap(len) => {
             cx.counters.gaps = cx.counters.gaps.saturating_add(1);
             cx.counters.gap_bytes = cx.counters.gap_bytes.saturating_add(len);
+            if cx.config.inspect {
+                (cx.out)(Event::Stream(cx.flow, direction, StreamPiece::Gap(len)));
+            }
             if let Some(frames) = &mut cx.frames {
                 frames.gap(direction, len);
             }

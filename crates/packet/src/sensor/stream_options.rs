@@ -101,7 +101,7 @@ const POLICIES_MAX: usize = 1024;
 impl StreamOptions {
     /// From `stream`, `host-os-policy` and the protocols' `stream-depth` and `encryption-handling`. Other than by default,
     /// connections are followed from their SYN alone, bytes are looked at when they are
-    /// acknowledged, and no deeper than 1 MiB.
+    /// acknowledged unless streams are read inline, and no deeper than 1 MiB.
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
         let stream = settings.at("stream");
@@ -114,7 +114,7 @@ impl StreamOptions {
         Self {
             midstream: flag("midstream", false),
             async_oneside: flag("async-oneside", false),
-            on_ack: true,
+            on_ack: !flag("inline", false),
             lenient: true,
             ports_tell: false,
             depth: depth(stream.at("reassembly.depth")).unwrap_or(1 << 20),

@@ -1,6 +1,6 @@
 //! One packet's way through defragmentation, flows and the packets within it.
 
-use super::event::{Outer, Packet};
+use super::event::{Inspect, Outer, Packet};
 use super::track::tuple_of;
 use super::{Anomaly, Event, Sensor, Sink};
 use crate::bytes::len32;
@@ -8,8 +8,8 @@ use crate::decode::{
     Checksum, Damage, Decoded, Source, Transport, bad_checksum, decode_inner, decode_whole,
 };
 use crate::defrag::Whole;
-use crate::flow::FiveTuple;
 use crate::flow::key::Scope;
+use crate::flow::{Direction, FiveTuple, FlowState};
 use crate::frame::Frame;
 
 impl Sensor {
@@ -71,12 +71,40 @@ impl Sensor {
         if let Some(arp) = &decoded.arp {
             sink(Event::Arp(arp));
         }
+        let mut place = None;
+        (self.in_stream, self.was_established) = (false, false);
         if self.is_trackable(frame, decoded) {
-            self.track(frame, decoded, &mut sink);
+            place = self.track(frame, decoded, &mut sink);
         }
         if !decoded.damages.is_empty() {
             self.report_damages(decoded, frame.ts_ns, &mut sink);
         }
+        if self.config.inspect {
+            self.inspect(packet, place, &mut sink);
+        }
+    }
+
+    /// All that a packet led to was told.
+    fn inspect(&self, packet: &Packet<'_>, place: Option<(u32, Direction)>, out: &mut Sink<'_>) {
+        let entry = place.and_then(|(slot, _)| self.table.get(slot));
+        let flow = entry.map(|entry| entry.view(self.table.tuple(entry)));
+        let decoded = packet.decoded;
+        let tuple = match &flow {
+            Some(_) => decoded.ip.map(|ip| tuple_of(&ip, &decoded.transport)),
+            None => ends(decoded),
+        };
+        let flow = flow.filter(|flow| !self.config.field_flows || flow.tuple.proto.is_read());
+        out(Event::Inspect(&Inspect {
+            packet,
+            flow: flow.as_ref(),
+            direction: place.map_or(Direction::ToServer, |(_, direction)| direction),
+            tuple,
+            established: match (&decoded.transport, &flow) {
+                (Transport::Tcp(_), _) | (_, None) => self.was_established,
+                (_, Some(flow)) => flow.state == FlowState::Established,
+            },
+            in_stream: self.in_stream,
+        }));
     }
 
     fn defragment(

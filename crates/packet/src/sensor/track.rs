@@ -10,17 +10,23 @@ use crate::flow::{
 use crate::frame::Frame;
 
 impl Sensor {
-    /// Finds or starts the flow of a decoded packet and takes the packet into it.
-    pub(super) fn track(&mut self, frame: &Frame<'_>, decoded: &Decoded<'_>, out: &mut Sink<'_>) {
-        let Some(ip) = &decoded.ip else { return };
+    /// Finds or starts the flow of a decoded packet and takes the packet into it. Returns the flow's
+    /// place in the table, and which way the packet goes.
+    pub(super) fn track(
+        &mut self,
+        frame: &Frame<'_>,
+        decoded: &Decoded<'_>,
+        out: &mut Sink<'_>,
+    ) -> Option<(u32, Direction)> {
+        let ip = decoded.ip.as_ref()?;
         if !self.config.field_flows && matches!(decoded.transport, Transport::Unsound(..)) {
             // its host will not take it: it is no part of a flow
-            return;
+            return None;
         }
         let (keyed, is_error) = match self.about(decoded) {
             About::Itself => (tuple_of(ip, &decoded.transport), false),
             About::Flow(tuple) => (tuple, true),
-            About::Nothing => return,
+            About::Nothing => return None,
         };
         let scope = self.scope(decoded);
         if let Some((slot, direction)) = self.table.find_recent(&keyed, scope) {
@@ -32,22 +38,22 @@ impl Sensor {
             };
             if self.config.field_flows && self.table.is_expired(slot, self.now_ns) {
                 self.end_flow(slot, EndReason::Timeout, out);
-            } else if self.visit(slot, direction, (frame, decoded, &keyed), out)
-                == Taken::NewConnection
-            {
+            } else {
+                let (taken, direction) = self.visit(slot, direction, (frame, decoded, &keyed), out);
+                if taken != Taken::NewConnection {
+                    return Some((slot, direction));
+                }
                 self.counters.tcp_reuse = self.counters.tcp_reuse.saturating_add(1);
                 self.end_flow(slot, EndReason::Replaced, out);
-            } else {
-                return;
             }
         }
         if is_error {
-            return;
+            return None;
         }
         let tuple = keyed.shown();
         let Some(flow) = self.new_flow(tuple, frame, decoded) else {
             self.counters.strays = self.counters.strays.saturating_add(1);
-            return;
+            return None;
         };
         if self.table.is_full() {
             let entered = u64::from(self.table.enter_emergency());
@@ -63,15 +69,15 @@ impl Sensor {
             true => keyed,
             false => keyed.reversed(),
         };
-        if let Some(slot) = self.table.insert(&flow, &client_first) {
-            self.count_flow(flow.tuple.proto);
-            out(Event::FlowStart(&flow));
-            let direction = match from_client {
-                true => Direction::ToServer,
-                false => Direction::ToClient,
-            };
-            self.visit(slot, direction, (frame, decoded, &keyed), out);
-        }
+        let slot = self.table.insert(&flow, &client_first)?;
+        self.count_flow(flow.tuple.proto);
+        out(Event::FlowStart(&flow));
+        let direction = match from_client {
+            true => Direction::ToServer,
+            false => Direction::ToClient,
+        };
+        let (_, direction) = self.visit(slot, direction, (frame, decoded, &keyed), out);
+        Some((slot, direction))
     }
 
     /// What flow a packet belongs to. Anybody can forge an ICMP error, so it is a packet of the flow
@@ -112,6 +118,7 @@ impl Sensor {
             counters,
             expectations: &mut self.expectations,
             refused: &mut self.refused,
+            in_stream: &mut self.in_stream,
             ranges,
             entry: &mut entry,
             ends: &tuple,
@@ -142,21 +149,22 @@ impl Sensor {
         out(Event::FlowEnd(&flow, reason));
     }
 
-    /// Takes a packet into its flow.
+    /// Takes a packet into its flow. Returns what became of it, and which way it goes.
     fn visit(
         &mut self,
         slot: u32,
         mut direction: Direction,
         (frame, decoded, packet): (&Frame<'_>, &Decoded<'_>, &FiveTuple),
         out: &mut Sink<'_>,
-    ) -> Taken {
+    ) -> (Taken, Direction) {
         if self.is_reversed(slot, direction, decoded) {
             self.table.reverse(slot);
             direction = direction.reversed();
         }
         let Some(entry) = self.table.get_mut(slot) else {
-            return Taken::No;
+            return (Taken::No, direction);
         };
+        self.was_established = entry.standing.state == FlowState::Established;
         let (config, counters) = (&self.config, &mut self.counters);
         let ranges = &mut self.ranges;
         let seen_ns = entry.last_ns;
@@ -165,6 +173,7 @@ impl Sensor {
             counters,
             expectations: &mut self.expectations,
             refused: &mut self.refused,
+            in_stream: &mut self.in_stream,
             ranges,
             entry,
             ends: packet,
@@ -181,7 +190,7 @@ impl Sensor {
             // else it would keep alive its flow, and with it all that stand behind it in their list
             entry.last_ns = seen_ns;
         }
-        taken
+        (taken, direction)
     }
 
     /// Whether the first data of a flow shows that who was taken for the client is the server: for

@@ -10,6 +10,9 @@ macro_rules! troubles {
         }
 
         impl StreamTrouble {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
             /// The event's name, as logged.
             #[must_use]
             pub fn name(self) -> &'static str {

@@ -31,6 +31,8 @@ pub(super) struct Visit<'a, 'out> {
     pub(super) expectations: &'a mut Expectations,
     /// Inline: the packet must not go on.
     pub(super) refused: &'a mut bool,
+    /// The payload became part of a stream.
+    pub(super) in_stream: &'a mut bool,
     pub(super) ranges: &'a mut Ranges,
     pub(super) entry: &'a mut Entry,
     /// The ends by which the flow of the packet at hand is found, its sender first, and which way it
@@ -53,6 +55,10 @@ impl Visit<'_, '_> {
         };
         if self.config.macs {
             self.note_macs(direction, decoded);
+        }
+        if self.entry.standing.dropped {
+            *self.refused = true;
+            return self.bypassed(frame, direction, ip);
         }
         if self.entry.standing.state == FlowState::Bypassed {
             if let Transport::Tcp(tcp) = &decoded.transport
@@ -251,6 +257,7 @@ impl Visit<'_, '_> {
             self.open_session();
         }
         let data = step.accepted && !tcp.payload.is_empty() && self.open_session();
+        *self.in_stream = data;
         let (acks, reads) = self.heeds(|session, heed| {
             let acks = step.ack_valid && session.heeds_ack(behind, acked, heed);
             (acks, data && session.heeds_data(direction, heed))

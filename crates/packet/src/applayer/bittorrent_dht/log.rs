@@ -6,6 +6,7 @@ use crate::bytes::hex;
 use crate::eve::address;
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Message {
@@ -23,6 +24,10 @@ impl Transaction for Message {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     fn record_type(&self) -> &'static str {

@@ -7,6 +7,7 @@ use crate::applayer::{AppProto, Transaction};
 use crate::bytes::be32;
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Message {
@@ -24,6 +25,10 @@ impl Transaction for Message {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     fn is_logged(&self, options: Setting<'_>) -> bool {

@@ -11,6 +11,7 @@ use crate::bytes::{Cursor, hex};
 use crate::eve::address;
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Message {
@@ -36,6 +37,10 @@ impl Transaction for Message {
             Kind::Answer if !self.multicast => Direction::ToClient,
             Kind::Query | Kind::Answer => Direction::ToServer,
         }
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     /// Version 2 of the record has the client first, whoever speaks.

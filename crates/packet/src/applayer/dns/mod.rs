@@ -13,6 +13,7 @@ pub use message::{Kind, Message, Question, RData, RECORDS_MAX, Record};
 pub(super) use parser::{is_multicast, is_reversed};
 
 pub use name::{Cut, LABELS_MAX, NAME_BYTES_MAX, Name, POINTERS_MAX};
+pub use types::RECORD_TYPES;
 
 use super::{AppProto, Protocol};
 

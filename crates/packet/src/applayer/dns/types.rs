@@ -1,7 +1,7 @@
 //! Names of record types and response codes (IANA's registries), as far as they are logged by name.
 
-/// The types with a name; others are written by number.
-const TYPES: &[(u16, &str)] = &[
+/// The record types with a name; others are written by number.
+pub const RECORD_TYPES: &[(u16, &str)] = &[
     (1, "A"),
     (2, "NS"),
     (3, "MD"),
@@ -64,7 +64,7 @@ const TYPES: &[(u16, &str)] = &[
 ];
 
 pub(super) fn rrtype_name(rtype: u16) -> String {
-    let name = TYPES.iter().find(|(number, _)| *number == rtype);
+    let name = RECORD_TYPES.iter().find(|(number, _)| *number == rtype);
     name.map_or_else(|| rtype.to_string(), |(_, name)| (*name).to_owned())
 }
 

@@ -45,6 +45,9 @@ impl Parser {
             self.transfer.first_ts_ns = cx.ts_ns;
             let name = &self.transfer.filename;
             self.file = (!name.is_empty()).then(|| File::open(cx, direction, name));
+            for side in [Direction::ToServer, Direction::ToClient] {
+                cx.progress_of(&self.transfer, side);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use super::data::Transfer;
 use super::transaction::{Exchange, Mode};
 use crate::applayer::{AppProto, Transaction};
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Exchange {
@@ -66,6 +67,11 @@ impl Transaction for Transfer {
 
     fn first_ts_ns(&self) -> u64 {
         self.first_ts_ns
+    }
+
+    /// All is known when the connection begins.
+    fn parts(&self) -> &'static [Part] {
+        &[]
     }
 
     fn record_type(&self) -> &'static str {

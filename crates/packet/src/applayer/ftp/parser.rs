@@ -108,6 +108,7 @@ impl Parser {
         let mut exchange = Exchange {
             tx_id: cx.transaction_id(),
             first_ts_ns: cx.ts_ns,
+            is_asked: true,
             command: command.name,
             command_data: command.data.to_vec(),
             is_command_truncated: line.is_cut,
@@ -129,6 +130,7 @@ impl Parser {
             self.agreed = port.map(|port| (mode, port)).or(self.agreed);
         }
         self.transfer(cx, command, exchange.tx_id);
+        cx.progress_of(&exchange, Direction::ToServer);
         let room = cx.config.head_bytes_max.saturating_sub(self.kept);
         if self.pending.len() >= self.options.transactions_max || room < command.data.len() {
             cx.anomaly_in(exchange.tx_id, "too_many_transactions");

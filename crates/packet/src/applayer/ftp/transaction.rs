@@ -16,6 +16,8 @@ pub struct Exchange {
     pub tx_id: u32,
     /// Time of the first packet, nanoseconds since the Unix epoch.
     pub first_ts_ns: u64,
+    /// A command began it.
+    pub is_asked: bool,
     /// The verb, upper case, where it is a known one.
     pub command: Option<&'static str>,
     /// What stands behind it.

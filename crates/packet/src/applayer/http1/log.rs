@@ -7,6 +7,7 @@ use super::transaction::{Phase, Transaction, split_port};
 use crate::applayer::{AppProto, Transaction as AnyTransaction};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl AnyTransaction for Transaction {
@@ -24,6 +25,10 @@ impl AnyTransaction for Transaction {
 
     fn is_complete(&self) -> bool {
         self.phase == Phase::Complete
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        &[]
     }
 
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {

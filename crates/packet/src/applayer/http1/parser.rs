@@ -13,7 +13,7 @@ use super::uri::{Rules, Uri};
 use crate::applayer::{AppLayer, AppProto, Context, Next, http2, websocket};
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
-use crate::sensor::Config;
+use crate::sensor::{Config, Part};
 
 pub(super) fn start(_: Proto, _: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser::default())
@@ -201,6 +201,10 @@ impl Parser {
         events::request(cx, &transaction, oddities);
         self.requests.state = State::after_head(body);
         cx.transaction(&transaction);
+        cx.progress(&transaction, Part::RequestHead);
+        if over {
+            cx.progress(&transaction, Part::Request);
+        }
         self.latest = self.latest.wrapping_add(1);
         let pending = Pending {
             number: self.latest,
@@ -253,6 +257,7 @@ impl Parser {
             front.response = Some(Box::new(content));
             front.transaction.status = status;
             front.transaction.response = Some(head);
+            cx.progress(&front.transaction, Part::ResponseHead);
             events::response(cx, &front.transaction, oddities);
         }
         if let Some(switch) = switches {
@@ -409,6 +414,7 @@ impl Parser {
                     if let Some(content) = request {
                         content.finish(cx, transaction, FileState::Closed);
                     }
+                    cx.progress(transaction, Part::Request);
                 }
                 self.complete_finished(cx);
             }
@@ -425,6 +431,7 @@ impl Parser {
             if let Some(content) = &mut front.response {
                 content.finish(cx, &front.transaction, FileState::Closed);
             }
+            cx.progress(&front.transaction, Part::Response);
         }
         self.complete_finished(cx);
     }
@@ -444,9 +451,11 @@ impl Parser {
             Direction::ToServer => {
                 if let Some(carrier) = self.carrier(direction)
                     && !std::mem::replace(&mut carrier.request_over, true)
-                    && let Some(content) = &mut carrier.request
                 {
-                    content.finish(cx, &carrier.transaction, FileState::Truncated);
+                    if let Some(content) = &mut carrier.request {
+                        content.finish(cx, &carrier.transaction, FileState::Truncated);
+                    }
+                    cx.progress(&carrier.transaction, Part::Request);
                 }
                 self.complete_finished(cx);
             }

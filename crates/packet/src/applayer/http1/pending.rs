@@ -6,6 +6,7 @@ use super::transaction::{Phase, Transaction};
 use crate::applayer::Context;
 use crate::file::FileState;
 use crate::flow::Direction;
+use crate::sensor::Part;
 
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -75,6 +76,14 @@ impl Pending {
             content.finish(cx, &self.transaction, state);
         }
         self.transaction.phase = Phase::Complete;
+        for (over, part) in [
+            (self.request_over, Part::Request),
+            (self.response_over, Part::Response),
+        ] {
+            if !over {
+                cx.progress(&self.transaction, part);
+            }
+        }
         cx.transaction(&self.transaction);
         let files = |content: Option<Box<Content>>| {
             let files = content.map(|content| content.into_files());

@@ -8,6 +8,7 @@ use crate::applayer::{AppProto, Transaction};
 use crate::bytes::hex;
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Message {
@@ -25,6 +26,10 @@ impl Transaction for Message {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {

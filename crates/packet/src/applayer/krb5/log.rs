@@ -5,6 +5,7 @@ use super::names::{encryption_name, is_weak};
 use crate::applayer::{AppProto, Transaction};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Krb5 {
@@ -22,6 +23,10 @@ impl Transaction for Krb5 {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {

@@ -4,6 +4,7 @@ use crate::applayer::{AppProto, Transaction};
 use crate::bytes::be32;
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 /// A message.
@@ -59,6 +60,10 @@ impl Transaction for Ntp {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     fn log(&self, record: &mut Object<'_>, _options: Setting<'_>) {

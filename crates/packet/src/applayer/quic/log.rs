@@ -1,11 +1,11 @@
 //! The `quic` record.
 
-use super::google::cyu_hash;
 use super::transaction::Datagram;
 use crate::applayer::tls::hello::{GREASE, is_grease};
 use crate::applayer::{AppProto, Transaction};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Datagram {
@@ -23,6 +23,10 @@ impl Transaction for Datagram {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {
@@ -64,10 +68,9 @@ fn google(object: &mut Object<'_>, datagram: &Datagram) {
     if let Some(agent) = &hello.user_agent {
         object.bytes("ua", agent);
     }
-    if let Some(version @ 43..=46) = datagram.google_version() {
-        let text = hello.cyu(&version.to_string());
-        object.objects("cyu", [text], |object, text| {
-            object.text("hash", &cyu_hash(&text));
+    if let Some(cyu) = datagram.cyu() {
+        object.objects("cyu", [cyu], |object, (text, hash)| {
+            object.text("hash", &hash);
             object.text("string", &text);
         });
     }

@@ -1,6 +1,6 @@
 //! What a datagram with a long header tells.
 
-use super::google::Chlo;
+use super::google::{self, Chlo};
 use super::header;
 use crate::applayer::tls;
 use crate::flow::Direction;
@@ -42,6 +42,18 @@ impl Datagram {
             None if self.version == header::V2 => "v2".to_owned(),
             Some(_) | None => format!("{:x}", self.version),
         }
+    }
+
+    /// The fingerprint of gQUIC's hello (CYU): its text, and its MD5 in hexadecimal.
+    #[must_use]
+    pub fn cyu(&self) -> Option<(String, String)> {
+        let hello = self.google.as_ref()?;
+        let version = self
+            .google_version()
+            .filter(|version| (43..=46).contains(version))?;
+        let text = hello.cyu(&version.to_string());
+        let hash = google::cyu_hash(&text);
+        Some((text, hash))
     }
 
     /// The number of a version of Google's.

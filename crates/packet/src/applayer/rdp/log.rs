@@ -6,6 +6,7 @@ use super::{build, keyboard};
 use crate::applayer::{AppProto, Transaction};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Message {
@@ -23,6 +24,10 @@ impl Transaction for Message {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {

@@ -7,6 +7,7 @@ use crate::applayer::Context;
 use crate::applayer::lines::{Line, Lines, Rest};
 use crate::file::{File, FileState};
 use crate::flow::Direction;
+use crate::sensor::Part;
 
 /// The mail that commands are about now, its content as it comes in, and the one before while its
 /// files wait to be reported.
@@ -19,7 +20,20 @@ pub(super) struct Delivery {
     /// Lines of the content.
     body: Lines,
     content: Content,
+    /// How much the mail said when it was told last.
+    told: Said,
     sent: Option<(Mail, Vec<(File, FileState)>)>,
+}
+
+/// How much a mail says: it only grows.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    transaction: Option<u32>,
+    has_helo: bool,
+    has_sender: bool,
+    recipients: usize,
+    headers: usize,
+    urls: usize,
 }
 
 /// What becomes of a mail's bytes.
@@ -119,6 +133,20 @@ impl Delivery {
         };
     }
 
+    /// Tells what the mail says, if that is more than before.
+    pub(super) fn tell(&mut self, cx: &mut Context<'_, '_>) {
+        let mut said = Said::of(self.mail.as_ref());
+        // headers are told together
+        if matches!(&self.content, Content::Mime(mime) if mime.is_in_headers()) {
+            said.headers = 0;
+        }
+        let has_news = said != self.told;
+        self.told = said;
+        if let Some(mail) = self.mail.as_ref().filter(|_| has_news) {
+            cx.progress(mail, Part::RequestHead);
+        }
+    }
+
     pub(super) fn is_begun(&self) -> bool {
         !matches!(self.content, Content::None)
     }
@@ -200,6 +228,20 @@ impl Delivery {
             Content::None => Vec::new(),
             Content::Mime(mime) => mime.finish(cx, mail, state),
             Content::Raw(file) => vec![(*file, state)],
+        }
+    }
+}
+
+impl Said {
+    fn of(mail: Option<&Mail>) -> Self {
+        let email = mail.and_then(|mail| mail.email.as_ref());
+        Self {
+            transaction: mail.map(|mail| mail.tx_id),
+            has_helo: mail.is_some_and(|mail| mail.helo.is_some()),
+            has_sender: mail.is_some_and(|mail| mail.mail_from.is_some()),
+            recipients: mail.map_or(0, |mail| mail.rcpt_to.len()),
+            headers: email.map_or(0, |email| email.headers.len()),
+            urls: email.map_or(0, |email| email.urls.len()),
         }
     }
 }

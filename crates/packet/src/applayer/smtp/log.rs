@@ -5,7 +5,9 @@ use md5::{Digest as _, Md5};
 use super::transaction::{Email, Mail};
 use crate::applayer::{AppProto, Transaction};
 use crate::bytes::hex;
+use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Mail {
@@ -19,6 +21,10 @@ impl Transaction for Mail {
 
     fn first_ts_ns(&self) -> u64 {
         self.first_ts_ns
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(Direction::ToServer)
     }
 
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {

@@ -61,14 +61,16 @@ enum Mode {
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         self.delivery.report_sent(cx);
-        match direction {
+        let next = match direction {
             Direction::ToServer => {
                 self.ended_just_now = false;
                 self.client_data(cx, data);
                 Next::More
             }
             Direction::ToClient => self.server_data(cx, data),
-        }
+        };
+        self.delivery.tell(cx);
+        next
     }
 
     fn gap(&mut self, cx: &mut Context<'_, '_>, direction: Direction, len: u64) -> Next {

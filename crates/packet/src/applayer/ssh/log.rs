@@ -3,6 +3,7 @@
 use super::transaction::{Peer, Session};
 use crate::applayer::{AppProto, Transaction};
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Session {
@@ -16,6 +17,11 @@ impl Transaction for Session {
 
     fn first_ts_ns(&self) -> u64 {
         self.first_ts_ns
+    }
+
+    /// Banners and proposals were told as they came.
+    fn parts(&self) -> &'static [Part] {
+        &[]
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {

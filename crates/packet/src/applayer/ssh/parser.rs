@@ -4,7 +4,7 @@ use super::transaction::Session;
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::be32;
 use crate::flow::{Direction, Proto};
-use crate::sensor::Config;
+use crate::sensor::{Config, Part};
 
 /// Longest banner, its line end included (RFC 4253 section 4.2).
 const BANNER_BYTES_MAX: usize = 255;
@@ -155,11 +155,13 @@ impl Parser {
         };
         match (read, first) {
             (true, _) if is_old => {
+                cx.progress(&self.session, head(direction));
                 self.to_server.over();
                 self.to_client.over();
             }
             (true, _) => {
                 side.state = State::Packets;
+                cx.progress(&self.session, head(direction));
                 let peers = [&self.session.client, &self.session.server];
                 let is_greeted = peers.iter().all(|peer| !peer.protocol.is_empty());
                 // without their fingerprints the banners are all that is logged
@@ -253,9 +255,22 @@ impl Parser {
         if peer.read_proposal(direction, payload).is_none() {
             cx.anomaly_in(self.session.tx_id, "invalid_record");
         }
+        let part = match direction {
+            Direction::ToServer => Part::Request,
+            Direction::ToClient => Part::Response,
+        };
+        cx.progress(&self.session, part);
         if self.session.client.hassh.is_some() && self.session.server.hassh.is_some() {
             self.end(cx);
         }
+    }
+}
+
+/// A banner is the head of what its side says.
+fn head(direction: Direction) -> Part {
+    match direction {
+        Direction::ToServer => Part::RequestHead,
+        Direction::ToClient => Part::ResponseHead,
     }
 }
 

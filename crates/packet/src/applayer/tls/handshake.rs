@@ -5,6 +5,7 @@ use super::server_hello::ServerHello;
 use super::version;
 use super::x509::Certificate;
 use crate::applayer::AppProto;
+use crate::flow::Direction;
 
 /// Most certificates kept of a chain.
 pub const CHAIN_MAX: usize = 32;
@@ -28,9 +29,60 @@ pub struct Handshake {
     pub resumed: bool,
     /// The protocol that the connection spoke before (STARTTLS).
     pub from: AppProto,
+    /// The latest message of its kind.
+    pub state: Option<State>,
     /// Version in the headers of the server's records; 0 when none came.
     pub(super) record_version: u16,
     pub(super) fingerprints: super::Options,
+    /// The parts that are told when it is complete, as they were not before.
+    pub(super) untold: Untold,
+}
+
+/// Messages that say how far a handshake is, by their number (RFC 5246 section 7.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages of RFC 5246")]
+pub enum State {
+    ClientHello = 1,
+    ServerHello = 2,
+    ServerKeyExchange = 12,
+    ClientKeyExchange = 16,
+}
+
+impl State {
+    /// Which way it goes.
+    #[must_use]
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::ClientHello | Self::ClientKeyExchange => Direction::ToServer,
+            Self::ServerHello | Self::ServerKeyExchange => Direction::ToClient,
+        }
+    }
+
+    pub(super) fn of(kind: u8) -> Option<Self> {
+        match kind {
+            1 => Some(Self::ClientHello),
+            2 => Some(Self::ServerHello),
+            12 => Some(Self::ServerKeyExchange),
+            16 => Some(Self::ClientKeyExchange),
+            _ => None,
+        }
+    }
+}
+
+/// Of which side the end of the plain text was not told yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Untold {
+    pub(super) client: bool,
+    pub(super) server: bool,
+}
+
+impl Default for Untold {
+    fn default() -> Self {
+        Self {
+            client: true,
+            server: true,
+        }
+    }
 }
 
 /// Certificates as sent: the first is the sender's own.

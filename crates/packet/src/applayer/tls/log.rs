@@ -7,6 +7,7 @@ use super::x509::Certificate;
 use crate::applayer::{AppProto, Transaction};
 use crate::bytes::base64;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Hello {
@@ -47,6 +48,15 @@ impl Transaction for Handshake {
 
     fn first_ts_ns(&self) -> u64 {
         self.first_ts_ns
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        match (self.untold.client, self.untold.server) {
+            (true, true) => &[Part::Request, Part::Response],
+            (true, false) => &[Part::Request],
+            (false, true) => &[Part::Response],
+            (false, false) => &[],
+        }
     }
 
     /// Without a certificate there is little to tell: only where that is as it should be.

@@ -21,7 +21,7 @@ mod ssl2;
 pub(crate) mod version;
 pub(crate) mod x509;
 
-pub use handshake::{CHAIN_MAX, Chain, Handshake};
+pub use handshake::{CHAIN_MAX, Chain, Handshake, State};
 pub use hello::Hello;
 pub use options::Options;
 pub use server_hello::ServerHello;

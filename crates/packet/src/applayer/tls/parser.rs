@@ -1,6 +1,6 @@
 //! From records to the handshake. Messages may be spread over records and TCP segments in any way.
 
-use super::handshake::Handshake;
+use super::handshake::{Handshake, State};
 use super::hello::{Carrier, Hello};
 use super::message::{
     CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, HEADER, SERVER_HELLO, SERVER_HELLO_DONE, Stop,
@@ -12,7 +12,7 @@ use super::{ssl2, version};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::be16;
 use crate::flow::{Direction, Proto};
-use crate::sensor::Config;
+use crate::sensor::{Config, Part as Told};
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
     let mut parser = Parser::default();
@@ -67,6 +67,8 @@ struct Parser {
     to_client: Side,
     /// What is known so far.
     handshake: Handshake,
+    /// Parts of it that the record at hand made complete, and which are told with its end.
+    news: Vec<Told>,
     /// The client's hello, or the first message without one, has got the transaction's number.
     begun: bool,
     /// The server asked for another hello, which stands behind the client's first cipher change.
@@ -224,6 +226,7 @@ impl Parser {
         if direction == Direction::ToServer {
             let hello = ssl2::client_hello(&record, first_ts_ns);
             self.client_hello(cx, hello.ok_or("INVALID_SSLV2_HEADER")?);
+            self.tell(cx);
             return Ok(Some(rest));
         }
         let (version, certificate) = ssl2::server_hello(&record).ok_or("INVALID_SSLV2_HEADER")?;
@@ -240,7 +243,12 @@ impl Parser {
     ) -> Result<(), Stop> {
         let side = self.side(direction);
         match part.kind {
-            record::HANDSHAKE => self.handshake_part(cx, direction, part.data)?,
+            record::HANDSHAKE => {
+                self.handshake_part(cx, direction, part.data)?;
+                if part.last {
+                    self.tell(cx);
+                }
+            }
             record::ALERT => {
                 if let Some(head) = side.head(part) {
                     alert(&head, side.record_len())?;
@@ -325,6 +333,7 @@ impl Parser {
                 side.message.clear();
                 self.asks_client |= kind == CERTIFICATE_REQUEST;
                 self.server_done |= kind == SERVER_HELLO_DONE;
+                self.note_key_exchange(kind);
             } else if len > cx.config.head_bytes_max {
                 cx.too_large("HANDSHAKE_INVALID_LENGTH");
                 return Err(Stop::Over);
@@ -355,7 +364,11 @@ impl Parser {
             (Some(&SERVER_HELLO), Direction::ToClient) => {
                 let hello = ServerHello::parse(body).ok_or(invalid)?;
                 self.retrying = hello.is_retry();
-                self.handshake.server.get_or_insert(hello);
+                if self.handshake.server.is_none() {
+                    self.handshake.server = Some(hello);
+                    self.handshake.state = Some(State::ServerHello);
+                    self.news.push(Told::ResponseHead);
+                }
             }
             (Some(&CERTIFICATE), _) => {
                 let raw = certificates(body).ok_or("CERTIFICATE_INVALID_LENGTH")?;
@@ -364,6 +377,7 @@ impl Parser {
                     Direction::ToServer => self.handshake.client_chain = chain,
                     Direction::ToClient => self.handshake.server_chain = chain,
                 }
+                self.note_certificates(direction);
             }
             _ => return Err(Stop::Damage(invalid)),
         }
@@ -381,6 +395,39 @@ impl Parser {
         }
         cx.transaction(&hello);
         self.handshake.client = Some(hello);
+        self.handshake.state = Some(State::ClientHello);
+        self.news.push(Told::RequestHead);
+    }
+
+    /// The keys are being agreed on: the message itself is not looked at.
+    fn note_key_exchange(&mut self, kind: u8) {
+        let Some(state) = State::of(kind).filter(|_| !self.reported) else {
+            return;
+        };
+        self.handshake.state = Some(state);
+        self.news.push(match state.direction() {
+            Direction::ToServer => Told::RequestHead,
+            Direction::ToClient => Told::ResponseHead,
+        });
+    }
+
+    /// A side has shown its certificates, which is all that rules can ask of it.
+    fn note_certificates(&mut self, direction: Direction) {
+        let untold = &mut self.handshake.untold;
+        let (untold, part) = match direction {
+            Direction::ToServer => (&mut untold.client, Told::Request),
+            Direction::ToClient => (&mut untold.server, Told::Response),
+        };
+        if std::mem::replace(untold, false) {
+            self.news.push(part);
+        }
+    }
+
+    /// A record is over: its messages are told.
+    fn tell(&mut self, cx: &mut Context<'_, '_>) {
+        for part in self.news.drain(..) {
+            cx.progress(&self.handshake, part);
+        }
     }
 
     /// Yields the handshake, once.
@@ -388,6 +435,7 @@ impl Parser {
         if std::mem::replace(&mut self.reported, true) {
             return;
         }
+        self.tell(cx);
         let mut handshake = std::mem::take(&mut self.handshake);
         self.handshake.tx_id = handshake.tx_id;
         handshake.resumed |= handshake.is_taken_up_by_id();

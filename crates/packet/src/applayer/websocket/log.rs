@@ -4,6 +4,7 @@ use super::frame::Frame;
 use crate::applayer::{AppProto, Transaction};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Frame {
@@ -21,6 +22,10 @@ impl Transaction for Frame {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction())
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {

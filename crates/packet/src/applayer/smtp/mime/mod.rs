@@ -133,6 +133,11 @@ impl Mime {
         self.files
     }
 
+    /// The headers of the mail itself are still coming in.
+    pub(super) fn is_in_headers(&self) -> bool {
+        self.is_top
+    }
+
     /// Bytes kept.
     pub(super) fn buffered(&self) -> usize {
         let boundaries: usize = self.boundaries.iter().map(Vec::len).sum();
