@@ -1,11 +1,43 @@
-//! Rules in Suricata's language.
+//! Suricata's rule language: text to rules, rules against traffic, alerts.
+//!
+//! ```text
+//! text -> syntax -> header, keyword -> builder -> Rule -> RuleSet       (off the packet path)
+//! Event -> inspect: buffers -> literal -> walk -> conditions -> Alert   (on it)
+//! ```
+//!
+//! A [`RuleSet`] is immutable and shared; an [`Inspector`] per thread holds what rules remember. A set
+//! is replaced by another between two packets.
 
-pub mod literal;
-//! Detection rules as Suricata writes them.
-
-pub mod pcre;
-pub mod transform;
-//! The rule language of Suricata 8.
-
+pub mod alert;
+mod builder;
+mod classes;
+mod compiler;
+mod content;
 pub mod dataset;
+mod diagnostic;
+mod effect;
+mod header;
+mod inspect;
+mod keyword;
+pub mod literal;
+mod memory;
+pub mod pcre;
+mod rule;
+mod scene;
+mod set;
 pub mod state;
+mod syntax;
+pub mod transform;
+mod walk;
+
+pub use alert::{Alert, Reason, Told};
+pub use classes::Classes;
+pub use compiler::{Compiler, RULES_MAX};
+pub use diagnostic::{Diagnostic, Problem, ProblemKind};
+pub use header::{Action, NESTED_MAX, RejectTarget, Vars};
+pub use inspect::{Counters, Fate, Inspector, Options, Outcome};
+pub use keyword::reference;
+pub use rule::{About, Rule, RuleId};
+pub use set::RuleSet;
+pub use syntax::{OPTIONS_MAX, RULE_BYTES_MAX};
+pub use walk::{PCRE_STEPS_MAX, PLACES_MAX, VARIABLES_MAX};

@@ -129,6 +129,12 @@ impl Datasets {
         })
     }
 
+    /// The set of a name, if there is one.
+    #[must_use]
+    pub fn known(&self, name: u32) -> Option<SetId> {
+        self.of_name.get(&name).copied()
+    }
+
     /// Adds what a file holds.
     pub fn load(&mut self, set: SetId, contents: &str) -> Loaded {
         let set = self.sets.get_mut(set.0 as usize);

@@ -5,6 +5,7 @@
 //! | `flowbits` | [`flowbits`] | [`FlowBits`] | in a flow |
 //! | `flowint` | [`flowint`] | [`FlowInts`] | in a flow |
 //! | `xbits`, `hostbits` | [`hostbits`] | [`HostBits`] | one table, by address or pair of addresses |
+//! | `tag` | | [`tags`] | in a flow, and one table by address |
 //! | `threshold`, `detection_filter` | [`threshold`] | [`Thresholds`] | one table, by rule and address or flow |
 //! | the file `threshold.config` | [`GlobalThresholds`] | [`Filter`] | made for each rule when it is read |
 //! | `iprep` | [`Reputations::parse`] | [`Reputations`] | read from files |
@@ -26,6 +27,7 @@ pub mod iprep;
 mod names;
 pub mod networks;
 mod option;
+pub mod tags;
 pub mod threshold;
 mod thresholds;
 

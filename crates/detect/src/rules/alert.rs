@@ -1,0 +1,61 @@
+//! What comes of a rule that matched.
+
+use std::sync::Arc;
+
+use packet::{Direction, FlowId};
+
+use super::header::Action;
+use super::rule::Rule;
+use super::set::RuleSet;
+
+/// A rule matched.
+#[derive(Debug, Clone)]
+pub struct Alert {
+    /// The set that the rule is of.
+    pub rules: Arc<RuleSet>,
+    /// Its number in the set.
+    pub number: u32,
+    /// What is done: what the rule says, or what a rate filter makes of it.
+    pub action: Action,
+    /// The transaction that it matched in.
+    pub transaction: Option<Arc<Told>>,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The bytes of the stream that it matched in; none where it was a packet.
+    pub stream: Option<Arc<[u8]>>,
+    /// The transaction is the latest of the flow, for want of a better one.
+    pub guessed: bool,
+    /// Which way the packet goes that it came with.
+    pub direction: Direction,
+    /// The flow.
+    pub flow: Option<FlowId>,
+}
+
+impl Alert {
+    /// The rule.
+    #[must_use]
+    pub fn rule(&self) -> Option<&Rule> {
+        self.rules.rule(self.number)
+    }
+}
+
+/// What a record says of a transaction: kept as text, for the transaction is gone when the packet is
+/// judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its number in its flow.
+    pub id: u32,
+    /// Fields of the record, as written.
+    pub fields: String,
+}
+
+/// Which bytes of which buffer matched first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// The buffer; `payload` for packets and streams.
+    pub buffer: &'static str,
+    /// Where in it, bytes.
+    pub offset: u32,
+    /// How many bytes.
+    pub len: u32,
+}

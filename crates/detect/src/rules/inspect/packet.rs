@@ -1,0 +1,166 @@
+//! Rules that look at packets.
+
+use ::packet::{Direction, Inspect, Proto, TcpState};
+
+use super::super::header::Layer;
+use super::super::rule::{Asked, Inspection, Rule};
+use super::super::scene::{Scene, Stage, Values};
+use super::super::set::{Carried, Point, RuleSet};
+use super::{Fate, Inspector, Match, Moment, Outcome, values_of};
+
+impl Inspector {
+    /// A packet is over: judges all that waits for it, and the rules about packets.
+    pub(super) fn packet(&mut self, inspect: &Inspect<'_>, now_ns: u64) {
+        self.outcome = Outcome::default();
+        let moment = Moment {
+            inspect: Some(inspect),
+            flow: inspect.flow,
+            direction: inspect.direction,
+            now_ns,
+        };
+        if let Some(flow) = inspect.flow
+            && flow.tuple.proto != Proto::Tcp
+        {
+            self.news(flow, inspect.direction);
+        }
+        let state = inspect.flow.and_then(|flow| self.flows.get(&flow.id));
+        if state.is_some_and(|state| state.memory.is_bypassed) {
+            self.events.clear();
+            return;
+        }
+        match state.and_then(|state| state.fate) {
+            Some(Fate::Pass) => {
+                self.outcome.passed = true;
+                self.outcome.fate = Some(Fate::Pass);
+            }
+            Some(Fate::Drop) => {
+                self.outcome = Outcome {
+                    dropped: true,
+                    of_dropped_flow: true,
+                    fate: Some(Fate::Drop),
+                    ..Outcome::default()
+                };
+            }
+            None => {
+                let matches = self.of_packet(&moment, inspect);
+                self.judge(&moment, matches);
+            }
+        }
+        self.events.clear();
+    }
+
+    /// The rules that match in the packet itself. The payload of TCP is looked at as part of a stream,
+    /// where there is one.
+    fn of_packet(&mut self, moment: &Moment<'_>, inspect: &Inspect<'_>) -> Vec<Match> {
+        let rules = std::sync::Arc::clone(&self.rules);
+        let protocol = inspect.tuple.map(|tuple| tuple.proto.number());
+        let carried = protocol.map_or(Carried::Other, Carried::of);
+        let scene = moment.scene(&rules.sets);
+        let mut matches = Vec::new();
+        if let Some(point) = rules.of_packets(carried) {
+            self.of_point(&rules, point, &scene, inspect, &mut matches);
+        }
+        let is_open = inspect.flow.is_some_and(|flow| {
+            !matches!(
+                flow.tcp_state,
+                None | Some(TcpState::None | TcpState::SynSent | TcpState::SynRecv)
+            )
+        });
+        let in_stream = inspect.in_stream && is_open;
+        let is_alone = carried == Carried::Tcp && !in_stream && !scene.payload.is_empty();
+        if let Some(point) = rules.of_streams(scene.direction).filter(|_| is_alone) {
+            let known = matches.len();
+            self.of_point(&rules, point, &scene, inspect, &mut matches);
+            // rules about packets and streams stand in both
+            let (before, after) = matches.split_at(known);
+            let twice: Vec<u32> = before.iter().map(|found| found.rule).collect();
+            let new: Vec<Match> = after
+                .iter()
+                .filter(|found| !twice.contains(&found.rule))
+                .cloned()
+                .collect();
+            matches.truncate(known);
+            matches.extend(new);
+        }
+        matches
+    }
+
+    fn of_point(
+        &mut self,
+        rules: &RuleSet,
+        point: &Point,
+        scene: &Scene<'_>,
+        inspect: &Inspect<'_>,
+        matches: &mut Vec<Match>,
+    ) {
+        self.candidates(point, 0, |list, each| {
+            let mut values = Values::default();
+            values_of(list.buffer, &list.transforms, scene, &mut values);
+            values.iter().for_each(each);
+        });
+        for number in std::mem::take(&mut self.candidates) {
+            let Some(rule) = rules.rule(number) else {
+                continue;
+            };
+            if !takes(rule, inspect)
+                || !fits(rule, scene)
+                || rule.asked == Asked::Ends && !scene.is_first()
+            {
+                continue;
+            }
+            let of_packet = |inspection: &Inspection| {
+                inspection
+                    .buffer
+                    .is_none_or(|buffer| buffer.stage == Stage::Packet)
+            };
+            let Some((reason, caught)) = self.holds(rule, scene, of_packet) else {
+                continue;
+            };
+            if rule.is_mixed() {
+                self.note_payload(inspect.flow, number);
+                continue;
+            }
+            matches.push(Match {
+                rule: number,
+                transaction: None,
+                stream: None,
+                reason,
+                caught,
+            });
+        }
+    }
+}
+
+/// Whether header, side and protocol of a rule fit.
+pub(super) fn fits(rule: &Rule, scene: &Scene<'_>) -> bool {
+    let of_app =
+        rule.apps.is_empty() || scene.flow.is_some_and(|flow| rule.apps.contains(flow.app));
+    // without a flow, a packet goes to the server, and damage goes both ways
+    let of_side = match scene.flow {
+        Some(_) => rule.sides.has(scene.direction),
+        None if rule.asked == Asked::Damage => !rule.needs_flow,
+        None => !rule.needs_flow && rule.sides.has(Direction::ToServer),
+    };
+    let of_ends = match &scene.tuple {
+        Some(tuple) => rule.header.fits(tuple),
+        None => rule.header.has_any_ports(),
+    };
+    of_app && of_side && of_ends
+}
+
+/// Whether a rule's protocol is that of the packet. Of one without a protocol, nothing is asked but
+/// its damage and its ends.
+fn takes(rule: &Rule, inspect: &Inspect<'_>) -> bool {
+    let decoded = inspect.packet.decoded;
+    let layer = rule.header.protocol.layer;
+    let ends = inspect
+        .tuple
+        .map(|tuple| (tuple.proto.number(), tuple.src.is_ipv4()));
+    let is_unknown = |protocol: u8| protocol == 0 && !decoded.damages.is_empty();
+    match ends {
+        _ if layer == Layer::Arp => decoded.arp.is_some(),
+        Some((protocol, _)) if is_unknown(protocol) && rule.asked == Asked::Packets => false,
+        Some((protocol, is_v4)) => layer.takes(protocol, if is_v4 { 4 } else { 6 }),
+        None => rule.asked == Asked::Damage && matches!(layer, Layer::Ip(None) | Layer::Frame),
+    }
+}

@@ -1,0 +1,273 @@
+//! What rules remember: bits and numbers of flows and hosts, counts, sets.
+
+use super::{Arg, Keyword};
+use crate::rules::builder::Builder;
+use crate::rules::dataset::{self, Command, DatarepOption, DatasetOption, SetId};
+use crate::rules::diagnostic::Problem;
+use crate::rules::effect::Apply;
+use crate::rules::memory::Memory;
+use crate::rules::rule::{Check, Condition, Step};
+use crate::rules::scene::Scene;
+use crate::rules::state::flowbits::{self, FlowBit};
+use crate::rules::state::flowint::{self, FlowInt, Operation};
+use crate::rules::state::hostbits::{self, HostBit};
+use crate::rules::state::{Ends, OptionError, threshold};
+use crate::rules::syntax::Piece;
+use crate::rules::walk::Walk;
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    Keyword::call(
+        "flowbits",
+        "set|unset|toggle|isset|isnotset|noalert[,name]",
+        "A bit of the flow.",
+        flowbits,
+    ),
+    Keyword::call(
+        "flowint",
+        "name,operation[,value]",
+        "A number of the flow.",
+        flowint,
+    ),
+    Keyword::call(
+        "xbits",
+        "set|unset|toggle|isset|isnotset,name,track ip_src|ip_dst|ip_pair[,expire seconds]",
+        "A bit of a host or a pair of hosts.",
+        xbits,
+    ),
+    Keyword::call(
+        "hostbits",
+        "set|unset|toggle|isset|isnotset,name[,src|dst|both][,seconds]",
+        "A bit of a host.",
+        hostbits,
+    ),
+    Keyword::call(
+        "threshold",
+        "type limit|threshold|both|backoff,track by_src|by_dst|by_both|by_rule|by_flow,count N,seconds N",
+        "How often the rule alerts.",
+        threshold,
+    ),
+    Keyword::call(
+        "detection_filter",
+        "track by_src|by_dst|by_both|by_rule|by_flow,count N,seconds N",
+        "How often it must match before it alerts.",
+        detection_filter,
+    ),
+    Keyword::call(
+        "dataset",
+        "set|unset|isset|isnotset,name[,type string|md5|sha256|ipv4|ip][,load FILE][,state FILE][,save FILE]",
+        "The buffer is in a set.",
+        dataset,
+    ),
+    Keyword::call(
+        "datarep",
+        "name,operation,value[,load FILE,type string|md5|sha256]",
+        "The buffer's reputation in a set.",
+        datarep,
+    ),
+];
+
+/// A problem of an option's value, at its place.
+fn placed(value: Piece<'_>, error: OptionError) -> Problem {
+    let at = value.at.saturating_add(error.at);
+    Problem::wrong(at..at.saturating_add(1), error.reason)
+}
+
+fn flowbits(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    let bit =
+        flowbits::parse(value.text, rule.around.names).map_err(|error| placed(value, error))?;
+    match &bit {
+        FlowBit::IsSet(_) | FlowBit::IsNotSet(_) => {
+            rule.bits_rank = if rule.bits_rank >= SETS {
+                READS_AND_SETS
+            } else {
+                READS
+            };
+            rule.conditions.push(Box::new(OfFlow(bit)));
+        }
+        FlowBit::Set(_) | FlowBit::Unset(_) | FlowBit::Toggle(_) => {
+            rule.bits_rank = if rule.bits_rank == READS {
+                READS_AND_SETS
+            } else {
+                SETS
+            };
+            rule.effects.push(Box::new(OfFlow(bit)));
+        }
+        FlowBit::NoAlert => rule.silent = true,
+        FlowBit::Nothing => {}
+    }
+    Ok(())
+}
+
+/// Rules that set bits are looked at first, then those that also read them, then those that only do.
+const READS: u8 = 1;
+const READS_AND_SETS: u8 = 2;
+const SETS: u8 = 3;
+
+/// A bit or a number of the flow.
+#[derive(Debug)]
+struct OfFlow<T>(T);
+
+impl Condition for OfFlow<FlowBit> {
+    fn holds(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) -> bool {
+        scene.flow.is_some() && memory.flow.bits.check(&self.0)
+    }
+}
+
+impl Apply for OfFlow<FlowBit> {
+    fn apply(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) {
+        if scene.flow.is_some() {
+            memory.flow.bits.apply(&self.0);
+        }
+    }
+}
+
+fn flowint(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    let int =
+        flowint::parse(value.text, rule.around.names).map_err(|error| placed(value, error))?;
+    match int.operation {
+        Operation::Add(_) | Operation::Subtract(_) | Operation::Assign(_) => {
+            rule.effects.push(Box::new(OfFlow(int)))
+        }
+        Operation::Compare(..) | Operation::IsSet | Operation::IsNotSet => {
+            rule.conditions.push(Box::new(OfFlow(int)));
+        }
+    }
+    Ok(())
+}
+
+impl Condition for OfFlow<FlowInt> {
+    fn holds(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) -> bool {
+        scene.flow.is_some() && memory.flow.ints.check(&self.0)
+    }
+}
+
+impl Apply for OfFlow<FlowInt> {
+    fn apply(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) {
+        if scene.flow.is_some() {
+            memory.flow.ints.apply(&self.0);
+        }
+    }
+}
+
+fn xbits(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    let bit = hostbits::parse_xbits(value.text, rule.around.names)
+        .map_err(|error| placed(value, error))?;
+    host_bit(rule, bit);
+    Ok(())
+}
+
+fn hostbits(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    let bit = hostbits::parse_hostbits(value.text, rule.around.names)
+        .map_err(|error| placed(value, error))?;
+    host_bit(rule, bit);
+    Ok(())
+}
+
+fn host_bit(rule: &mut Builder<'_, '_>, bit: HostBit) {
+    match bit {
+        HostBit::NoAlert => rule.silent = true,
+        HostBit::Bit {
+            command: hostbits::Command::IsSet | hostbits::Command::IsNotSet,
+            ..
+        } => {
+            rule.conditions.push(Box::new(OfHost(bit)));
+        }
+        HostBit::Bit { .. } => rule.effects.push(Box::new(OfHost(bit))),
+    }
+}
+
+/// A bit of a host.
+#[derive(Debug)]
+struct OfHost(HostBit);
+
+fn ends(scene: &Scene<'_>) -> Option<Ends> {
+    let tuple = scene.tuple?;
+    Some(Ends {
+        src: tuple.src,
+        dst: tuple.dst,
+    })
+}
+
+impl Condition for OfHost {
+    fn holds(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) -> bool {
+        let ends = ends(scene);
+        ends.is_some_and(|ends| memory.hosts.check(&self.0, ends, None, scene.now_ns))
+    }
+}
+
+impl Apply for OfHost {
+    fn apply(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) {
+        if let Some(ends) = ends(scene) {
+            memory.hosts.apply(&self.0, ends, None, scene.now_ns);
+        }
+    }
+}
+
+fn threshold(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    rule.threshold = Some(threshold::parse(value.text).map_err(|error| placed(value, error))?);
+    Ok(())
+}
+
+fn detection_filter(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    let filter =
+        threshold::parse_detection_filter(value.text).map_err(|error| placed(value, error))?;
+    rule.detection_filter = Some(filter);
+    Ok(())
+}
+
+fn dataset(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    let around = &mut rule.around;
+    let option =
+        dataset::parse_dataset(value.text, around.names).map_err(|error| placed(value, error))?;
+    let set = around.declare(&option.set, value)?;
+    rule.ask(Step::Check(Box::new(InSet { set, option })));
+    Ok(())
+}
+
+/// The buffer is in a set.
+#[derive(Debug)]
+struct InSet {
+    set: SetId,
+    option: DatasetOption,
+}
+
+impl Check for InSet {
+    fn holds(&self, walk: &mut Walk<'_, '_>) -> bool {
+        let command: Command = self.option.command;
+        walk.scene
+            .sets
+            .with(|sets| sets.dataset(self.set, command, walk.bytes))
+    }
+}
+
+fn datarep(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    let around = &mut rule.around;
+    let option =
+        dataset::parse_datarep(value.text, around.names).map_err(|error| placed(value, error))?;
+    let set = around.declare(&option.set, value)?;
+    rule.ask(Step::Check(Box::new(HasReputation { set, option })));
+    Ok(())
+}
+
+/// The buffer's reputation in a set.
+#[derive(Debug)]
+struct HasReputation {
+    set: SetId,
+    option: DatarepOption,
+}
+
+impl Check for HasReputation {
+    fn holds(&self, walk: &mut Walk<'_, '_>) -> bool {
+        walk.scene
+            .sets
+            .with(|sets| sets.datarep(self.set, &self.option, walk.bytes))
+    }
+}

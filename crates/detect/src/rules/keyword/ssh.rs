@@ -1,0 +1,98 @@
+//! SSH: banners and proposals.
+
+use packet::applayer::ssh::{Peer, Session};
+use packet::{AppProto, Direction};
+
+use super::Keyword;
+use super::app::{self, Get};
+use crate::rules::scene::{Buffer, Scene, Sides, Values};
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    Keyword::sticky(
+        "ssh.proto",
+        "The version of the protocol in a banner.",
+        &PROTO,
+    ),
+    Keyword::sticky(
+        "ssh_proto",
+        "The version of the protocol in a banner.",
+        &PROTO,
+    ),
+    Keyword::sticky("ssh.software", "The software in a banner.", &SOFTWARE),
+    Keyword::sticky("ssh_software", "The software in a banner.", &SOFTWARE),
+    Keyword::sticky("ssh.hassh", "HASSH of the client, its MD5.", &HASSH),
+    Keyword::sticky("ssh-hassh", "HASSH of the client, its MD5.", &HASSH),
+    Keyword::sticky(
+        "ssh.hassh.string",
+        "HASSH of the client, written out.",
+        &STRING,
+    ),
+    Keyword::sticky(
+        "ssh-hassh-string",
+        "HASSH of the client, written out.",
+        &STRING,
+    ),
+    Keyword::sticky(
+        "ssh.hassh.server",
+        "HASSH of the server, its MD5.",
+        &HASSH_SERVER,
+    ),
+    Keyword::sticky(
+        "ssh-hassh-server",
+        "HASSH of the server, its MD5.",
+        &HASSH_SERVER,
+    ),
+    Keyword::sticky(
+        "ssh.hassh.server.string",
+        "HASSH of the server, written out.",
+        &SERVER_STRING,
+    ),
+    Keyword::sticky(
+        "ssh-hassh-server-string",
+        "HASSH of the server, written out.",
+        &SERVER_STRING,
+    ),
+];
+
+const fn buffer(name: &'static str, sides: Sides, get: Get) -> Buffer {
+    app::buffer(name, &[AppProto::Ssh], sides, get)
+}
+
+static PROTO: Buffer = buffer("ssh.proto", Sides::Both, |scene, values| {
+    let peer = peer(scene).filter(|peer| !peer.protocol.is_empty());
+    values.maybe(peer.map(|peer| &*peer.protocol));
+})
+.in_head();
+
+static SOFTWARE: Buffer = buffer("ssh.software", Sides::Both, |scene, values| {
+    let peer = peer(scene).filter(|peer| !peer.software.is_empty());
+    values.maybe(peer.map(|peer| &*peer.software));
+})
+.in_head();
+
+pub(super) static HASSH: Buffer = buffer("ssh.hassh", Sides::Client, hash);
+pub(super) static HASSH_SERVER: Buffer = buffer("ssh.hassh.server", Sides::Server, hash);
+static STRING: Buffer = buffer("ssh.hassh.string", Sides::Client, string);
+static SERVER_STRING: Buffer = buffer("ssh.hassh.server.string", Sides::Server, string);
+
+fn peer<'s>(scene: &Scene<'s>) -> Option<&'s Peer> {
+    let session = scene.of::<Session>()?;
+    Some(match scene.direction {
+        Direction::ToServer => &session.client,
+        Direction::ToClient => &session.server,
+    })
+}
+
+fn hash<'s>(scene: &Scene<'s>, values: &mut Values<'s>) {
+    if let Some(hash) = peer(scene).and_then(Peer::hassh_hash) {
+        values.made(hash.into_bytes());
+    }
+}
+
+fn string<'s>(scene: &Scene<'s>, values: &mut Values<'s>) {
+    values.maybe(
+        peer(scene)
+            .and_then(|peer| peer.hassh.as_deref())
+            .map(str::as_bytes),
+    );
+}

@@ -1,0 +1,35 @@
+//! What rules remember, and what was wrong with a packet.
+
+use packet::AnomalyKind;
+
+use super::state::tags::{HostTags, Tags};
+use super::state::{FlowBits, FlowInts, HostBits, RuleKey};
+
+/// What rules remember of one flow.
+#[derive(Debug, Default)]
+pub(crate) struct FlowMemory {
+    pub(crate) bits: FlowBits,
+    pub(crate) ints: FlowInts,
+    /// Values that rules caught, by name.
+    pub(crate) caught: Vec<(u32, Vec<u8>)>,
+    /// Rules that show its packets.
+    pub(crate) tags: Tags,
+    /// A rule says that it is not to be looked at any more.
+    pub(crate) is_bypassed: bool,
+    /// The packet of each direction with which the application protocol of that direction was
+    /// known, by its number.
+    pub(crate) protocol_known_at: [Option<u64>; 2],
+}
+
+/// What conditions may ask and effects change.
+#[derive(Debug)]
+pub(crate) struct Memory<'m> {
+    pub(crate) flow: &'m mut FlowMemory,
+    pub(crate) hosts: &'m mut HostBits,
+    /// Rules that show the packets of hosts.
+    pub(crate) tags: &'m mut HostTags,
+    /// The rule at hand.
+    pub(crate) rule: RuleKey,
+    /// What was wrong with the packet or the transaction.
+    pub(crate) events: &'m [AnomalyKind],
+}

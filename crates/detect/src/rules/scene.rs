@@ -1,0 +1,173 @@
+//! What a rule is judged on: a packet, a piece of a stream, a part of a transaction, a file.
+
+use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
+
+use super::dataset::Datasets;
+use super::header::Apps;
+use packet::{Direction, FileInfo, FiveTuple, Flow, Packet, Transaction};
+
+/// What there is to look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene<'s> {
+    /// The packet at hand; none when a flow's time is over.
+    pub(crate) packet: Option<&'s Packet<'s>>,
+    /// Its flow.
+    pub(crate) flow: Option<&'s Flow>,
+    /// Which way it goes.
+    pub(crate) direction: Direction,
+    /// Its ends, the sender first.
+    pub(crate) tuple: Option<FiveTuple>,
+    /// The flow was established before the packet.
+    pub(crate) established: bool,
+    /// The payload of the packet, or the piece of the stream.
+    pub(crate) payload: &'s [u8],
+    /// The transaction.
+    pub(crate) transaction: Option<&'s dyn Transaction>,
+    /// The sets of the rules.
+    pub(crate) sets: &'s Sets,
+    /// The file.
+    pub(crate) file: Option<FileScene<'s>>,
+    /// Time of the packet, nanoseconds since the Unix epoch.
+    pub(crate) now_ns: u64,
+}
+
+/// Sets, which all threads share.
+#[derive(Debug, Default)]
+pub(crate) struct Sets(Mutex<Datasets>);
+
+impl Sets {
+    pub(crate) fn new(sets: Datasets) -> Self {
+        Self(Mutex::new(sets))
+    }
+
+    /// Does something with them.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Datasets) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A file, or the part of it that is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileScene<'s> {
+    /// Its name; empty when it has none.
+    pub(crate) name: &'s [u8],
+    /// The latest bytes of it.
+    pub(crate) data: &'s [u8],
+    /// What is known at its end.
+    pub(crate) info: Option<&'s FileInfo>,
+}
+
+impl<'s> Scene<'s> {
+    /// Whether the packet is the first of its flow that goes its way, or has no flow.
+    pub(crate) fn is_first(&self) -> bool {
+        let counts = self.flow.map(|flow| flow.counts(self.direction));
+        self.packet.is_some() && counts.is_none_or(|counts| counts.packets == 1)
+    }
+
+    /// The transaction as one of a protocol.
+    pub(crate) fn of<T: Transaction>(&self) -> Option<&'s T> {
+        self.transaction
+            .and_then(|transaction| transaction.downcast_ref())
+    }
+}
+
+/// The values of a buffer: most have one, some none or several.
+#[derive(Debug, Default)]
+pub(crate) struct Values<'s>(Vec<Cow<'s, [u8]>>);
+
+impl<'s> Values<'s> {
+    /// Adds a value that stands somewhere.
+    pub(crate) fn push(&mut self, value: &'s [u8]) {
+        self.0.push(Cow::Borrowed(value));
+    }
+
+    /// Adds a value if there is one.
+    pub(crate) fn maybe(&mut self, value: Option<&'s [u8]>) {
+        self.0.extend(value.map(Cow::Borrowed));
+    }
+
+    /// Adds a value that stands somewhere or was put together.
+    pub(crate) fn either(&mut self, value: Cow<'s, [u8]>) {
+        self.0.push(value);
+    }
+
+    /// Adds a value that was put together.
+    pub(crate) fn made(&mut self, value: Vec<u8>) {
+        self.0.push(Cow::Owned(value));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|value| &**value)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each value through transforms.
+    pub(crate) fn map(&mut self, mut change: impl FnMut(&[u8]) -> Vec<u8>) {
+        for value in &mut self.0 {
+            *value = Cow::Owned(change(value));
+        }
+    }
+}
+
+/// A buffer that rules look into.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    /// Its name, that of its keyword.
+    pub(crate) name: &'static str,
+    /// Which protocols have it; none named for packets.
+    pub(crate) apps: Apps,
+    /// Which side of a conversation it is of.
+    pub(crate) sides: Sides,
+    /// When it is there.
+    pub(crate) stage: Stage,
+    /// It can have several values: each use of its keyword looks at all of them for itself.
+    pub(crate) multiple: bool,
+    /// Its values.
+    pub(crate) get: for<'s> fn(&Scene<'s>, &mut Values<'s>),
+}
+
+/// When a buffer is there, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Stage {
+    /// With the packet.
+    Packet,
+    /// The head of a message, before its body.
+    Head,
+    /// All of a message.
+    Message,
+    /// A file of it.
+    File,
+}
+
+/// Which sides of a conversation something is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Sides {
+    /// The client's.
+    Client,
+    /// The server's.
+    Server,
+    /// Either's.
+    Both,
+}
+
+impl Sides {
+    pub(crate) fn has(self, direction: Direction) -> bool {
+        match self {
+            Self::Client => direction == Direction::ToServer,
+            Self::Server => direction == Direction::ToClient,
+            Self::Both => true,
+        }
+    }
+
+    /// Those in both; none when they exclude each other.
+    pub(crate) fn narrowed(self, to: Self) -> Option<Self> {
+        match (self, to) {
+            (Self::Both, other) | (other, Self::Both) => Some(other),
+            (one, other) => (one == other).then_some(one),
+        }
+    }
+}

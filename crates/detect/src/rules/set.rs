@@ -1,0 +1,294 @@
+//! A compiled set of rules, arranged for look-up. It is immutable, and replaced as a whole.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use packet::{AppProto, Direction};
+
+use super::dataset::Datasets;
+use super::header::Layer;
+use super::literal::{Literals, Pattern};
+use super::rule::{Asked, Inspection, Rule};
+use super::scene::{Buffer, Sets, Stage};
+use super::transform::Transform;
+
+/// Rules in the order in which they are looked at, and what leads to them.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) sets: Sets,
+    /// Of packets, by what they carry.
+    pub(crate) packets: [Point; Carried::COUNT],
+    /// Of streams, from client and from server.
+    pub(crate) streams: [Point; 2],
+    /// Some are asked when the application protocol of a flow is known.
+    pub(crate) asks_protocol: bool,
+    /// About what is wrong with messages, and nothing else of them.
+    pub(crate) of_events: Vec<u32>,
+    transactions: HashMap<Place, Point>,
+}
+
+/// What a packet carries, as far as rules are told apart by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carried {
+    Tcp,
+    Udp,
+    Icmp,
+    Other,
+}
+
+impl Carried {
+    const COUNT: usize = 4;
+    const ALL: [Self; Self::COUNT] = [Self::Tcp, Self::Udp, Self::Icmp, Self::Other];
+
+    pub(crate) fn of(protocol: u8) -> Self {
+        match protocol {
+            6 => Self::Tcp,
+            17 => Self::Udp,
+            1 | 58 => Self::Icmp,
+            _ => Self::Other,
+        }
+    }
+
+    fn is_of(self, layer: Layer) -> bool {
+        match self {
+            Self::Tcp => layer.takes(6, 4) || layer.takes(6, 6),
+            Self::Udp => layer.takes(17, 4) || layer.takes(17, 6),
+            Self::Icmp => layer.takes(1, 4) || layer.takes(58, 6),
+            Self::Other => !matches!(
+                layer,
+                Layer::Tcp | Layer::TcpPacket | Layer::TcpStream | Layer::Udp | Layer::Icmp(_)
+            ),
+        }
+    }
+}
+
+/// Where in a conversation rules are looked at.
+type Place = (AppProto, Direction, Stage);
+
+/// The rules of one place.
+#[derive(Debug, Default)]
+pub(crate) struct Point {
+    pub(crate) lists: Vec<List>,
+    /// Those that no literal leads to.
+    pub(crate) always: Vec<u32>,
+}
+
+/// The literals that lead to rules from one buffer.
+#[derive(Debug)]
+pub(crate) struct List {
+    /// The buffer; none for payload.
+    pub(crate) buffer: Option<&'static Buffer>,
+    pub(crate) transforms: Vec<Transform>,
+    pub(crate) literals: Literals,
+    /// The rules of each literal.
+    pub(crate) rules: Vec<Vec<u32>>,
+}
+
+impl Point {
+    /// Whether there are no rules.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lists.is_empty() && self.always.is_empty()
+    }
+}
+
+impl RuleSet {
+    /// Arranges rules.
+    pub(crate) fn arrange(mut rules: Vec<Rule>, sets: Datasets, action_order: &[String]) -> Self {
+        rules.sort_by_key(|rule| rule.order(action_order));
+        let mut packets = [(); Carried::COUNT].map(|()| Gathering::default());
+        let mut streams = [(); 2].map(|()| Gathering::default());
+        let mut transactions = HashMap::<Place, Gathering>::new();
+        let mut of_events = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            if rule.stage != Stage::Packet {
+                for place in places(rule) {
+                    transactions.entry(place).or_default().add(number, rule);
+                }
+                if !rule.is_mixed() {
+                    continue;
+                }
+            }
+            if rule.stage == Stage::Packet && !rule.app_events.is_empty() {
+                of_events.push(number);
+                continue;
+            }
+            for (carried, gathering) in Carried::ALL.iter().zip(&mut packets) {
+                let in_stream =
+                    *carried == Carried::Tcp && rule.is_of_streams() && !rule.needs_packet;
+                if carried.is_of(rule.header.protocol.layer) && !in_stream {
+                    gathering.add(number, rule);
+                }
+            }
+            if rule.is_of_streams() {
+                for (direction, gathering) in DIRECTIONS.iter().zip(&mut streams) {
+                    if rule.sides.has(*direction) {
+                        gathering.add(number, rule);
+                    }
+                }
+            }
+        }
+        Self {
+            packets: packets.map(|gathering| gathering.finish()),
+            streams: streams.map(|gathering| gathering.finish()),
+            transactions: transactions
+                .into_iter()
+                .map(|(place, gathering)| (place, gathering.finish()))
+                .collect(),
+            of_events,
+            asks_protocol: rules.iter().any(|rule| rule.asked == Asked::Protocol),
+            rules,
+            sets: Sets::new(sets),
+        }
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// A rule by its number in this set.
+    #[must_use]
+    pub fn rule(&self, number: u32) -> Option<&Rule> {
+        self.rules.get(usize::try_from(number).ok()?)
+    }
+
+    pub(crate) fn of_packets(&self, carried: Carried) -> Option<&Point> {
+        self.packets.get(carried as usize)
+    }
+
+    pub(crate) fn of_streams(&self, direction: Direction) -> Option<&Point> {
+        self.streams
+            .get(usize::from(direction == Direction::ToClient))
+    }
+
+    pub(crate) fn of_transactions(
+        &self,
+        app: AppProto,
+        direction: Direction,
+        stage: Stage,
+    ) -> Option<&Point> {
+        self.transactions.get(&(app, direction, stage))
+    }
+}
+
+pub(crate) const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
+
+/// The places of a rule about transactions.
+fn places(rule: &Rule) -> impl Iterator<Item = Place> {
+    let sides = DIRECTIONS
+        .into_iter()
+        .filter(move |direction| rule.sides.has(*direction));
+    sides.flat_map(move |direction| {
+        rule.apps
+            .iter()
+            .map(move |app| (app, direction, rule.stage))
+    })
+}
+
+/// A point in the making.
+#[derive(Default)]
+struct Gathering {
+    lists: Vec<GatheredList>,
+    always: Vec<u32>,
+}
+
+struct GatheredList {
+    buffer: Option<&'static Buffer>,
+    transforms: Vec<Transform>,
+    literals: HashMap<(std::sync::Arc<[u8]>, bool), Vec<u32>>,
+}
+
+impl GatheredList {
+    fn is_of(&self, inspection: &Inspection) -> bool {
+        let same = match (self.buffer, inspection.buffer) {
+            (None, None) => true,
+            (Some(one), Some(other)) => std::ptr::eq(one, other),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        same && self.transforms == inspection.transforms
+    }
+}
+
+impl Gathering {
+    fn add(&mut self, number: u32, rule: &Rule) {
+        let fast = rule.fast.as_ref();
+        let led = fast.and_then(|fast| Some((fast, rule.inspections.get(fast.inspection)?)));
+        let Some((fast, inspection)) = led else {
+            self.always.push(number);
+            return;
+        };
+        let known = self.lists.iter().position(|list| list.is_of(inspection));
+        let at = known.unwrap_or_else(|| {
+            self.lists.push(GatheredList {
+                buffer: inspection.buffer,
+                transforms: inspection.transforms.clone(),
+                literals: HashMap::new(),
+            });
+            self.lists.len().saturating_sub(1)
+        });
+        if let Some(list) = self.lists.get_mut(at) {
+            let key = (std::sync::Arc::clone(&fast.bytes), fast.nocase);
+            list.literals.entry(key).or_default().push(number);
+        }
+    }
+
+    fn finish(self) -> Point {
+        let lists = self.lists.into_iter().map(|list| {
+            let (keys, rules): (Vec<_>, Vec<_>) = list.literals.into_iter().unzip();
+            let patterns: Vec<_> = keys
+                .iter()
+                .map(|(bytes, nocase)| Pattern {
+                    bytes,
+                    nocase: *nocase,
+                })
+                .collect();
+            List {
+                buffer: list.buffer,
+                transforms: list.transforms,
+                literals: Literals::build(&patterns),
+                rules,
+            }
+        });
+        Point {
+            lists: lists.collect(),
+            always: self.always,
+        }
+    }
+}
+
+impl Rule {
+    /// The order in which rules are looked at: by action, those that set bits before those that ask
+    /// for them, the more urgent first.
+    fn order(&self, actions: &[String]) -> (usize, Reverse<u8>, u32, u32) {
+        let action = self.header.action;
+        let named = actions.iter().position(|name| name == action.name());
+        let place = named.unwrap_or_else(|| action.order());
+        (
+            place,
+            Reverse(self.bits_rank),
+            self.about.priority,
+            self.id.sid,
+        )
+    }
+
+    /// Whether it looks into payload beside parts of transactions.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.stage != Stage::Packet && self.payload().is_some()
+    }
+
+    /// Whether it looks into streams.
+    pub(crate) fn is_of_streams(&self) -> bool {
+        self.payload().is_some()
+            && self.header.protocol.layer.has_streams()
+            && !self.payload_from.packets_only
+    }
+}
