@@ -59,6 +59,9 @@ impl FileStore {
             | Event::Transaction(..)
             | Event::FileData(..)
             | Event::AppFrame(..)
+            | Event::Inspect(_)
+            | Event::Progress(..)
+            | Event::Stream(..)
             | Event::File(..)
             | Event::FlowEnd(..)
             | Event::Anomaly(..) => Ok(()),

@@ -32,6 +32,9 @@ pub(crate) enum Command {
     Shield(Shield),
     /// Inspect captures: EVE JSON out, indicators matched.
     Scan(Scan),
+    /// Compile rules, and say what of them is refused and why.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Share an indicator, or a file of STIX objects, with the exchange.
     Share(Share),
     /// Follow what the exchange says to this partner, as it says it.
@@ -42,6 +45,26 @@ pub(crate) enum Command {
     /// Attack and measure the loop, in network namespaces made for it.
     #[command(subcommand)]
     Lab(Lab),
+}
+
+/// `rules`: rules in Suricata's language.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// Compile the rules of files; exit status 1 when some are refused.
+    Check(RulesCheck),
+    /// Print the reference of all keywords, in Markdown.
+    Keywords,
+}
+
+/// `rules check`.
+#[derive(Debug, Args)]
+pub(crate) struct RulesCheck {
+    /// Files of rules.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// A suricata.yaml whose variables the rules use; without one, those of most configurations.
+    #[arg(long, value_name = "YAML")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// `up`: the whole exchange in one process.
@@ -107,6 +130,9 @@ pub(crate) struct Scan {
     /// A STIX bundle whose indicators are looked for; may be given several times.
     #[arg(long, value_name = "BUNDLE")]
     pub(crate) indicators: Vec<PathBuf>,
+    /// Rules in Suricata's language that are looked for; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Vec<PathBuf>,
     /// Write EVE records to this file; `-` is standard output.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) eve: Option<PathBuf>,

@@ -98,7 +98,10 @@ pub(super) fn write(
             | Event::Anomaly(..)
             | Event::File(..)
             | Event::FileData(..)
-            | Event::AppFrame(..),
+            | Event::AppFrame(..)
+            | Event::Inspect(_)
+            | Event::Progress(..)
+            | Event::Stream(..),
         )
         | None => {}
     }
@@ -115,8 +118,11 @@ pub(super) fn flow_of<'a>(event: &Event<'a>) -> Option<&'a Flow> {
         | Event::Transaction(flow, _)
         | Event::File(flow, ..)
         | Event::FileData(flow, ..)
+        | Event::Stream(flow, ..)
+        | Event::Progress(flow, ..)
         | Event::AppFrame(flow, _) => Some(flow),
         Event::Anomaly(flow, _) => *flow,
+        Event::Inspect(inspect) => inspect.flow,
         Event::Packet(_) | Event::Arp(_) => None,
     }
 }

@@ -12,12 +12,14 @@
 mod alert;
 mod appended;
 mod output;
+mod rule;
 
 use std::io::{self, Write};
 
 use detect::Verdict;
-use packet::Event;
+use detect::rules::{Alert, Fate, Outcome};
 use packet::eve::Recorder;
+use packet::{Direction, Event};
 
 pub use appended::Appended;
 pub use output::{BUFFER_BYTES_MAX, WhenFull};
@@ -86,6 +88,59 @@ impl Log {
         });
     }
 
+    /// Writes what came of rules with an event: their alerts, and that the packet was dropped.
+    pub fn judged(
+        &mut self,
+        alerts: &[Alert],
+        outcome: Outcome,
+        event: &Event<'_>,
+        inline: bool,
+        now: Now,
+    ) {
+        let Self { recorder, outputs } = self;
+        let mut emit = |number: usize, line: &str| send(outputs, number, line);
+        let direction = alerts
+            .first()
+            .map_or(Direction::ToServer, |alert| alert.direction);
+        let carrier = carrier(event, direction, outcome, inline);
+        let fate = outcome.fate.filter(|_| !outcome.of_dropped_flow);
+        if let Some((flow, fate)) = carrier.flow.zip(fate) {
+            let action = match fate {
+                Fate::Drop => "drop",
+                Fate::Pass => "pass",
+            };
+            recorder.acted(flow.id, action);
+        }
+        for alert in alerts {
+            recorder.alerted(alert.flow);
+            let carrier = carrier_of(alert, event, carrier);
+            recorder.record_in(
+                "alert",
+                carrier.flow,
+                now,
+                &mut emit,
+                &mut |record, options| {
+                    rule::write(record, alert, &carrier, options);
+                },
+            );
+        }
+        if let Some(packet) = carrier.packet.filter(|_| outcome.tagged) {
+            recorder.tagged(packet.decoded.data, carrier.flow, now, &mut emit);
+        }
+        if outcome.dropped && carrier.packet.is_some() {
+            let by = alerts.iter().find(|alert| alert.action.drops());
+            recorder.record_in(
+                "drop",
+                carrier.flow,
+                now,
+                &mut emit,
+                &mut |record, options| {
+                    rule::write_drop(record, by, &carrier, options);
+                },
+            );
+        }
+    }
+
     /// Writes a record of counters named `part.counter`.
     pub fn stats(&mut self, counters: &[(&'static str, u64)], now: Now) {
         let Self { recorder, outputs } = self;
@@ -114,6 +169,50 @@ impl Log {
         // every one is closed, whatever becomes of the others
         let closed: Vec<_> = self.outputs.into_iter().map(Output::close).collect();
         closed.into_iter().collect()
+    }
+}
+
+/// What records of rules come with.
+fn carrier<'a>(
+    event: &Event<'a>,
+    direction: Direction,
+    outcome: Outcome,
+    inline: bool,
+) -> rule::Carrier<'a> {
+    if let Event::Inspect(inspect) = event {
+        return rule::Carrier {
+            flow: inspect.flow,
+            direction: inspect.direction,
+            tuple: inspect.tuple,
+            packet: Some(inspect.packet),
+            outcome,
+            inline,
+        };
+    }
+    let flow = alert::flow_of(event);
+    let tuple = flow.map(|flow| match direction {
+        Direction::ToServer => flow.tuple,
+        Direction::ToClient => flow.tuple.reversed(),
+    });
+    rule::Carrier {
+        flow,
+        direction,
+        tuple,
+        packet: None,
+        outcome,
+        inline,
+    }
+}
+
+/// The same for one alert: without a packet, each has its own direction.
+fn carrier_of<'a>(
+    alert: &Alert,
+    event: &Event<'a>,
+    of_all: rule::Carrier<'a>,
+) -> rule::Carrier<'a> {
+    match of_all.packet {
+        Some(_) => of_all,
+        None => carrier(event, alert.direction, of_all.outcome, of_all.inline),
     }
 }
 

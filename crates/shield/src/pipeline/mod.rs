@@ -15,9 +15,10 @@ mod watch;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use detect::rules::{Fate, Inspector, Outcome};
 use detect::{Detector, Index, Verdict};
 use packet::eve::Now;
-use packet::{Event, FlowId, Frame, Sensor};
+use packet::{Event, Flow, FlowId, Frame, Sensor};
 
 use crate::eve;
 use crate::filestore::FileStore;
@@ -52,6 +53,12 @@ struct Judge {
     watch: Watch,
     log: Option<eve::Log>,
     store: Option<FileStore>,
+    inspector: Option<Inspector>,
+    inline: bool,
+    /// The flow that rules dropped with the packet at hand.
+    dropped: Option<Flow>,
+    /// The flow that rules want no more to be looked at.
+    bypassed: Option<Flow>,
     /// Times that the store could not take what it should.
     store_errors: u64,
     verdicts: Vec<Verdict>,
@@ -72,6 +79,10 @@ impl Pipeline {
             watch: Watch::new(home, sessions),
             log: None,
             store: None,
+            inspector: None,
+            inline: config.sensor.inline,
+            dropped: None,
+            bypassed: None,
             store_errors: 0,
             verdicts: Vec::new(),
             packet: 0,
@@ -89,6 +100,14 @@ impl Pipeline {
     #[must_use]
     pub fn with_log(mut self, log: eve::Log) -> Self {
         self.judge.log = Some(log);
+        self
+    }
+
+    /// Judges by rules what is seen from here on; the sensor must tell what they look into
+    /// ([`packet::Config::inspect`]).
+    #[must_use]
+    pub fn with_rules(mut self, inspector: Option<Inspector>) -> Self {
+        self.judge.inspector = inspector;
         self
     }
 
@@ -110,6 +129,12 @@ impl Pipeline {
         sensor.packet(frame, &mut |event| {
             judge.event(&event, frame.ts_ns, mono_ns, on_verdict)
         });
+        if let Some(flow) = judge.dropped.take() {
+            sensor.drop_flow(&flow);
+        }
+        if let Some(flow) = judge.bypassed.take() {
+            sensor.bypass_flow(&flow);
+        }
     }
 
     /// Says the number in its capture of the packet that comes next, where packets of one capture go
@@ -230,8 +255,46 @@ impl Judge {
             packet: self.packet,
         };
         self.store(event, now);
+        // the last words of a flow come behind its alerts
+        let is_end = matches!(event, Event::FlowEnd(..));
+        if is_end {
+            self.rules(event, now);
+        }
         if let Some(log) = &mut self.log {
             log.event(event, now);
+        }
+        if !is_end {
+            self.rules(event, now);
+        }
+    }
+
+    /// Shows an event to the rules, and logs what comes of it.
+    fn rules(&mut self, event: &Event<'_>, now: Now) {
+        let Some(inspector) = &mut self.inspector else {
+            return;
+        };
+        inspector.event(event, now.ts_ns);
+        let alerts: Vec<_> = inspector.alerts().collect();
+        let is_judged = matches!(event, Event::Inspect(_) | Event::FlowEnd(..));
+        let outcome = match is_judged {
+            true => inspector.outcome(),
+            false => Outcome::default(),
+        };
+        self.given = self
+            .given
+            .saturating_add(u64::try_from(alerts.len()).unwrap_or(u64::MAX));
+        if let (Event::Inspect(inspect), Some(Fate::Drop)) = (event, outcome.fate)
+            && !outcome.of_dropped_flow
+        {
+            self.dropped = inspect.flow.copied();
+        }
+        if let (Event::Inspect(inspect), true) = (event, outcome.bypassed) {
+            self.bypassed = inspect.flow.copied();
+        }
+        if (!alerts.is_empty() || outcome != Outcome::default())
+            && let Some(log) = &mut self.log
+        {
+            log.judged(&alerts, outcome, event, self.inline, now);
         }
     }
 

@@ -71,6 +71,9 @@ impl Watch {
             | Event::File(..)
             | Event::FileData(..)
             | Event::AppFrame(..)
+            | Event::Inspect(_)
+            | Event::Progress(..)
+            | Event::Stream(..)
             | Event::Packet(_)
             | Event::Arp(_)
             | Event::Anomaly(..) => {}

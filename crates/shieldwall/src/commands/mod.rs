@@ -3,6 +3,7 @@
 mod hub;
 mod lab;
 mod partner;
+mod rules;
 mod scan;
 mod share;
 mod shield;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Share(args) => crate::block_on(share::run(args, json)),
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),
+        Command::Rules(args) => rules::run(&args, json),
         Command::Lab(args) => lab::run(args, json),
     }
 }

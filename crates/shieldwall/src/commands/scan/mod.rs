@@ -2,6 +2,7 @@
 
 mod indicators;
 mod records;
+mod rules;
 mod summary;
 mod threads;
 
@@ -46,12 +47,14 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     let folder = args.eve_dir.as_deref();
     let store = settings.as_ref().zip(folder);
     let store = store.and_then(|(settings, folder)| FileStore::from_settings(settings, folder));
+    let rules = rules::Rules::read(args, settings.as_ref())?;
     let mut scanned = Ok(());
     for capture in &args.captures {
         let config = config(args, settings.as_ref(), total.count("flow.total"));
         if args.threads > 1 {
             let parts = Parts {
                 store: store.clone(),
+                rules: &rules,
                 config,
                 index: &index,
                 log: log.as_mut(),
@@ -61,7 +64,9 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
         } else {
             let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
             let mut pipeline = Pipeline::new(config, Arc::clone(&index), sessions);
-            pipeline = pipeline.with_store(store.clone());
+            pipeline = pipeline
+                .with_store(store.clone())
+                .with_rules(rules.inspector());
             if let Some(log) = log.take() {
                 pipeline = pipeline.with_log(log);
             }
@@ -143,12 +148,21 @@ fn config(args: &Scan, settings: Option<&Settings>, flows_before: u64) -> Config
         quiet_ns: 0,
         ..IndicatorConfig::default()
     };
+    let mut sensor = settings.map_or_else(packet::Config::default, packet::Config::from_settings);
+    let stream_inline = settings.map(|settings| settings.at("stream.inline"));
+    if stream_inline
+        .is_some_and(|inline| inline.text() != Some("auto") && inline.flag() == Some(true))
+    {
+        // data counts with its own packet, not with the one that acknowledges it
+        sensor.stream.on_ack = false;
+    }
     Config {
         sensor: packet::Config {
             flow_ids_after: flows_before,
             inline: args.inline,
             verify_checksums: args.checksums == Checksums::On,
-            ..settings.map_or_else(packet::Config::default, packet::Config::from_settings)
+            inspect: !args.rules.is_empty(),
+            ..sensor
         },
         detect: detect::Config {
             indicator,
@@ -378,6 +392,7 @@ mod tests {
         Scan {
             captures: captures.iter().map(|path| (*path).clone()).collect(),
             indicators: Vec::new(),
+            rules: Vec::new(),
             eve: Some(folder.join("out.jsonl")),
             eve_dir: None,
             alerts_only: false,

@@ -38,6 +38,7 @@ pub(super) struct Parts<'a> {
     pub(super) index: &'a Arc<Index>,
     pub(super) log: Option<&'a mut Log>,
     pub(super) store: Option<FileStore>,
+    pub(super) rules: &'a super::rules::Rules,
     pub(super) threads: usize,
 }
 
@@ -107,7 +108,9 @@ impl Parts<'_> {
         let apart = FLOW_IDS_APART.saturating_mul(u64::try_from(number).unwrap_or(u64::MAX));
         config.sensor.flow_ids_after = config.sensor.flow_ids_after.saturating_add(apart);
         let pipeline = Pipeline::new(config, Arc::clone(self.index), Arc::clone(sessions));
-        let pipeline = pipeline.with_store(self.store.clone());
+        let pipeline = pipeline
+            .with_store(self.store.clone())
+            .with_rules(self.rules.inspector());
         match &self.log {
             Some(log) => pipeline.with_log(log.beside()),
             None => pipeline,
