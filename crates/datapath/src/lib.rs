@@ -1,6 +1,7 @@
 //! The kernel's packet path: [`capture`] brings packets in, [`enforce`] keeps them out.
 //!
-//! The privileges of a shield live here, and all of its `unsafe` code: system calls without a safe
+//! The privileges of a shield live here, and all of its `unsafe` code but vector
+//! instructions: system calls without a safe
 //! wrapper, and memory that the kernel writes too. What each part needs:
 //!
 //! | part | capability |

@@ -148,6 +148,8 @@ pub struct FileChunk<'a> {
     pub id: u32,
     /// Which way it goes.
     pub direction: Direction,
+    /// Its name as sent; empty when it has none, or none yet.
+    pub name: &'a [u8],
     /// It is to be stored.
     pub stored: bool,
     /// Bytes of the file before these.
@@ -224,6 +226,7 @@ impl File {
         let chunk = FileChunk {
             id: self.info.id,
             direction: self.info.direction,
+            name: &self.info.name,
             stored: self.info.stored,
             offset: self.info.size,
             data,

@@ -23,8 +23,6 @@ pub struct Alert {
     pub reason: Option<Reason>,
     /// The bytes of the stream that it matched in; none where it was a packet.
     pub stream: Option<Arc<[u8]>>,
-    /// The transaction is the latest of the flow, for want of a better one.
-    pub guessed: bool,
     /// Which way the packet goes that it came with.
     pub direction: Direction,
     /// The flow.

@@ -94,7 +94,7 @@ pub(crate) struct Builder<'b, 'e> {
     variables: Vec<String>,
     /// The buffer that contents go to: its place among the inspections, once something went there.
     current: Current,
-    /// The step that modifiers change.
+    /// The content that modifiers change: they may stand behind other keywords.
     latest: Option<Latest>,
     /// The content that was named as the fast pattern.
     fast: Option<Latest>,
@@ -111,6 +111,18 @@ struct Current {
     place: Option<usize>,
     /// What `base64_decode` made of it is meant.
     decoded: bool,
+}
+
+impl Current {
+    /// A buffer, or the payload, of which nothing was asked yet.
+    fn of(buffer: Option<&'static Buffer>) -> Self {
+        Self {
+            buffer,
+            transforms: Vec::new(),
+            place: None,
+            decoded: false,
+        }
+    }
 }
 
 impl<'b, 'e> Builder<'b, 'e> {
@@ -143,12 +155,7 @@ impl<'b, 'e> Builder<'b, 'e> {
             inspections: Vec::new(),
             absent: None,
             variables: Vec::new(),
-            current: Current {
-                buffer: None,
-                transforms: Vec::new(),
-                place: None,
-                decoded: false,
-            },
+            current: Current::of(None),
             latest: None,
             fast: None,
         }
@@ -163,12 +170,7 @@ impl<'b, 'e> Builder<'b, 'e> {
         if let Some(buffer) = buffer {
             self.restrict(buffer, at)?;
         }
-        self.current = Current {
-            buffer,
-            transforms: Vec::new(),
-            place: None,
-            decoded: false,
-        };
+        self.current = Current::of(buffer);
         self.latest = None;
         Ok(())
     }
@@ -235,11 +237,21 @@ impl<'b, 'e> Builder<'b, 'e> {
 
     /// Asks something of the buffer at hand.
     pub(crate) fn ask(&mut self, step: Step) {
-        let (place, decoded) = (self.place(), self.current.decoded);
+        // what looks behind the match before it stands with it, also where that was moved to a buffer
+        let behind = self
+            .latest
+            .filter(|_| self.current.buffer.is_none() && step.is_relative());
+        let (place, decoded) = match behind {
+            Some((place, _, decoded)) => (place, decoded),
+            None => (self.place(), self.current.decoded),
+        };
         if let Some(steps) = self.steps_mut(place, decoded) {
+            let is_content = matches!(step, Step::Content(_));
             steps.push(step);
             let last = steps.len().saturating_sub(1);
-            self.latest = Some((place, last, decoded));
+            if is_content {
+                self.latest = Some((place, last, decoded));
+            }
         }
     }
 
@@ -352,15 +364,7 @@ impl<'b, 'e> Builder<'b, 'e> {
         let Some(step) = from.map(|from| from.remove(number)) else {
             return Ok(());
         };
-        let before = self.current.clone();
-        self.current = Current {
-            buffer: Some(buffer),
-            transforms: Vec::new(),
-            place: None,
-            decoded: false,
-        };
-        self.ask(step);
-        self.current = before;
+        self.ask_in(buffer, step);
         if is_fast {
             self.fast = self.latest;
         }
@@ -375,16 +379,15 @@ impl<'b, 'e> Builder<'b, 'e> {
         at: Piece<'_>,
     ) -> Result<(), Problem> {
         self.restrict(buffer, at)?;
-        let before = self.current.clone();
-        self.current = Current {
-            buffer: Some(buffer),
-            transforms: Vec::new(),
-            place: None,
-            decoded: false,
-        };
+        self.ask_in(buffer, step);
+        Ok(())
+    }
+
+    /// Asks something of a buffer, and goes on with the one at hand.
+    fn ask_in(&mut self, buffer: &'static Buffer, step: Step) {
+        let before = std::mem::replace(&mut self.current, Current::of(Some(buffer)));
         self.ask(step);
         self.current = before;
-        Ok(())
     }
 
     /// The number of a variable that is set here.
@@ -413,9 +416,11 @@ impl<'b, 'e> Builder<'b, 'e> {
         let Some(sid) = self.sid else {
             return Err(whole.wrong("no sid").mend("number the rule: sid:1000001;"));
         };
-        self.inspections.iter_mut().for_each(Inspection::settle);
-        let fast = self.fast_pattern();
         self.inspections_without_steps(whole)?;
+        let fast = [true, false]
+            .into_iter()
+            .filter_map(|of_packet| self.fast_pattern(of_packet));
+        let fast = fast.collect();
         let payload_placed = self.inspections.iter().any(|inspection| {
             inspection.buffer.is_none()
                 && inspection
@@ -519,10 +524,14 @@ impl<'b, 'e> Builder<'b, 'e> {
         Ok(())
     }
 
-    /// The content that was named, else the longest of those that must be there.
-    fn fast_pattern(&self) -> Option<Fast> {
+    /// The content that was named, else the longest of those that must be there; of packets and
+    /// streams, or of transactions.
+    fn fast_pattern(&self, of_packet: bool) -> Option<Fast> {
         let content_at = |inspection: usize, step: usize| {
             let of = self.inspections.get(inspection)?;
+            if of.is_of_packet() != of_packet {
+                return None;
+            }
             match of.steps.get(step)? {
                 Step::Content(content) if !content.is_negated() && !of.or_absent => Some(content),
                 Step::Content(_) | Step::Find(_) | Step::Check(_) => None,
@@ -540,16 +549,10 @@ impl<'b, 'e> Builder<'b, 'e> {
         let longest = || {
             all.filter_map(|(inspection, step)| {
                 let content = content_at(inspection, step)?;
-                // of two as long, that in a buffer is met more seldom than that in payload
-                let in_buffer = self.inspections.get(inspection)?.buffer.is_some();
-                Some((
-                    in_buffer,
-                    content.bytes().len(),
-                    std::cmp::Reverse((inspection, step)),
-                ))
+                Some((content.bytes().len(), std::cmp::Reverse((inspection, step))))
             })
             .max()
-            .map(|(.., std::cmp::Reverse(at))| at)
+            .map(|(_, std::cmp::Reverse(at))| at)
         };
         let (inspection, step) = named.or_else(longest)?;
         let content = content_at(inspection, step)?;
@@ -558,13 +561,6 @@ impl<'b, 'e> Builder<'b, 'e> {
             bytes: Arc::from(content.bytes()),
             nocase: content.is_nocase(),
         })
-    }
-}
-
-impl Inspection {
-    /// Nothing yet.
-    fn settle(&mut self) {
-        self.steps.shrink_to_fit();
     }
 }
 

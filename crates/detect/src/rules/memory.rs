@@ -10,8 +10,6 @@ use super::state::{FlowBits, FlowInts, HostBits, RuleKey};
 pub(crate) struct FlowMemory {
     pub(crate) bits: FlowBits,
     pub(crate) ints: FlowInts,
-    /// Values that rules caught, by name.
-    pub(crate) caught: Vec<(u32, Vec<u8>)>,
     /// Rules that show its packets.
     pub(crate) tags: Tags,
     /// A rule says that it is not to be looked at any more.

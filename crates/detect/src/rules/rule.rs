@@ -54,8 +54,9 @@ pub struct Rule {
     pub(crate) stage: Stage,
     pub(crate) conditions: Vec<Box<dyn Condition>>,
     pub(crate) inspections: Vec<Inspection>,
-    /// The inspection and the content in it that it is looked up by.
-    pub(crate) fast: Option<Fast>,
+    /// What it is looked up by: a content of its packet or stream, and one of its transaction, as far as
+    /// it looks there.
+    pub(crate) fast: Vec<Fast>,
     pub(crate) effects: Vec<Effect>,
     /// How often it alerts, and for whom not.
     pub(crate) filter: Filter,
@@ -148,6 +149,14 @@ pub(crate) struct Inspection {
     pub(crate) decoded: Vec<Step>,
     /// It holds where the buffer is not there.
     pub(crate) or_absent: bool,
+}
+
+impl Inspection {
+    /// Whether it looks into a packet or a stream, not into a transaction.
+    pub(crate) fn is_of_packet(&self) -> bool {
+        self.buffer
+            .is_none_or(|buffer| buffer.stage == Stage::Packet)
+    }
 }
 
 /// One thing that is asked of a buffer's bytes.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::dataset::Datasets;
 use super::header::Apps;
-use packet::{Direction, FileInfo, FiveTuple, Flow, Packet, Transaction};
+use packet::{AppProto, Direction, FileInfo, FiveTuple, Flow, Packet, Transaction};
 
 /// What there is to look at.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +63,36 @@ impl<'s> Scene<'s> {
     pub(crate) fn is_first(&self) -> bool {
         let counts = self.flow.map(|flow| flow.counts(self.direction));
         self.packet.is_some() && counts.is_none_or(|counts| counts.packets == 1)
+    }
+
+    /// A side of a flow without a packet.
+    pub(crate) fn of_flow(
+        flow: &'s Flow,
+        direction: Direction,
+        sets: &'s Sets,
+        now_ns: u64,
+    ) -> Self {
+        Self {
+            packet: None,
+            flow: Some(flow),
+            direction,
+            tuple: Some(match direction {
+                Direction::ToServer => flow.tuple,
+                Direction::ToClient => flow.tuple.reversed(),
+            }),
+            established: true,
+            payload: &[],
+            transaction: None,
+            sets,
+            file: None,
+            now_ns,
+        }
+    }
+
+    /// The application protocol: that of the transaction, whatever the flow became since.
+    pub(crate) fn app(&self) -> Option<AppProto> {
+        let own = self.transaction.map(|transaction| transaction.app());
+        own.or(self.flow.map(|flow| flow.app))
     }
 
     /// The transaction as one of a protocol.

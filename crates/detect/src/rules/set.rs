@@ -8,7 +8,7 @@ use packet::{AppProto, Direction};
 use super::dataset::Datasets;
 use super::header::Layer;
 use super::literal::{Literals, Pattern};
-use super::rule::{Asked, Inspection, Rule};
+use super::rule::{Asked, Fast, Inspection, Rule};
 use super::scene::{Buffer, Sets, Stage};
 use super::transform::Transform;
 
@@ -104,7 +104,8 @@ impl RuleSet {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             if rule.stage != Stage::Packet {
                 for place in places(rule) {
-                    transactions.entry(place).or_default().add(number, rule);
+                    let gathering = transactions.entry(place).or_default();
+                    gathering.add(number, rule, |inspection| !inspection.is_of_packet());
                 }
                 if !rule.is_mixed() {
                     continue;
@@ -118,13 +119,13 @@ impl RuleSet {
                 let in_stream =
                     *carried == Carried::Tcp && rule.is_of_streams() && !rule.needs_packet;
                 if carried.is_of(rule.header.protocol.layer) && !in_stream {
-                    gathering.add(number, rule);
+                    gathering.add(number, rule, Inspection::is_of_packet);
                 }
             }
             if rule.is_of_streams() {
                 for (direction, gathering) in DIRECTIONS.iter().zip(&mut streams) {
                     if rule.sides.has(*direction) {
-                        gathering.add(number, rule);
+                        gathering.add(number, rule, Inspection::is_of_packet);
                     }
                 }
             }
@@ -219,9 +220,10 @@ impl GatheredList {
 }
 
 impl Gathering {
-    fn add(&mut self, number: u32, rule: &Rule) {
-        let fast = rule.fast.as_ref();
-        let led = fast.and_then(|fast| Some((fast, rule.inspections.get(fast.inspection)?)));
+    /// Adds a rule of which `here` says what of it is looked at at this point.
+    fn add(&mut self, number: u32, rule: &Rule, here: impl Fn(&Inspection) -> bool) {
+        let of = |fast: &'_ Fast| rule.inspections.get(fast.inspection).filter(|of| here(of));
+        let led = rule.fast.iter().find_map(|fast| Some((fast, of(fast)?)));
         let Some((fast, inspection)) = led else {
             self.always.push(number);
             return;
@@ -280,9 +282,9 @@ impl Rule {
         )
     }
 
-    /// Whether it looks into payload beside parts of transactions.
+    /// Whether it looks into packets or streams beside parts of transactions.
     pub(crate) fn is_mixed(&self) -> bool {
-        self.stage != Stage::Packet && self.payload().is_some()
+        self.stage != Stage::Packet && self.inspections.iter().any(Inspection::is_of_packet)
     }
 
     /// Whether it looks into streams.

@@ -29,10 +29,6 @@ pub(crate) struct Walk<'w, 's> {
     pub(crate) pcre: Steps,
     /// The first match: what is shown as the reason.
     pub(crate) matched: Option<(usize, usize)>,
-    /// Pairs of names and values caught on the way, for the flow.
-    pub(crate) caught: Vec<(u32, Vec<u8>)>,
-    /// Entropies that were measured on the way, by buffer.
-    pub(crate) entropies: Vec<(&'static str, f64)>,
     places: u32,
     /// A bound was hit.
     pub(crate) exhausted: bool,
@@ -51,8 +47,6 @@ impl<'w, 's> Walk<'w, 's> {
                 exhausted: false,
             },
             matched: None,
-            caught: Vec::new(),
-            entropies: Vec::new(),
             places: PLACES_MAX,
             exhausted: false,
         }

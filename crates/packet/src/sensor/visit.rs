@@ -58,7 +58,8 @@ impl Visit<'_, '_> {
         }
         if self.entry.standing.dropped {
             *self.refused = true;
-            return self.bypassed(frame, direction, ip);
+            self.count(direction, (self.frame_bytes(frame), ip.payload_len, ip.ttl));
+            return Taken::Yes;
         }
         if self.entry.standing.state == FlowState::Bypassed {
             if let Transport::Tcp(tcp) = &decoded.transport

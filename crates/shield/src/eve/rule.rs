@@ -37,9 +37,6 @@ pub(super) fn write(
     {
         record.number("tx_id", told.id);
     }
-    if alert.guessed {
-        record.flag("tx_guessed", true);
-    }
     write_alert(record, alert, carrier, options);
     if has_metadata && wants("metadata.app-layer") {
         record.written(fields);

@@ -202,6 +202,7 @@ impl Pipeline {
         counters.extend(self.sensor.counters().named());
         counters.extend(judge.watch.counters());
         counters.extend(judge.detector.counters());
+        counters.extend(judge.inspector.iter().flat_map(Inspector::counted));
         counters
     }
 

@@ -242,31 +242,6 @@ fn a_newer_rule_set_takes_over_what_was_written() {
     assert!(!new.matches("isset,b", b"x"));
 }
 
-/// How much memory a value takes, for the record: `cargo test -p detect --release -- --ignored
-/// --nocapture bytes_per_value`.
-#[test]
-#[ignore = "a measurement"]
-fn bytes_per_value() {
-    for (options, count) in [
-        ("type md5", 900_000_u32),
-        ("type md5", 1_000_000),
-        ("type string", 1_000_000),
-        ("type string,save o", 1_000_000),
-    ] {
-        let mut bench = Bench::new();
-        let (set, _) = bench.rule(&format!("set,s,{options},memcap 1gb")).unwrap();
-        for n in 0..count {
-            let value = format!("{n:08}.example"); // 16 bytes, as an MD5.
-            bench.sets.dataset(set, Command::Set, value.as_bytes());
-        }
-        let each = bench.sets.bytes(set) as f64 / f64::from(count);
-        println!(
-            "{options}: {each:.1} bytes a value at {} values",
-            bench.sets.len(set)
-        );
-    }
-}
-
 proptest! {
     #[test]
     fn behaves_like_a_hash_set(

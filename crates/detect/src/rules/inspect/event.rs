@@ -165,7 +165,6 @@ impl Inspector {
                     transaction: Some(Arc::clone(&told)),
                     stream: None,
                     reason: None,
-                    caught: Vec::new(),
                 })
             });
             let state = self.flows.get_mut(&flow.id);

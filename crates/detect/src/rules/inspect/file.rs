@@ -30,6 +30,24 @@ impl Files {
         self.0.get_mut(at).map(|(_, bytes)| bytes)
     }
 
+    /// Bytes that are kept.
+    pub(super) fn len(&self) -> usize {
+        let lens = self.0.iter().map(|(_, bytes)| bytes.len());
+        lens.fold(0, usize::saturating_add)
+    }
+
+    /// The bytes of a file, of which the last are kept to be looked at with those behind them.
+    fn look_at(&mut self, id: u32) -> Vec<u8> {
+        let Some(bytes) = self.window(id) else {
+            return Vec::new();
+        };
+        let overlap = bytes.len().min(FILE_OVERLAP);
+        let kept = bytes.split_off(bytes.len().saturating_sub(overlap));
+        let mut window = std::mem::replace(bytes, kept);
+        window.extend_from_slice(bytes);
+        window
+    }
+
     fn take(&mut self, id: u32) -> Vec<u8> {
         let known = self.0.iter().position(|(known, _)| *known == id);
         known.map(|at| self.0.swap_remove(at).1).unwrap_or_default()
@@ -52,35 +70,29 @@ impl Inspector {
         {
             return;
         }
-        let Some(state) = self.flow(flow.id) else {
+        let Some(mut state) = self.take(flow.id) else {
             return;
         };
-        let Some(bytes) = state.files.window(chunk.id) else {
-            return;
-        };
-        bytes.extend_from_slice(chunk.data);
-        if bytes.len() < FILE_BYTES_MAX {
-            return;
+        let mut window = Vec::new();
+        if let Some(bytes) = state.files.window(chunk.id) {
+            bytes.extend_from_slice(chunk.data);
+            let is_full = bytes.len() >= FILE_BYTES_MAX;
+            let is_over = self.charge(&mut state);
+            let hit = &mut self.counters.window_bytes_max_hit;
+            *hit = hit.saturating_add(u64::from(is_over));
+            if is_full || is_over {
+                window = state.files.look_at(chunk.id);
+            }
         }
-        let window = std::mem::take(bytes);
-        let file = FileScene {
-            name: &[],
-            data: &window,
-            info: None,
-        };
-        self.look(
-            flow,
-            transaction,
-            (chunk.direction, Stage::File),
-            Some(file),
-            now_ns,
-        );
-        if let Some(bytes) = self
-            .flow(flow.id)
-            .and_then(|state| state.files.window(chunk.id))
-        {
-            let from = window.len().saturating_sub(FILE_OVERLAP);
-            bytes.extend_from_slice(window.get(from..).unwrap_or_default());
+        self.keep(flow.id, state);
+        if !window.is_empty() {
+            let file = FileScene {
+                name: chunk.name,
+                data: &window,
+                info: None,
+            };
+            let place = (chunk.direction, Stage::File);
+            self.look(flow, transaction, place, Some(file), now_ns);
         }
     }
 
@@ -93,9 +105,8 @@ impl Inspector {
         now_ns: u64,
     ) {
         let state = self.flows.get_mut(&flow.id);
-        let window = state
-            .map(|state| state.files.take(info.id))
-            .unwrap_or_default();
+        let window = state.map(|state| state.files.take(info.id));
+        let window = window.unwrap_or_default();
         let file = FileScene {
             name: &info.name,
             data: &window,

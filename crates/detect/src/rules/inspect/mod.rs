@@ -14,6 +14,7 @@
 
 mod event;
 mod file;
+mod judge;
 mod packet;
 mod stream;
 mod transaction;
@@ -21,22 +22,18 @@ mod transaction;
 use std::sync::Arc;
 
 use ::packet::settings::Settings;
-use ::packet::{
-    Anomaly, AnomalyKind, AppProto, Direction, EndReason, Event, Flow, FlowId,
-    FlowState as Standing, Inspect,
-};
+use ::packet::{Anomaly, AnomalyKind, Direction, EndReason, Event, Flow, FlowId, Inspect};
 use hashbrown::HashMap;
 
 use super::alert::{Alert, Reason, Told};
-use super::header::{Action, RejectTarget};
+use super::header::RejectTarget;
 use super::literal::Seen;
-use super::memory::{FlowMemory, Memory};
-use super::rule::{Asked, Inspection, Rule};
-use super::scene::{Scene, Values};
+use super::memory::FlowMemory;
+use super::rule::{Inspection, Rule};
+use super::scene::{Scene, Sets, Values};
 use super::set::{List, Point, RuleSet};
 use super::state::tags::HostTags;
-use super::state::threshold::NewAction;
-use super::state::{Ends, HostBits, Judgement, Thresholds};
+use super::state::{HostBits, Thresholds};
 use super::walk::Walk;
 use event::Messages;
 use file::Files;
@@ -54,6 +51,9 @@ pub struct Options {
     pub tagged_hosts_max: usize,
     /// Most counts of thresholds.
     pub thresholds_max: usize,
+    /// Most bytes of streams and files that wait to be looked at with those behind them, over all flows;
+    /// beyond that they are looked at as they come.
+    pub window_bytes_max: usize,
     /// Most alerts of one packet (`packet-alert-max`).
     pub alerts_max: usize,
     /// A stream is looked at when so many new bytes are there, a message is complete, or it is over;
@@ -95,6 +95,7 @@ impl Default for Options {
             host_bits_max: 262_144,
             tagged_hosts_max: 65_536,
             thresholds_max: 262_144,
+            window_bytes_max: 256 << 20,
             alerts_max: 15,
             stream_bytes_min: 0,
             inline: false,
@@ -115,6 +116,10 @@ pub struct Counters {
     pub walks_exhausted: u64,
     /// Flows of which nothing was remembered, for there were too many.
     pub flows_max_hit: u64,
+    /// Matches lost while they waited for a packet of their direction, for there were too many.
+    pub waiting_max_hit: u64,
+    /// Times that bytes were looked at as they came, for [`Options::window_bytes_max`] was reached.
+    pub window_bytes_max_hit: u64,
     /// Matches forgotten while their transactions were under way, for there were too many.
     pub matched_max_hit: u64,
 }
@@ -133,6 +138,8 @@ pub struct Inspector {
     /// What was wrong with the packet at hand.
     events: Vec<AnomalyKind>,
     candidates: Vec<u32>,
+    /// Bytes of streams and files that wait, over all flows.
+    window_bytes: usize,
     outcome: Outcome,
     alerts: Vec<Alert>,
 }
@@ -150,6 +157,8 @@ struct FlowState {
     payload_matched: Vec<u32>,
     /// Rules that matched transactions that are under way.
     matched: Matched,
+    /// Bytes of streams and files that were last accounted for.
+    charged: usize,
     /// What a rule did with all of it.
     fate: Option<Fate>,
 }
@@ -182,11 +191,10 @@ pub struct Outcome {
     pub bypassed: bool,
 }
 
+/// Most matches of a direction of a flow that wait for a packet that goes that way.
+const WAITING_MAX: usize = 1024;
 /// Most anomalies of a packet that rules are asked of.
 const EVENTS_MAX: usize = 64;
-
-/// Values that were caught on the way, by name.
-type Caught = Vec<(u32, Vec<u8>)>;
 
 /// A rule whose buffers matched.
 #[derive(Debug, Clone)]
@@ -195,7 +203,6 @@ struct Match {
     transaction: Option<Arc<Told>>,
     stream: Option<Arc<[u8]>>,
     reason: Option<Reason>,
-    caught: Vec<(u32, Vec<u8>)>,
 }
 
 impl Inspector {
@@ -213,6 +220,7 @@ impl Inspector {
             seen: Seen::default(),
             events: Vec::new(),
             candidates: Vec::new(),
+            window_bytes: 0,
             outcome: Outcome::default(),
             alerts: Vec::new(),
         }
@@ -234,6 +242,23 @@ impl Inspector {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// What was counted, by name; alerts are counted by who writes them.
+    #[must_use]
+    pub fn counted(&self) -> [(&'static str, u64); 9] {
+        let counters = &self.counters;
+        [
+            ("detect.alert_queue_overflow", counters.alerts_max_hit),
+            ("detect.alerts_suppressed", counters.alerts_suppressed),
+            ("detect.flows_max_hit", counters.flows_max_hit),
+            ("detect.host_bits_evicted", self.hosts.evicted()),
+            ("detect.matched_max_hit", counters.matched_max_hit),
+            ("detect.thresholds_evicted", self.thresholds.evicted()),
+            ("detect.waiting_max_hit", counters.waiting_max_hit),
+            ("detect.walks_exhausted", counters.walks_exhausted),
+            ("detect.window_bytes_max_hit", counters.window_bytes_max_hit),
+        ]
     }
 
     /// The alerts of the latest event, in their order.
@@ -327,17 +352,20 @@ impl Inspector {
             };
             self.judge(&moment, Vec::new());
         }
-        self.flows.remove(&flow.id);
+        if let Some(state) = self.flows.remove(&flow.id) {
+            self.window_bytes = self.window_bytes.saturating_sub(state.charged);
+        }
     }
 
     /// The rules of a point that may match: those that no literal leads to, and those whose literal
-    /// is there. `value` yields the values of a list.
+    /// is there. `values` yields the values of a list. The caller gives the numbers back to
+    /// `self.candidates` for their room.
     fn candidates(
         &mut self,
         point: &Point,
         from: usize,
         mut values: impl FnMut(&List, &mut dyn FnMut(&[u8])),
-    ) {
+    ) -> Vec<u32> {
         self.candidates.clear();
         self.candidates.extend_from_slice(&point.always);
         let Self {
@@ -353,6 +381,42 @@ impl Inspector {
         }
         candidates.sort_unstable();
         candidates.dedup();
+        std::mem::take(candidates)
+    }
+
+    /// Keeps a rule that matched until a packet goes its way.
+    fn wait(&mut self, state: &mut FlowState, direction: Direction, found: Match) {
+        let Some(waiting) = state.waiting.get_mut(at(direction)) else {
+            return;
+        };
+        if waiting.len() < WAITING_MAX {
+            waiting.push(found);
+        } else {
+            self.counters.waiting_max_hit = self.counters.waiting_max_hit.saturating_add(1);
+        }
+    }
+
+    /// Accounts for the bytes of streams and files that a flow keeps; whether there are too many over
+    /// all flows.
+    fn charge(&mut self, state: &mut FlowState) -> bool {
+        let streams = state.streams.iter().map(Window::len);
+        let now = streams.fold(state.files.len(), usize::saturating_add);
+        let before = std::mem::replace(&mut state.charged, now);
+        let others = self.window_bytes.saturating_sub(before);
+        self.window_bytes = others.saturating_add(now);
+        self.window_bytes > self.options.window_bytes_max
+    }
+
+    /// Takes what is known of a flow out to work on it; give it back with [`Self::keep`].
+    fn take(&mut self, flow: FlowId) -> Option<FlowState> {
+        let known = self.flows.remove(&flow);
+        known.or_else(|| self.has_room(flow).then(FlowState::default))
+    }
+
+    /// Gives back what [`Self::take`] took.
+    fn keep(&mut self, flow: FlowId, mut state: FlowState) {
+        self.charge(&mut state);
+        self.flows.insert(flow, state);
     }
 
     /// Whether all that a rule asks of `which` of its inspections holds; what matched first.
@@ -361,7 +425,7 @@ impl Inspector {
         rule: &Rule,
         scene: &Scene<'_>,
         which: impl Fn(&Inspection) -> bool,
-    ) -> Option<(Option<Reason>, Caught)> {
+    ) -> Option<Option<Reason>> {
         let mut reason = None;
         let mut walk = Walk::new(scene);
         for inspection in rule
@@ -396,196 +460,8 @@ impl Inspector {
                 });
             }
             walk.variables = inner.variables;
-            walk.caught.append(&mut inner.caught);
         }
-        Some((reason, walk.caught))
-    }
-
-    /// Judges what waits in a flow's direction, and what matched in the packet, if there is one: all in
-    /// the order of the rules.
-    fn judge(&mut self, moment: &Moment<'_>, mut matches: Vec<Match>) {
-        let rules = Arc::clone(&self.rules);
-        matches.append(&mut self.of_messages(moment));
-        let mut state = moment.flow.and_then(|flow| self.flows.remove(&flow.id));
-        let is_known = state.is_some();
-        if let (Some(state), Some(flow)) = (&mut state, moment.flow) {
-            self.window(
-                &rules,
-                flow,
-                state,
-                moment.direction,
-                moment.inspect.is_none(),
-                moment.now_ns,
-            );
-            let waiting = state.waiting.get_mut(at(moment.direction));
-            matches.extend(waiting.map(std::mem::take).unwrap_or_default());
-        }
-        let mut state = state.unwrap_or_default();
-        self.judge_all(&rules, moment, matches, &mut state);
-        if let Some(flow) = moment.flow.filter(|_| is_known || state.is_worth_keeping())
-            && (is_known || self.has_room(flow.id))
-        {
-            self.flows.insert(flow.id, state);
-        }
-    }
-
-    fn judge_all(
-        &mut self,
-        rules: &Arc<RuleSet>,
-        moment: &Moment<'_>,
-        mut matches: Vec<Match>,
-        state: &mut FlowState,
-    ) {
-        state.note_protocol(rules, moment);
-        // packets before transactions, each in the order of the rules
-        matches.sort_by_key(|found| (found.transaction.is_some(), found.rule));
-        let scene = moment.scene(&rules.sets);
-        let mut matched: Vec<(Match, Action, bool)> = Vec::new();
-        for found in matches {
-            let Some(rule) = rules.rule(found.rule) else {
-                continue;
-            };
-            if rule.asked == Asked::Protocol && !state.is_detected(moment) {
-                continue;
-            }
-            let mut memory = Memory {
-                flow: &mut state.memory,
-                hosts: &mut self.hosts,
-                tags: &mut self.tags,
-                rule: rule.key(),
-                events: &self.events,
-            };
-            if !rule
-                .conditions
-                .iter()
-                .all(|condition| condition.holds(&scene, &mut memory))
-            {
-                continue;
-            }
-            memory.flow.caught.extend(found.caught.iter().cloned());
-            if let Some((action, tells)) = self.effect(rule, &scene, state) {
-                matched.push((found, action, tells));
-            }
-        }
-        self.conclude(rules, moment, matched, state);
-    }
-
-    /// Does what the rules that matched say, in their order.
-    fn conclude(
-        &mut self,
-        rules: &Arc<RuleSet>,
-        moment: &Moment<'_>,
-        mut matched: Vec<(Match, Action, bool)>,
-        state: &mut FlowState,
-    ) {
-        matched.sort_by_key(|(found, ..)| found.rule);
-        let mut told = 0_usize;
-        for (found, action, tells) in matched {
-            let Some(rule) = rules.rule(found.rule) else {
-                continue;
-            };
-            if moment.flow.is_some() && found.is_of_flow(rule) {
-                state.fate = match action {
-                    Action::Pass => Some(Fate::Pass),
-                    Action::Drop | Action::Reject(_) if self.options.inline => Some(Fate::Drop),
-                    Action::Alert | Action::Drop | Action::Reject(_) => state.fate,
-                };
-            }
-            match action {
-                Action::Pass => {
-                    self.outcome.passed = true;
-                    break;
-                }
-                Action::Drop => self.outcome.dropped = self.options.inline,
-                Action::Reject(target) => {
-                    self.outcome.dropped = self.options.inline;
-                    self.outcome.rejected = Some(target);
-                }
-                Action::Alert => {}
-            }
-            if !tells {
-                continue;
-            }
-            if told >= self.options.alerts_max {
-                self.counters.alerts_max_hit = self.counters.alerts_max_hit.saturating_add(1);
-                continue;
-            }
-            told = told.saturating_add(1);
-            self.counters.alerts = self.counters.alerts.saturating_add(1);
-            self.alerts.push(Alert {
-                rules: Arc::clone(rules),
-                number: found.rule,
-                action,
-                transaction: found.transaction,
-                reason: found.reason,
-                stream: found.stream,
-                guessed: false,
-                direction: moment.direction,
-                flow: moment.flow.map(|flow| flow.id),
-            });
-        }
-        self.outcome.fate = state.fate;
-        self.follow(moment, state);
-    }
-
-    /// What earlier matches mean for the packet, and this one's for those behind it.
-    fn follow(&mut self, moment: &Moment<'_>, state: &mut FlowState) {
-        let Some(inspect) = moment.inspect else {
-            return;
-        };
-        let (len, now_ns) = (inspect.packet.decoded.data.len(), moment.now_ns);
-        let of_flow = state.memory.tags.packet(len, now_ns);
-        let ends = inspect.tuple.map(|tuple| [tuple.src, tuple.dst]);
-        let of_hosts = ends.is_some_and(|ends| self.tags.packet(ends, len, now_ns));
-        self.outcome.tagged = of_flow || of_hosts;
-        self.outcome.bypassed = moment.flow.is_some() && state.memory.is_bypassed;
-        state.memory.is_bypassed |= moment
-            .flow
-            .is_some_and(|flow| flow.state == Standing::Bypassed);
-    }
-
-    /// What follows from a rule that matched: the action that is left of it, if any, and whether it is
-    /// told.
-    fn effect(
-        &mut self,
-        rule: &Rule,
-        scene: &Scene<'_>,
-        state: &mut FlowState,
-    ) -> Option<(Action, bool)> {
-        let ends = scene.tuple.map(|tuple| Ends {
-            src: tuple.src,
-            dst: tuple.dst,
-        });
-        let key = rule.key();
-        let flow = scene.flow.map(|flow| flow.id);
-        let mut memory = Memory {
-            flow: &mut state.memory,
-            hosts: &mut self.hosts,
-            tags: &mut self.tags,
-            rule: key,
-            events: &self.events,
-        };
-        for effect in &rule.effects {
-            effect.apply(scene, &mut memory);
-        }
-        let judgement = match ends.filter(|_| !rule.filter.is_empty()) {
-            Some(ends) => rule
-                .filter
-                .judge(&mut self.thresholds, key, ends, flow, scene.now_ns),
-            None => Judgement::Alert,
-        };
-        let (action, tells) = match judgement {
-            Judgement::Alert => (rule.action(), true),
-            Judgement::Silent => (rule.action(), false),
-            Judgement::NoMatch => {
-                self.counters.alerts_suppressed = self.counters.alerts_suppressed.saturating_add(1);
-                return None;
-            }
-            Judgement::NewAction { action, alert } => (of_filter(action), alert),
-        };
-        let silenced = u64::from(!tells || rule.silent);
-        self.counters.alerts_suppressed = self.counters.alerts_suppressed.saturating_add(silenced);
-        Some((action, tells && !rule.silent))
+        Some(reason)
     }
 }
 
@@ -599,20 +475,19 @@ struct Moment<'m> {
 }
 
 impl<'m> Moment<'m> {
-    fn scene(&self, sets: &'m super::scene::Sets) -> Scene<'m> {
+    fn scene(&self, sets: &'m Sets) -> Scene<'m> {
+        let inspect = self.inspect;
         let of_flow = self.flow.map(|flow| match self.direction {
             Direction::ToServer => flow.tuple,
             Direction::ToClient => flow.tuple.reversed(),
         });
         Scene {
-            packet: self.inspect.map(|inspect| inspect.packet),
+            packet: inspect.map(|inspect| inspect.packet),
             flow: self.flow,
             direction: self.direction,
-            tuple: self.inspect.and_then(|inspect| inspect.tuple).or(of_flow),
-            established: self.inspect.is_none_or(|inspect| inspect.established),
-            payload: self
-                .inspect
-                .map_or(&[], |inspect| inspect.packet.decoded.payload()),
+            tuple: inspect.and_then(|inspect| inspect.tuple).or(of_flow),
+            established: inspect.is_none_or(|inspect| inspect.established),
+            payload: inspect.map_or(&[], |inspect| inspect.packet.decoded.payload()),
             transaction: None,
             sets,
             file: None,
@@ -629,55 +504,9 @@ impl Match {
     }
 }
 
-fn of_filter(action: NewAction) -> Action {
-    match action {
-        NewAction::Alert => Action::Alert,
-        NewAction::Drop => Action::Drop,
-        NewAction::Pass => Action::Pass,
-        NewAction::Reject => Action::Reject(RejectTarget::Source),
-    }
-}
-
 /// The place of a direction in a pair.
 fn at(direction: Direction) -> usize {
     usize::from(direction == Direction::ToClient)
-}
-
-impl FlowState {
-    /// Notes with which packet of a direction its application protocol is known.
-    fn note_protocol(&mut self, rules: &RuleSet, moment: &Moment<'_>) {
-        let Some(flow) = moment.flow.filter(|_| rules.asks_protocol) else {
-            return;
-        };
-        let place = at(moment.direction);
-        let is_known = flow.app_found.get(place) != Some(&AppProto::Unknown);
-        if let Some(known) = self.memory.protocol_known_at.get_mut(place)
-            && known.is_none()
-            && is_known
-        {
-            *known = Some(flow.counts(moment.direction).packets);
-        }
-    }
-
-    /// Whether that packet is at hand.
-    fn is_detected(&self, moment: &Moment<'_>) -> bool {
-        let known = self.memory.protocol_known_at.get(at(moment.direction));
-        let packets = moment
-            .flow
-            .map(|flow| flow.counts(moment.direction).packets);
-        packets.is_some() && known.is_some_and(|known| *known == packets)
-    }
-
-    fn is_worth_keeping(&self) -> bool {
-        let memory = &self.memory;
-        self.fate.is_some()
-            || memory.is_bypassed
-            || memory.protocol_known_at != [None; 2]
-            || !memory.tags.is_empty()
-            || !memory.bits.is_empty()
-            || memory.ints.iter().next().is_some()
-            || !memory.caught.is_empty()
-    }
 }
 
 /// The values of a buffer, changed by transforms.

@@ -4,7 +4,7 @@ use ::packet::{Direction, Inspect, Proto, TcpState};
 
 use super::super::header::Layer;
 use super::super::rule::{Asked, Inspection, Rule};
-use super::super::scene::{Scene, Stage, Values};
+use super::super::scene::{Scene, Values};
 use super::super::set::{Carried, Point, RuleSet};
 use super::{Fate, Inspector, Match, Moment, Outcome, values_of};
 
@@ -69,18 +69,12 @@ impl Inspector {
         let in_stream = inspect.in_stream && is_open;
         let is_alone = carried == Carried::Tcp && !in_stream && !scene.payload.is_empty();
         if let Some(point) = rules.of_streams(scene.direction).filter(|_| is_alone) {
-            let known = matches.len();
-            self.of_point(&rules, point, &scene, inspect, &mut matches);
+            let known: Vec<u32> = matches.iter().map(|found| found.rule).collect();
+            let mut alone = Vec::new();
+            self.of_point(&rules, point, &scene, inspect, &mut alone);
             // rules about packets and streams stand in both
-            let (before, after) = matches.split_at(known);
-            let twice: Vec<u32> = before.iter().map(|found| found.rule).collect();
-            let new: Vec<Match> = after
-                .iter()
-                .filter(|found| !twice.contains(&found.rule))
-                .cloned()
-                .collect();
-            matches.truncate(known);
-            matches.extend(new);
+            alone.retain(|found| !known.contains(&found.rule));
+            matches.append(&mut alone);
         }
         matches
     }
@@ -93,12 +87,12 @@ impl Inspector {
         inspect: &Inspect<'_>,
         matches: &mut Vec<Match>,
     ) {
-        self.candidates(point, 0, |list, each| {
+        let numbers = self.candidates(point, 0, |list, each| {
             let mut values = Values::default();
             values_of(list.buffer, &list.transforms, scene, &mut values);
             values.iter().for_each(each);
         });
-        for number in std::mem::take(&mut self.candidates) {
+        for &number in &numbers {
             let Some(rule) = rules.rule(number) else {
                 continue;
             };
@@ -108,12 +102,7 @@ impl Inspector {
             {
                 continue;
             }
-            let of_packet = |inspection: &Inspection| {
-                inspection
-                    .buffer
-                    .is_none_or(|buffer| buffer.stage == Stage::Packet)
-            };
-            let Some((reason, caught)) = self.holds(rule, scene, of_packet) else {
+            let Some(reason) = self.holds(rule, scene, Inspection::is_of_packet) else {
                 continue;
             };
             if rule.is_mixed() {
@@ -125,16 +114,15 @@ impl Inspector {
                 transaction: None,
                 stream: None,
                 reason,
-                caught,
             });
         }
+        self.candidates = numbers;
     }
 }
 
 /// Whether header, side and protocol of a rule fit.
 pub(super) fn fits(rule: &Rule, scene: &Scene<'_>) -> bool {
-    let of_app =
-        rule.apps.is_empty() || scene.flow.is_some_and(|flow| rule.apps.contains(flow.app));
+    let of_app = rule.apps.is_empty() || scene.app().is_some_and(|app| rule.apps.contains(app));
     // without a flow, a packet goes to the server, and damage goes both ways
     let of_side = match scene.flow {
         Some(_) => rule.sides.has(scene.direction),

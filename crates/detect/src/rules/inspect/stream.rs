@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use packet::{Direction, Flow, FlowId, StreamPiece, TcpState};
 
-use super::super::scene::{Scene, Stage};
-use super::super::set::RuleSet;
-use super::{FlowState, Inspector, Match};
-use crate::rules::inspect::packet::fits;
+use super::super::rule::Inspection;
+use super::super::scene::Scene;
+use super::super::set::{Point, RuleSet};
+use super::packet::fits;
+use super::{FlowState, Inspector, Match, at};
 
 /// Most bytes of a stream that are looked at together.
 pub(super) const STREAM_BYTES_MAX: usize = 64 << 10;
@@ -28,6 +29,11 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// Bytes that are kept.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn has_news(&self) -> bool {
         self.bytes.len() > self.seen
     }
@@ -68,33 +74,31 @@ impl Inspector {
             // without a handshake, segments are looked at for themselves
             return;
         }
-        if rules
-            .of_streams(direction)
-            .is_none_or(super::super::set::Point::is_empty)
-        {
+        if rules.of_streams(direction).is_none_or(Point::is_empty) {
             return;
         }
-        let at = usize::from(direction == Direction::ToClient);
-        let Some(state) = self.flow(flow.id) else {
+        let Some(mut state) = self.take(flow.id) else {
             return;
         };
-        let Some(window) = state.streams.get_mut(at) else {
-            return;
-        };
-        let is_full = match piece {
-            StreamPiece::Data(data) => {
-                window.bytes.extend_from_slice(data);
-                window.bytes.len() >= STREAM_BYTES_MAX
+        if let Some(window) = state.streams.get_mut(at(direction)) {
+            let is_full = match piece {
+                StreamPiece::Data(data) => {
+                    window.bytes.extend_from_slice(data);
+                    window.bytes.len() >= STREAM_BYTES_MAX
+                }
+                StreamPiece::Gap(_) => true,
+            };
+            let is_over = self.charge(&mut state);
+            let hit = &mut self.counters.window_bytes_max_hit;
+            *hit = hit.saturating_add(u64::from(is_over));
+            if is_full || is_over {
+                self.window(&rules, flow, &mut state, direction, true, now_ns);
             }
-            StreamPiece::Gap(_) => true,
-        };
-        if is_full && let Some(mut state) = self.flows.remove(&flow.id) {
-            self.window(&rules, flow, &mut state, direction, true, now_ns);
-            if let (StreamPiece::Gap(_), Some(window)) = (piece, state.streams.get_mut(at)) {
-                window.cut();
-            }
-            self.flows.insert(flow.id, state);
         }
+        if let (StreamPiece::Gap(_), Some(window)) = (piece, state.streams.get_mut(at(direction))) {
+            window.cut();
+        }
+        self.keep(flow.id, state);
     }
 
     /// Looks at what is new in a stream, if it is enough, or at all of it.
@@ -107,8 +111,7 @@ impl Inspector {
         all: bool,
         now_ns: u64,
     ) {
-        let at = usize::from(direction == Direction::ToClient);
-        let Some(window) = state.streams.get_mut(at) else {
+        let Some(window) = state.streams.get_mut(at(direction)) else {
             return;
         };
         let news = window.bytes.len().saturating_sub(window.seen);
@@ -119,43 +122,23 @@ impl Inspector {
         let Some(point) = rules.of_streams(direction) else {
             return;
         };
-        let tuple = match direction {
-            Direction::ToServer => flow.tuple,
-            Direction::ToClient => flow.tuple.reversed(),
-        };
         let scene = Scene {
-            packet: None,
-            flow: Some(flow),
-            direction,
-            tuple: Some(tuple),
-            established: true,
             payload: &window.bytes,
-            transaction: None,
-            sets: &rules.sets,
-            file: None,
-            now_ns,
+            ..Scene::of_flow(flow, direction, &rules.sets, now_ns)
         };
         let repeat = self.options.inline && self.options.stream_bytes_min == 0;
         let from = if repeat { 0 } else { window.seen };
-        self.candidates(point, from, |_, each| each(scene.payload));
-        let mut shown = None;
-        let mut found = Vec::new();
-        for number in std::mem::take(&mut self.candidates) {
+        let numbers = self.candidates(point, from, |_, each| each(scene.payload));
+        let (mut shown, mut found) = (None, Vec::new());
+        for &number in &numbers {
             let Some(rule) = rules.rule(number).filter(|rule| fits(rule, &scene)) else {
                 continue;
             };
-            let of_payload = |inspection: &crate::rules::rule::Inspection| {
-                inspection
-                    .buffer
-                    .is_none_or(|buffer| buffer.stage == Stage::Packet)
-            };
-            let Some((reason, caught)) = self.holds(rule, &scene, of_payload) else {
+            let Some(reason) = self.holds(rule, &scene, Inspection::is_of_packet) else {
                 continue;
             };
             if rule.is_mixed() {
-                if !state.payload_matched.contains(&number) {
-                    state.payload_matched.push(number);
-                }
+                note(&mut state.payload_matched, number);
                 continue;
             }
             let bytes = shown.get_or_insert_with(|| Arc::<[u8]>::from(scene.payload));
@@ -164,13 +147,13 @@ impl Inspector {
                 transaction: None,
                 stream: Some(Arc::clone(bytes)),
                 reason,
-                caught,
             });
         }
-        if let Some(waiting) = state.waiting.get_mut(at) {
-            waiting.append(&mut found);
+        self.candidates = numbers;
+        for found in found {
+            self.wait(state, direction, found);
         }
-        if let Some(window) = state.streams.get_mut(at) {
+        if let Some(window) = state.streams.get_mut(at(direction)) {
             window.looked_at(if repeat {
                 STREAM_INLINE
             } else {
@@ -181,18 +164,23 @@ impl Inspector {
 
     /// A rule that looks into payload and transactions: its payload matched.
     pub(super) fn note_payload(&mut self, flow: Option<&Flow>, number: u32) {
-        let state = flow.and_then(|flow| self.flow(flow.id));
-        if let Some(state) = state.filter(|state| !state.payload_matched.contains(&number)) {
-            state.payload_matched.push(number);
+        if let Some(state) = flow.and_then(|flow| self.flow(flow.id)) {
+            note(&mut state.payload_matched, number);
         }
     }
 
     /// A message of a direction is complete.
     pub(super) fn hurry(&mut self, flow: FlowId, direction: Direction) {
-        let at = usize::from(direction == Direction::ToClient);
         let state = self.flows.get_mut(&flow);
-        if let Some(window) = state.and_then(|state| state.streams.get_mut(at)) {
+        if let Some(window) = state.and_then(|state| state.streams.get_mut(at(direction))) {
             window.hurry();
         }
+    }
+}
+
+/// Notes a rule once.
+fn note(rules: &mut Vec<u32>, number: u32) {
+    if !rules.contains(&number) {
+        rules.push(number);
     }
 }

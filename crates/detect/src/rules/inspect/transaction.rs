@@ -7,6 +7,7 @@ use packet::settings::Setting;
 use packet::{Direction, Flow, FlowId, Part, Transaction};
 
 use super::super::alert::Told;
+use super::super::rule::Inspection;
 use super::super::scene::{FileScene, Scene, Stage, Values};
 use super::packet::fits;
 use super::{Inspector, Match, values_of};
@@ -45,39 +46,27 @@ impl Inspector {
         let Some(point) = rules.of_transactions(transaction.app(), direction, stage) else {
             return;
         };
-        let tuple = match direction {
-            Direction::ToServer => flow.tuple,
-            Direction::ToClient => flow.tuple.reversed(),
-        };
         let scene = Scene {
-            packet: None,
-            flow: Some(flow),
-            direction,
-            tuple: Some(tuple),
-            established: true,
-            payload: &[],
             transaction: Some(transaction),
-            sets: &rules.sets,
             file,
-            now_ns,
+            ..Scene::of_flow(flow, direction, &rules.sets, now_ns)
         };
-        self.candidates(point, 0, |list, each| {
+        let numbers = self.candidates(point, 0, |list, each| {
             let mut values = Values::default();
             values_of(list.buffer, &list.transforms, &scene, &mut values);
             values.iter().for_each(each);
         });
         let mut told = None;
-        for number in std::mem::take(&mut self.candidates) {
+        for &number in &numbers {
             let Some(rule) = rules
                 .rule(number)
-                .filter(|rule| fits_transaction(rule, &scene, transaction))
+                .filter(|rule| fits(rule, &scene))
                 .filter(|rule| self.has_events(flow, transaction, rule))
             else {
                 continue;
             };
-            let of_transaction =
-                |inspection: &crate::rules::rule::Inspection| inspection.buffer.is_some();
-            let Some((reason, caught)) = self.holds(rule, &scene, of_transaction) else {
+            let of_transaction = |inspection: &Inspection| !inspection.is_of_packet();
+            let Some(reason) = self.holds(rule, &scene, of_transaction) else {
                 continue;
             };
             if stage != Stage::File
@@ -91,16 +80,13 @@ impl Inspector {
                 transaction: Some(Arc::clone(told)),
                 stream: None,
                 reason,
-                caught,
             };
-            if let Some(state) = self.flow(flow.id)
-                && let Some(waiting) = state
-                    .waiting
-                    .get_mut(usize::from(direction == Direction::ToClient))
-            {
-                waiting.push(found);
+            if let Some(mut state) = self.take(flow.id) {
+                self.wait(&mut state, direction, found);
+                self.keep(flow.id, state);
             }
         }
+        self.candidates = numbers;
     }
 }
 
@@ -139,21 +125,6 @@ impl Inspector {
             state.matched.0.retain(|(known, ..)| *known != transaction);
         }
     }
-}
-
-/// The application protocol is that of the transaction, whatever the flow became since.
-fn fits_transaction(
-    rule: &crate::rules::rule::Rule,
-    scene: &Scene<'_>,
-    transaction: &dyn Transaction,
-) -> bool {
-    let app = transaction.app();
-    let flow = scene.flow.map(|flow| Flow { app, ..*flow });
-    let scene = Scene {
-        flow: flow.as_ref(),
-        ..*scene
-    };
-    fits(rule, &scene)
 }
 
 /// What a record says of a transaction.

@@ -46,7 +46,6 @@ fn absent(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
 /// How much order is in bytes, compared.
 #[derive(Debug, PartialEq)]
 struct Entropy {
-    name: &'static str,
     compared: Compared,
     /// How many bytes are looked at; 0 for all.
     bytes: usize,
@@ -147,9 +146,7 @@ fn entropy(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
             .wrong("an entropy that is compared with nothing")
             .mend("write value and a comparison, as value > 7.5")
     })?;
-    let name = rule.buffer().map_or("content", |buffer| buffer.name);
     rule.ask(Step::Check(Box::new(Entropy {
-        name,
         compared,
         bytes,
         offset,
@@ -170,9 +167,7 @@ impl Check for Entropy {
             0 => bytes,
             len => bytes.get(..len).unwrap_or(bytes),
         };
-        let entropy = entropy_of(bytes);
-        walk.entropies.push((self.name, entropy));
-        self.compared.holds(entropy)
+        self.compared.holds(entropy_of(bytes))
     }
 }
 

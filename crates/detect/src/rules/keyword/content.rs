@@ -1,5 +1,6 @@
 //! `content` and what modifies it, `pcre`.
 
+use super::payload::value_of;
 use super::{Arg, Keyword, number};
 use crate::rules::builder::Builder;
 use crate::rules::content::{Content, Value};
@@ -187,21 +188,8 @@ fn nocase(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A number of bytes, or a variable that holds one.
-fn value(rule: &Builder<'_, '_>, arg: Arg<'_>) -> Result<Value, Problem> {
-    let text = arg.value()?;
-    let is_number = text
-        .text
-        .trim_start_matches(['-', '+'])
-        .starts_with(|first: char| first.is_ascii_digit());
-    match is_number {
-        true => number(text).map(Value::Number),
-        false => rule.variable(text).map(Value::Variable),
-    }
-}
-
 fn depth(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
-    let value = value(rule, arg)?;
+    let value = value_of(rule, arg.value()?)?;
     let content = rule.content(arg.name)?;
     let len = i64::try_from(content.bytes().len()).unwrap_or(i64::MAX);
     if matches!(value, Value::Number(depth) if depth < len) {
@@ -216,19 +204,19 @@ fn depth(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
 }
 
 fn offset(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
-    let value = value(rule, arg)?;
+    let value = value_of(rule, arg.value()?)?;
     rule.content(arg.name)?.offset = Some(value);
     Ok(())
 }
 
 fn distance(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
-    let value = value(rule, arg)?;
+    let value = value_of(rule, arg.value()?)?;
     rule.content(arg.name)?.distance = Some(value);
     Ok(())
 }
 
 fn within(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
-    let value = value(rule, arg)?;
+    let value = value_of(rule, arg.value()?)?;
     let content = rule.content(arg.name)?;
     let len = i64::try_from(content.bytes().len()).unwrap_or(i64::MAX);
     if matches!(value, Value::Number(within) if within < len) {

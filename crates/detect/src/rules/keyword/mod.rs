@@ -5,6 +5,7 @@
 
 mod app;
 mod app_layer;
+mod base64;
 mod bits;
 mod buffer;
 mod bytes;
@@ -43,16 +44,20 @@ pub(crate) const FAMILIES: &[Family] = &[
         keywords: meta::KEYWORDS,
     },
     Family {
-        name: "Payload",
+        name: "Contents",
         keywords: content::KEYWORDS,
     },
     Family {
-        name: "Payload and buffers",
+        name: "Sizes and expressions",
         keywords: payload::KEYWORDS,
     },
     Family {
         name: "Numbers in buffers",
         keywords: bytes::KEYWORDS,
+    },
+    Family {
+        name: "Base64",
+        keywords: base64::KEYWORDS,
     },
     Family {
         name: "Buffers as a whole",

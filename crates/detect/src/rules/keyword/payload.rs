@@ -52,24 +52,14 @@ fn pcre(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         let at = text.at.saturating_add(error.at);
         Problem::wrong(at..at.saturating_add(1), error.message).mend(error.mend)
     })?;
+    // names of captures are taken; what they catch is not shown
     let Flags {
-        relative,
-        buffer,
-        captures,
-        ..
+        relative, buffer, ..
     } = flags;
-    let captures = captures.iter().map(|name| {
-        let name = name.split_once(':').map_or(&**name, |(_, name)| name);
-        rule.around.names.intern(name)
-    });
-    let captures = captures.collect::<Option<Vec<_>>>();
-    let captures =
-        captures.ok_or_else(|| text.wrong("a name of a capture that cannot be taken"))?;
     let find = Step::Find(Box::new(Expression {
         pcre,
         negated,
         relative,
-        captures,
     }));
     let Some(buffer) = buffer else {
         rule.ask(find);
@@ -90,8 +80,6 @@ struct Expression {
     pcre: Pcre,
     negated: bool,
     relative: bool,
-    /// Names that the captures get.
-    captures: Vec<u32>,
 }
 
 impl Find for Expression {
@@ -104,11 +92,7 @@ impl Find for Expression {
         let start = self.first(walk)?;
         let hay = walk.bytes.get(start..)?;
         let within = from.checked_sub(start)?;
-        let found = self.pcre.find(hay, within, &mut walk.pcre)?;
-        if let (Some(name), Some(range)) = (self.captures.first(), &found.group1) {
-            let value = hay.get(range.clone()).unwrap_or_default();
-            walk.caught.push((*name, value.to_vec()));
-        }
+        let found = self.pcre.find_span(hay, within, &mut walk.pcre)?;
         let (begins, ends) = (
             start.saturating_add(found.start),
             start.saturating_add(found.end),

@@ -108,15 +108,20 @@ fn settings(args: &Scan) -> Result<Option<Settings>, Failure> {
 }
 
 /// Sections of a suricata.yaml that are read.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 15] = [
+    "action-order",
     "app-layer",
+    "classification-file",
     "decoder",
     "defrag",
     "flow",
     "flow-timeouts",
     "host-os-policy",
     "outputs",
+    "packet-alert-max",
+    "reference-config-file",
     "stream",
+    "threshold-file",
     "vars",
     "vlan",
 ];

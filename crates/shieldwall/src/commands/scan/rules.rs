@@ -39,12 +39,16 @@ impl Rules {
             None => Vars::usual(),
         };
         let mut classes = Classes::default();
-        let named = |key: &str, default: &'static str| {
-            let path = settings.at(key).text().unwrap_or(default).to_owned();
-            std::fs::read_to_string(path).unwrap_or_default()
-        };
-        classes.read_classes(&named("classification-file", "classification.config"));
-        classes.read_references(&named("reference-config-file", "reference.config"));
+        let file = |key: &str, usual: &str| side_file(args, settings, key, usual);
+        let wrong = [
+            classes.read_classes(&file("classification-file", "classification.config")),
+            classes.read_references(&file("reference-config-file", "reference.config")),
+        ];
+        for (lines, name) in wrong.into_iter().zip(["classes", "references"]) {
+            if lines > 0 {
+                complain(format_args!("{lines} lines of the file of {name} are none"));
+            }
+        }
         let mut names = Names::default();
         let read = |path: &str| std::fs::read(Path::new(path)).ok();
         let compiler = Compiler::new(vars, classes, &mut names, Datasets::default(), &read);
@@ -57,7 +61,7 @@ impl Rules {
                 .map(str::to_owned)
         };
         let (thresholds, wrong) =
-            GlobalThresholds::parse(&named("threshold-file", "threshold.config"), &vars);
+            GlobalThresholds::parse(&file("threshold-file", "threshold.config"), &vars);
         for error in wrong {
             complain(format_args!("threshold.config: {error}"));
         }
@@ -91,4 +95,20 @@ impl Rules {
         let set = self.set.as_ref()?;
         Some(Inspector::new(self.options.clone(), Arc::clone(set)))
     }
+}
+
+/// A file that the configuration names, or that has its usual name beside the work; nothing without a
+/// configuration. One that is named and cannot be read is told.
+fn side_file(args: &Scan, settings: &Settings, key: &str, usual: &str) -> String {
+    if args.config.is_none() {
+        return String::new();
+    }
+    let named = settings.at(key).text();
+    let read = std::fs::read_to_string(named.unwrap_or(usual));
+    if let (Err(error), Some(path)) = (&read, named) {
+        complain(format_args!(
+            "{path}: {error}; {key} of the configuration names it: rules go without it"
+        ));
+    }
+    read.unwrap_or_default()
 }

@@ -1,0 +1,160 @@
+//! Rules against made conversations, from their text to their alerts.
+
+use std::sync::Arc;
+
+use detect::rules::dataset::Datasets;
+use detect::rules::state::Names;
+use detect::rules::{Classes, Compiler, Counters, Inspector, Options, RuleSet, Vars};
+use packet::{Config, Frame, LinkType, Sensor, Way};
+use testkit::conversation::{Conversation, Plan};
+
+#[test]
+fn a_rule_over_payload_and_a_transaction_needs_both() {
+    let rules = r#"
+alert tcp any any -> any any (content:"User-Agent"; content:"/index"; http_uri; sid:1;)
+alert tcp any any -> any any (content:"not there"; content:"/index"; http_uri; sid:2;)
+alert tcp any any -> any any (content:"User-Agent"; content:"/other"; http_uri; sid:3;)
+alert tcp any any -> any any (content:"User-Agent"; fast_pattern; content:"/index"; http_uri; sid:4;)
+alert tcp any any -> any any (content:"body"; content:"/index"; http_uri; sid:5;)
+"#;
+    assert_eq!(alerts(rules, &http(), Options::default()), [1, 4]);
+}
+
+#[test]
+fn modifiers_reach_back_to_their_content() {
+    let rules = r#"
+alert http any any -> any any (http.uri; content:"/INDEX"; pcre:"/x=[0-9]/"; nocase; fast_pattern; sid:1;)
+alert http any any -> any any (http.uri; content:"x="; isdataat:!1,relative; fast_pattern; sid:2;)
+alert tcp any any -> any any (content:"x="; http_uri; isdataat:!1,relative; sid:3;)
+alert tcp any any -> any any (content:"x="; http_uri; byte_test:1,=,1,0,relative,string,dec; sid:4;)
+"#;
+    assert_eq!(alerts(rules, &http(), Options::default()), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_content_over_several_segments_is_found() {
+    let rules = r#"
+alert tcp any any -> any any (content:"User-Agent|3a| test"; sid:1;)
+alert tcp-pkt any any -> any any (content:"User-Agent|3a| test"; sid:2;)
+"#;
+    let plan = Plan {
+        segment_bytes_max: 7,
+        ..Plan::WHOLE
+    };
+    assert_eq!(run(rules, &http(), plan, Options::default()).0, [1]);
+    assert_eq!(alerts(rules, &http(), Options::default()), [1, 2]);
+}
+
+#[test]
+fn rules_go_by_action_and_bits() {
+    let rules = r#"
+alert http any any -> any any (flowbits:isset,seen; http.stat_code; content:"200"; sid:1;)
+alert http any any -> any any (http.method; content:"GET"; flowbits:set,seen; flowbits:noalert; sid:2;)
+alert http any any -> any any (flowbits:isset,other; http.stat_code; content:"200"; sid:3;)
+"#;
+    assert_eq!(alerts(rules, &http(), Options::default()), [1]);
+    let passed =
+        format!("pass http any any -> any any (http.method; content:\"GET\"; sid:9;){rules}");
+    assert!(alerts(&passed, &http(), Options::default()).is_empty());
+}
+
+#[test]
+fn a_flow_that_a_rule_drops_is_dropped_inline_alone() {
+    let rules = r#"drop http any any -> any any (http.uri; content:"/index"; sid:1;)
+alert tcp any any -> any any (content:"the response"; sid:2;)"#;
+    let inline = Options {
+        inline: true,
+        ..Options::default()
+    };
+    assert_eq!(alerts(rules, &http(), inline), [1]);
+    assert_eq!(alerts(rules, &http(), Options::default()), [1, 2]);
+}
+
+#[test]
+fn what_is_kept_of_streams_and_files_is_bounded() {
+    let rules = r#"alert tcp any any -> any any (content:"the response"; sid:1;)
+alert http any any -> any any (file.data; content:"the response"; sid:2;)"#;
+    let tight = Options {
+        window_bytes_max: 8,
+        ..Options::default()
+    };
+    let (found, counters) = run(rules, &http(), Plan::WHOLE, tight);
+    assert_eq!(found, [1, 2], "what cannot wait is looked at at once");
+    assert!(counters.window_bytes_max_hit > 0);
+    let (_, counters) = run(rules, &http(), Plan::WHOLE, Options::default());
+    assert_eq!(counters.window_bytes_max_hit, 0);
+}
+
+/// The numbers of the rules that alert, each once, in order.
+fn alerts(rules: &str, talk: &Conversation, options: Options) -> Vec<u32> {
+    run(rules, talk, Plan::WHOLE, options).0
+}
+
+fn run(rules: &str, talk: &Conversation, plan: Plan, options: Options) -> (Vec<u32>, Counters) {
+    let mut sensor = Sensor::new(Config {
+        inspect: true,
+        inline: options.inline,
+        ..Config::default()
+    });
+    let mut inspector = Inspector::new(options, compiled(rules));
+    let mut found = Vec::new();
+    let frames = talk.tcp(80, plan);
+    for (ts_ns, data) in frames.iter() {
+        let frame = Frame {
+            ts_ns,
+            link: LinkType::Ethernet,
+            data,
+            wire_len: u32::try_from(data.len()).unwrap_or(u32::MAX),
+            way: Way::Unknown,
+        };
+        sensor.packet(&frame, &mut |event| {
+            inspector.event(&event, ts_ns);
+            found.extend(
+                inspector
+                    .alerts()
+                    .filter_map(|alert| Some(alert.rule()?.id.sid)),
+            );
+        });
+    }
+    sensor.finish(&mut |event| {
+        inspector.event(&event, 0);
+        found.extend(
+            inspector
+                .alerts()
+                .filter_map(|alert| Some(alert.rule()?.id.sid)),
+        );
+    });
+    found.sort_unstable();
+    found.dedup();
+    (found, inspector.counters())
+}
+
+fn compiled(text: &str) -> Arc<RuleSet> {
+    let mut names = Names::default();
+    let none = |_: &str| None;
+    let mut compiler = Compiler::new(
+        Vars::usual(),
+        Classes::default(),
+        &mut names,
+        Datasets::default(),
+        &none,
+    );
+    compiler.file("test", text);
+    assert!(
+        compiler.diagnostics().is_empty(),
+        "{:?}",
+        compiler.diagnostics()
+    );
+    Arc::new(compiler.finish())
+}
+
+fn http() -> Conversation {
+    let request: &[u8] =
+        b"GET /index.html?x=1 HTTP/1.1\r\nHost: www.example\r\nUser-Agent: test\r\n\r\n";
+    let response: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\nthe response is this body";
+    let chunk = |direction: u8, data: &[u8]| {
+        let len = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
+        [&[direction][..], &len, data].concat()
+    };
+    Conversation::read(&[chunk(0, request), chunk(1, response)].concat())
+}
