@@ -382,15 +382,16 @@ impl Matches {
     }
 
     fn push(&mut self, buffer: &'static str, at: usize, bytes: &[u8], what: String, hit: Hit<'_>) {
+        let Some(owner) = hit.owner() else { return };
         self.indicators = Some(mixed(self.indicators, hit.owner_at));
-        self.confidence = self.confidence.max(hit.owner.confidence);
+        self.confidence = self.confidence.max(owner.confidence);
         if self.reasons.len() >= REASONS_MAX {
             self.left_out = self.left_out.saturating_add(1);
             return;
         }
         self.reasons.push(Reason {
-            object: Some(hit.owner.key.id.clone()),
-            source: Some(hit.owner.key.source.clone()),
+            object: Some(owner.key.id),
+            source: Some(owner.key.source),
             buffer,
             offset: u32::try_from(at).unwrap_or(u32::MAX),
             matched: capped(bytes),

@@ -29,7 +29,7 @@ pub mod scan;
 mod verdict;
 
 pub use detector::{Config, Counter, Detector};
-pub use index::{Index, IndexBuilder, Owner, Refusal, SourceKey};
+pub use index::{Index, IndexBuilder, Layer, Owner, Refusal, Snapshot, SourceKey};
 pub use indicator::Config as IndicatorConfig;
 pub use scan::Config as ScanConfig;
 pub use stix::lease::EvidenceClass;

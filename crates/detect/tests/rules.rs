@@ -24,8 +24,8 @@ alert tcp any any -> any any (content:"body"; content:"/index"; http_uri; sid:5;
 fn modifiers_reach_back_to_their_content() {
     let rules = r#"
 alert http any any -> any any (http.uri; content:"/INDEX"; pcre:"/x=[0-9]/"; nocase; fast_pattern; sid:1;)
-alert http any any -> any any (http.uri; content:"x="; isdataat:!1,relative; fast_pattern; sid:2;)
-alert tcp any any -> any any (content:"x="; http_uri; isdataat:!1,relative; sid:3;)
+alert http any any -> any any (http.uri; content:"x=1"; isdataat:!1,relative; fast_pattern; sid:2;)
+alert tcp any any -> any any (content:"x=1"; http_uri; isdataat:!1,relative; sid:3;)
 alert tcp any any -> any any (content:"x="; http_uri; byte_test:1,=,1,0,relative,string,dec; sid:4;)
 "#;
     assert_eq!(alerts(rules, &http(), Options::default()), [1, 2, 3, 4]);

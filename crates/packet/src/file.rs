@@ -22,6 +22,17 @@ pub struct Digests {
 }
 
 impl Digests {
+    /// What either asks for.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            md5: self.md5 || other.md5,
+            sha1: self.sha1 || other.sha1,
+            sha256: self.sha256 || other.sha256,
+            head: self.head || other.head,
+        }
+    }
+
     /// From the `files` and `file-store` outputs of the settings: `force-hash: [md5, sha256]` and
     /// `force-magic`; a file store names its files by SHA-256.
     #[must_use]
@@ -90,7 +101,7 @@ pub enum FileState {
     Truncated,
     /// Something was wrong with it.
     Error,
-    /// It has not ended.
+    /// It has not ended yet.
     Unknown,
 }
 
@@ -128,6 +139,8 @@ pub struct FileInfo {
     pub stored: bool,
     /// Its number among all files to be stored, from 1; 0 for others.
     pub store_id: u64,
+    /// Numbers of the rules that want it stored.
+    pub stored_by: Vec<u32>,
     /// MD5 of the bytes that came, lower-case hexadecimal, where asked for.
     pub md5: Option<String>,
     /// SHA-1, likewise.
@@ -144,16 +157,8 @@ pub(crate) const HEAD_BYTES_MAX: usize = 4096;
 /// The next bytes of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct FileChunk<'a> {
-    /// Number of the file within the flow.
-    pub id: u32,
-    /// Which way it goes.
-    pub direction: Direction,
-    /// Its name as sent; empty when it has none, or none yet.
-    pub name: &'a [u8],
-    /// It is to be stored.
-    pub stored: bool,
-    /// Bytes of the file before these.
-    pub offset: u64,
+    /// The file before these bytes.
+    pub file: &'a FileInfo,
     /// The bytes.
     pub data: &'a [u8],
 }
@@ -186,10 +191,11 @@ impl File {
                 name: name.to_vec(),
                 size: 0,
                 range: None,
-                state: FileState::Truncated,
+                state: FileState::Unknown,
                 gaps: false,
                 stored,
                 store_id,
+                stored_by: Vec::new(),
                 md5: None,
                 sha1: None,
                 sha256: None,
@@ -224,11 +230,7 @@ impl File {
             return;
         }
         let chunk = FileChunk {
-            id: self.info.id,
-            direction: self.info.direction,
-            name: &self.info.name,
-            stored: self.info.stored,
-            offset: self.info.size,
+            file: &self.info,
             data,
         };
         (cx.out)(Event::FileData(cx.flow, carrier, &chunk));
@@ -261,6 +263,14 @@ impl File {
     /// Bytes of it are missing: its digests are those of the bytes that came.
     pub fn gap(&mut self) {
         self.info.gaps = true;
+    }
+
+    /// It is cut here, for it is long: it has no digest but that under which it is stored.
+    pub(crate) fn cut(&mut self) {
+        (self.md5, self.sha1) = (None, None);
+        if !self.info.stored {
+            self.sha256 = None;
+        }
     }
 
     /// Its digests are worth nothing.

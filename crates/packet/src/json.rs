@@ -70,6 +70,12 @@ impl<'o> Object<'o> {
         push(self.out, value);
     }
 
+    /// A value that is JSON already.
+    pub fn json(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.out.push_str(value);
+    }
+
     /// Fields that were written before, as [`Object::write`] writes them, without the braces.
     pub fn written(&mut self, fields: &str) {
         if !fields.is_empty() {

@@ -65,7 +65,7 @@ mod file;
 mod flow;
 mod frame;
 pub mod json;
-mod magic;
+pub mod magic;
 pub mod pcap;
 mod ranges;
 mod sensor;
@@ -81,13 +81,14 @@ pub use decode::{Arp, Source, Vlans};
 pub use fanout::lane;
 pub use file::{Digests, File, FileChunk, FileInfo, FileState, FileStore};
 pub use flow::{
-    Counts, Direction, FiveTuple, Flow, FlowId, FlowState, MacSet, Macs, Proto, Scope, StreamFacts,
-    SynTraits, TcpState,
+    Counts, Direction, FiveTuple, Flow, FlowAction, FlowId, FlowState, MacSet, Macs, Proto, Scope,
+    StreamFacts, SynTraits, TcpState,
 };
 pub use frame::{Frame, LinkType, Way};
 pub use sensor::{
     Anomaly, AnomalyKind, AppCounters, ByState, Config, Counters, DecodeCounters, EndReason, Event,
-    Inspect, Outcome, Outer, Packet, Part, Sensor, Sink, StreamOptions, StreamPiece, StreamTrouble,
-    Timeout, Timeouts, Tracking, URGENT_BYTES_MAX, Urgent,
+    ExceptionCounters, ExceptionPolicy, Exceptions, Inspect, Outcome, Outer, Packet, Part, Refusal,
+    Sensor, Sink, StreamOptions, StreamPiece, StreamTrouble, Timeout, Timeouts, Tracking,
+    URGENT_BYTES_MAX, Urgent,
 };
 pub use stream::Policy;

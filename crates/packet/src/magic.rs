@@ -6,7 +6,8 @@
 mod json;
 
 /// Describes a file that begins with these bytes.
-pub(crate) fn describe(head: &[u8]) -> String {
+#[must_use]
+pub fn describe(head: &[u8]) -> String {
     if head.is_empty() {
         return "empty".to_owned();
     }

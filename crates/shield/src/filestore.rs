@@ -23,6 +23,7 @@ use packet::{Event, FileInfo, Flow, Transaction};
 pub struct FileStore {
     folder: PathBuf,
     write_fileinfo: bool,
+    on_demand: bool,
 }
 
 impl FileStore {
@@ -35,7 +36,15 @@ impl FileStore {
         Some(Self {
             folder: log_folder.join(output.at("dir").text().unwrap_or("filestore")),
             write_fileinfo: output.at("write-fileinfo").flag().unwrap_or(false),
+            on_demand: false,
         })
+    }
+
+    /// Whether it is known only at the end of a file that it is to be stored: then all are kept as
+    /// they come.
+    #[must_use]
+    pub fn on_demand(self, on_demand: bool) -> Self {
+        Self { on_demand, ..self }
     }
 
     /// Stores what an event brings, if it is of a file to be stored.
@@ -44,12 +53,13 @@ impl FileStore {
     /// What the file system says; the file is then not in the store, or not whole.
     pub fn event(&self, event: &Event<'_>, now: Now) -> io::Result<()> {
         match event {
-            Event::FileData(flow, _, chunk) if chunk.stored => {
-                let path = self.passing(flow, chunk.id)?;
+            Event::FileData(flow, _, chunk) if chunk.file.stored || self.on_demand => {
+                let path = self.passing(flow, chunk.file.id)?;
                 let mut file = OpenOptions::new().create(true).append(true).open(path)?;
                 file.write_all(chunk.data)
             }
             Event::File(flow, carrier, file) if file.stored => self.keep(flow, *carrier, file, now),
+            Event::File(flow, _, file) if self.on_demand => self.forget(flow, file.id),
             Event::Arp(_)
             | Event::Packet(_)
             | Event::FlowStart(_)
@@ -96,6 +106,15 @@ impl FileStore {
         let seconds = now.ts_ns / 1_000_000_000;
         let path = folder.join(format!("{name}.{seconds}.{}.json", file.store_id));
         fs::write(path, record)
+    }
+
+    /// A file that was kept as it came is not stored. Of one without bytes there is nothing.
+    fn forget(&self, flow: &Flow, file: u32) -> io::Result<()> {
+        let passing = self.passing(flow, file)?;
+        match passing.exists() {
+            true => fs::remove_file(passing),
+            false => Ok(()),
+        }
     }
 
     /// Where a file is while it comes.

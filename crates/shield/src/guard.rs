@@ -67,7 +67,7 @@ pub struct Guard {
     book: Mutex<Book>,
     memory: Mutex<Memory>,
     blast: Mutex<Blast>,
-    markings: ArcSwap<BTreeMap<Asker, Tlp>>,
+    markings: ArcSwap<Markings>,
     standings: Arc<dyn Standings>,
     journal: Journal,
     keeper: Keeper,
@@ -75,6 +75,23 @@ pub struct Guard {
     forgive: SyncSender<IpAddr>,
     forgiven_lost: AtomicU64,
     changed: Notify,
+}
+
+/// The markings of the objects that are detected with.
+#[derive(Debug, Default)]
+struct Markings {
+    all: Arc<BTreeMap<Asker, Tlp>>,
+    /// What changed since.
+    since: BTreeMap<Asker, Tlp>,
+}
+
+impl Markings {
+    fn of(&self, asker: &Asker) -> Option<Tlp> {
+        self.since
+            .get(asker)
+            .or_else(|| self.all.get(asker))
+            .copied()
+    }
 }
 
 /// What a guard is made of.
@@ -120,7 +137,16 @@ impl Guard {
 
     /// Replaces the markings of the objects that are detected with.
     pub fn set_markings(&self, markings: BTreeMap<Asker, Tlp>) {
-        self.markings.store(Arc::new(markings));
+        self.markings.store(Arc::new(Markings {
+            all: Arc::new(markings),
+            since: BTreeMap::new(),
+        }));
+    }
+
+    /// Replaces the markings of those objects that changed since all of them were set.
+    pub fn set_markings_since(&self, since: BTreeMap<Asker, Tlp>) {
+        let all = Arc::clone(&self.markings.load().all);
+        self.markings.store(Arc::new(Markings { all, since }));
     }
 
     /// Waits until something changed that a report should tell.

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measurements of the release binary, as tables and as JSON.
 
 mod flows;
+mod indicators;
 mod inspect;
 mod process;
 mod time_to_shield;
@@ -17,6 +18,7 @@ pub(crate) const USAGE: &str = "  bench loop [--rounds N] [--rtt MS] [--loss PCT
   bench inspect --pcap F [--log|--no-log] [--rounds N] [--suricata PREFIX]
                                                       CPU-seconds and memory of inspecting a capture, beside Suricata's
   bench flows                                         bytes per idle TCP flow
+  bench indicators                                    memory and times of an index of 1 and 10 million indicators
   (each takes --json FILE)";
 
 /// Runs the measurement that is named first.
@@ -25,6 +27,7 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
         ["loop", rest @ ..] => time_to_shield::run(rest),
         ["inspect", rest @ ..] => inspect::run(rest),
         ["flows", rest @ ..] => flows::run(rest),
+        ["indicators", rest @ ..] => indicators::run(rest),
         _ => bail!("bench measures:\n{USAGE}"),
     }
 }

@@ -8,6 +8,31 @@ pub const DOMAIN_MAX: usize = 253;
 pub(super) fn from_text(text: &str) -> Option<Vec<u8>> {
     let text = text.trim().trim_end_matches('.');
     let text = text.strip_prefix("*.").unwrap_or(text);
+    plain(text.as_bytes()).or_else(|| mapped(text))
+}
+
+/// The normal form of a name that needs no mapping, as nearly all are: letters, digits and hyphens,
+/// no A-label whose digits would have to be checked, and no last label that makes it a number.
+fn plain(text: &[u8]) -> Option<Vec<u8>> {
+    let in_name = |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.');
+    if text.len() > DOMAIN_MAX || !text.iter().all(in_name) {
+        return None;
+    }
+    let (mut labels, mut last): (u32, &[u8]) = (0, b"");
+    for label in text.split(|byte| *byte == b'.') {
+        let prefix = label.get(..4).unwrap_or_default();
+        if label.is_empty() || prefix.eq_ignore_ascii_case(b"xn--") {
+            return None;
+        }
+        labels = labels.saturating_add(1);
+        last = label;
+    }
+    let is_name = labels > 1 && last.first().is_some_and(u8::is_ascii_alphabetic);
+    is_name.then(|| text.to_ascii_lowercase())
+}
+
+/// The normal form of any name, by the URL standard.
+fn mapped(text: &str) -> Option<Vec<u8>> {
     let url::Host::Domain(name) = url::Host::parse(text).ok()? else {
         return None;
     };
@@ -23,7 +48,8 @@ pub(super) fn from_wire(name: &[u8], out: &mut Vec<u8>) -> bool {
     if name.is_empty() || name.len() > DOMAIN_MAX {
         return false;
     }
-    out.extend(name.iter().map(u8::to_ascii_lowercase));
+    out.extend_from_slice(name);
+    out.make_ascii_lowercase();
     true
 }
 
@@ -42,6 +68,8 @@ pub(super) fn suffixes(name: &[u8]) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -75,5 +103,16 @@ mod tests {
         );
         assert_eq!(suffixes(b"localhost").count(), 0);
         assert_eq!(suffixes(b"").count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn plain_names_are_what_the_standard_makes_of_them(
+            text in "([a-zA-Z0-9-]{0,4}(xn--)?[a-z0-9-]{0,4}\\.){0,4}(xn--|0x)?[a-zA-Z0-9-]{0,3}",
+        ) {
+            if let Some(name) = plain(text.as_bytes()) {
+                prop_assert_eq!(Some(name), mapped(&text));
+            }
+        }
     }
 }

@@ -1,32 +1,71 @@
 //! The indicator index: what partners named, looked up by what a packet carries.
 //!
-//! An [`Index`] is immutable. It is built beside the packet path by an [`IndexBuilder`] and handed
-//! to the detector as an `Arc`, so a new set of indicators replaces the old one by one pointer,
-//! at a packet boundary, and no look-up ever waits.
+//! An [`Index`] is immutable. It is built beside the packet path and handed to the detector as an
+//! `Arc`, so a new set of indicators replaces the old one by one pointer, at a packet boundary, and
+//! no look-up ever waits. It is one [`Snapshot`] or several: a large one that was built some time
+//! ago, in memory or in a mapped file, and beside it a small one of what came since, while what was
+//! taken back since is told when the [`Index`] is put together ([`Layer`]).
+//!
+//! A look-up hashes the key, asks a filter that says no to 255 of 256 strangers ([`filter`]), and
+//! then the exact table ([`table`]); single addresses, names, URLs, fingerprints and digests are
+//! found like this. Prefixes and traffic are few and held apart.
+//!
+//! # Memory
+//!
+//! Bytes for each key of ten million (`cargo xtask bench indicators` measures it):
+//!
+//! | kind | look-up | and which indicator |
+//! |---|---|---|
+//! | IPv4 address | 3.8 | 7.8 |
+//! | IPv6 address, domain, URL, JA3, JA4, SHA-256 | 9.8 | 13.8 |
+//!
+//! An indicator takes twenty bytes more, however many keys it has: its UUID, which partner sent it,
+//! and its confidence. Prefixes and traffic take 44 bytes, and about 130 in an index.
+//!
+//! # How exact it is
+//!
+//! IPv4 addresses and prefixes are compared whole. Of any other key a table compares 64 bits of a
+//! keyed 128-bit hash, among the eight to sixteen keys that share a bucket by other bits of it, and
+//! the filter has let one of 256 through before by other bits again: a key that is not listed is
+//! found with a probability of about 16 / 2^64 / 2^8 = 2^-68. At a million keys a second that
+//! were never seen before that is once in nine million years. The secret is drawn for each snapshot and leaves the machine
+//! only in the snapshot's own file, so nobody can prepare a key that collides; who reads the secret
+//! would have to try 2^68 keys for one that collides with any of ten million.
+//!
+//! # Failure bias
+//!
+//! Open: what there is no room for ([`KEYS_MAX`]) is refused by name and not looked for.
 
+mod builder;
 mod domain;
-mod keys;
+mod filter;
+mod hash;
+mod nets;
+mod owners;
 mod prefix;
+mod snapshot;
+mod table;
 mod url;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use ipnet::IpNet;
 use packet::FiveTuple;
 use stix::StixId;
-use stix::lease::Proto;
-use stix::pattern::{HashKind, Pattern, Term};
 
-use keys::{Keys, Space};
-use prefix::Prefixes;
+use hash::{Hash, Hasher};
+use nets::{Net, Nets};
+use owners::OwnerId;
+use table::Space;
 
-use crate::verdict::of_packet;
-
+pub use builder::IndexBuilder;
 pub use domain::DOMAIN_MAX;
+pub use snapshot::{Damage, KindBytes, MAGIC, Snapshot, SnapshotError, VERSION};
 pub use url::URL_MAX;
 
-/// Most keys that one index takes.
+/// Most keys that one snapshot takes, each counted once for every indicator that names it.
 pub const KEYS_MAX: usize = 32_000_000;
 /// Widest IPv4 prefix that is taken: a /8 is already one part in 256 of the Internet.
 pub const PREFIX4_MIN: u8 = 8;
@@ -74,59 +113,69 @@ pub enum Refusal {
     Full,
 }
 
-/// Collects indicators for an [`Index`].
-#[derive(Debug, Default)]
-pub struct IndexBuilder {
-    index: Index,
+/// A snapshot less what was taken back since.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    snapshot: Snapshot,
+    taken_back: HashSet<OwnerId>,
+    /// The number of the first owner within the index.
+    first: u32,
 }
 
-impl IndexBuilder {
-    /// An empty builder.
+impl Layer {
+    /// All of a snapshot.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self {
+            snapshot,
+            taken_back: HashSet::new(),
+            first: 0,
+        }
     }
 
-    /// Adds every term of a pattern under `key`, and says which terms were refused. Terms of a
-    /// pattern are alternatives, so those that were taken stand without the others.
-    #[must_use = "refused terms are to be counted and listed"]
-    pub fn add(&mut self, key: SourceKey, confidence: u8, pattern: &Pattern) -> Vec<Refusal> {
-        let Ok(owner) = u32::try_from(self.index.owners.len()) else {
-            return vec![Refusal::Full];
-        };
-        self.index.owners.push(Owner { key, confidence });
-        let add = |term| self.index.add(owner, term).err();
-        pattern.terms.iter().filter_map(add).collect()
+    /// Without what these indicators say. What other indicators say of the same keys stays.
+    #[must_use]
+    pub fn without<'k>(mut self, keys: impl IntoIterator<Item = &'k SourceKey>) -> Self {
+        let owners = self.snapshot.owners_table();
+        let ids = keys.into_iter().filter_map(|key| owners.id_of(key));
+        self.taken_back.extend(ids);
+        self
     }
 
-    /// The index, sized to what it holds.
-    #[must_use]
-    pub fn build(mut self) -> Index {
-        self.index.shrink();
-        self.index
+    /// Whether what an owner says still holds.
+    fn holds(&self, owner: u32) -> bool {
+        if self.taken_back.is_empty() {
+            return true;
+        }
+        let id = self.snapshot.owners_table().id(owner);
+        id.is_some_and(|id| !self.taken_back.contains(&id))
     }
 }
 
 /// An immutable set of indicators.
 #[derive(Debug, Default)]
 pub struct Index {
-    owners: Vec<Owner>,
-    marks: Vec<Mark>,
-    rules: Vec<Traffic>,
-    v4: Prefixes<u32>,
-    v6: Prefixes<u128>,
-    keys: Keys,
+    layers: Vec<Layer>,
+    nets: Nets,
 }
 
 /// A key that matched: whose it is, and which bytes of what was looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Hit<'i> {
-    /// Whose indicator.
-    pub owner: &'i Owner,
-    /// Identifies the indicator within this index.
+    layer: &'i Layer,
+    /// Identifies the indicator within this index: a number in the order in which they were added.
     pub owner_at: u32,
     /// Where the matching bytes start; for an address the prefix length.
     pub start: usize,
+}
+
+impl Hit<'_> {
+    /// Whose indicator; none when the snapshot is damaged.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owner> {
+        let owner = self.owner_at.checked_sub(self.layer.first)?;
+        self.layer.snapshot.owners_table().owner(owner)
+    }
 }
 
 /// Which end of a flow.
@@ -138,58 +187,67 @@ pub enum End {
     Destination,
 }
 
+impl From<Snapshot> for Index {
+    fn from(snapshot: Snapshot) -> Self {
+        Self::new([Layer::new(snapshot)])
+    }
+}
+
 impl Index {
-    /// How many keys (prefixes, names, URLs, digests) there are.
+    /// Snapshots that are looked up together. Each costs every look-up its own time, so there are to
+    /// be few.
+    #[must_use]
+    pub fn new(layers: impl IntoIterator<Item = Layer>) -> Self {
+        let mut index = Self::default();
+        let mut first = 0_u32;
+        for layer in layers {
+            let nets = layer.snapshot.nets().filter(|net| layer.holds(net.owner));
+            for net in nets {
+                let owner = net.owner.saturating_add(first);
+                index.nets.push(Net { owner, ..net });
+            }
+            let next = first.saturating_add(layer.snapshot.owners());
+            index.layers.push(Layer { first, ..layer });
+            first = next;
+        }
+        index.nets.shrink();
+        index
+    }
+
+    /// How many keys (prefixes, names, URLs, digests) there are, each once for every snapshot that
+    /// has it. What was taken back is counted until its snapshot is built anew.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.v4
-            .len()
-            .saturating_add(self.v6.len())
-            .saturating_add(self.keys.len())
+        let lengths = self.layers.iter().map(|layer| layer.snapshot.len());
+        lengths.fold(0, usize::saturating_add)
     }
 
     /// Whether there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.layers.iter().all(|layer| layer.snapshot.is_empty())
     }
 
-    /// The indicators, in the order in which they were added.
-    #[must_use]
-    pub fn owners(&self) -> &[Owner] {
-        &self.owners
-    }
-
-    /// Memory on the heap in bytes, the identifiers' own text not counted.
+    /// Memory in bytes, that of mapped files among it.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let lists = [
-            self.owners.capacity().saturating_mul(size_of::<Owner>()),
-            self.marks.capacity().saturating_mul(size_of::<Mark>()),
-            self.rules.capacity().saturating_mul(size_of::<Traffic>()),
-            self.v4.bytes(),
-            self.v6.bytes(),
-            self.keys.bytes(),
-        ];
-        lists.iter().fold(0, |sum, part| sum.saturating_add(*part))
+        let snapshots = self.layers.iter().map(|layer| layer.snapshot.bytes().len());
+        snapshots.fold(self.nets.bytes(), usize::saturating_add)
     }
 
     /// Indicators of an address, whoever it talks to; longest prefix first.
     pub fn address<'i>(&'i self, address: IpAddr, mut each: impl FnMut(Hit<'i>)) {
-        self.covering(address, |len, mark| {
-            if mark.rule == NONE {
-                self.hit(mark, usize::from(len), &mut each);
-            }
-        });
+        self.single(address, &mut each);
+        self.nets
+            .address(address, |len, owner| self.net_hit(len, owner, &mut each));
     }
 
     /// Indicators of either end of a flow, and of the traffic between them.
     pub fn flow<'i>(&'i self, flow: &FiveTuple, mut each: impl FnMut(End, Hit<'i>)) {
         for (end, address) in [(End::Source, flow.src), (End::Destination, flow.dst)] {
-            self.covering(address, |len, mark| {
-                if self.rule_matches(mark, end, flow) {
-                    self.hit(mark, usize::from(len), |hit| each(end, hit));
-                }
+            self.single(address, |hit| each(end, hit));
+            self.nets.end(end, flow, |len, owner| {
+                self.net_hit(len, owner, |hit| each(end, hit));
             });
         }
     }
@@ -197,7 +255,7 @@ impl Index {
     /// Indicators of a domain name or of a parent of it; longest first. `scratch` holds the
     /// name's normal form afterwards, which [`Hit::start`] counts in.
     pub fn domain<'i>(&'i self, name: &[u8], scratch: &mut Vec<u8>, mut each: impl FnMut(Hit<'i>)) {
-        if self.keys.len() == 0 || !domain::from_wire(name, scratch) {
+        if self.layers.is_empty() || !domain::from_wire(name, scratch) {
             return;
         }
         for start in domain::suffixes(scratch) {
@@ -215,7 +273,7 @@ impl Index {
         scratch: &mut Vec<u8>,
         each: impl FnMut(Hit<'i>),
     ) {
-        if self.keys.len() > 0 && url::from_request(host, target, scratch) {
+        if !self.layers.is_empty() && url::from_request(host, target, scratch) {
             self.exact(Space::Url, scratch, 0, each);
         }
     }
@@ -235,210 +293,59 @@ impl Index {
         self.exact(Space::Sha256, digest, 0, each);
     }
 
-    fn exact<'i>(&'i self, space: Space, key: &[u8], start: usize, each: impl FnMut(Hit<'i>)) {
-        let mut each = each;
-        if let Some(head) = self.keys.find(space, key) {
-            self.chain(head, |mark| self.hit(mark, start, &mut each));
-        }
-    }
-
-    fn covering(&self, address: IpAddr, mut each: impl FnMut(u8, Mark)) {
-        let marks = |len, head| self.chain(head, |mark| each(len, mark));
+    /// Indicators of this address alone.
+    fn single<'i>(&'i self, address: IpAddr, each: impl FnMut(Hit<'i>)) {
         match address.to_canonical() {
-            IpAddr::V4(address) => self.v4.covering(address.to_bits(), marks),
-            IpAddr::V6(address) => self.v6.covering(address.to_bits(), marks),
+            IpAddr::V4(v4) => self.find(Space::Ipv4, |hasher| hasher.ipv4(v4), 32, each),
+            IpAddr::V6(v6) => self.exact(Space::Ipv6, &v6.octets(), 128, each),
         }
     }
 
-    /// Walks the indicators of one key. The list only ever links backwards, so it ends.
-    fn chain(&self, head: u32, mut each: impl FnMut(Mark)) {
-        let mut next = head;
-        while let Some(mark) = get(&self.marks, next) {
-            each(*mark);
-            next = mark.next;
-        }
+    fn exact<'i>(&'i self, space: Space, key: &[u8], start: usize, each: impl FnMut(Hit<'i>)) {
+        self.find(space, |hasher| hasher.bytes(key), start, each);
     }
 
-    fn hit<'i>(&'i self, mark: Mark, start: usize, mut each: impl FnMut(Hit<'i>)) {
-        if let Some(owner) = get(&self.owners, mark.owner) {
-            each(Hit {
-                owner,
-                owner_at: mark.owner,
-                start,
+    /// Looks a key up in every layer. Layers that were built for each other share a secret, so the
+    /// key is hashed once.
+    fn find<'i>(
+        &'i self,
+        space: Space,
+        hash: impl Fn(&Hasher) -> Hash,
+        start: usize,
+        mut each: impl FnMut(Hit<'i>),
+    ) {
+        let mut hashed = None;
+        for layer in &self.layers {
+            let snapshot = &layer.snapshot;
+            if snapshot.table(space).len() == 0 {
+                continue;
+            }
+            let secret = snapshot.hasher().secret();
+            let hash = match hashed {
+                Some((by, hash)) if by == secret => hash,
+                Some(_) | None => hash(snapshot.hasher()),
+            };
+            hashed = Some((secret, hash));
+            snapshot.find(space, hash, |owner| {
+                if owner < snapshot.owners() && layer.holds(owner) {
+                    each(Hit {
+                        layer,
+                        owner_at: owner.saturating_add(layer.first),
+                        start,
+                    });
+                }
             });
         }
     }
 
-    fn rule_matches(&self, mark: Mark, end: End, flow: &FiveTuple) -> bool {
-        mark.rule == NONE
-            || get(&self.rules, mark.rule).is_some_and(|rule| traffic_matches(rule, end, flow))
-    }
-
-    fn add(&mut self, owner: u32, term: &Term) -> Result<(), Refusal> {
-        match term {
-            Term::Address(net) => self.add_prefix(*net, owner, NONE),
-            Term::Domain(name) => {
-                let key = domain::from_text(name);
-                let key = key.ok_or_else(|| Refusal::NotADomain(name.clone()))?;
-                self.add_key(Space::Domain, &key, owner)
-            }
-            Term::Url(text) => {
-                let key = url::from_text(text).filter(|key| key.len() <= URL_MAX);
-                let key = key.ok_or_else(|| Refusal::NotAUrl(text.clone()))?;
-                self.add_key(Space::Url, &key, owner)
-            }
-            Term::FileHash { algorithm, value } => {
-                let digest = Some(value).filter(|_| *algorithm == HashKind::Sha256);
-                let digest = digest.and_then(|text| sha256_of_hex(text));
-                let digest = digest.ok_or_else(|| Refusal::NotASha256(value.clone()))?;
-                self.add_key(Space::Sha256, &digest, owner)
-            }
-            Term::Traffic {
-                src,
-                dst,
-                dst_port,
-                protocol,
-            } => {
-                let (src, dst, dst_port, protocol) = (*src, *dst, *dst_port, *protocol);
-                self.add_rule(
-                    Traffic {
-                        src,
-                        dst,
-                        dst_port,
-                        protocol,
-                    },
-                    owner,
-                )
-            }
-            Term::Ja3(digest) => {
-                self.add_key(Space::Ja3, digest.to_ascii_lowercase().as_bytes(), owner)
-            }
-            Term::Ja4(fingerprint) => self.add_key(Space::Ja4, fingerprint.as_bytes(), owner),
+    fn net_hit<'i>(&'i self, len: u8, owner_at: u32, mut each: impl FnMut(Hit<'i>)) {
+        let layer = self.layers.iter().rfind(|layer| layer.first <= owner_at);
+        if let Some(layer) = layer {
+            each(Hit {
+                layer,
+                owner_at,
+                start: usize::from(len),
+            });
         }
     }
-
-    /// Traffic is found under its source prefix, or its destination prefix when it has none.
-    fn add_rule(&mut self, traffic: Traffic, owner: u32) -> Result<(), Refusal> {
-        let anchor = traffic.src.or(traffic.dst).ok_or(Refusal::NoAddress)?;
-        let at = u32::try_from(self.rules.len()).map_err(|_full| Refusal::Full)?;
-        self.rules.push(traffic);
-        self.add_prefix(anchor, owner, at)
-    }
-
-    fn add_prefix(&mut self, net: IpNet, owner: u32, rule: u32) -> Result<(), Refusal> {
-        let net = canonical(net);
-        self.room()?;
-        let head = match net {
-            IpNet::V4(net) if net.prefix_len() >= PREFIX4_MIN => {
-                self.v4.slot(net.addr().to_bits(), net.prefix_len(), NONE)
-            }
-            IpNet::V6(net) if net.prefix_len() >= PREFIX6_MIN => {
-                self.v6.slot(net.addr().to_bits(), net.prefix_len(), NONE)
-            }
-            IpNet::V4(_) | IpNet::V6(_) => return Err(Refusal::TooWide(net)),
-        };
-        push_mark(&mut self.marks, head, owner, rule);
-        Ok(())
-    }
-
-    fn add_key(&mut self, space: Space, key: &[u8], owner: u32) -> Result<(), Refusal> {
-        self.room()?;
-        let head = self.keys.slot(space, key, NONE).ok_or(Refusal::Full)?;
-        push_mark(&mut self.marks, head, owner, NONE);
-        Ok(())
-    }
-
-    fn room(&self) -> Result<(), Refusal> {
-        if self.marks.len() < KEYS_MAX {
-            Ok(())
-        } else {
-            Err(Refusal::Full)
-        }
-    }
-
-    fn shrink(&mut self) {
-        self.owners.shrink_to_fit();
-        self.marks.shrink_to_fit();
-        self.rules.shrink_to_fit();
-        self.v4.shrink();
-        self.v6.shrink();
-        self.keys.shrink();
-    }
-}
-
-/// End of a list, or no rule.
-const NONE: u32 = u32::MAX;
-
-/// One indicator under one key; a key's marks form a list.
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    owner: u32,
-    rule: u32,
-    next: u32,
-}
-
-/// Traffic between ends.
-#[derive(Clone, Copy, Debug)]
-struct Traffic {
-    src: Option<IpNet>,
-    dst: Option<IpNet>,
-    dst_port: Option<u16>,
-    protocol: Option<Proto>,
-}
-
-fn traffic_matches(traffic: &Traffic, found_at: End, flow: &FiveTuple) -> bool {
-    let anchor = if traffic.src.is_some() {
-        End::Source
-    } else {
-        End::Destination
-    };
-    let inside = |net: IpNet, address: IpAddr| canonical(net).contains(&address.to_canonical());
-    anchor == found_at
-        && traffic.src.is_none_or(|net| inside(net, flow.src))
-        && traffic.dst.is_none_or(|net| inside(net, flow.dst))
-        && traffic.dst_port.is_none_or(|port| port == flow.dst_port)
-        && traffic
-            .protocol
-            .is_none_or(|protocol| Some(protocol) == of_packet(flow.proto))
-}
-
-fn push_mark(marks: &mut Vec<Mark>, head: &mut u32, owner: u32, rule: u32) {
-    if let Ok(at) = u32::try_from(marks.len()) {
-        marks.push(Mark {
-            owner,
-            rule,
-            next: *head,
-        });
-        *head = at;
-    }
-}
-
-/// An IPv4-mapped IPv6 prefix as the IPv4 prefix that it is.
-fn canonical(net: IpNet) -> IpNet {
-    let mapped = match net {
-        IpNet::V6(net) => net
-            .addr()
-            .to_ipv4_mapped()
-            .zip(net.prefix_len().checked_sub(96)),
-        IpNet::V4(_) => None,
-    };
-    mapped
-        .and_then(|(address, len)| IpNet::new(IpAddr::V4(address), len).ok())
-        .unwrap_or(net)
-}
-
-fn sha256_of_hex(text: &str) -> Option<[u8; 32]> {
-    let text = text.as_bytes();
-    if text.len() != 64 || !text.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let mut digest = [0; 32];
-    for (byte, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(digest)
-}
-
-fn get<T>(list: &[T], at: u32) -> Option<&T> {
-    list.get(usize::try_from(at).ok()?)
 }

@@ -72,11 +72,6 @@ impl<K: Bits> Prefixes<K> {
         }
     }
 
-    /// How many prefixes there are.
-    pub(super) fn len(&self) -> usize {
-        self.lengths.iter().map(|(_, table)| table.len()).sum()
-    }
-
     /// Bytes on the heap.
     pub(super) fn bytes(&self) -> usize {
         self.lengths

@@ -5,6 +5,7 @@
 //! 6.2.2 (unreserved characters plain, upper-case hex for the rest, what may not stand in a URI
 //! encoded); dot segments removed (section 5.2.4); an empty path is `/`.
 
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 /// Longest URL that is compared, in its normal form; longer ones never match.
@@ -60,12 +61,15 @@ fn default_port(scheme: &[u8]) -> Option<&'static [u8]> {
 }
 
 /// An indicator may spell its host in Unicode; a request carries A-labels.
-fn to_ascii_host(rest: &str) -> String {
+fn to_ascii_host(rest: &str) -> Cow<'_, str> {
     let end = rest.find(['/', '?', '#', ':']).unwrap_or(rest.len());
     let (host, tail) = rest.split_at(end);
+    if host.is_ascii() {
+        return rest.into();
+    }
     match url::Host::parse(host) {
-        Ok(url::Host::Domain(name)) if !host.is_ascii() => format!("{name}{tail}"),
-        Ok(_) | Err(_) => rest.to_owned(),
+        Ok(url::Host::Domain(name)) => format!("{name}{tail}").into(),
+        Ok(_) | Err(_) => rest.into(),
     }
 }
 
@@ -120,11 +124,21 @@ fn push_host(host: &[u8], out: &mut Vec<u8>) {
         .and_then(|text| text.parse::<Ipv6Addr>().ok());
     match address {
         Some(address) => out.extend_from_slice(format!("[{address}]").as_bytes()),
-        None => out.extend(host.iter().map(u8::to_ascii_lowercase)),
+        None => {
+            let start = out.len();
+            out.extend_from_slice(host);
+            out.get_mut(start..)
+                .unwrap_or_default()
+                .make_ascii_lowercase();
+        }
     }
 }
 
 fn push_target(target: &[u8], out: &mut Vec<u8>) -> bool {
+    if is_normal(target) {
+        out.extend_from_slice(target);
+        return out.len() <= URL_MAX;
+    }
     let end = target
         .iter()
         .position(|byte| *byte == b'#')
@@ -145,6 +159,18 @@ fn push_target(target: &[u8], out: &mut Vec<u8>) -> bool {
     out.len() <= URL_MAX
 }
 
+/// Whether a target is in its normal form already, as most are: nothing to encode or decode, no
+/// fragment, and no dot after a slash. One pass without a branch on the bytes says so.
+fn is_normal(target: &[u8]) -> bool {
+    let (mut normal, mut before) = (target.first() == Some(&b'/'), b' ');
+    for byte in target {
+        let plain = PLAIN.get(usize::from(*byte)).copied().unwrap_or(false);
+        normal &= plain & !((before == b'/') & (*byte == b'.'));
+        before = *byte;
+    }
+    normal
+}
+
 /// A backslash in a path is a slash, as browsers and the URL standard have it.
 fn push_path(path: &[u8], out: &mut Vec<u8>) {
     for (at, part) in path.split(|byte| *byte == b'\\').enumerate() {
@@ -157,18 +183,24 @@ fn push_path(path: &[u8], out: &mut Vec<u8>) {
 
 fn push_encoded(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some((first, tail)) = rest.split_first() {
+    loop {
+        let special = rest.iter().position(|byte| !is_plain(*byte));
+        let (plain, after) = rest.split_at(special.unwrap_or(rest.len()));
+        out.extend_from_slice(plain);
+        let Some((first, tail)) = after.split_first() else {
+            return;
+        };
         let escape = if *first == b'%' { escaped(tail) } else { None };
-        match escape {
+        rest = match escape {
             Some((byte, after)) => {
                 push_byte(byte, is_unreserved(byte), out);
-                rest = after;
+                after
             }
             None => {
-                push_byte(*first, is_plain(*first), out);
-                rest = tail;
+                push_byte(*first, false, out);
+                tail
             }
-        }
+        };
     }
 }
 
@@ -190,16 +222,46 @@ fn push_byte(byte: u8, plain: bool, out: &mut Vec<u8>) {
 }
 
 /// RFC 3986 section 2.3.
-fn is_unreserved(byte: u8) -> bool {
+const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// What may stand unencoded in path and query: unreserved, sub-delims and `: @ / ?` (RFC 3986
 /// sections 3.3 and 3.4). The apostrophe is none here: the URL standard that indicators are
 /// written by encodes it in queries and browsers do too, so both spellings must come to one.
-fn is_plain(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&()*+,;=:@/?".contains(&byte)
+const fn is_plain(byte: u8) -> bool {
+    let reserved = matches!(
+        byte,
+        b'!' | b'$'
+            | b'&'
+            | b'('
+            | b')'
+            | b'*'
+            | b'+'
+            | b','
+            | b';'
+            | b'='
+            | b':'
+            | b'@'
+            | b'/'
+            | b'?'
+    );
+    reserved || is_unreserved(byte)
 }
+
+/// [`is_plain`] of every byte.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which would refuse it"
+)]
+const PLAIN: [bool; 256] = {
+    let (mut plain, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        plain[byte as usize] = is_plain(byte);
+        byte += 1;
+    }
+    plain
+};
 
 /// RFC 3986 section 5.2.4, in place on `out[start..]`, which begins with a slash.
 fn remove_dot_segments(out: &mut Vec<u8>, start: usize) {
@@ -307,6 +369,21 @@ mod tests {
     }
 
     proptest! {
+        /// The short way is the long way.
+        #[test]
+        fn what_is_normal_stays_as_it_is(target in "/[a-z/.?%#'\\\\ ]{0,12}") {
+            let mut long = Vec::new();
+            let path = target.split('#').next().unwrap_or_default();
+            let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+            push_path(path.as_bytes(), &mut long);
+            remove_dot_segments(&mut long, 0);
+            push_encoded(query.as_bytes(), &mut long);
+            let mut short = Vec::new();
+            prop_assert!(push_target(target.as_bytes(), &mut short));
+            prop_assert_eq!(&short, &long);
+            prop_assert!(!is_normal(target.as_bytes()) || short == target.as_bytes());
+        }
+
         #[test]
         fn normal_form_is_a_fixed_point(target in "/[ -~]{0,60}") {
             let once = request("h.example", &target);

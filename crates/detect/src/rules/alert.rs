@@ -17,8 +17,16 @@ pub struct Alert {
     pub number: u32,
     /// What is done: what the rule says, or what a rate filter makes of it.
     pub action: Action,
+    /// It is not told: it stands for what was done.
+    pub silent: bool,
     /// The transaction that it matched in.
     pub transaction: Option<Arc<Told>>,
+    /// It matched in the packet or the stream, while this was the only transaction under way.
+    pub guessed: bool,
+    /// The files of that side of it that are passing by, as a record lists them.
+    pub files: String,
+    /// What rules say of what matched: members of `context`, as written.
+    pub context: String,
     /// Why.
     pub reason: Option<Reason>,
     /// The bytes of the stream that it matched in; none where it was a packet.
@@ -56,4 +64,15 @@ pub struct Reason {
     pub offset: u32,
     /// How many bytes.
     pub len: u32,
+}
+
+impl Reason {
+    /// The same where so many bytes before are not shown.
+    pub(crate) fn behind(self, skipped: usize) -> Self {
+        let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
+        Self {
+            offset: self.offset.saturating_sub(skipped),
+            ..self
+        }
+    }
 }

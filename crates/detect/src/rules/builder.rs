@@ -1,21 +1,23 @@
 //! A rule as its keywords put it together.
 
+mod finish;
+
 use std::sync::Arc;
+
+use packet::{Digests, Direction};
 
 use super::classes::Classes;
 use super::content::Content;
-use super::dataset::{Declaration, SetId};
+use super::dataset::{Declaration, Loaded, SetId};
 use super::diagnostic::Problem;
 use super::effect::Effect;
-use super::header::{Apps, Header, Hook, Layer};
+use super::header::{Action, Apps, Header, Hook};
 use super::keyword::events::AppEvent;
 use super::memory::Memory;
-use super::rule::{
-    About, Asked, Check, Condition, Fast, Inspection, PayloadFrom, Rule, RuleId, Step, Subject,
-};
+use super::rule::{About, Check, Condition, Inspection, PayloadFrom, Step, Store};
 use super::scene::{Buffer, Scene, Sides, Stage};
 use super::state::threshold::Threshold;
-use super::state::{GlobalThresholds, Names, RuleKey};
+use super::state::{GlobalThresholds, Names, Reputations};
 use super::syntax::Piece;
 use super::transform::Transform;
 use super::walk::{VARIABLES_MAX, Walk};
@@ -31,9 +33,40 @@ pub(crate) struct Surroundings<'e> {
     pub(crate) datasets: &'e mut super::dataset::Datasets,
     /// Files that rules name.
     pub(crate) files: &'e ReadFile,
+    /// What is known of addresses.
+    pub(crate) reputations: &'e Arc<Reputations>,
+    /// What was wrong with files that rules name, though their rules stand.
+    pub(crate) warnings: &'e mut Vec<String>,
 }
 
+/// Most warnings that are kept.
+pub(super) const WARNINGS_MAX: usize = 1000;
+
 impl Surroundings<'_> {
+    /// Tells what of a file was not taken into its set.
+    fn warn_of(&mut self, file: &str, loaded: &Loaded, declared: &Declaration) {
+        let of_list = declared.json.as_ref().is_some_and(|json| !json.lines);
+        let what = if of_list { "object" } else { "line" };
+        let told = loaded.refused_first.iter();
+        let mut said: Vec<String> = told
+            .map(|number| format!("{file}: {what} {number} holds no value of the set's type"))
+            .collect();
+        let more = loaded.refused.saturating_sub(loaded.refused_first.len());
+        if more > 0 {
+            said.push(format!(
+                "{file}: {more} more hold no value of the set's type"
+            ));
+        }
+        if loaded.left_out > 0 {
+            let count = loaded.left_out;
+            said.push(format!(
+                "{file}: {count} values have no room within the set's memcap"
+            ));
+        }
+        let room = WARNINGS_MAX.saturating_sub(self.warnings.len());
+        self.warnings.extend(said.into_iter().take(room));
+    }
+
     /// The set that an option is about, with what its file holds where it is new.
     pub(crate) fn declare(
         &mut self,
@@ -50,7 +83,11 @@ impl Surroundings<'_> {
         {
             match (self.files)(file) {
                 Some(bytes) => {
-                    self.datasets.load(set, &String::from_utf8_lossy(&bytes));
+                    let loaded = self.datasets.load(set, &String::from_utf8_lossy(&bytes));
+                    if let Some(error) = &loaded.error {
+                        return Err(at.wrong(format!("the file {file:?}: {error}")));
+                    }
+                    self.warn_of(file, &loaded, declared);
                 }
                 None if declared.state => {}
                 None => {
@@ -86,6 +123,8 @@ pub(crate) struct Builder<'b, 'e> {
     pub(crate) payload_from: PayloadFrom,
     /// Events of messages that it asks for.
     pub(crate) app_events: Vec<AppEvent>,
+    pub(crate) store: Option<Store>,
+    pub(crate) digests: Digests,
     pub(crate) bits_rank: u8,
     inspections: Vec<Inspection>,
     /// Of which of them the buffer must not be there.
@@ -103,26 +142,16 @@ pub(crate) struct Builder<'b, 'e> {
 /// A step by its place: inspection, step, and whether it is asked of decoded Base64.
 type Latest = (usize, usize, bool);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Current {
     buffer: Option<&'static Buffer>,
     transforms: Vec<Transform>,
+    /// Whose, in a rule over both sides of a transaction.
+    side: Option<Direction>,
     /// Its inspection; none before anything was asked of it.
     place: Option<usize>,
     /// What `base64_decode` made of it is meant.
     decoded: bool,
-}
-
-impl Current {
-    /// A buffer, or the payload, of which nothing was asked yet.
-    fn of(buffer: Option<&'static Buffer>) -> Self {
-        Self {
-            buffer,
-            transforms: Vec::new(),
-            place: None,
-            decoded: false,
-        }
-    }
 }
 
 impl<'b, 'e> Builder<'b, 'e> {
@@ -130,6 +159,7 @@ impl<'b, 'e> Builder<'b, 'e> {
         let hook = header.protocol.hook;
         let hook = hook.map(|hook| Box::new(OfHook(hook)) as Box<dyn Condition>);
         Self {
+            silent: header.action == Action::Pass,
             apps: header.protocol.apps,
             around,
             header,
@@ -146,16 +176,17 @@ impl<'b, 'e> Builder<'b, 'e> {
             effects: Vec::new(),
             threshold: None,
             detection_filter: None,
-            silent: false,
             needs_packet: false,
             needs_flow: false,
             payload_from: PayloadFrom::default(),
             app_events: Vec::new(),
+            store: None,
+            digests: Digests::default(),
             bits_rank: 0,
             inspections: Vec::new(),
             absent: None,
             variables: Vec::new(),
-            current: Current::of(None),
+            current: Current::default(),
             latest: None,
             fast: None,
         }
@@ -167,12 +198,61 @@ impl<'b, 'e> Builder<'b, 'e> {
         buffer: Option<&'static Buffer>,
         at: Piece<'_>,
     ) -> Result<(), Problem> {
-        if let Some(buffer) = buffer {
-            self.restrict(buffer, at)?;
-        }
-        self.current = Current::of(buffer);
+        self.current = match buffer {
+            Some(buffer) => self.current_of(buffer, None, at)?,
+            None => Current::default(),
+        };
         self.latest = None;
         Ok(())
+    }
+
+    /// What follows is asked of a buffer of that side, in a rule over both sides of a transaction.
+    pub(crate) fn enter_side(
+        &mut self,
+        buffer: &'static Buffer,
+        side: Direction,
+        at: Piece<'_>,
+    ) -> Result<(), Problem> {
+        self.current = self.current_of(buffer, Some(side), at)?;
+        self.latest = None;
+        Ok(())
+    }
+
+    /// A buffer to be asked something of; the rule is about the protocols and the side that have it.
+    fn current_of(
+        &mut self,
+        buffer: &'static Buffer,
+        side: Option<Direction>,
+        at: Piece<'_>,
+    ) -> Result<Current, Problem> {
+        self.restrict(buffer, at)?;
+        let side = match (self.header.of_both_sides, buffer.sides, side) {
+            (false, _, None) => None,
+            (false, _, Some(_)) => {
+                return Err(at
+                    .wrong("a side, where the rule has but one")
+                    .mend("write => between source and destination, or take the side out"));
+            }
+            (true, Sides::Client, _) => Some(Direction::ToServer),
+            (true, Sides::Server, _) => Some(Direction::ToClient),
+            (true, Sides::Both, Some(side)) => Some(side),
+            (true, Sides::Both, None) => {
+                let name = buffer.name;
+                return Err(at
+                    .wrong(format!("{name} can be of either side"))
+                    .mend(format!("write {name}:to_server; or {name}:to_client;")));
+            }
+        };
+        if side == Some(Direction::ToServer) && buffer.stage == Stage::File {
+            return Err(
+                at.unsupported("files of the client are not supported in rules over both sides")
+            );
+        }
+        Ok(Current {
+            buffer: Some(buffer),
+            side,
+            ..Current::default()
+        })
     }
 
     /// The buffer that things are asked of now.
@@ -183,7 +263,10 @@ impl<'b, 'e> Builder<'b, 'e> {
     /// A rule that looks into a buffer is about the protocols and the side that have it.
     fn restrict(&mut self, buffer: &'static Buffer, at: Piece<'_>) -> Result<(), Problem> {
         self.narrow(buffer.apps, at)?;
-        self.side(buffer.sides, at)
+        match self.header.of_both_sides {
+            true => Ok(()),
+            false => self.side(buffer.sides, at),
+        }
     }
 
     /// The rule is about these protocols alone.
@@ -214,10 +297,10 @@ impl<'b, 'e> Builder<'b, 'e> {
                 .wrong("a transform without a buffer")
                 .mend("name a buffer before it, as http.uri"));
         }
-        if self.current.place.is_some() {
-            return Err(at
-                .wrong("a transform behind contents")
-                .mend("write transforms right behind the buffer"));
+        // behind contents, it begins a new look at the buffer
+        if self.current.place.take().is_some() {
+            self.current.transforms.clear();
+            self.latest = None;
         }
         self.current.transforms.push(transform);
         Ok(())
@@ -225,11 +308,13 @@ impl<'b, 'e> Builder<'b, 'e> {
 
     /// What follows is asked of what `base64_decode` made of the buffer at hand.
     pub(crate) fn enter_decoded(&mut self, at: Piece<'_>) -> Result<(), Problem> {
-        if self.current.place.is_none() {
+        let of = self.latest.map(|(place, ..)| place);
+        let Some(place) = of.or(self.current.place) else {
             return Err(at
                 .wrong("base64_data without base64_decode")
                 .mend("write base64_decode before it"));
-        }
+        };
+        self.current.place = Some(place);
         self.current.decoded = true;
         self.latest = None;
         Ok(())
@@ -237,12 +322,8 @@ impl<'b, 'e> Builder<'b, 'e> {
 
     /// Asks something of the buffer at hand.
     pub(crate) fn ask(&mut self, step: Step) {
-        // what looks behind the match before it stands with it, also where that was moved to a buffer
-        let behind = self
-            .latest
-            .filter(|_| self.current.buffer.is_none() && step.is_relative());
-        let (place, decoded) = match behind {
-            Some((place, _, decoded)) => (place, decoded),
+        let (place, decoded) = match self.follows(&step) {
+            Some(place) => (place, false),
             None => (self.place(), self.current.decoded),
         };
         if let Some(steps) = self.steps_mut(place, decoded) {
@@ -253,6 +334,15 @@ impl<'b, 'e> Builder<'b, 'e> {
                 self.latest = Some((place, last, decoded));
             }
         }
+    }
+
+    /// The buffer that an old modifier moved the latest step to, where a step that stands in no buffer
+    /// looks behind it.
+    fn follows(&self, step: &Step) -> Option<usize> {
+        let is_behind = step.is_relative() && self.current.buffer.is_none();
+        let (place, _, decoded) = self.latest.filter(|_| is_behind && !self.current.decoded)?;
+        let inspection = self.inspections.get(place)?;
+        (inspection.buffer.is_some() && !decoded).then_some(place)
     }
 
     /// Asks something of the packet itself: contents then look into its payload alone.
@@ -300,7 +390,10 @@ impl<'b, 'e> Builder<'b, 'e> {
             return place;
         }
         let Current {
-            buffer, transforms, ..
+            buffer,
+            transforms,
+            side,
+            ..
         } = self.current.clone();
         let is_same = |known: &Inspection| {
             let same_buffer = match (known.buffer, buffer) {
@@ -308,7 +401,7 @@ impl<'b, 'e> Builder<'b, 'e> {
                 (Some(known), Some(buffer)) => std::ptr::eq(known, buffer) && !buffer.multiple,
                 (None, Some(_)) | (Some(_), None) => false,
             };
-            same_buffer && known.transforms == transforms
+            same_buffer && known.transforms == transforms && known.side == side
         };
         let place = self
             .inspections
@@ -317,6 +410,7 @@ impl<'b, 'e> Builder<'b, 'e> {
             .unwrap_or_else(|| {
                 self.inspections.push(Inspection {
                     buffer,
+                    side,
                     transforms,
                     steps: Vec::new(),
                     decoded: Vec::new(),
@@ -353,7 +447,7 @@ impl<'b, 'e> Builder<'b, 'e> {
         at: Piece<'_>,
     ) -> Result<(), Problem> {
         self.content(at)?;
-        self.restrict(buffer, at)?;
+        let current = self.current_of(buffer, None, at)?;
         let Some((place, number, decoded)) = self.latest else {
             return Ok(());
         };
@@ -364,7 +458,9 @@ impl<'b, 'e> Builder<'b, 'e> {
         let Some(step) = from.map(|from| from.remove(number)) else {
             return Ok(());
         };
-        self.ask_in(buffer, step);
+        let before = std::mem::replace(&mut self.current, current);
+        self.ask(step);
+        self.current = before;
         if is_fast {
             self.fast = self.latest;
         }
@@ -378,16 +474,17 @@ impl<'b, 'e> Builder<'b, 'e> {
         step: Step,
         at: Piece<'_>,
     ) -> Result<(), Problem> {
-        self.restrict(buffer, at)?;
-        self.ask_in(buffer, step);
-        Ok(())
-    }
-
-    /// Asks something of a buffer, and goes on with the one at hand.
-    fn ask_in(&mut self, buffer: &'static Buffer, step: Step) {
-        let before = std::mem::replace(&mut self.current, Current::of(Some(buffer)));
+        let current = self.current_of(buffer, None, at)?;
+        let is_at_hand = self.current.transforms.is_empty() && !self.current.decoded;
+        let at_hand = self.current.buffer.filter(|_| is_at_hand);
+        if at_hand.is_some_and(|at_hand| std::ptr::eq(at_hand, buffer) && !buffer.multiple) {
+            self.ask(step);
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.current, current);
         self.ask(step);
         self.current = before;
+        Ok(())
     }
 
     /// The number of a variable that is set here.
@@ -410,158 +507,6 @@ impl<'b, 'e> Builder<'b, 'e> {
                 .mend("set it before with byte_extract or byte_math, or write a number")
         })
     }
-
-    /// The rule, complete. `whole` is its text.
-    pub(crate) fn build(mut self, whole: Piece<'_>) -> Result<Rule, Problem> {
-        let Some(sid) = self.sid else {
-            return Err(whole.wrong("no sid").mend("number the rule: sid:1000001;"));
-        };
-        self.inspections_without_steps(whole)?;
-        let fast = [true, false]
-            .into_iter()
-            .filter_map(|of_packet| self.fast_pattern(of_packet));
-        let fast = fast.collect();
-        let payload_placed = self.inspections.iter().any(|inspection| {
-            inspection.buffer.is_none()
-                && inspection
-                    .steps
-                    .iter()
-                    .any(|step| matches!(step, Step::Content(content) if content.is_placed()))
-        });
-        let stage = self
-            .inspections
-            .iter()
-            .filter_map(|inspection| Some(inspection.buffer?.stage));
-        let stage = stage.max().unwrap_or(Stage::Packet);
-        let has_payload = self
-            .inspections
-            .iter()
-            .any(|inspection| inspection.buffer.is_none());
-        if has_payload && !self.app_events.is_empty() {
-            return Err(whole
-                .unsupported("contents of the payload beside app-layer-event are not supported")
-                .mend("look into a buffer of the protocol"));
-        }
-        if self.needs_packet && (stage != Stage::Packet || !self.app_events.is_empty()) {
-            return Err(whole
-                .wrong("packets and messages in one rule")
-                .mend("take out what is asked of the packet's headers, or of messages"));
-        }
-        let layer = self.header.protocol.layer;
-        Ok(Rule {
-            asked: self.asked(),
-            app_events: self.app_events,
-            id: RuleId {
-                gid: self.gid.unwrap_or(1),
-                sid,
-                rev: self.rev.unwrap_or(0),
-            },
-            about: self.about,
-            apps: self.apps,
-            sides: self.sides,
-            stage,
-            conditions: self.conditions,
-            inspections: self.inspections,
-            fast,
-            effects: self.effects,
-            filter: self.around.thresholds.filter(
-                RuleKey {
-                    gid: self.gid.unwrap_or(1),
-                    sid,
-                },
-                self.threshold.or(self.detection_filter),
-            ),
-            silent: self.silent,
-            needs_packet: (self.needs_packet || payload_placed || layer == Layer::TcpPacket)
-                && !self.payload_from.streams_only,
-            needs_flow: self.needs_flow,
-            payload_from: PayloadFrom {
-                packets_only: self.payload_from.packets_only || layer == Layer::TcpPacket,
-                ..self.payload_from
-            },
-            bits_rank: self.bits_rank,
-            header: self.header,
-        })
-    }
-
-    /// Of which packets it is asked.
-    fn asked(&self) -> Asked {
-        if !self.inspections.is_empty() || !self.apps.is_empty() || !self.app_events.is_empty() {
-            return Asked::Packets;
-        }
-        let mut subjects = self.conditions.iter().map(|condition| condition.subject());
-        let subject = subjects.next().unwrap_or(Subject::Ends);
-        match subject {
-            _ if subjects.any(|other| other != subject) => Asked::Packets,
-            Subject::Ends
-                if !self.needs_flow && self.sides == Sides::Both && !self.header.negated =>
-            {
-                Asked::Ends
-            }
-            // what is asked of the state of a flow is asked of all its packets
-            Subject::Protocol if self.needs_flow => Asked::Packets,
-            Subject::Protocol => Asked::Protocol,
-            Subject::Damage => Asked::Damage,
-            Subject::Ends | Subject::Packet => Asked::Packets,
-        }
-    }
-
-    fn inspections_without_steps(&mut self, whole: Piece<'_>) -> Result<(), Problem> {
-        let absent = self.absent.and_then(|place| self.inspections.get(place));
-        if absent.is_some_and(|inspection| inspection.steps.len() > 1) {
-            return Err(whole
-                .wrong("something is asked of a buffer that must not be there")
-                .mend("take out absent, or write absent:or_else"));
-        }
-        self.inspections
-            .retain(|inspection| !inspection.steps.is_empty() || inspection.or_absent);
-        if self.current.buffer.is_some() && self.current.place.is_none() {
-            let name = self.current.buffer.map_or("", |buffer| buffer.name);
-            return Err(whole
-                .wrong(format!("nothing is asked of {name}"))
-                .mend("write a content behind it"));
-        }
-        Ok(())
-    }
-
-    /// The content that was named, else the longest of those that must be there; of packets and
-    /// streams, or of transactions.
-    fn fast_pattern(&self, of_packet: bool) -> Option<Fast> {
-        let content_at = |inspection: usize, step: usize| {
-            let of = self.inspections.get(inspection)?;
-            if of.is_of_packet() != of_packet {
-                return None;
-            }
-            match of.steps.get(step)? {
-                Step::Content(content) if !content.is_negated() && !of.or_absent => Some(content),
-                Step::Content(_) | Step::Find(_) | Step::Check(_) => None,
-            }
-        };
-        let named = self
-            .fast
-            .filter(|(_, _, decoded)| !decoded)
-            .map(|(inspection, step, _)| (inspection, step));
-        let named = named.filter(|(inspection, step)| content_at(*inspection, *step).is_some());
-        let all = self.inspections.iter().enumerate();
-        let all = all.flat_map(|(number, inspection)| {
-            (0..inspection.steps.len()).map(move |step| (number, step))
-        });
-        let longest = || {
-            all.filter_map(|(inspection, step)| {
-                let content = content_at(inspection, step)?;
-                Some((content.bytes().len(), std::cmp::Reverse((inspection, step))))
-            })
-            .max()
-            .map(|(_, std::cmp::Reverse(at))| at)
-        };
-        let (inspection, step) = named.or_else(longest)?;
-        let content = content_at(inspection, step)?;
-        Some(Fast {
-            inspection,
-            bytes: Arc::from(content.bytes()),
-            nocase: content.is_nocase(),
-        })
-    }
 }
 
 /// What no bytes are.
@@ -582,7 +527,7 @@ impl Condition for OfHook {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
         match self.0 {
             Hook::All => true,
-            Hook::FlowStart => scene.is_first(),
+            Hook::FlowStart => scene.is_first() == Some(true),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Text to rules: what is no rule, or more than is supported, is told by name and place.
 
+use std::sync::Arc;
+
 use super::builder::{Builder, ReadFile, Surroundings};
 use super::classes::Classes;
 use super::dataset::Datasets;
 use super::diagnostic::{Diagnostic, Problem};
 use super::header::{Header, Sharing, Vars};
 use super::keyword::{Arg, Keyword};
+use super::requires;
 use super::rule::Rule;
 use super::set::RuleSet;
-use super::state::{GlobalThresholds, Names};
+use super::state::{GlobalThresholds, Names, Reputations};
 use super::syntax::{self, Piece, RuleText};
 
 /// Most rules of a set.
@@ -27,8 +30,12 @@ pub struct Compiler<'e> {
     /// Reads a file that a rule names.
     files: &'e ReadFile,
     sharing: Sharing,
+    reputations: Arc<Reputations>,
     rules: Vec<Rule>,
     diagnostics: Vec<Diagnostic>,
+    warnings: Vec<String>,
+    /// How many rules are not meant for this engine.
+    passed_over: usize,
 }
 
 impl<'e> Compiler<'e> {
@@ -49,8 +56,11 @@ impl<'e> Compiler<'e> {
             datasets,
             files,
             sharing: Sharing::default(),
+            reputations: Arc::default(),
             rules: Vec::new(),
             diagnostics: Vec::new(),
+            warnings: Vec::new(),
+            passed_over: 0,
         }
     }
 
@@ -58,6 +68,13 @@ impl<'e> Compiler<'e> {
     #[must_use]
     pub fn with_thresholds(mut self, thresholds: GlobalThresholds) -> Self {
         self.thresholds = thresholds;
+        self
+    }
+
+    /// What is known of addresses, for `iprep`.
+    #[must_use]
+    pub fn with_reputations(mut self, reputations: Reputations) -> Self {
+        self.reputations = Arc::new(reputations);
         self
     }
 
@@ -73,8 +90,9 @@ impl<'e> Compiler<'e> {
     pub fn file(&mut self, name: &str, text: &str) {
         for (start, rule) in syntax::rules(text) {
             match self.rule(&rule) {
-                Ok(rule) if self.rules.len() < RULES_MAX => self.rules.push(rule),
-                Ok(_) => {
+                Ok(None) => self.passed_over = self.passed_over.saturating_add(1),
+                Ok(Some(rule)) if self.rules.len() < RULES_MAX => self.rules.push(rule),
+                Ok(Some(_)) => {
                     let problem = Problem::wrong(0..0, format!("more than {RULES_MAX} rules"));
                     self.diagnostics
                         .push(Diagnostic::place(name, text, start, None, problem));
@@ -94,6 +112,18 @@ impl<'e> Compiler<'e> {
         &self.diagnostics
     }
 
+    /// What was wrong with files that rules name, though their rules stand.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// How many rules are not meant for this engine, as their `requires` says.
+    #[must_use]
+    pub fn passed_over(&self) -> usize {
+        self.passed_over
+    }
+
     /// How many rules were compiled.
     #[must_use]
     pub fn compiled(&self) -> usize {
@@ -103,13 +133,27 @@ impl<'e> Compiler<'e> {
     /// The rules, arranged for look-up.
     #[must_use]
     pub fn finish(self) -> RuleSet {
-        RuleSet::arrange(self.rules, self.datasets, &self.action_order)
+        let mut set = RuleSet::arrange(self.rules, self.datasets, &self.action_order);
+        set.names = self.names.all().to_vec();
+        set
     }
 
-    fn rule(&mut self, text: &str) -> Result<Rule, (Option<u32>, Problem)> {
+    /// A rule; none where it is not meant for this engine.
+    fn rule(&mut self, text: &str) -> Result<Option<Rule>, (Option<u32>, Problem)> {
         let parts = syntax::parse(text).map_err(|problem| (None, problem))?;
         let sid = sid_of(&parts);
-        self.compile(text, &parts).map_err(|problem| (sid, problem))
+        let required = parts.options.iter();
+        let mut required = required.filter(|option| option.name.text == "requires");
+        let is_meant = required.try_fold(true, |all, option| {
+            let met = requires::are_met(option.value.unwrap_or(option.name));
+            met.map(|met| all && met)
+        });
+        match is_meant {
+            Ok(true) => self.compile(text, &parts).map(Some),
+            Ok(false) => Ok(None),
+            Err(problem) => Err(problem),
+        }
+        .map_err(|problem| (sid, problem))
     }
 
     fn compile(&mut self, text: &str, parts: &RuleText<'_>) -> Result<Rule, Problem> {
@@ -120,6 +164,8 @@ impl<'e> Compiler<'e> {
             names: self.names,
             datasets: &mut self.datasets,
             files: self.files,
+            reputations: &self.reputations,
+            warnings: &mut self.warnings,
         };
         let mut builder = Builder::new(header, &mut around);
         for option in &parts.options {
@@ -138,8 +184,8 @@ fn apply(builder: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     if let Some(keyword) = Keyword::find(name) {
         return keyword.apply(builder, arg);
     }
-    if let Some(transform) =
-        super::transform::Transform::parse(name, arg.value.map(|value| value.text))
+    let value = arg.value.map(|_value| arg.unquoted()).transpose()?;
+    if let Some(transform) = super::transform::Transform::parse(name, value.map(|value| value.text))
     {
         let transform =
             transform.map_err(|message| arg.value.unwrap_or(arg.name).wrong(message))?;

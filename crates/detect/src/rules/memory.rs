@@ -1,7 +1,8 @@
 //! What rules remember, and what was wrong with a packet.
 
-use packet::AnomalyKind;
+use packet::{AnomalyKind, AppProto};
 
+use super::note::{Entropies, Variables};
 use super::state::tags::{HostTags, Tags};
 use super::state::{FlowBits, FlowInts, HostBits, RuleKey};
 
@@ -10,6 +11,12 @@ use super::state::{FlowBits, FlowInts, HostBits, RuleKey};
 pub(crate) struct FlowMemory {
     pub(crate) bits: FlowBits,
     pub(crate) ints: FlowInts,
+    /// What expressions caught.
+    pub(crate) variables: Variables,
+    /// What was measured of its buffers.
+    pub(crate) entropies: Entropies,
+    /// What its records show of it has changed.
+    pub(crate) has_changed: bool,
     /// Rules that show its packets.
     pub(crate) tags: Tags,
     /// A rule says that it is not to be looked at any more.
@@ -17,6 +24,9 @@ pub(crate) struct FlowMemory {
     /// The packet of each direction with which the application protocol of that direction was
     /// known, by its number.
     pub(crate) protocol_known_at: [Option<u64>; 2],
+    /// The application protocol that it had before it changed, as of the packet before: with the
+    /// packet that changes it, the old one is still what is parsed.
+    pub(crate) protocol_before: AppProto,
 }
 
 /// What conditions may ask and effects change.

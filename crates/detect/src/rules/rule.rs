@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use packet::{Digests, Direction};
+
 use super::effect::Effect;
 use super::header::{Apps, Header};
 use super::keyword::events::AppEvent;
@@ -71,6 +73,10 @@ pub struct Rule {
     pub(crate) asked: Asked,
     /// Events of messages that it asks for.
     pub(crate) app_events: Vec<AppEvent>,
+    /// Files that are stored when it matches.
+    pub(crate) store: Option<Store>,
+    /// What must be worked out of files for it.
+    pub(crate) digests: Digests,
     /// Rules that set bits are looked at before those that ask for them.
     pub(crate) bits_rank: u8,
 }
@@ -87,6 +93,25 @@ pub(crate) enum Asked {
     Protocol,
     /// It says nothing but what is wrong: of all, of damaged ones too, which may have no IP header.
     Damage,
+}
+
+/// Which files are stored when a rule matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Store {
+    /// Whose; none for that of the side that matched.
+    pub(crate) sides: Option<Sides>,
+    pub(crate) scope: StoreScope,
+}
+
+/// How far the storing of files goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum StoreScope {
+    /// Those that matched.
+    File,
+    /// All of the transaction.
+    Transaction,
+    /// All of the flow that are yet to come.
+    Flow,
 }
 
 /// Where payload is taken from, where a rule says so.
@@ -113,12 +138,38 @@ impl Rule {
 
     /// Whether what it does with a packet is done with its flow: it says nothing of the packet itself.
     pub(crate) fn is_of_flow(&self) -> bool {
-        let is_of_ends = self.inspections.is_empty() && self.conditions.is_empty();
+        let is_of_ends = self.asks_nothing() && self.sides == Sides::Both;
         match self.asked {
             Asked::Ends | Asked::Protocol => true,
-            Asked::Packets => !self.apps.is_empty() || is_of_ends && !self.needs_flow,
+            Asked::Packets => !self.apps.is_empty() || is_of_ends,
             Asked::Damage => false,
         }
+    }
+
+    /// Whether it says nothing but its header.
+    pub(crate) fn asks_nothing(&self) -> bool {
+        self.inspections.is_empty()
+            && self.conditions.is_empty()
+            && self.app_events.is_empty()
+            && !self.needs_flow
+    }
+
+    /// Whether it is asked once more when a flow ends that was not looked at to its end: it says
+    /// nothing of packets, yet is asked of each.
+    pub(crate) fn is_of_flow_end(&self) -> bool {
+        let is_of_ends = self.header.negated && self.sides == Sides::Both;
+        self.asks_nothing() && (!self.apps.is_empty() || is_of_ends)
+    }
+
+    /// Whether it asks anything of the payload.
+    pub(crate) fn asks_payload(&self) -> bool {
+        let mut subjects = self.conditions.iter().map(|condition| condition.subject());
+        self.payload().is_some() || subjects.any(|subject| subject == Subject::Payload)
+    }
+
+    /// Whether it asks nothing of transactions.
+    pub(crate) fn looks_into_packets(&self) -> bool {
+        self.app_events.is_empty() && self.inspections.iter().all(Inspection::is_of_packet)
     }
 
     /// Whether it looks into packets' payload or streams.
@@ -143,6 +194,8 @@ pub(crate) struct Fast {
 pub(crate) struct Inspection {
     /// Which; none for payload.
     pub(crate) buffer: Option<&'static Buffer>,
+    /// Whose, in a rule over both sides of a transaction.
+    pub(crate) side: Option<Direction>,
     pub(crate) transforms: Vec<Transform>,
     pub(crate) steps: Vec<Step>,
     /// Asked of what `base64_decode` made of it.
@@ -237,6 +290,8 @@ pub(crate) enum Subject {
     Protocol,
     /// Damage of a packet.
     Damage,
+    /// The payload of a packet.
+    Payload,
     /// Anything else about a packet.
     Packet,
 }

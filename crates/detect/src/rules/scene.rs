@@ -47,22 +47,37 @@ impl Sets {
     }
 }
 
+/// So many first bytes tell what a file is, before all of it is there.
+pub(crate) const MAGIC_BYTES_MIN: usize = 512;
+
 /// A file, or the part of it that is there.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FileScene<'s> {
-    /// Its name; empty when it has none.
-    pub(crate) name: &'s [u8],
-    /// The latest bytes of it.
-    pub(crate) data: &'s [u8],
-    /// What is known at its end.
-    pub(crate) info: Option<&'s FileInfo>,
+    /// What is known of it.
+    pub(crate) info: &'s FileInfo,
+    /// The latest bytes of it; none while too few are there to look at.
+    pub(crate) data: Option<&'s [u8]>,
+    /// Its first bytes.
+    pub(crate) head: &'s [u8],
+    /// No more of it will come.
+    pub(crate) is_over: bool,
 }
 
 impl<'s> Scene<'s> {
-    /// Whether the packet is the first of its flow that goes its way, or has no flow.
-    pub(crate) fn is_first(&self) -> bool {
+    /// Whether the packet is the first of its flow that goes its way; none without a flow.
+    pub(crate) fn is_first(&self) -> Option<bool> {
         let counts = self.flow.map(|flow| flow.counts(self.direction));
-        self.packet.is_some() && counts.is_none_or(|counts| counts.packets == 1)
+        counts.map(|counts| self.packet.is_some() && counts.packets == 1)
+    }
+
+    /// Whether there are ports: in fragments and damaged packets there are none.
+    pub(crate) fn has_ports(&self) -> bool {
+        match self.packet {
+            Some(packet) => packet.decoded.transport.has_ports(),
+            None => self
+                .tuple
+                .is_some_and(|tuple| matches!(tuple.proto.number(), 6 | 17 | 132)),
+        }
     }
 
     /// A side of a flow without a packet.
@@ -165,8 +180,12 @@ pub(crate) struct Buffer {
 pub(crate) enum Stage {
     /// With the packet.
     Packet,
+    /// The first line of a message.
+    Line,
     /// The head of a message, before its body.
     Head,
+    /// A message as it comes, from its head to its end.
+    Body,
     /// All of a message.
     Message,
     /// A file of it.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use packet::{AppProto, Direction};
+use packet::{AppProto, Digests, Direction};
 
 use super::dataset::Datasets;
 use super::header::Layer;
@@ -17,6 +17,8 @@ use super::transform::Transform;
 pub struct RuleSet {
     pub(crate) rules: Vec<Rule>,
     pub(crate) sets: Sets,
+    /// Names of bits and numbers of flows.
+    pub(crate) names: Vec<Box<str>>,
     /// Of packets, by what they carry.
     pub(crate) packets: [Point; Carried::COUNT],
     /// Of streams, from client and from server.
@@ -25,6 +27,8 @@ pub struct RuleSet {
     pub(crate) asks_protocol: bool,
     /// About what is wrong with messages, and nothing else of them.
     pub(crate) of_events: Vec<u32>,
+    /// Asked once more at the end of a flow.
+    pub(crate) of_flow_end: Vec<u32>,
     transactions: HashMap<Place, Point>,
 }
 
@@ -99,7 +103,7 @@ impl RuleSet {
         let mut packets = [(); Carried::COUNT].map(|()| Gathering::default());
         let mut streams = [(); 2].map(|()| Gathering::default());
         let mut transactions = HashMap::<Place, Gathering>::new();
-        let mut of_events = Vec::new();
+        let (mut of_events, mut of_flow_end) = (Vec::new(), Vec::new());
         for (number, rule) in rules.iter().enumerate() {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             if rule.stage != Stage::Packet {
@@ -110,6 +114,9 @@ impl RuleSet {
                 if !rule.is_mixed() {
                     continue;
                 }
+            }
+            if rule.is_of_flow_end() {
+                of_flow_end.push(number);
             }
             if rule.stage == Stage::Packet && !rule.app_events.is_empty() {
                 of_events.push(number);
@@ -138,10 +145,25 @@ impl RuleSet {
                 .map(|(place, gathering)| (place, gathering.finish()))
                 .collect(),
             of_events,
+            of_flow_end,
             asks_protocol: rules.iter().any(|rule| rule.asked == Asked::Protocol),
             rules,
             sets: Sets::new(sets),
+            names: Vec::new(),
         }
+    }
+
+    /// What must be worked out of files for the rules.
+    #[must_use]
+    pub fn digests(&self) -> Digests {
+        let wanted = self.rules.iter().map(|rule| rule.digests);
+        wanted.fold(Digests::default(), Digests::or)
+    }
+
+    /// Whether a rule has files stored.
+    #[must_use]
+    pub fn stores(&self) -> bool {
+        self.rules.iter().any(|rule| rule.store.is_some())
     }
 
     /// How many rules there are.
@@ -169,6 +191,19 @@ impl RuleSet {
     pub(crate) fn of_streams(&self, direction: Direction) -> Option<&Point> {
         self.streams
             .get(usize::from(direction == Direction::ToClient))
+    }
+
+    /// Whether there are rules about a side of transactions of a protocol.
+    pub(crate) fn is_about(&self, app: AppProto, direction: Direction) -> bool {
+        [
+            Stage::Line,
+            Stage::Head,
+            Stage::Body,
+            Stage::Message,
+            Stage::File,
+        ]
+        .into_iter()
+        .any(|stage| self.of_transactions(app, direction, stage).is_some())
     }
 
     pub(crate) fn of_transactions(

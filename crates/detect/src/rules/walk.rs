@@ -1,6 +1,7 @@
 //! The walk over a buffer: steps in order, each from where the one before it ended, back to another
 //! place of an earlier one where a later one fails.
 
+use super::note::{NOTES_MAX, Note};
 use super::pcre::Steps;
 use super::rule::{Found, Inspection, Step};
 use super::scene::Scene;
@@ -29,6 +30,10 @@ pub(crate) struct Walk<'w, 's> {
     pub(crate) pcre: Steps,
     /// The first match: what is shown as the reason.
     pub(crate) matched: Option<(usize, usize)>,
+    /// What is noted where all holds.
+    pub(crate) notes: Vec<Note>,
+    /// The entropy that was measured of the buffer, whether or not the rest holds.
+    pub(crate) entropy: Option<f64>,
     places: u32,
     /// A bound was hit.
     pub(crate) exhausted: bool,
@@ -47,17 +52,19 @@ impl<'w, 's> Walk<'w, 's> {
                 exhausted: false,
             },
             matched: None,
+            notes: Vec::new(),
+            entropy: None,
             places: PLACES_MAX,
             exhausted: false,
         }
     }
 
-    /// One over another buffer, with the variables of this one.
-    pub(crate) fn beside(other: &Self) -> Self {
-        Self {
-            variables: other.variables,
-            pcre: other.pcre,
-            ..Self::new(other.scene)
+    /// Notes something, as far as there is room.
+    pub(crate) fn note(&mut self, note: Note) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(note);
+        } else {
+            self.exhausted = true;
         }
     }
 
@@ -85,7 +92,10 @@ impl<'w, 's> Walk<'w, 's> {
         let mut inner = Walk::new(self.scene);
         inner.variables = self.variables;
         inner.bytes = &decoded;
-        inner.steps(&inspection.decoded)
+        let holds = inner.steps(&inspection.decoded);
+        let noted = std::mem::take(&mut inner.notes);
+        noted.into_iter().for_each(|note| self.note(note));
+        holds
     }
 
     /// Whether these steps hold from here on.
@@ -107,10 +117,12 @@ impl<'w, 's> Walk<'w, 's> {
                     return false;
                 };
                 let again = rest.first().is_some_and(Step::is_relative);
+                let noted = self.notes.len();
                 while let Some(found) = content.find(self, from, to) {
                     if self.goes_on(found, rest) {
                         return true;
                     }
+                    self.notes.truncate(noted);
                     if !again || !self.spend() {
                         return false;
                     }
@@ -123,10 +135,12 @@ impl<'w, 's> Walk<'w, 's> {
                 let Some(mut from) = find.first(self) else {
                     return false;
                 };
+                let noted = self.notes.len();
                 while let Some(found) = find.next(self, from) {
                     if self.goes_on(found, rest) {
                         return true;
                     }
+                    self.notes.truncate(noted);
                     if !again || !self.spend() {
                         return false;
                     }

@@ -246,7 +246,11 @@ fn find_again(cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) {
     let Some(found) = cx.flow.app_found.get_mut(direction.at()) else {
         return;
     };
-    if *found != AppProto::Unknown || proto != Proto::Tcp {
+    if *found != AppProto::Unknown {
+        return;
+    }
+    if proto != Proto::Tcp {
+        *found = cx.flow.app;
         return;
     }
     let is_known = |app| PROTOCOLS.iter().find(|known| known.app == app);

@@ -40,7 +40,7 @@ impl<'a> Walk<'a, '_> {
             }
             41 => {
                 self.decoded.transport = Transport::Other(41);
-                self.inner(Start::Ipv6, Source::Ipv6, ip.payload);
+                self.inner(Start::Ipv6, Source::Ipv4, ip.payload);
                 self.count_inner(Layer::Ipv6InIpv4);
                 Ok(())
             }

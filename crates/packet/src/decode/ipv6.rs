@@ -116,7 +116,7 @@ impl<'a> Walk<'a, '_> {
             return Err(wrong);
         }
         if is_v4 {
-            self.inner(Start::Ipv4, Source::Ipv4, ip.payload);
+            self.inner(Start::Ipv4, Source::Ipv6, ip.payload);
             self.count_inner(Layer::Ipv4InIpv6);
         } else {
             self.inner(Start::Ipv6, Source::Ipv6, ip.payload);

@@ -265,7 +265,7 @@ fn packets_within_packets_are_found() {
     let origin = [&[0; 8][..], &six].concat();
     for (outer, source, vlans) in [
         (ip_v4(4, &v4), Source::Ipv4, &[][..]),
-        (ip_v4(41, &six), Source::Ipv6, &[]),
+        (ip_v4(41, &six), Source::Ipv4, &[]),
         (
             ip_v4(47, &[&[0, 0, 8, 0][..], &v4].concat()),
             Source::Gre,
@@ -307,7 +307,7 @@ fn packets_within_packets_are_found() {
         (ip_v4(17, &udp(4789, &vxlan)), Source::Vxlan, &[]),
         (ip_v4(17, &udp(6081, &geneve)), Source::Geneve, &[]),
         (ip_v4(17, &udp(3544, &origin)), Source::Teredo, &[]),
-        (v6(4, &v4), Source::Ipv4, &[]),
+        (v6(4, &v4), Source::Ipv6, &[]),
         (v6(41, &six), Source::Ipv6, &[]),
     ] {
         let decoded = decode(LinkType::Raw, &outer);

@@ -46,6 +46,15 @@ impl Transport<'_> {
         }
     }
 
+    /// Whether it has ports, and they could be read.
+    #[must_use]
+    pub fn has_ports(&self) -> bool {
+        match self {
+            Self::Sctp(..) | Self::Tcp(_) | Self::Udp(_) | Self::Unsound(..) => true,
+            Self::Absent | Self::Esp(_) | Self::Icmp4(_) | Self::Icmp6(_) | Self::Other(_) => false,
+        }
+    }
+
     /// Type and code of ICMP.
     #[must_use]
     pub fn icmp(&self) -> Option<(u8, u8)> {

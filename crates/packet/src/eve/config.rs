@@ -1,5 +1,6 @@
 //! Which records go where: the `eve-log` outputs of the settings.
 
+use crate::sensor::Exceptions;
 use crate::settings::{Setting, Settings};
 
 /// One file of records.
@@ -11,50 +12,14 @@ pub struct Output {
     types: Option<Vec<(String, Settings)>>,
     /// Records name the sensor's version.
     pub(super) version: bool,
+    /// Records show what rules remember of their flow.
+    pub(super) metadata: bool,
     /// Records carry MAC addresses.
     pub(super) ethernet: bool,
     /// Records about flows carry a Community ID, made with this seed.
     pub(super) community_id: Option<u16>,
-    /// What the settings say of exceptions.
-    pub(super) policies: Policies,
-}
-
-/// What is done with a flow where there is reason not to go on with it: names of policies, as logged.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Policies {
-    /// Its beginning was not seen; nothing without settings, which then have no say in it.
-    pub(super) midstream: Option<&'static str>,
-    /// Its parser gave up.
-    pub(super) app_error: Option<&'static str>,
-}
-
-/// The policy of a sensor that does nothing about exceptions.
-pub(super) const IGNORE: &str = "ignore";
-
-/// Names of policies in settings and in records.
-const POLICIES: &[(&str, &str)] = &[
-    ("bypass", "bypass"),
-    ("drop-flow", "drop_flow"),
-    ("drop-packet", "drop_packet"),
-    ("pass-flow", "pass_flow"),
-    ("pass-packet", "pass_packet"),
-    ("reject", "reject"),
-    ("rejectboth", "rejectboth"),
-];
-
-impl Policies {
-    fn from_settings(settings: &Settings) -> Self {
-        let of = |key: &str| {
-            let own = settings.at(key).text();
-            let name = own.or_else(|| settings.at("exception-policy").text());
-            let known = POLICIES.iter().find(|known| Some(known.0) == name);
-            Some(known.map_or(IGNORE, |known| known.1))
-        };
-        Self {
-            midstream: of("stream.midstream-policy"),
-            app_error: of("app-layer.error-policy"),
-        }
-    }
+    /// What is done about exceptions, where settings have a say in it.
+    pub(super) exceptions: Option<Exceptions>,
 }
 
 impl Output {
@@ -66,9 +31,10 @@ impl Output {
             filename: filename.to_owned(),
             types: None,
             version: false,
+            metadata: true,
             ethernet: false,
             community_id: None,
-            policies: Policies::default(),
+            exceptions: None,
         }
     }
 
@@ -82,9 +48,10 @@ impl Output {
             filename: filename.to_owned(),
             types: Some(types.collect()),
             version: false,
+            metadata: true,
             ethernet: false,
             community_id: None,
-            policies: Policies::default(),
+            exceptions: None,
         }
     }
 
@@ -93,16 +60,24 @@ impl Output {
     pub fn from_settings(settings: &Settings) -> Vec<Self> {
         let outputs = settings.at("outputs");
         let outputs = outputs.items().flat_map(Setting::entries);
-        let policies = Policies::from_settings(settings);
         outputs
             .filter(|(name, output)| {
                 *name == "eve-log" && output.at("enabled").flag().unwrap_or(false)
             })
             .map(|(_, output)| Self {
-                policies,
+                exceptions: Some(Exceptions::from_settings(settings, false)),
                 ..Self::eve_log(output)
             })
             .collect()
+    }
+
+    /// Records of flows say what was done about exceptions: inline, the settings mean others.
+    #[must_use]
+    pub fn with_exceptions(self, exceptions: Exceptions) -> Self {
+        Self {
+            exceptions: Some(exceptions),
+            ..self
+        }
     }
 
     fn eve_log(output: Setting<'_>) -> Self {
@@ -113,9 +88,10 @@ impl Output {
         let seed = seed.and_then(|seed| u16::try_from(seed).ok()).unwrap_or(0);
         Self {
             version: flag("suricata-version"),
+            metadata: output.at("metadata").flag().unwrap_or(true),
             ethernet: flag("ethernet"),
             community_id: flag("community-id").then_some(seed),
-            policies: Policies::default(),
+            exceptions: None,
             filename: output
                 .at("filename")
                 .text()

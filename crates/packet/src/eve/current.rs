@@ -1,8 +1,9 @@
 //! The packet that records come from, and what they say of it.
 
+use super::Now;
 use super::community_id::community_id;
 use super::config::Output;
-use super::head::{mac, proto_name, write_ends};
+use super::head::{address, mac, proto_name};
 use crate::bytes::base64;
 use crate::decode::{Ether, Source, Transport, Vlans};
 use crate::flow::{FiveTuple, Flow};
@@ -123,8 +124,8 @@ impl Current {
 
     /// What an alert says of its packet beyond other records: the packet around it, and its link
     /// type where packets are asked for.
-    pub(super) fn write_alert(&self, record: &mut Object<'_>, options: Setting<'_>) {
-        self.write_tunnel(record);
+    pub(super) fn write_alert(&self, record: &mut Object<'_>, options: Setting<'_>, now: Now) {
+        self.write_tunnel(record, now);
         if options.at("packet").flag().unwrap_or(false) {
             self.write_packet_info(record);
         }
@@ -149,12 +150,25 @@ impl Current {
     }
 
     /// The packet around this one.
-    fn write_tunnel(&self, record: &mut Object<'_>) {
+    fn write_tunnel(&self, record: &mut Object<'_>, now: Now) {
         let Some(outer) = &self.outer else { return };
         record.object("tunnel", |object| {
-            write_ends(object, &outer.tuple);
-            object.text("proto", &proto_name(outer.tuple.proto));
-            object.number("depth", outer.depth);
+            let FiveTuple {
+                src,
+                src_port,
+                dst,
+                dst_port,
+                proto,
+            } = outer.tuple;
+            object.display("src_ip", address(src));
+            object.number("src_port", src_port);
+            object.display("dest_ip", address(dst));
+            object.number("dest_port", dst_port);
+            object.text("proto", &proto_name(proto));
+            object.number("depth", outer.depth.saturating_add(1));
+            if now.packet > 0 {
+                object.number("pcap_cnt", now.packet);
+            }
             object.text("pkt_src", outer.source.name());
         });
     }

@@ -1,19 +1,18 @@
 //! The `flow` and `netflow` records: flows at their end.
 
 use super::Judged;
-use super::config::{IGNORE, Policies};
 use super::{time, write_flow_head};
 use crate::applayer::AppProto;
-use crate::flow::{Counts, Direction, Flow, FlowId, FlowState, Proto};
+use crate::flow::{Counts, Direction, Flow, FlowAction, FlowId, FlowState, Proto};
 use crate::json::Object;
-use crate::sensor::{EndReason, shown_state};
+use crate::sensor::{EndReason, ExceptionPolicy, Exceptions, shown_state};
 
 pub(super) fn write(
     object: &mut Object<'_>,
     flow: &Flow,
     reason: EndReason,
-    judged: Judged,
-    policies: Policies,
+    judged: &Judged,
+    exceptions: Option<Exceptions>,
 ) {
     if let Some(FlowId(parent)) = flow.parent {
         object.number("parent_id", parent);
@@ -39,7 +38,11 @@ pub(super) fn write(
         }
         object.text("reason", reason_name(reason));
         object.flag("alerted", judged.alerted);
-        if let Some(action) = judged.action {
+        let action = flow.action.map(|action| match action {
+            FlowAction::Drop => "drop",
+            FlowAction::Pass => "pass",
+        });
+        if let Some(action) = judged.action.or(action) {
             object.text("action", action);
         }
         if flow.transactions > 0 && !is_bypassed {
@@ -48,7 +51,7 @@ pub(super) fn write(
         if flow.in_emergency {
             object.flag("emergency", true);
         }
-        write_exceptions(object, flow, policies);
+        write_exceptions(object, flow, exceptions);
     });
     if flow.tuple.proto == Proto::Tcp {
         object.object("tcp", |object| write_tcp(object, flow));
@@ -173,16 +176,16 @@ fn write_icmp(object: &mut Object<'_>, flow: &Flow) {
 }
 
 /// Where the sensor went on though it would have had reason not to.
-fn write_exceptions(object: &mut Object<'_>, flow: &Flow, policies: Policies) {
+fn write_exceptions(object: &mut Object<'_>, flow: &Flow, policies: Option<Exceptions>) {
     let is_midstream = flow.is_ignored || flow.midstream && flow.tcp_state.is_some();
-    let midstream = match (is_midstream, policies.midstream) {
-        (true, Some(policy)) => Some(policy),
-        (true, None) => flow.is_ignored.then_some(IGNORE),
+    let midstream = match (is_midstream, policies) {
+        (true, Some(policies)) => Some(policies.midstream),
+        (true, None) => flow.is_ignored.then_some(ExceptionPolicy::Ignore),
         (false, _) => None,
     };
     let app_error = flow
         .app_error
-        .then_some(policies.app_error.unwrap_or(IGNORE));
+        .then(|| policies.unwrap_or_default().app_error);
     let targets = [
         ("stream_midstream", midstream),
         ("app_layer_error", app_error),
@@ -194,7 +197,7 @@ fn write_exceptions(object: &mut Object<'_>, flow: &Flow, policies: Policies) {
     if !hit.is_empty() {
         object.objects("exception_policy", hit, |object, (target, policy)| {
             object.text("target", target);
-            object.text("policy", policy);
+            object.text("policy", policy.name());
         });
     }
 }

@@ -26,7 +26,7 @@ mod stats;
 mod time;
 
 pub use config::Output;
-pub use fileinfo::write as write_fileinfo;
+pub use fileinfo::{write as write_fileinfo, write_file};
 pub use flow::{write_app_proto, write_counts};
 pub use head::{address, write_ends, write_flow_head};
 pub use time::Utc;
@@ -52,6 +52,8 @@ pub struct Recorder {
     judged: HashMap<FlowId, Judged>,
     started_ns: Option<u64>,
     alerts: u64,
+    /// Members of `metadata` of the packet at hand.
+    of_packet: String,
 }
 
 /// The packet that a record comes with.
@@ -80,6 +82,7 @@ impl Recorder {
             judged: HashMap::new(),
             started_ns: None,
             alerts: 0,
+            of_packet: String::new(),
         }
     }
 
@@ -93,7 +96,10 @@ impl Recorder {
     pub fn event(&mut self, event: &Event<'_>, now: Now, emit: &mut Emit<'_>) {
         self.started_ns.get_or_insert(now.ts_ns);
         match event {
-            Event::Packet(packet) => self.current = Current::of(packet),
+            Event::Packet(packet) => {
+                self.current = Current::of(packet);
+                self.of_packet.clear();
+            }
             Event::Arp(arp) => {
                 self.record("arp", now, emit, &mut |record, _| arp::write(record, arp));
             }
@@ -105,22 +111,24 @@ impl Recorder {
             Event::File(flow, carrier, file) => {
                 self.record_in("files", Some(flow), now, emit, &mut |record, options| {
                     fileinfo::write(record, flow, *carrier, file, options);
+                    true
                 });
             }
             Event::AppFrame(flow, part) => {
                 self.record_in("frame", Some(flow), now, emit, &mut |record, options| {
                     frame::write(record, flow, part, options);
+                    true
                 });
             }
             Event::FlowEnd(flow, reason) => {
-                let judged = self.judged.remove(&flow.id).unwrap_or_default();
-                let policies = self.outputs.first().map(|output| output.policies);
-                let policies = policies.unwrap_or_default();
+                let judged = self.judged.get(&flow.id).cloned().unwrap_or_default();
+                let exceptions = self.outputs.first().and_then(|output| output.exceptions);
                 if !flow.tuple.proto.is_read() {
+                    self.judged.remove(&flow.id);
                     return;
                 }
                 self.filtered("flow", About::Flow(flow), now, emit, &mut |record, _| {
-                    flow::write(record, flow, *reason, judged, policies);
+                    flow::write(record, flow, *reason, &judged, exceptions);
                     true
                 });
                 for netflow in flow::netflows(flow) {
@@ -129,6 +137,7 @@ impl Recorder {
                         true
                     });
                 }
+                self.judged.remove(&flow.id);
             }
             Event::Anomaly(flow, anomaly) => self.anomaly(*flow, anomaly, now, emit),
             Event::FileData(..)
@@ -181,6 +190,37 @@ impl Recorder {
         }
     }
 
+    /// Notes what rules remember of a flow, and members of the `metadata` of the records of the packet at
+    /// hand.
+    pub fn remember(&mut self, flow: Option<FlowId>, remark: Remark, of_packet: String) {
+        self.of_packet = of_packet;
+        if let Some(judged) = flow.and_then(|flow| self.judged(flow)) {
+            judged.remark = Some(Box::new(remark));
+        }
+    }
+
+    /// Notes that a packet of a flow did not go on; whether it is the first of its direction.
+    pub fn dropped(&mut self, flow: FlowId, direction: Direction) -> bool {
+        self.judged(flow).is_none_or(|judged| {
+            let known = judged.dropped.get_mut(direction.at());
+            !known.is_some_and(|known| std::mem::replace(known, true))
+        })
+    }
+
+    /// What rules remember that a record is about.
+    fn remark(&self, about: About<'_>) -> (Option<&Remark>, &str) {
+        let (flow, of_packet) = match about {
+            About::Nothing => return (None, ""),
+            About::Packet(flow) => (flow, self.of_packet.as_str()),
+            About::Flow(flow) => (Some(flow), ""),
+        };
+        let judged = flow.and_then(|flow| self.judged.get(&flow.id));
+        (
+            judged.and_then(|judged| judged.remark.as_deref()),
+            of_packet,
+        )
+    }
+
     fn judged(&mut self, flow: FlowId) -> Option<&mut Judged> {
         let is_full = self.judged.len() >= FLOWS_MAX && !self.judged.contains_key(&flow);
         (!is_full).then(|| self.judged.entry(flow).or_default())
@@ -209,28 +249,22 @@ impl Recorder {
         emit: &mut Emit<'_>,
         fill: &mut dyn FnMut(&mut Object<'_>, Setting<'_>),
     ) {
-        self.record_in(kind, None, now, emit, fill);
+        self.record_in(kind, None, now, emit, &mut |record, options| {
+            fill(record, options);
+            true
+        });
     }
 
-    /// The same for a packet of a flow.
+    /// The same for a packet of a flow, where `fill` says that it is to be written.
     pub fn record_in(
         &mut self,
         kind: &str,
         flow: Option<&Flow>,
         now: Now,
         emit: &mut Emit<'_>,
-        fill: &mut dyn FnMut(&mut Object<'_>, Setting<'_>),
+        fill: &mut dyn FnMut(&mut Object<'_>, Setting<'_>) -> bool,
     ) {
-        self.filtered(
-            kind,
-            About::Packet(flow),
-            now,
-            emit,
-            &mut |record, options| {
-                fill(record, options);
-                true
-            },
-        );
+        self.filtered(kind, About::Packet(flow), now, emit, fill);
     }
 
     /// Writes the packet at hand, which a rule tagged, where alerts are written with
@@ -292,11 +326,13 @@ impl Recorder {
             About::Packet(flow) => self.current.for_flow(flow),
             About::Flow(_) | About::Nothing => self.current,
         };
+        let mut line = std::mem::take(&mut self.line);
+        let (remark, of_packet) = self.remark(about);
         for (number, output) in self.outputs.iter().enumerate() {
             for options in output.types_of(kind) {
-                self.line.clear();
+                line.clear();
                 let mut wanted = false;
-                Object::write(&mut self.line, |record| {
+                Object::write(&mut line, |record| {
                     record.display("timestamp", Utc(now.ts_ns));
                     if output.version {
                         record.text("suricata_version", VERSION);
@@ -310,26 +346,56 @@ impl Recorder {
                         About::Packet(flow) if wanted => {
                             current.write(record, flow, output);
                             if kind == "alert" {
-                                current.write_alert(record, options);
+                                current.write_alert(record, options, now);
                             }
                         }
                         About::Flow(flow) => current::write_flow(record, flow, output),
                         About::Packet(_) | About::Nothing => {}
                     }
+                    if wanted && output.metadata {
+                        write_remark(record, remark, of_packet);
+                    }
                 });
                 if wanted {
-                    emit(number, &self.line);
+                    emit(number, &line);
                 }
             }
         }
+        self.line = line;
+    }
+}
+
+/// What rules remember of a flow: members of objects of its records, as written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remark {
+    /// Of `traffic`.
+    pub traffic: String,
+    /// Of `metadata`.
+    pub metadata: String,
+}
+
+fn write_remark(record: &mut Object<'_>, remark: Option<&Remark>, of_packet: &str) {
+    let (traffic, metadata) =
+        remark.map_or(("", ""), |remark| (&*remark.traffic, &*remark.metadata));
+    if !traffic.is_empty() {
+        record.object("traffic", |object| object.written(traffic));
+    }
+    if !metadata.is_empty() || !of_packet.is_empty() {
+        record.object("metadata", |object| {
+            object.written(metadata);
+            object.written(of_packet);
+        });
     }
 }
 
 /// What rules said of a flow.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Judged {
     alerted: bool,
     action: Option<&'static str>,
+    /// Packets of that direction did not go on.
+    dropped: [bool; 2],
+    remark: Option<Box<Remark>>,
 }
 
 /// What a record is about.

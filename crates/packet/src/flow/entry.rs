@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::tcp::Tracker;
 use super::{
-    Counts, Direction, ESP, FiveTuple, Flow, FlowId, Proto, Scope, Standing, SynTraits,
+    Counts, Direction, ESP, FiveTuple, Flow, FlowId, FlowState, Proto, Scope, Standing, SynTraits,
     spi_of_ports,
 };
 use crate::decode::Vlans;
@@ -117,7 +117,8 @@ impl Entry {
                 client_proven: flow.client_proven,
                 server_proven: flow.server_proven,
                 midstream: flow.midstream,
-                dropped: false,
+                action: None,
+                by_exception: false,
             },
             ttl_min: [0; 2],
             ttl_max: [0; 2],
@@ -254,6 +255,7 @@ impl Entry {
         flow.to_server = self.counts(Direction::ToServer, carries);
         flow.to_client = self.counts(Direction::ToClient, carries);
         flow.state = self.standing.state;
+        flow.action = self.standing.action;
         flow.client_proven = self.standing.client_proven;
         flow.server_proven = self.standing.server_proven;
         flow.midstream = self.standing.midstream;
@@ -356,6 +358,14 @@ impl Entry {
         };
         let errors = errors.copied().unwrap_or(0);
         errors < u8::MAX && self.packets(direction) > u32::from(errors)
+    }
+
+    /// Whether its handshake is over, or both sides were heard; also when it is closed.
+    pub(crate) fn is_established(&self) -> bool {
+        match self.tcp.state() {
+            Some(state) => state.is_established(),
+            None => self.standing.state == FlowState::Established,
+        }
     }
 
     /// Marks a TCP flow that was met midstream and is not followed.

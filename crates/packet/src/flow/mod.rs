@@ -250,6 +250,15 @@ pub enum FlowState {
     Bypassed,
 }
 
+/// What is done with all packets of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FlowAction {
+    /// Rules do not look at them.
+    Pass,
+    /// They do not go on, where they go through here.
+    Drop,
+}
+
 /// Where a flow stands: what decides its timeout, and what it proves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -257,8 +266,10 @@ pub(crate) struct Standing {
     pub(crate) client_proven: bool,
     pub(crate) server_proven: bool,
     pub(crate) midstream: bool,
-    /// Inline: its packets do not go on.
-    pub(crate) dropped: bool,
+    /// What is done with its packets without looking at them.
+    pub(crate) action: Option<FlowAction>,
+    /// A policy of exceptions said so, no rule.
+    pub(crate) by_exception: bool,
 }
 
 /// What the streams of one direction went through.
@@ -346,12 +357,18 @@ pub struct Flow {
     pub app_expected: AppProto,
     /// Its protocol changes now: what is told is told for that, not for the packet at hand.
     pub app_changes: bool,
+    /// What is done with its packets by a policy of exceptions, or by a rule that dropped it.
+    pub action: Option<FlowAction>,
     /// The parser gave up.
     pub app_error: bool,
+    /// What follows is encrypted.
+    pub is_encrypted: bool,
     /// Transactions that began.
     pub transactions: u32,
     /// Files that began.
     pub files: u16,
+    /// Its files are followed to their end, however long they are.
+    pub keeps_files: bool,
     /// The streams from client and from server.
     pub streams: [StreamFacts; 2],
     /// It ended because the table was full.
@@ -389,9 +406,12 @@ impl Flow {
             app_before: AppProto::Unknown,
             app_expected: AppProto::Unknown,
             app_changes: false,
+            action: None,
             app_error: false,
+            is_encrypted: false,
             transactions: 0,
             files: 0,
+            keeps_files: false,
             streams: [StreamFacts::default(); 2],
             in_emergency: false,
         }

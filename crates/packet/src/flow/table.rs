@@ -12,7 +12,7 @@ use hashbrown::HashTable;
 use super::entry::{Ends, Entry};
 use super::key::{Key, Scope};
 use super::slab::Slab;
-use super::{Direction, FiveTuple, Flow, FlowState, Proto};
+use super::{Direction, FiveTuple, Flow, FlowState, Proto, TcpState};
 use crate::sensor::{Timeout, Timeouts, Tracking};
 
 #[derive(Debug)]
@@ -174,7 +174,16 @@ impl Table {
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };
-        let class = Class::of(entry.proto(), entry.standing.state);
+        let tcp = entry.tcp.state();
+        let is_closed = self.timeouts.closed_by_fins
+            && matches!(tcp, Some(TcpState::LastAck | TcpState::TimeWait));
+        let state = entry.standing.state;
+        let state = if is_closed && state == FlowState::Established {
+            FlowState::Closed
+        } else {
+            state
+        };
+        let class = Class::of(entry.proto(), state);
         let is_recent = entry.listed_s == second(entry.last_ns);
         if entry.class == class.number() && (is_recent || entry.newer == NONE) {
             return;

@@ -7,15 +7,16 @@
 //! here: neither state nor proof nor stream. Two different SYN/ACKs to one SYN mean that somebody
 //! forges; such a flow proves nothing any more.
 
+mod judge;
 mod side;
 mod state;
 
 use side::{Place, Side, place};
 
+use judge::Judged;
+pub(crate) use judge::{EVENTS_MAX, Rules};
 pub(crate) use side::is_after;
-use state::Judged;
 pub use state::TcpState;
-pub(crate) use state::{EVENTS_MAX, Rules};
 
 use super::{Direction, FlowState, Standing};
 use crate::decode::Tcp;

@@ -8,7 +8,7 @@ use crate::file::{Digests, FileStore};
 use crate::flow::Scope;
 use crate::settings::{Setting, Settings};
 
-use super::StreamOptions;
+use super::{Exceptions, StreamOptions};
 
 /// Configuration of a [`Sensor`](super::Sensor). Each bound is counted in
 /// [`Counters`](super::Counters) when hit.
@@ -37,6 +37,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How TCP connections are followed.
     pub stream: StreamOptions,
+    /// What is done where traffic cannot be looked at as it should.
+    pub exceptions: Exceptions,
     /// Key of the flow table's hash: give random numbers, senders choose addresses and ports.
     pub seed: [u64; 2],
     /// Flows are numbered from the one after this, so that logs of several sensors can be told
@@ -84,6 +86,7 @@ impl Default for Config {
             field_flows: false,
             timeouts: Timeouts::default(),
             stream: StreamOptions::default(),
+            exceptions: Exceptions::default(),
             seed: [0x5368_6965_6c64_7761, 0x6c6c_2070_6163_6b65],
             flow_ids_after: 0,
             verify_checksums: false,
@@ -198,6 +201,8 @@ pub struct Timeouts {
     pub other: ByState,
     /// Flows that are bypassed.
     pub bypassed: Timeout,
+    /// Connections count as closed once both sides sent FIN, whether the last is acknowledged or not.
+    pub closed_by_fins: bool,
     /// The emergency after a full table ends when this part of the flows has left, percent.
     pub emergency_recovery_percent: u8,
 }
@@ -228,6 +233,7 @@ impl Default for Timeouts {
             icmp: ByState::of([(30, 10), (30, 10), (30, 10)]),
             other: ByState::of([(30, 10), (30, 10), (30, 10)]),
             bypassed: BYPASSED,
+            closed_by_fins: false,
             emergency_recovery_percent: 30,
         }
     }
@@ -242,11 +248,12 @@ impl Timeouts {
         bypassed.set(timeouts.at("default"), "bypassed", "emergency-bypassed");
         bypassed.set(timeouts.at("tcp"), "bypassed", "emergency-bypassed");
         Self {
-            tcp: of("tcp", [(60, 5), (600, 100), (60, 10)]),
+            tcp: of("tcp", [(60, 5), (600, 100), (10, 10)]),
             udp: of("udp", [(30, 10), (300, 100), (0, 0)]),
             icmp: of("icmp", [(30, 10), (300, 100), (0, 0)]),
             other: of("default", [(30, 10), (300, 100), (0, 0)]),
             bypassed,
+            closed_by_fins: true,
             emergency_recovery_percent: recovery
                 .and_then(|percent| u8::try_from(percent).ok())
                 .unwrap_or(30),

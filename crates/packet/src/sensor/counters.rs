@@ -7,6 +7,7 @@ use crate::decode::{Damage, Decoded, Layer, TcpFlags};
 use crate::defrag;
 use crate::flow::{Flow, FlowState, Proto, TcpState};
 
+use super::exception::ExceptionCounters;
 use super::visit::shown_state;
 
 /// Declares the counters with the names that they are logged under.
@@ -22,6 +23,8 @@ macro_rules! counters {
             pub decode: DecodeCounters,
             /// Fragments.
             pub defrag: defrag::Counters,
+            /// Policies of exceptions.
+            pub exceptions: ExceptionCounters,
         }
 
         impl Counters {
@@ -32,6 +35,7 @@ macro_rules! counters {
                 self.apps.name(&mut named);
                 named.extend(self.decode.named(self.bytes, self.packets));
                 named.extend(defrag_named(&self.defrag));
+                named.extend(self.exceptions.named());
                 named
             }
         }

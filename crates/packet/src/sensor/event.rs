@@ -6,7 +6,7 @@ use crate::file::{FileChunk, FileInfo};
 use crate::flow::{Direction, FiveTuple, Flow};
 use crate::frame::LinkType;
 
-use super::StreamTrouble;
+use super::{Refusal, StreamTrouble};
 
 /// Everything that an inspection point yields, in the order in which it became known.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +65,12 @@ pub struct Inspect<'a> {
     pub established: bool,
     /// Its payload became part of a stream, now or earlier.
     pub in_stream: bool,
+    /// Why it does not go on, where something else than rules says so.
+    pub refused: Option<Refusal>,
+    /// Rules do not look at it: a policy says so.
+    pub is_passed: bool,
+    /// Its payload says nothing: it is encrypted, or a packet that is told of after this one.
+    pub is_opaque: bool,
 }
 
 /// A piece of a stream.
@@ -79,18 +85,27 @@ pub enum StreamPiece<'a> {
 /// Which part of a transaction is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
+    /// The first line of what the client sends, before its head is complete; its transaction is told
+    /// of later under the same number.
+    RequestLine,
     /// The head of what the client sends.
     RequestHead,
+    /// More of what the client sends behind its head.
+    RequestMore,
     /// All that the client sends.
     Request,
+    /// The first line of what the server sends, likewise.
+    ResponseLine,
     /// The head of what the server sends.
     ResponseHead,
+    /// More of what the server sends behind its head.
+    ResponseMore,
     /// All that the server sends.
     Response,
 }
 
 impl Part {
-    /// All of them, in their order.
+    /// Those of a transaction that is told of as a whole, in their order.
     pub const ALL: &'static [Self] = &[
         Self::RequestHead,
         Self::Request,
@@ -98,7 +113,7 @@ impl Part {
         Self::Response,
     ];
 
-    /// Those of one side, in their order.
+    /// Those of one side that is told of as a whole, in their order.
     #[must_use]
     pub fn of(direction: Direction) -> &'static [Self] {
         match direction {
@@ -111,8 +126,39 @@ impl Part {
     #[must_use]
     pub fn direction(self) -> Direction {
         match self {
-            Self::RequestHead | Self::Request => Direction::ToServer,
-            Self::ResponseHead | Self::Response => Direction::ToClient,
+            Self::RequestLine | Self::RequestHead | Self::RequestMore | Self::Request => {
+                Direction::ToServer
+            }
+            Self::ResponseLine | Self::ResponseHead | Self::ResponseMore | Self::Response => {
+                Direction::ToClient
+            }
+        }
+    }
+
+    /// The head of what a side sends.
+    #[must_use]
+    pub fn head(direction: Direction) -> Self {
+        match direction {
+            Direction::ToServer => Self::RequestHead,
+            Direction::ToClient => Self::ResponseHead,
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn whole(direction: Direction) -> Self {
+        match direction {
+            Direction::ToServer => Self::Request,
+            Direction::ToClient => Self::Response,
+        }
+    }
+
+    /// More of what a side sends behind its head.
+    #[must_use]
+    pub fn more(direction: Direction) -> Self {
+        match direction {
+            Direction::ToServer => Self::RequestMore,
+            Direction::ToClient => Self::ResponseMore,
         }
     }
 

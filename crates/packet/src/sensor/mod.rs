@@ -3,6 +3,7 @@
 mod config;
 mod counters;
 mod event;
+mod exception;
 pub(crate) mod session;
 mod stream_options;
 mod take;
@@ -15,6 +16,7 @@ pub use counters::{AppCounters, Counters, DecodeCounters};
 pub use event::{
     Anomaly, AnomalyKind, EndReason, Event, Inspect, Outcome, Outer, Packet, Part, StreamPiece,
 };
+pub use exception::{ExceptionCounters, ExceptionPolicy, Exceptions, Refusal};
 pub use stream_options::{StreamOptions, URGENT_BYTES_MAX, Urgent};
 pub use trouble::StreamTrouble;
 pub(crate) use visit::shown_state;
@@ -24,7 +26,7 @@ use crate::bytes::len32;
 use crate::decode::{Source, Vlans, decode_with};
 use crate::defrag::Defrag;
 use crate::flow::table::Table;
-use crate::flow::{FiveTuple, Flow, FlowState};
+use crate::flow::{FiveTuple, Flow, FlowAction, FlowState};
 use crate::frame::Frame;
 use crate::ranges::Ranges;
 
@@ -46,7 +48,9 @@ pub struct Sensor {
     /// The latest packet time seen: time never goes back.
     now_ns: u64,
     flows_started: u64,
-    refused: bool,
+    refused: Option<Refusal>,
+    /// Rules do not look at the packet at hand.
+    passed: bool,
     /// The payload of the packet at hand became part of a stream.
     in_stream: bool,
     /// The flow of the packet at hand was established before it.
@@ -66,12 +70,16 @@ impl Sensor {
             ),
             expectations: Expectations::new(config.seed),
             defrag: Defrag::new(config.defrag.clone()),
+            counters: Counters {
+                exceptions: ExceptionCounters::new(config.exceptions),
+                ..Counters::default()
+            },
             config,
-            counters: Counters::default(),
             ranges: Ranges::default(),
             now_ns: 0,
             flows_started: 0,
-            refused: false,
+            refused: None,
+            passed: false,
             in_stream: false,
             was_established: false,
         }
@@ -80,7 +88,7 @@ impl Sensor {
     /// Takes one frame. Events that it completes go to `out` before this returns.
     pub fn packet(&mut self, frame: &Frame<'_>, out: &mut Sink<'_>) {
         self.now_ns = self.now_ns.max(frame.ts_ns);
-        self.refused = false;
+        (self.refused, self.passed) = (None, false);
         if !self.config.field_flows {
             self.expire(EXPIRED_PER_PACKET_MAX, out);
         }
@@ -128,13 +136,12 @@ impl Sensor {
         }
     }
 
-    /// Inline: whether the frame taken last must not go on. It says something else about bytes that
-    /// were seen before, or is no part of its connection.
+    /// Inline: why the frame taken last must not go on, if it must not.
     ///
     /// # Failure bias
     /// Open: where the sensor has lost track (a full table, a bound on what is kept), frames go on.
     #[must_use]
-    pub fn refused(&self) -> bool {
+    pub fn refused(&self) -> Option<Refusal> {
         self.refused
     }
 
@@ -143,7 +150,7 @@ impl Sensor {
         if let Some((slot, _)) = self.table.find(&flow.tuple, flow.scope)
             && let Some(entry) = self.table.get_mut(slot)
         {
-            entry.standing.dropped = true;
+            entry.standing.action = Some(FlowAction::Drop);
         }
     }
 
@@ -153,6 +160,15 @@ impl Sensor {
             && let Some(entry) = self.table.get_mut(slot)
         {
             entry.standing.state = FlowState::Bypassed;
+        }
+    }
+
+    /// Follows the files of a flow to their end from here on, however long they are.
+    pub fn keep_files(&mut self, flow: &Flow) {
+        if let Some((slot, _)) = self.table.find(&flow.tuple, flow.scope)
+            && let Some(entry) = self.table.get_mut(slot)
+        {
+            entry.cold(flow.tuple).flow.keeps_files = true;
         }
     }
 

@@ -119,7 +119,12 @@ impl Session {
         self.to_server.is_drained(to_server) && self.to_client.is_drained(to_client)
     }
 
-    /// Bytes kept: as of now, and when last asked.
+    /// Bytes kept, as last accounted for.
+    pub(crate) fn charged(&self) -> usize {
+        self.charged
+    }
+
+    /// Accounts anew for the bytes that are kept: now, and before.
     pub(crate) fn recharge(&mut self) -> (usize, usize) {
         let kept = self
             .to_server
@@ -228,7 +233,10 @@ impl Session {
 
     fn terms(&self, cx: &Context<'_, '_>, direction: Direction) -> Terms {
         let config = cx.config;
-        let on_ack = config.stream.on_ack && !config.inline;
+        // nobody acknowledges what a side sends whose other side was not heard
+        let is_alone = cx.flow.to_client.packets == 0 || cx.flow.to_server.packets == 0;
+        let is_alone = is_alone && config.stream.async_oneside;
+        let on_ack = config.stream.on_ack && !config.inline && !is_alone;
         let scale = if on_ack || config.inline {
             KEPT_SCALE
         } else {
@@ -352,6 +360,15 @@ fn pass(cx: &mut Context<'_, '_>, app: &mut App, direction: Direction, chunk: Ch
             }
             app.gap(cx, direction, len);
             true
+        }
+        Chunk::Beyond(hole, data) => {
+            if cx.config.inspect && hole > 0 {
+                (cx.out)(Event::Stream(cx.flow, direction, StreamPiece::Gap(hole)));
+            }
+            if cx.config.inspect {
+                (cx.out)(Event::Stream(cx.flow, direction, StreamPiece::Data(data)));
+            }
+            false
         }
     }
 }

@@ -245,7 +245,7 @@ mod tests {
             bsd: 192.0.2.7\nstream:\n  reassembly:\n    depth: 0\n";
         let options = StreamOptions::from_settings(&Settings::parse(yaml).unwrap());
         let policy = |host: &str| options.policy_of(host.parse().unwrap());
-        assert_eq!(policy("198.51.100.1"), Policy::Windows);
+        assert_eq!(policy("198.51.100.1"), Policy::Bsd);
         assert_eq!(policy("192.0.2.1"), Policy::Linux);
         assert_eq!(policy("192.0.2.7"), Policy::Bsd);
         assert_eq!(policy("::1"), Policy::Linux);

@@ -34,16 +34,20 @@ impl Sensor {
             decoded,
             outer: from.1,
         };
-        self.with_flow(frame, &packet, out);
         let is_cut = decoded.ip.is_some_and(|ip| ip.is_truncated());
-        if let Some(inner) = decoded.inner.filter(|_| !is_cut) {
+        let inner = decoded.inner.filter(|_| !is_cut);
+        // what is no packet after all is the outer one's payload
+        let within = inner
+            .map(|inner| (inner, decode_inner(&self.config.decode, decoded, &inner)))
+            .filter(|(_, within)| within.has_network());
+        let carries_ip = within
+            .as_ref()
+            .is_some_and(|(_, within)| within.ip.is_some());
+        self.with_flow(frame, &packet, carries_ip, out);
+        if let Some((inner, mut within)) = within {
+            let frame = part_of(frame, inner.data);
             let outer = Outer::of(&packet);
-            let mut within = decode_inner(&self.config.decode, decoded, &inner);
-            // what is no packet after all is the outer one's payload
-            if within.has_network() {
-                let frame = part_of(frame, inner.data);
-                self.take(&frame, &mut within, (inner.source, outer), out);
-            }
+            self.take(&frame, &mut within, (inner.source, outer), out);
         }
         if let Some(Whole { front, data }) = whole {
             let mut decoded = decode_whole(&self.config.decode, &front, &data);
@@ -59,7 +63,13 @@ impl Sensor {
 
     /// Tracks the packet and says what was wrong with it. The packet itself is told of only where
     /// something follows from it.
-    fn with_flow(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, out: &mut Sink<'_>) {
+    fn with_flow(
+        &mut self,
+        frame: &Frame<'_>,
+        packet: &Packet<'_>,
+        carries_ip: bool,
+        out: &mut Sink<'_>,
+    ) {
         let decoded = packet.decoded;
         let mut is_told = false;
         let mut sink = |event: Event<'_>| {
@@ -80,12 +90,18 @@ impl Sensor {
             self.report_damages(decoded, frame.ts_ns, &mut sink);
         }
         if self.config.inspect {
-            self.inspect(packet, place, &mut sink);
+            self.inspect(packet, place, carries_ip, &mut sink);
         }
     }
 
     /// All that a packet led to was told.
-    fn inspect(&self, packet: &Packet<'_>, place: Option<(u32, Direction)>, out: &mut Sink<'_>) {
+    fn inspect(
+        &self,
+        packet: &Packet<'_>,
+        place: Option<(u32, Direction)>,
+        carries_ip: bool,
+        out: &mut Sink<'_>,
+    ) {
         let entry = place.and_then(|(slot, _)| self.table.get(slot));
         let flow = entry.map(|entry| entry.view(self.table.tuple(entry)));
         let decoded = packet.decoded;
@@ -104,6 +120,9 @@ impl Sensor {
                 (_, Some(flow)) => flow.state == FlowState::Established,
             },
             in_stream: self.in_stream,
+            refused: self.refused,
+            is_passed: self.passed || flow.as_ref().is_some_and(|flow| flow.action.is_some()),
+            is_opaque: carries_ip || flow.as_ref().is_some_and(|flow| flow.is_encrypted),
         }));
     }
 

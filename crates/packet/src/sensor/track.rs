@@ -5,7 +5,7 @@ use super::{EndReason, Event, Outcome, Sensor, Sink, StreamOptions};
 use crate::applayer::detection::speaks_reversed;
 use crate::decode::{Decoded, Ip, Original, Tcp, Transport};
 use crate::flow::{
-    Direction, FiveTuple, Flow, FlowId, FlowState, Macs, Proto, SynTraits, spi_as_ports,
+    Direction, FiveTuple, Flow, FlowAction, FlowId, FlowState, Macs, Proto, SynTraits, spi_as_ports,
 };
 use crate::frame::Frame;
 
@@ -111,13 +111,16 @@ impl Sensor {
             counters.emergencies_over = counters.emergencies_over.saturating_add(over);
         }
         let ts_ns = entry.last_ns;
+        // what did not go on is no transaction of anybody
+        let is_dropped = entry.standing.action == Some(FlowAction::Drop);
         let (config, counters) = (&self.config, &mut self.counters);
         let ranges = &mut self.ranges;
-        Visit {
+        let mut visit = Visit {
             config,
             counters,
             expectations: &mut self.expectations,
             refused: &mut self.refused,
+            passed: &mut self.passed,
             in_stream: &mut self.in_stream,
             ranges,
             entry: &mut entry,
@@ -125,8 +128,12 @@ impl Sensor {
             sent: Direction::ToServer,
             ts_ns,
             out,
+        };
+        if is_dropped {
+            visit.drop_session();
+        } else {
+            visit.end_session();
         }
-        .end_session();
         let is_unanswered = entry.tcp.is_unanswered(&entry.standing);
         let flow = Flow {
             in_emergency: was_emergency,
@@ -164,7 +171,7 @@ impl Sensor {
         let Some(entry) = self.table.get_mut(slot) else {
             return (Taken::No, direction);
         };
-        self.was_established = entry.standing.state == FlowState::Established;
+        self.was_established = entry.is_established();
         let (config, counters) = (&self.config, &mut self.counters);
         let ranges = &mut self.ranges;
         let seen_ns = entry.last_ns;
@@ -173,6 +180,7 @@ impl Sensor {
             counters,
             expectations: &mut self.expectations,
             refused: &mut self.refused,
+            passed: &mut self.passed,
             in_stream: &mut self.in_stream,
             ranges,
             entry,
@@ -289,7 +297,7 @@ impl Start {
                 })
             }
             (false, true, true) => Some(Self {
-                by_server: options.midstream,
+                by_server: options.midstream || options.async_oneside,
                 midstream: true,
                 syn: None,
             }),

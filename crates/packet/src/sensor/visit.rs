@@ -1,13 +1,14 @@
 //! One packet in one flow: counts, TCP state, streams, application layer.
 
+use super::exception::{Exception, ExceptionPolicy, Refusal};
 use super::session::{Acked, Heed, Session, Troubles};
 use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble, URGENT_BYTES_MAX, Urgent};
-use crate::applayer::{Context, Expectations};
+use crate::applayer::{AppProto, Context, Expectations};
 use crate::bytes::len32;
 use crate::decode::{Decoded, Ip, Tcp, Transport};
 use crate::flow::entry::{Cold, Entry};
 use crate::flow::tcp::Step;
-use crate::flow::{Direction, FiveTuple, Flow, FlowState, Proto, TcpState};
+use crate::flow::{Direction, FiveTuple, Flow, FlowAction, FlowState, Proto, TcpState};
 use crate::frame::Frame;
 use crate::ranges::Ranges;
 
@@ -30,7 +31,9 @@ pub(super) struct Visit<'a, 'out> {
     pub(super) counters: &'a mut Counters,
     pub(super) expectations: &'a mut Expectations,
     /// Inline: the packet must not go on.
-    pub(super) refused: &'a mut bool,
+    pub(super) refused: &'a mut Option<Refusal>,
+    /// Rules do not look at the packet.
+    pub(super) passed: &'a mut bool,
     /// The payload became part of a stream.
     pub(super) in_stream: &'a mut bool,
     pub(super) ranges: &'a mut Ranges,
@@ -56,8 +59,12 @@ impl Visit<'_, '_> {
         if self.config.macs {
             self.note_macs(direction, decoded);
         }
-        if self.entry.standing.dropped {
-            *self.refused = true;
+        if self.entry.standing.action == Some(FlowAction::Drop) {
+            let by_exception = self.entry.standing.by_exception;
+            self.refuse(match by_exception {
+                true => Refusal::Exception,
+                false => Refusal::Flow,
+            });
             self.count(direction, (self.frame_bytes(frame), ip.payload_len, ip.ttl));
             return Taken::Yes;
         }
@@ -134,6 +141,20 @@ impl Visit<'_, '_> {
         self.with_session(|session, cx| session.end(cx));
     }
 
+    /// The flow is over, and what its parser still has is told to nobody.
+    pub(super) fn drop_session(&mut self) {
+        let Some(session) = self
+            .entry
+            .cold
+            .as_mut()
+            .and_then(|cold| cold.session.take())
+        else {
+            return;
+        };
+        let kept = to_u64(session.charged());
+        self.counters.stream_bytes = self.counters.stream_bytes.saturating_sub(kept);
+    }
+
     /// Both sides sent FIN: with no byte missing, nothing more will come. After a RST the session
     /// stays as long as the flow: the host may never have got it.
     fn end_drained_session(&mut self) {
@@ -184,7 +205,13 @@ impl Visit<'_, '_> {
         self.count(direction, (self.frame_bytes(frame), payload_len, ttl));
         self.report(direction, &step);
         let is_invalid = !step.accepted && step.trouble.is_some();
-        *self.refused |= self.config.inline && self.config.stream.drop_invalid && is_invalid;
+        if is_invalid && self.config.stream.drop_invalid {
+            self.refuse(Refusal::Stream);
+        }
+        let picked_up = before.is_none() && self.entry.standing.midstream;
+        if picked_up && self.config.exceptions.midstream == ExceptionPolicy::PassFlow {
+            self.except(Exception::Midstream);
+        }
         self.streams(direction, tcp, &step);
         let is_over = self.entry.tcp.state() == Some(TcpState::Closed);
         if is_over && before != Some(TcpState::Closed) && !step.reset && self.config.stream.on_ack {
@@ -208,7 +235,8 @@ impl Visit<'_, '_> {
     /// Whether a segment belongs to a connection that is not followed, its SYN not having been seen.
     fn is_foreign(&self, tcp: &Tcp<'_>) -> bool {
         let options = &self.config.stream;
-        let picks_up = options.midstream || options.async_oneside;
+        let follows = self.config.exceptions.midstream.follows();
+        let picks_up = follows && (options.midstream || options.async_oneside);
         let begins = begins(tcp);
         let reset = tcp.flags.rst() && options.lenient;
         self.entry.tcp.state().is_none() && !begins && (!picks_up || reset)
@@ -222,14 +250,61 @@ impl Visit<'_, '_> {
         ttl: u8,
     ) -> Taken {
         self.count(direction, (self.frame_bytes(frame), 0, ttl));
-        if tcp.flags.rst() {
-            self.trouble(direction, StreamTrouble::RstButNoSession);
-        } else if tcp.flags.fin() {
-            self.trouble(direction, StreamTrouble::FinButNoSession);
+        let trouble = match (tcp.flags.rst(), tcp.flags.fin()) {
+            (true, _) => Some(StreamTrouble::RstButNoSession),
+            (false, true) => Some(StreamTrouble::FinButNoSession),
+            (false, false) => None,
+        };
+        if let Some(trouble) = trouble {
+            self.trouble(direction, trouble);
+            if self.config.stream.drop_invalid {
+                self.refuse(Refusal::Stream);
+            }
         } else {
             self.entry.ignore();
         }
+        self.except(Exception::Midstream);
         Taken::Yes
+    }
+
+    /// Inline: the packet does not go on.
+    fn refuse(&mut self, refusal: Refusal) {
+        if self.config.inline {
+            *self.refused = Some(refusal);
+        }
+    }
+
+    /// Does with the packet and its flow what the policy of an exception says.
+    fn except(&mut self, exception: Exception) {
+        use ExceptionPolicy::{
+            Bypass, DropFlow, DropPacket, Ignore, PassFlow, PassPacket, Reject, RejectBoth,
+        };
+        let policy = exception.policy(&self.config.exceptions);
+        if policy == Ignore {
+            return;
+        }
+        self.counters.exceptions.count(exception, policy);
+        let standing = &mut self.entry.standing;
+        let action = match policy {
+            Ignore | DropPacket | PassPacket => None,
+            Bypass => {
+                standing.state = FlowState::Bypassed;
+                Some(FlowAction::Pass)
+            }
+            PassFlow => Some(FlowAction::Pass),
+            DropFlow => Some(FlowAction::Drop),
+            Reject | RejectBoth if self.config.inline => Some(FlowAction::Drop),
+            // there is nobody to be told where the packet goes on
+            Reject | RejectBoth => return,
+        };
+        if action.is_some() {
+            standing.action = action;
+            standing.by_exception = true;
+        }
+        *self.passed = true;
+        if !matches!(policy, Bypass | PassFlow | PassPacket) {
+            self.refuse(exception.refusal());
+        }
     }
 
     fn report(&mut self, direction: Direction, step: &Step) {
@@ -388,10 +463,21 @@ impl Visit<'_, '_> {
         let Some(mut cold) = self.entry.cold.take_if(|cold| cold.session.is_some()) else {
             return;
         };
+        let (had_error, was_starved) = (cold.flow.app_error, cold.starved);
         let troubles = self.run(&mut cold, work);
+        let has_error = cold.flow.app_error && !had_error;
+        let is_starved = cold.starved && !was_starved;
         self.entry.cold = Some(cold);
+        if has_error {
+            self.except(Exception::AppError);
+        }
+        if is_starved {
+            self.except(Exception::Reassembly);
+        }
         for troubles in troubles {
-            *self.refused |= self.config.inline && troubles.differs;
+            if troubles.differs {
+                self.refuse(Refusal::Stream);
+            }
             for trouble in troubles.iter() {
                 self.trouble(direction, trouble);
             }
@@ -434,6 +520,8 @@ impl Visit<'_, '_> {
             cold.session = None;
             cold.unread = true;
             cold.starved = over_budget;
+            cold.flow.is_encrypted =
+                cold.is_done() && matches!(cold.flow.app, AppProto::Ssh | AppProto::Tls);
         } else {
             self.counters.stream_bytes = kept.saturating_add(to_u64(now));
         }

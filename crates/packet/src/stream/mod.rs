@@ -27,6 +27,9 @@ pub(crate) enum Chunk<'a> {
     Data(&'a [u8], u64),
     /// So many bytes are missing here and will not come.
     Gap(u64),
+    /// Bytes behind a hole of that size, which nobody acknowledged: no part of a message. A size of 0
+    /// goes on with the bytes before.
+    Beyond(u64, &'a [u8]),
 }
 
 /// How a stream is put together.
@@ -236,7 +239,7 @@ impl Stream {
             let first = first.seq;
             if self.next.is_some_and(|next| is_after(first, next)) {
                 if terms.patient {
-                    // nobody acknowledged what lies behind this hole
+                    self.show_beyond(each);
                     break;
                 }
                 self.skip_to(first, each);
@@ -245,6 +248,18 @@ impl Stream {
         }
         self.segments.clear();
         self.bytes = 0;
+    }
+
+    /// Shows what lies behind a hole, which nobody acknowledged.
+    fn show_beyond(&self, each: &mut dyn FnMut(Chunk<'_>)) {
+        let mut next = self.next;
+        for segment in self.segments.iter().skip(self.first_unpassed()) {
+            let hole = next.map_or(0, |next| segment.seq.wrapping_sub(next));
+            if !segment.silent {
+                each(Chunk::Beyond(u64::from(hole), &segment.data));
+            }
+            next = Some(segment.end());
+        }
     }
 
     /// Passes on in-order data where it lies, and the kept segments that it reaches.

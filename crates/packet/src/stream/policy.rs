@@ -10,30 +10,29 @@ pub enum Policy {
     /// What came first counts.
     #[default]
     First,
-    /// What came last counts.
-    Last,
-    /// BSD and its kin: what came first, unless the later segment begins before it.
+    /// BSD and its kin, Windows among them: what came first, unless the later segment begins before it.
     Bsd,
     /// Linux: as BSD, and also if both begin at one place and the later one is longer.
     Linux,
+    /// Linux before 2.2: as Linux, and also if both are the same bytes of the stream.
+    OldLinux,
     /// Solaris: what came last, unless the earlier segment ends behind it, or begins before it and
     /// ends no earlier.
     Solaris,
-    /// Windows: what came first, unless the later segment covers it and more on both sides.
-    Windows,
 }
 
 impl Policy {
-    /// From its name in `host-os-policy`.
+    /// From its name in `host-os-policy`, as Suricata 8.0.6 reads overlaps under it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
-            "bsd" | "macos" | "irix" | "hpux10" => Self::Bsd,
-            "bsd-right" | "old-solaris" => Self::Last,
-            "linux" | "old-linux" => Self::Linux,
-            "solaris" => Self::Solaris,
-            "windows" => Self::Windows,
-            "hpux11" | "vista" | "windows2k3" => Self::First,
+            "bsd" | "bsd-right" | "macos" | "irix" | "hpux10" | "windows" | "windows2k3" => {
+                Self::Bsd
+            }
+            "linux" => Self::Linux,
+            "old-linux" => Self::OldLinux,
+            "solaris" | "old-solaris" | "hpux11" => Self::Solaris,
+            "vista" => Self::First,
             _ => return None,
         })
     }
@@ -45,10 +44,11 @@ impl Policy {
         let ends_behind = is_after(later.1, earlier.1);
         match self {
             Self::First => false,
-            Self::Last => true,
             Self::Bsd => begins_before,
             Self::Linux => begins_before || earlier.0 == later.0 && ends_behind,
-            Self::Windows => begins_before && ends_behind,
+            Self::OldLinux => {
+                begins_before || earlier.0 == later.0 && !is_after(earlier.1, later.1)
+            }
             Self::Solaris => {
                 let reaches_beyond = is_after(earlier.1, later.1);
                 let covers = is_after(later.0, earlier.0) && !ends_behind;

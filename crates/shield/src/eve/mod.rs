@@ -17,8 +17,8 @@ mod rule;
 use std::io::{self, Write};
 
 use detect::Verdict;
-use detect::rules::{Alert, Fate, Outcome};
-use packet::eve::Recorder;
+use detect::rules::{Alert, Fate, Outcome, Remembered};
+use packet::eve::{Recorder, Remark};
 use packet::{Direction, Event};
 
 pub use appended::Appended;
@@ -85,7 +85,21 @@ impl Log {
         let flow = event.and_then(alert::flow_of);
         recorder.record_in("alert", flow, now, &mut emit, &mut |record, options| {
             alert::write(record, verdict, event, options);
+            true
         });
+    }
+
+    /// Notes what rules remember of a flow and a packet: their records show it from here on.
+    pub fn remember(&mut self, said: &Remembered) {
+        let said = said.clone();
+        self.recorder.remember(
+            said.flow,
+            Remark {
+                traffic: said.traffic,
+                metadata: said.metadata,
+            },
+            said.of_packet,
+        );
     }
 
     /// Writes what came of rules with an event: their alerts, and that the packet was dropped.
@@ -103,7 +117,7 @@ impl Log {
             .first()
             .map_or(Direction::ToServer, |alert| alert.direction);
         let carrier = carrier(event, direction, outcome, inline);
-        let fate = outcome.fate.filter(|_| !outcome.of_dropped_flow);
+        let fate = outcome.fate.filter(|_| outcome.refused.is_none());
         if let Some((flow, fate)) = carrier.flow.zip(fate) {
             let action = match fate {
                 Fate::Drop => "drop",
@@ -111,7 +125,7 @@ impl Log {
             };
             recorder.acted(flow.id, action);
         }
-        for alert in alerts {
+        for alert in alerts.iter().filter(|alert| !alert.silent) {
             recorder.alerted(alert.flow);
             let carrier = carrier_of(alert, event, carrier);
             recorder.record_in(
@@ -121,6 +135,7 @@ impl Log {
                 &mut emit,
                 &mut |record, options| {
                     rule::write(record, alert, &carrier, options);
+                    true
                 },
             );
         }
@@ -129,13 +144,20 @@ impl Log {
         }
         if outcome.dropped && carrier.packet.is_some() {
             let by = alerts.iter().find(|alert| alert.action.drops());
+            let flow = carrier.flow.map(|flow| flow.id);
+            let is_first = flow.is_none_or(|flow| recorder.dropped(flow, carrier.direction));
             recorder.record_in(
                 "drop",
                 carrier.flow,
                 now,
                 &mut emit,
                 &mut |record, options| {
-                    rule::write_drop(record, by, &carrier, options);
+                    let wants_all = options.at("flows").text() == Some("all");
+                    let is_wanted = is_first || wants_all;
+                    if is_wanted {
+                        rule::write_drop(record, by, &carrier, options);
+                    }
+                    is_wanted
                 },
             );
         }

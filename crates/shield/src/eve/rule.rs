@@ -5,7 +5,7 @@ use packet::decode::Transport;
 use packet::eve::{write_app_proto, write_counts, write_ends, write_flow_head};
 use packet::json::Object;
 use packet::settings::Setting;
-use packet::{AppProto, Direction, FiveTuple, Flow, Packet};
+use packet::{AppProto, Direction, FiveTuple, Flow, Packet, Refusal};
 
 /// What an alert comes with.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,11 @@ pub(super) fn write(
     let wants = |path: &str| options.at(path).flag().unwrap_or(true);
     let has_metadata = wants("metadata");
     let fields = alert.transaction.as_ref().map_or("", |told| &told.fields);
+    let fields = if has_metadata && wants("metadata.app-layer") {
+        fields
+    } else {
+        ""
+    };
     if let Some(told) = alert
         .transaction
         .as_ref()
@@ -37,16 +42,22 @@ pub(super) fn write(
     {
         record.number("tx_id", told.id);
     }
+    if alert.guessed {
+        record.flag("tx_guessed", true);
+    }
     write_alert(record, alert, carrier, options);
     if has_metadata && wants("metadata.app-layer") {
         record.written(fields);
+        if !alert.files.is_empty() {
+            record.written(&format!("\"files\":[{}]", alert.files));
+        }
     }
-    if let Some(flow) = carrier.flow.filter(|_| has_metadata) {
+    if let Some(flow) = carrier.flow {
         if flow.app != AppProto::Unknown {
             write_app_proto(record, flow.app);
         }
         record.text("direction", direction_name(carrier.direction));
-        if wants("metadata.flow") {
+        if has_metadata && wants("metadata.flow") {
             record.object("flow", |object| {
                 write_counts(object, flow);
                 write_ends(object, &flow.tuple);
@@ -103,6 +114,9 @@ fn write_alert(
         write_target(object, &rule.about, carrier);
         if wants("metadata").unwrap_or(true) && wants("metadata.rule.metadata").unwrap_or(true) {
             write_metadata(object, &rule.about);
+        }
+        if !alert.context.is_empty() {
+            object.object("context", |object| object.written(&alert.context));
         }
         if wants("metadata.rule.reference").unwrap_or(false) {
             object.texts("references", &rule.about.references);
@@ -197,8 +211,8 @@ pub(super) fn write_drop(
         if let Some(packet) = carrier.packet {
             write_headers(object, packet);
         }
-        let of_flow = carrier.outcome.of_dropped_flow;
-        object.text("reason", if of_flow { "flow drop" } else { "rules" });
+        let refused = carrier.outcome.refused;
+        object.text("reason", refused.map_or("rules", Refusal::name));
     });
     if options.at("verdict").flag().unwrap_or(false) {
         write_verdict(record, carrier);

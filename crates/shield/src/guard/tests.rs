@@ -268,7 +268,10 @@ fn what_rests_on_an_object_of_unknown_marking_does_not_leave() {
         source: "bravo".into(),
         object: StixId::v5("indicator", "bravo"),
     };
-    bench.guard.set_markings([(asker, Tlp::Green)].into());
+    bench
+        .guard
+        .set_markings([(asker.clone(), Tlp::Amber)].into());
+    bench.guard.set_markings_since([(asker, Tlp::Green)].into());
     bench.guard.verdict(&Verdict {
         victim: Some(web()),
         ..listed

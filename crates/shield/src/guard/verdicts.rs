@@ -126,7 +126,7 @@ impl Guard {
                 source: Arc::clone(source),
                 object: object.clone(),
             };
-            markings.get(&asker).copied().unwrap_or(Tlp::Red)
+            markings.of(&asker).unwrap_or(Tlp::Red)
         };
         let objects = verdict
             .reasons

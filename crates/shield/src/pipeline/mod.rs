@@ -9,6 +9,7 @@
 //! [`Pipeline`] reads no clock and no file: time is an argument, so that a recorded capture gives
 //! the same verdicts each time. [`run`] drives it from an interface or a file on a thread.
 
+mod passage;
 mod run;
 mod watch;
 
@@ -18,11 +19,12 @@ use std::sync::Arc;
 use detect::rules::{Fate, Inspector, Outcome};
 use detect::{Detector, Index, Verdict};
 use packet::eve::Now;
-use packet::{Event, Flow, FlowId, Frame, Sensor};
+use packet::{Event, FileInfo, Flow, FlowId, Frame, Sensor, Transaction};
 
 use crate::eve;
 use crate::filestore::FileStore;
 use crate::sessions::Sessions;
+use passage::Passage;
 use watch::Watch;
 
 pub use run::{Links, PipelineError, Running, spawn};
@@ -55,10 +57,16 @@ struct Judge {
     store: Option<FileStore>,
     inspector: Option<Inspector>,
     inline: bool,
+    /// Inline: packets by what became of them.
+    passage: Passage,
     /// The flow that rules dropped with the packet at hand.
     dropped: Option<Flow>,
     /// The flow that rules want no more to be looked at.
     bypassed: Option<Flow>,
+    /// The flow whose files rules had stored.
+    kept: Option<Flow>,
+    /// Files that rules had stored.
+    files_stored: u64,
     /// Times that the store could not take what it should.
     store_errors: u64,
     verdicts: Vec<Verdict>,
@@ -81,8 +89,11 @@ impl Pipeline {
             store: None,
             inspector: None,
             inline: config.sensor.inline,
+            passage: Passage::default(),
             dropped: None,
             bypassed: None,
+            kept: None,
+            files_stored: 0,
             store_errors: 0,
             verdicts: Vec::new(),
             packet: 0,
@@ -129,8 +140,12 @@ impl Pipeline {
         sensor.packet(frame, &mut |event| {
             judge.event(&event, frame.ts_ns, mono_ns, on_verdict)
         });
+        judge.passage.count(sensor.refused());
         if let Some(flow) = judge.dropped.take() {
             sensor.drop_flow(&flow);
+        }
+        if let Some(flow) = judge.kept.take() {
+            sensor.keep_files(&flow);
         }
         if let Some(flow) = judge.bypassed.take() {
             sensor.bypass_flow(&flow);
@@ -203,6 +218,9 @@ impl Pipeline {
         counters.extend(judge.watch.counters());
         counters.extend(judge.detector.counters());
         counters.extend(judge.inspector.iter().flat_map(Inspector::counted));
+        if judge.inline {
+            counters.extend(judge.passage.named());
+        }
         counters
     }
 
@@ -255,6 +273,9 @@ impl Judge {
             ts_ns: now_ns,
             packet: self.packet,
         };
+        if let Event::File(flow, carrier, file) = event {
+            return self.file(flow, *carrier, file, now);
+        }
         self.store(event, now);
         // the last words of a flow come behind its alerts
         let is_end = matches!(event, Event::FlowEnd(..));
@@ -266,6 +287,28 @@ impl Judge {
         }
         if !is_end {
             self.rules(event, now);
+        }
+    }
+
+    /// A file is over. Whether it is stored, rules may say.
+    fn file(&mut self, flow: &Flow, carrier: &dyn Transaction, file: &FileInfo, now: Now) {
+        self.rules(&Event::File(flow, carrier, file), now);
+        let known = self.inspector.as_ref();
+        let known = known.and_then(|inspector| inspector.file_of(flow.id, file.id));
+        let wanted = known.filter(|known| known.stored || !known.stored_by.is_empty());
+        let changed = wanted.filter(|_| !file.stored).map(|wanted| FileInfo {
+            stored: wanted.stored,
+            stored_by: wanted.stored_by.clone(),
+            store_id: self.files_stored.saturating_add(1),
+            ..file.clone()
+        });
+        if changed.as_ref().is_some_and(|file| file.stored) {
+            self.files_stored = self.files_stored.saturating_add(1);
+        }
+        let event = Event::File(flow, carrier, changed.as_ref().unwrap_or(file));
+        self.store(&event, now);
+        if let Some(log) = &mut self.log {
+            log.event(&event, now);
         }
     }
 
@@ -281,16 +324,24 @@ impl Judge {
             true => inspector.outcome(),
             false => Outcome::default(),
         };
+        let told = alerts.iter().filter(|alert| !alert.silent);
         self.given = self
             .given
-            .saturating_add(u64::try_from(alerts.len()).unwrap_or(u64::MAX));
+            .saturating_add(u64::try_from(told.count()).unwrap_or(u64::MAX));
+        self.passage.judged(&outcome);
         if let (Event::Inspect(inspect), Some(Fate::Drop)) = (event, outcome.fate)
-            && !outcome.of_dropped_flow
+            && outcome.refused.is_none()
         {
             self.dropped = inspect.flow.copied();
         }
+        if let (Event::Inspect(inspect), true) = (event, outcome.stores) {
+            self.kept = inspect.flow.copied();
+        }
         if let (Event::Inspect(inspect), true) = (event, outcome.bypassed) {
             self.bypassed = inspect.flow.copied();
+        }
+        if let (Some(said), Some(log)) = (inspector.remembered(), &mut self.log) {
+            log.remember(said);
         }
         if (!alerts.is_empty() || outcome != Outcome::default())
             && let Some(log) = &mut self.log

@@ -15,7 +15,7 @@ use taxii::push::{Entry, Lane};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{Backoff, random};
-use super::index::Indexer;
+use super::index::{Indexer, Item, Scope, held};
 use super::known::{Keeper, Record};
 use super::link::{CONNECT_WAIT_MAX, Link};
 use super::sse::{self, Parser};
@@ -268,26 +268,57 @@ impl Follower {
     }
 
     fn chores(&mut self) {
-        let target = self.fresh.as_ref().map_or(&self.view, |fresh| fresh);
-        if self.indexer.due(target.len()) {
-            let (old, fresh) = (&self.view, self.fresh.as_ref());
-            let views = std::iter::once(old).chain(fresh);
-            let own = Arc::clone(&self.link.identity().partner);
-            self.guard.set_markings(markings(views.clone(), &own));
-            self.indexer.start(views, &self.status);
+        if let Some(scope) = self.indexer.due(self.target().len()) {
+            self.build_index(scope);
         }
         if self.indexer.prune_due() {
-            let mut pruned = self.view.prune();
-            if let Some(fresh) = &mut self.fresh {
-                pruned |= fresh.prune();
-            }
-            if pruned {
-                self.indexer.dirty();
-            }
+            self.prune();
         }
         if self.keeper.wants_rewrite() && self.fresh.is_none() {
             self.rewrite();
         }
+    }
+
+    fn build_index(&mut self, scope: Scope) {
+        let views = views(&self.view, self.fresh.as_ref());
+        let own = Arc::clone(&self.link.identity().partner);
+        let (guard, indexer, status) = (&self.guard, &mut self.indexer, &self.status);
+        match scope {
+            Scope::Whole => {
+                let items = views.flat_map(View::known);
+                guard.set_markings(markings(items.clone(), &own));
+                indexer.build_whole(items, status);
+            }
+            Scope::Changes => {
+                let changed = indexer.changed().clone();
+                let items = changed.keys();
+                let items =
+                    items.flat_map(|asker| views.clone().flat_map(|view| view.known_of(asker)));
+                guard.set_markings_since(markings(items.clone(), &own));
+                indexer.build_changes(items, status);
+            }
+        }
+    }
+
+    /// Forgets what has expired.
+    fn prune(&mut self) {
+        let mut gone = BTreeMap::<Asker, u64>::new();
+        let pruned = self.view.prune();
+        let fresh = self.fresh.as_mut().map(View::prune).unwrap_or_default();
+        for asker in pruned.into_iter().chain(fresh) {
+            let times = gone.entry(asker).or_default();
+            *times = times.saturating_add(1);
+        }
+        for (asker, times) in &gone {
+            let held = held(views(&self.view, self.fresh.as_ref()), asker);
+            self.indexer.changes(asker, held.saturating_add(*times));
+        }
+    }
+
+    /// An indicator of the view that frames are for is about to change.
+    pub(super) fn changes(&mut self, asker: &Asker) {
+        let held = held(views(&self.view, self.fresh.as_ref()), asker);
+        self.indexer.changes(asker, held);
     }
 
     /// The view that frames are for: the fresh one while there is one.
@@ -324,13 +355,16 @@ impl Follower {
     }
 }
 
+/// The view in force, and the one that is being fetched to replace it.
+fn views<'v>(view: &'v View, fresh: Option<&'v View>) -> impl Iterator<Item = &'v View> + Clone {
+    std::iter::once(view).chain(fresh)
+}
+
 /// The marking of each indicator that is detected with; unknown markings are the most restrictive.
 /// What another partner addressed to us is for us: nothing that rests on it is told to others, who
 /// would learn of it.
-fn markings<'a>(views: impl Iterator<Item = &'a View>, own: &str) -> BTreeMap<Asker, Tlp> {
-    let indexed = views
-        .flat_map(View::known)
-        .filter(|(_, _, known)| known.index.is_some());
+fn markings<'a>(items: impl Iterator<Item = Item<'a>>, own: &str) -> BTreeMap<Asker, Tlp> {
+    let indexed = items.filter(|(_, _, known)| known.index.is_some());
     indexed
         .map(|(lane, asker, known)| {
             let for_us = lane == Lane::Addressed && *asker.source != *own;
@@ -410,7 +444,7 @@ mod tests {
         let shared = take(&mut view, Lane::Community, "bravo");
         let for_us = take(&mut view, Lane::Addressed, "charlie");
         let own = take(&mut view, Lane::Addressed, "alpha");
-        let markings = markings(std::iter::once(&view), "alpha");
+        let markings = markings(view.known(), "alpha");
         assert_eq!(markings[&shared], Tlp::Green);
         assert_eq!(markings[&for_us], Tlp::Red, "others would learn of it");
         assert_eq!(markings[&own], Tlp::Green, "we addressed it to others");

@@ -165,6 +165,9 @@ impl Follower {
             entry: Arc::new(entry.clone()),
         };
         let confidence = head.confidence.unwrap_or(CONFIDENCE_UNSTATED);
+        if *head.kind == *"indicator" && !stale {
+            self.changes(&asker);
+        }
         let target = self.target_mut();
         target.apply(lane, entry, object);
         if let Some(pattern) = pattern.filter(|_| index) {
@@ -173,9 +176,6 @@ impl Follower {
         if !gained && !stale && !target.holds(&asker) {
             let selector = head.lease.as_ref().map(|lease| &lease.selector);
             self.guard.withdraw(&asker, selector, read_ns);
-        }
-        if *head.kind == *"indicator" && !stale {
-            self.indexer.dirty();
         }
         self.keep(|_| record);
     }
@@ -237,7 +237,7 @@ impl Follower {
                 self.guard.withdraw(asker, None, now_ns);
             }
         }
-        self.indexer.dirty();
+        self.indexer.anew();
         self.rewrite();
         let what = format!("resynchronised: {} indicators", self.view.len());
         self.guard

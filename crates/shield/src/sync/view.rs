@@ -268,7 +268,7 @@ impl View {
     }
 
     /// Everything that is held, with its lane.
-    pub fn known(&self) -> impl Iterator<Item = (Lane, &Asker, &Known)> {
+    pub fn known(&self) -> impl Iterator<Item = (Lane, &Asker, &Known)> + Clone {
         let [community, addressed] = &self.lanes;
         let first = community
             .known
@@ -280,6 +280,17 @@ impl View {
                 .iter()
                 .map(|(asker, known)| (Lane::Addressed, asker, known)),
         )
+    }
+
+    /// What is held of one assertion: in no lane, one or both.
+    pub fn known_of<'v>(
+        &'v self,
+        asker: &'v Asker,
+    ) -> impl Iterator<Item = (Lane, &'v Asker, &'v Known)> + Clone {
+        let lanes = [Lane::Community, Lane::Addressed]
+            .into_iter()
+            .zip(&self.lanes);
+        lanes.filter_map(move |(lane, view)| Some((lane, asker, view.known.get(asker)?)))
     }
 
     /// How many are held.
@@ -297,22 +308,24 @@ impl View {
         self.len() == 0
     }
 
-    /// Forgets what has expired by the hub's clock, as its digests do; returns whether any of it was
-    /// detected with. A clock of our own that runs ahead must not make us forget what the hub still
-    /// counts.
-    pub fn prune(&mut self) -> bool {
+    /// Forgets what has expired by the hub's clock, as its digests do; returns what of it was detected
+    /// with, once for each lane. A clock of our own that runs ahead must not make us forget what the
+    /// hub still counts.
+    pub fn prune(&mut self) -> Vec<Asker> {
         let Some(now) = self.hub_now else {
-            return false;
+            return Vec::new();
         };
-        let mut indexed = false;
+        let mut detected_with = Vec::new();
         for lane in &mut self.lanes {
-            lane.known.retain(|_, known| {
+            lane.known.retain(|asker, known| {
                 let live = known.valid_until.is_none_or(|until| until > now);
-                indexed |= !live && known.index.is_some();
+                if !live && known.index.is_some() {
+                    detected_with.push(asker.clone());
+                }
                 live
             });
         }
-        indexed
+        detected_with
     }
 
     fn lane(&self, lane: Lane) -> &LaneView {

@@ -48,6 +48,9 @@ fn check(args: &RulesCheck, json: bool) -> Result<Outcome, Failure> {
             &String::from_utf8_lossy(&bytes),
         );
     }
+    for warning in compiler.warnings() {
+        crate::text::complain(format_args!("{warning}"));
+    }
     let (compiled, refused) = (compiler.compiled(), compiler.diagnostics().len());
     let all = compiled.saturating_add(refused);
     for diagnostic in compiler.diagnostics() {

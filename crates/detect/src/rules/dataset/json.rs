@@ -1,5 +1,6 @@
 //! Values and what is said about them, out of JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
@@ -18,6 +19,21 @@ pub(super) fn objects<'a>(text: &'a str, array_key: &str) -> Result<Vec<&'a RawV
 /// The string at a key with dots in an object.
 pub(super) fn string(object: &RawValue, key: &str) -> Option<String> {
     serde_json::from_str(at(object, key)?.get()).ok()
+}
+
+/// JSON on one line: without the white space between its parts.
+pub(super) fn compact(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\n', '\r', '\t', ' ']) {
+        return Cow::Borrowed(text);
+    }
+    let (mut in_text, mut escaped) = (false, false);
+    let kept = text.chars().filter(|letter| {
+        let is_end = *letter == '"' && !escaped;
+        escaped = in_text && *letter == '\\' && !escaped;
+        in_text ^= is_end;
+        in_text || !letter.is_ascii_whitespace()
+    });
+    Cow::Owned(kept.collect())
 }
 
 /// An object without what is at a key with dots.
@@ -65,6 +81,13 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         assert!(objects(&deep, "").is_err());
+    }
+
+    #[test]
+    fn objects_go_on_one_line() {
+        let text = "{ \"a b\" :\n\t[1, \"x\\\" \\\\\", 2 ]\r\n}";
+        assert_eq!(compact(text), r#"{"a b":[1,"x\" \\",2]}"#);
+        assert_eq!(compact("{}"), "{}");
     }
 
     #[test]

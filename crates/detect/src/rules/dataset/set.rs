@@ -1,5 +1,7 @@
 //! One set.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::json;
@@ -61,11 +63,11 @@ struct Objects {
 }
 
 /// What comes with a value into a set.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Beside<'a> {
     Nothing,
     Reputation(u16),
-    Object(&'a str),
+    Object(Cow<'a, str>),
 }
 
 enum Added {
@@ -210,7 +212,7 @@ impl Set {
     fn object<'a>(&self, json: &Json, object: &'a RawValue) -> Option<(Vec<u8>, Beside<'a>)> {
         let value = json::string(object, &json.value_key)?;
         let value = self.kind.read_plain(&value)?;
-        Some((value, Beside::Object(object.get())))
+        Some((value, Beside::Object(json::compact(object.get()))))
     }
 
     fn take(&mut self, number: usize, read: Option<(Vec<u8>, Beside<'_>)>, loaded: &mut Loaded) {
@@ -245,7 +247,7 @@ impl Set {
         if self.contains(&key) {
             return Added::Repeated;
         }
-        if self.bytes_with(value, beside) > self.memcap {
+        if self.bytes_with(value, &beside) > self.memcap {
             self.refused = self.refused.saturating_add(1);
             return Added::NoRoom;
         }
@@ -259,7 +261,7 @@ impl Set {
                 table.insert_new(key, reputation);
             }
             (Contents::Objects { table, objects }, Beside::Object(object)) => {
-                match objects.push(object) {
+                match objects.push(&object) {
                     Some(number) => table.insert_new(key, number),
                     None => return Added::NoRoom,
                 }
@@ -270,7 +272,7 @@ impl Set {
     }
 
     /// Memory when one more value is in the set.
-    fn bytes_with(&self, value: &[u8], beside: Beside<'_>) -> u64 {
+    fn bytes_with(&self, value: &[u8], beside: &Beside<'_>) -> u64 {
         let bytes = match &self.contents {
             Contents::Keys(table) => table.bytes_with_one_more(),
             Contents::Values { table, bytes } => {

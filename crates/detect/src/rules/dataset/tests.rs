@@ -178,7 +178,7 @@ fn json() {
     assert!(bench.matches("isset,s", b"a.com") && !bench.matches("isset,s", b"h"));
     let mut option = bench.rule(value).unwrap().1;
     let context = |option: &DatasetOption, buffer: &[u8]| bench.sets.context(set, option, buffer);
-    let whole = r#"{"h": {"name": "a.com"}, "n": 1}"#;
+    let whole = r#"{"h":{"name":"a.com"},"n":1}"#;
     assert_eq!(context(&option, b"a.com").as_deref(), Some(whole));
     option.remove_key = true;
     assert_eq!(

@@ -103,6 +103,8 @@ pub(crate) struct Header {
     pub(crate) dst_ports: Arc<Ports>,
     /// It matches both ways.
     pub(crate) both_ways: bool,
+    /// It is over both sides of a transaction.
+    pub(crate) of_both_sides: bool,
     /// Addresses are written as those that are left of others.
     pub(crate) negated: bool,
 }
@@ -120,19 +122,16 @@ impl Header {
         vars: &Vars,
         sharing: &Sharing,
     ) -> Result<Self, Problem> {
-        let both_ways = match rule.direction.text {
-            "->" => false,
-            "<>" => true,
-            "=>" => {
-                let message = "rules over both directions of a transaction (=>) are not supported";
-                return Err(rule.direction.unsupported(message));
-            }
+        let (both_ways, of_both_sides) = match rule.direction.text {
+            "->" => (false, false),
+            "<>" => (true, false),
+            "=>" => (false, true),
             other => {
                 let message = format!("{other:?} is no direction");
                 return Err(rule
                     .direction
                     .wrong(message)
-                    .mend("write -> or <>, and turn source and destination for <-"));
+                    .mend("write ->, <> or =>, and turn source and destination for <-"));
             }
         };
         Ok(Self {
@@ -143,15 +142,21 @@ impl Header {
             dst: sharing.addresses.one(Addresses::parse(rule.dst, vars)?),
             dst_ports: sharing.ports.one(Ports::parse(rule.dst_ports, vars)?),
             both_ways,
+            of_both_sides,
             negated: [rule.src, rule.dst]
                 .iter()
                 .any(|field| vars.negates(field.text, 0)),
         })
     }
 
-    /// Whether addresses and ports fit; `tuple` names the packet's sender first.
-    pub(crate) fn fits(&self, tuple: &FiveTuple) -> bool {
-        self.fits_one_way(tuple) || self.both_ways && self.fits_one_way(&tuple.reversed())
+    /// Whether addresses and ports fit; `tuple` names the packet's sender first, which is the server
+    /// where a rule is over both sides.
+    pub(crate) fn fits(&self, tuple: &FiveTuple, has_ports: bool) -> bool {
+        if self.of_both_sides {
+            return self.fits_one_way(&tuple.reversed(), has_ports);
+        }
+        self.fits_one_way(tuple, has_ports)
+            || self.both_ways && self.fits_one_way(&tuple.reversed(), has_ports)
     }
 
     /// Whether ports do not matter.
@@ -159,8 +164,7 @@ impl Header {
         self.dst_ports.is_any() && self.src_ports.is_any()
     }
 
-    fn fits_one_way(&self, tuple: &FiveTuple) -> bool {
-        let has_ports = matches!(tuple.proto.number(), 6 | 17 | 132);
+    fn fits_one_way(&self, tuple: &FiveTuple, has_ports: bool) -> bool {
         let ports = match has_ports {
             true => {
                 self.dst_ports.contains(tuple.dst_port) && self.src_ports.contains(tuple.src_port)

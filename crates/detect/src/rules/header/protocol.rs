@@ -152,10 +152,12 @@ const LAYERS: &[(&str, Layer)] = &[
 
 /// Names that stand for other protocols than the one of that name, or for several.
 const ALIASES: &[(&str, &[AppProto])] = &[
-    ("http", &[AppProto::Http, AppProto::Http2]),
+    ("http", &[AppProto::Http, AppProto::Http2, AppProto::Doh2]),
     ("http1", &[AppProto::Http]),
     ("http2", &[AppProto::Http2, AppProto::Doh2]),
+    ("dcerpc", &[AppProto::Dcerpc, AppProto::Smb]),
     ("dns", &[AppProto::Dns, AppProto::Doh2]),
+    ("dcerpc", &[AppProto::Dcerpc, AppProto::Smb]),
     ("ssl", &[AppProto::Tls]),
     ("ikev2", &[AppProto::Ike]),
     ("ftp-data", &[AppProto::FtpData]),

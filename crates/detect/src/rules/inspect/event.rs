@@ -161,10 +161,8 @@ impl Inspector {
                 let is_new = rule.app_events.iter().any(|event| event.is(app, name));
                 let holds = is_new && has_all(rule, app, &events) && fits(rule, &scene);
                 holds.then(|| Match {
-                    rule: *number,
                     transaction: Some(Arc::clone(&told)),
-                    stream: None,
-                    reason: None,
+                    ..Match::of_nothing(*number)
                 })
             });
             let state = self.flows.get_mut(&flow.id);

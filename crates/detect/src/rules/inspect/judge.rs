@@ -7,6 +7,7 @@ use packet::{AppProto, FlowState as Standing};
 use super::super::alert::Alert;
 use super::super::header::{Action, RejectTarget};
 use super::super::memory::Memory;
+use super::super::note::{Note, Remembered, context};
 use super::super::rule::{Asked, Rule};
 use super::super::scene::Scene;
 use super::super::set::RuleSet;
@@ -35,10 +36,16 @@ impl Inspector {
                 moment.now_ns,
             );
             let waiting = state.waiting.get_mut(at(moment.direction));
-            matches.extend(waiting.map(std::mem::take).unwrap_or_default());
+            let mut waiting = waiting.map(std::mem::take).unwrap_or_default();
+            state.join_gaps(moment.direction, &mut waiting);
+            matches.append(&mut waiting);
         }
         let mut state = state.unwrap_or_default();
         self.judge_all(&rules, moment, matches, &mut state);
+        self.remember(&rules, moment, &mut state);
+        state.files.settle(moment.direction);
+        state.live.settle();
+        self.charge(&mut state);
         if let Some(flow) = moment.flow.filter(|_| is_known || state.is_worth_keeping())
             && (is_known || self.has_room(flow.id))
         {
@@ -58,37 +65,86 @@ impl Inspector {
         matches.sort_by_key(|found| (found.transaction.is_some(), found.rule));
         let scene = moment.scene(&rules.sets);
         let mut matched: Vec<Matched> = Vec::new();
-        for found in matches {
+        for mut found in matches {
             let Some(rule) = rules.rule(found.rule) else {
                 continue;
             };
             if rule.asked == Asked::Protocol && !state.is_detected(moment) {
                 continue;
             }
-            if rule.is_mixed() && !state.payload_matched.contains(&found.rule) {
-                // its payload may match with a later packet
-                self.wait(state, moment.direction, found);
+            if rule.is_mixed() {
+                let mut of_payload = state.payload_matched.iter();
+                let Some((_, notes)) = of_payload.find(|(known, _)| *known == found.rule) else {
+                    // its payload may match with a later packet
+                    self.wait(state, moment.direction, found);
+                    continue;
+                };
+                found.notes.extend_from_slice(notes);
+            }
+            if !self.conditions_hold(rule, &scene, state) {
                 continue;
             }
-            let mut memory = Memory {
-                flow: &mut state.memory,
-                hosts: &mut self.hosts,
-                tags: &mut self.tags,
-                rule: rule.key(),
-                events: &self.events,
-            };
-            if !rule
-                .conditions
-                .iter()
-                .all(|condition| condition.holds(&scene, &mut memory))
-            {
-                continue;
-            }
+            self.keep_notes(&found.notes, moment, state);
             if let Some((action, tells)) = self.effect(rule, &scene, state) {
                 matched.push((found, action, tells));
             }
         }
         self.conclude(rules, moment, matched, state);
+    }
+
+    /// Whether what a rule asks of a packet and its flow holds.
+    pub(super) fn conditions_hold(
+        &mut self,
+        rule: &Rule,
+        scene: &Scene<'_>,
+        state: &mut FlowState,
+    ) -> bool {
+        let mut memory = Memory {
+            flow: &mut state.memory,
+            hosts: &mut self.hosts,
+            tags: &mut self.tags,
+            rule: rule.key(),
+            events: &self.events,
+        };
+        let mut conditions = rule.conditions.iter();
+        conditions.all(|condition| condition.holds(scene, &mut memory))
+    }
+
+    /// Keeps the variables that a rule noted which matched.
+    fn keep_notes(&mut self, notes: &[Note], moment: &Moment<'_>, state: &mut FlowState) {
+        for note in notes {
+            let is_kept = match note {
+                Note::Context { .. } => true,
+                Note::Flow { name, value } if moment.flow.is_some() => {
+                    state.memory.has_changed = true;
+                    state.memory.variables.set(name, value)
+                }
+                Note::Flow { name, value } | Note::Packet { name, value } => {
+                    self.variables.set(name, value)
+                }
+            };
+            let hit = &mut self.counters.variables_max_hit;
+            *hit = hit.saturating_add(u64::from(!is_kept));
+        }
+    }
+
+    /// Says what rules remember of the flow and the packet, where that has changed.
+    fn remember(&mut self, rules: &RuleSet, moment: &Moment<'_>, state: &mut FlowState) {
+        let flow = moment.flow.map(|flow| flow.id);
+        let memory = &mut state.memory;
+        self.measured.retain(|(of, buffer, entropy)| {
+            let is_here = Some(*of) == flow;
+            if is_here {
+                memory.entropies.set(buffer, *entropy);
+                memory.has_changed = true;
+            }
+            !is_here
+        });
+        if std::mem::take(&mut memory.has_changed) || !self.variables.is_empty() {
+            let said = Remembered::of(flow, memory, &self.variables, &rules.names);
+            self.remembered = Some(said);
+            self.variables.clear();
+        }
     }
 
     /// Does what the rules that matched say, in their order.
@@ -105,18 +161,17 @@ impl Inspector {
             let Some(rule) = rules.rule(found.rule) else {
                 continue;
             };
+            // what is dropped is not let go on by a rule behind the one that dropped it
+            let is_dropped = self.outcome.dropped || state.fate == Some(Fate::Drop);
             if moment.flow.is_some() && found.is_of_flow(rule) {
                 state.fate = match action {
-                    Action::Pass => Some(Fate::Pass),
+                    Action::Pass if !is_dropped => Some(Fate::Pass),
                     Action::Drop | Action::Reject(_) if self.options.inline => Some(Fate::Drop),
-                    Action::Alert | Action::Drop | Action::Reject(_) => state.fate,
+                    Action::Alert | Action::Drop | Action::Pass | Action::Reject(_) => state.fate,
                 };
             }
             match action {
-                Action::Pass => {
-                    self.outcome.passed = true;
-                    break;
-                }
+                Action::Pass => self.outcome.passed = !is_dropped,
                 Action::Drop => self.outcome.dropped = self.options.inline,
                 Action::Reject(target) => {
                     self.outcome.dropped = self.options.inline;
@@ -124,25 +179,44 @@ impl Inspector {
                 }
                 Action::Alert => {}
             }
-            if !tells {
+            let is_full = told >= self.options.alerts_max;
+            let hit = &mut self.counters.alerts_max_hit;
+            *hit = hit.saturating_add(u64::from(tells && is_full));
+            let is_told = tells && !is_full;
+            // who dropped a packet is said also where that is no alert
+            if !(is_told || self.outcome.dropped && action.drops()) {
+                if action == Action::Pass {
+                    break;
+                }
                 continue;
             }
-            if told >= self.options.alerts_max {
-                self.counters.alerts_max_hit = self.counters.alerts_max_hit.saturating_add(1);
-                continue;
-            }
-            told = told.saturating_add(1);
-            self.counters.alerts = self.counters.alerts.saturating_add(1);
+            told = told.saturating_add(usize::from(is_told));
+            self.counters.alerts = self.counters.alerts.saturating_add(u64::from(is_told));
+            let guessed = state
+                .live
+                .only()
+                .filter(|_| found.transaction.is_none() && rule.looks_into_packets());
+            let is_guessed = guessed.is_some();
+            let told_of = found.transaction.as_ref().or(guessed).cloned();
+            let transaction = told_of.as_ref().map(|told| told.id);
+            let files = transaction.map(|id| state.files.list(id, moment.direction));
             self.alerts.push(Alert {
                 rules: Arc::clone(rules),
                 number: found.rule,
                 action,
-                transaction: found.transaction,
+                silent: !is_told,
+                files: files.unwrap_or_default(),
+                context: context(&found.notes),
+                transaction: told_of,
+                guessed: is_guessed,
                 reason: found.reason,
                 stream: found.stream,
                 direction: moment.direction,
                 flow: moment.flow.map(|flow| flow.id),
             });
+            if action == Action::Pass {
+                break;
+            }
         }
         self.outcome.fate = state.fate;
         self.follow(moment, state);
@@ -158,6 +232,10 @@ impl Inspector {
         let ends = inspect.tuple.map(|tuple| [tuple.src, tuple.dst]);
         let of_hosts = ends.is_some_and(|ends| self.tags.packet(ends, len, now_ns));
         self.outcome.tagged = of_flow || of_hosts;
+        if let Some(flow) = moment.flow {
+            state.memory.protocol_before = flow.app_before;
+        }
+        self.outcome.stores = std::mem::take(&mut state.files.has_stored);
         self.outcome.bypassed = moment.flow.is_some() && state.memory.is_bypassed;
         state.memory.is_bypassed |= moment
             .flow
@@ -188,6 +266,7 @@ impl Inspector {
         for effect in &rule.effects {
             effect.apply(scene, &mut memory);
         }
+        memory.flow.has_changed |= !rule.effects.is_empty();
         let judgement = match ends.filter(|_| !rule.filter.is_empty()) {
             Some(ends) => rule
                 .filter
@@ -248,8 +327,11 @@ impl FlowState {
         self.fate.is_some()
             || memory.is_bypassed
             || memory.protocol_known_at != [None; 2]
+            || memory.protocol_before != AppProto::Unknown
             || !memory.tags.is_empty()
             || !memory.bits.is_empty()
             || memory.ints.iter().next().is_some()
+            || !memory.variables.is_empty()
+            || !memory.entropies.is_empty()
     }
 }

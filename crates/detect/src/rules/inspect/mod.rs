@@ -12,117 +12,43 @@
 //! flow, when a packet that goes its way is over. So all rules of one packet are judged in one order,
 //! whatever they look at.
 
+mod bodies;
+mod carrier;
 mod event;
 mod file;
 mod judge;
+mod moment;
+mod options;
 mod packet;
 mod stream;
 mod transaction;
 
 use std::sync::Arc;
 
-use ::packet::settings::Settings;
-use ::packet::{Anomaly, AnomalyKind, Direction, EndReason, Event, Flow, FlowId, Inspect};
+use ::packet::{
+    Anomaly, AnomalyKind, Direction, EndReason, Event, Flow, FlowId, Refusal, Source, TcpState,
+};
 use hashbrown::HashMap;
 
 use super::alert::{Alert, Reason, Told};
 use super::header::RejectTarget;
 use super::literal::Seen;
 use super::memory::FlowMemory;
+use super::note::{Note, Remembered, Variables};
 use super::rule::{Inspection, Rule};
-use super::scene::{Scene, Sets, Values};
+use super::scene::{Scene, Values};
 use super::set::{List, Point, RuleSet};
 use super::state::tags::HostTags;
 use super::state::{HostBits, Thresholds};
-use super::walk::Walk;
+use super::walk::{VARIABLES_MAX, Walk};
+pub use bodies::Bodies;
+use carrier::Files;
 use event::Messages;
-use file::Files;
+use moment::Moment;
+pub use options::{Counters, Options};
+use packet::fits;
 use stream::Window;
-use transaction::Matched;
-
-/// Bounds of an [`Inspector`], and how it takes streams.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Most flows of which something is remembered.
-    pub flows_max: usize,
-    /// Most bits of hosts.
-    pub host_bits_max: usize,
-    /// Most hosts whose packets rules show.
-    pub tagged_hosts_max: usize,
-    /// Most counts of thresholds.
-    pub thresholds_max: usize,
-    /// Most bytes of streams and files that wait to be looked at with those behind them, over all flows;
-    /// beyond that they are looked at as they come.
-    pub window_bytes_max: usize,
-    /// Most alerts of one packet (`packet-alert-max`).
-    pub alerts_max: usize,
-    /// A stream is looked at when so many new bytes are there, a message is complete, or it is over;
-    /// 0: at once.
-    pub stream_bytes_min: usize,
-    /// The path goes through here: what is dropped does not go on, and a stream is looked at with each
-    /// packet, the bytes before it included.
-    pub inline: bool,
-}
-
-impl Options {
-    /// From the settings, under which streams are looked at as the sensors do that they are written
-    /// for.
-    #[must_use]
-    pub fn from_settings(settings: &Settings, inline: bool) -> Self {
-        let inline = match settings.at("stream.inline").text() {
-            None | Some("auto") => inline,
-            Some(_) => settings.at("stream.inline").flag().unwrap_or(inline),
-        };
-        let chunk = settings.at("stream.reassembly.toserver-chunk-size").bytes();
-        let chunk = chunk.and_then(|bytes| usize::try_from(bytes).ok());
-        let alerts = settings.at("packet-alert-max").number();
-        let default = Self::default();
-        Self {
-            stream_bytes_min: if inline { 0 } else { chunk.unwrap_or(2560) },
-            inline,
-            alerts_max: alerts
-                .and_then(|alerts| usize::try_from(alerts).ok())
-                .unwrap_or(default.alerts_max),
-            ..default
-        }
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            flows_max: 262_144,
-            host_bits_max: 262_144,
-            tagged_hosts_max: 65_536,
-            thresholds_max: 262_144,
-            window_bytes_max: 256 << 20,
-            alerts_max: 15,
-            stream_bytes_min: 0,
-            inline: false,
-        }
-    }
-}
-
-/// What was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Alerts.
-    pub alerts: u64,
-    /// Alerts beyond [`Options::alerts_max`].
-    pub alerts_max_hit: u64,
-    /// Alerts that a threshold or `noalert` silenced.
-    pub alerts_suppressed: u64,
-    /// Walks over a buffer that ended at a bound.
-    pub walks_exhausted: u64,
-    /// Flows of which nothing was remembered, for there were too many.
-    pub flows_max_hit: u64,
-    /// Matches lost while they waited for a packet of their direction, for there were too many.
-    pub waiting_max_hit: u64,
-    /// Times that bytes were looked at as they came, for [`Options::window_bytes_max`] was reached.
-    pub window_bytes_max_hit: u64,
-    /// Matches forgotten while their transactions were under way, for there were too many.
-    pub matched_max_hit: u64,
-}
+use transaction::{Live, Matched};
 
 /// Judges traffic by a set of rules. One per thread; it shares nothing but the set.
 #[derive(Debug)]
@@ -137,11 +63,18 @@ pub struct Inspector {
     seen: Seen,
     /// What was wrong with the packet at hand.
     events: Vec<AnomalyKind>,
+    /// Flows end whose time is over.
+    is_late: bool,
     candidates: Vec<u32>,
     /// Bytes of streams and files that wait, over all flows.
     window_bytes: usize,
     outcome: Outcome,
     alerts: Vec<Alert>,
+    /// Variables of the packet at hand.
+    variables: Variables,
+    /// Entropies that were measured, until the flow's memory is at hand.
+    measured: Vec<(FlowId, &'static str, f64)>,
+    remembered: Option<Remembered>,
 }
 
 /// What is known of a flow.
@@ -151,12 +84,21 @@ struct FlowState {
     /// Rules whose buffers matched, by direction, until a packet goes that way.
     waiting: [Vec<Match>; 2],
     streams: [Window; 2],
+    /// What stood before bytes that are missing, while matches in it wait.
+    gaps: [Vec<u8>; 2],
     files: Files,
+    /// The body of each direction that is passing by: of which transaction, and how many bytes of it
+    /// were looked at.
+    bodies: [Option<(u32, usize)>; 2],
     messages: Messages,
+    /// Something came of a direction when the flow's time was over.
+    is_late: [bool; 2],
     /// Rules that look into payload and transactions, whose payload matched.
-    payload_matched: Vec<u32>,
+    payload_matched: Vec<(u32, Vec<Note>)>,
     /// Rules that matched transactions that are under way.
     matched: Matched,
+    /// Transactions that are under way, where alerts are told with them.
+    live: Live,
     /// Bytes of streams and files that were last accounted for.
     charged: usize,
     /// What a rule did with all of it.
@@ -183,12 +125,14 @@ pub struct Outcome {
     pub rejected: Option<RejectTarget>,
     /// What a rule did with its flow.
     pub fate: Option<Fate>,
-    /// Its flow was dropped before it.
-    pub of_dropped_flow: bool,
+    /// Why it does not go on, where no rule that matched in it says so.
+    pub refused: Option<Refusal>,
     /// A rule that matched before it shows it.
     pub tagged: bool,
     /// Its flow is not to be looked at any more.
     pub bypassed: bool,
+    /// The files of its flow are stored.
+    pub stores: bool,
 }
 
 /// Most matches of a direction of a flow that wait for a packet that goes that way.
@@ -202,7 +146,10 @@ struct Match {
     rule: u32,
     transaction: Option<Arc<Told>>,
     stream: Option<Arc<[u8]>>,
+    /// Bytes were missing in the stream behind it.
+    before_gap: bool,
     reason: Option<Reason>,
+    notes: Vec<Note>,
 }
 
 impl Inspector {
@@ -219,10 +166,14 @@ impl Inspector {
             flows: HashMap::new(),
             seen: Seen::default(),
             events: Vec::new(),
+            is_late: false,
             candidates: Vec::new(),
             window_bytes: 0,
             outcome: Outcome::default(),
             alerts: Vec::new(),
+            variables: Variables::default(),
+            measured: Vec::new(),
+            remembered: None,
         }
     }
 
@@ -246,15 +197,17 @@ impl Inspector {
 
     /// What was counted, by name; alerts are counted by who writes them.
     #[must_use]
-    pub fn counted(&self) -> [(&'static str, u64); 9] {
+    pub fn counted(&self) -> [(&'static str, u64); 11] {
         let counters = &self.counters;
         [
             ("detect.alert_queue_overflow", counters.alerts_max_hit),
             ("detect.alerts_suppressed", counters.alerts_suppressed),
+            ("detect.files_max_hit", counters.files_max_hit),
             ("detect.flows_max_hit", counters.flows_max_hit),
             ("detect.host_bits_evicted", self.hosts.evicted()),
             ("detect.matched_max_hit", counters.matched_max_hit),
             ("detect.thresholds_evicted", self.thresholds.evicted()),
+            ("detect.variables_max_hit", counters.variables_max_hit),
             ("detect.waiting_max_hit", counters.waiting_max_hit),
             ("detect.walks_exhausted", counters.walks_exhausted),
             ("detect.window_bytes_max_hit", counters.window_bytes_max_hit),
@@ -273,25 +226,50 @@ impl Inspector {
         self.outcome
     }
 
+    /// What is to be said of the flow of the latest event in its records, where that has changed.
+    #[must_use]
+    pub fn remembered(&self) -> Option<&Remembered> {
+        self.remembered.as_ref()
+    }
+
     /// Takes one event. `now_ns` is packet time.
     ///
     /// # Failure bias
     /// Open: where a bound is hit, rules do not match.
     pub fn event(&mut self, event: &Event<'_>, now_ns: u64) {
+        self.remembered = None;
+        self.dispatch(event, now_ns);
+        for (flow, buffer, entropy) in std::mem::take(&mut self.measured) {
+            if let Some(state) = self.flow(flow) {
+                state.memory.entropies.set(buffer, entropy);
+                state.memory.has_changed = true;
+            }
+        }
+    }
+
+    fn dispatch(&mut self, event: &Event<'_>, now_ns: u64) {
         match event {
-            Event::Packet(_) => self.events.clear(),
+            Event::Packet(packet) => {
+                self.events.clear();
+                self.is_late = packet.source == Source::FlowTimeout;
+            }
             Event::Anomaly(flow, anomaly) => self.anomaly(*flow, anomaly, now_ns),
             Event::Stream(flow, direction, piece) => {
                 self.news(flow, *direction);
+                self.late(flow, *direction);
                 self.stream(flow, *direction, *piece, now_ns);
             }
             Event::Progress(flow, transaction, part) => {
+                self.late(flow, part.direction());
                 self.part(flow, *transaction, *part, now_ns);
             }
             Event::Transaction(flow, transaction) => {
                 for part in transaction.parts() {
+                    self.late(flow, part.direction());
                     self.part(flow, *transaction, *part, now_ns);
                 }
+                self.retell(flow, *transaction);
+                self.note_live(flow, *transaction, transaction.is_complete());
                 if transaction.is_complete() {
                     self.forget(flow.id, transaction.id());
                 }
@@ -342,7 +320,7 @@ impl Inspector {
         let fate = self.flows.get(&flow.id).and_then(|state| state.fate);
         for direction in super::set::DIRECTIONS
             .into_iter()
-            .filter(|_| fate.is_none())
+            .filter(|_| fate.is_none() && flow.action.is_none())
         {
             let moment = Moment {
                 inspect: None,
@@ -350,11 +328,46 @@ impl Inspector {
                 direction,
                 now_ns,
             };
-            self.judge(&moment, Vec::new());
+            let matches = self.of_flow_end(&moment, flow);
+            self.judge(&moment, matches);
         }
         if let Some(state) = self.flows.remove(&flow.id) {
             self.window_bytes = self.window_bytes.saturating_sub(state.charged);
         }
+    }
+
+    /// Something comes of a flow when its time is over.
+    fn late(&mut self, flow: &Flow, direction: Direction) {
+        if self.is_late
+            && !self.rules.of_flow_end.is_empty()
+            && let Some(state) = self.flow(flow.id)
+            && let Some(late) = state.is_late.get_mut(at(direction))
+        {
+            *late = true;
+        }
+    }
+
+    /// The rules that are asked once more of a direction: where the flow was not closed, or something
+    /// came of it late.
+    fn of_flow_end(&self, moment: &Moment<'_>, flow: &Flow) -> Vec<Match> {
+        let state = self.flows.get(&flow.id);
+        let late = state.and_then(|state| state.is_late.get(at(moment.direction)));
+        let is_over = match flow.tcp_state {
+            Some(TcpState::Closed) => late != Some(&true),
+            Some(state) => !state.is_established(),
+            None => true,
+        };
+        let is_done = state.is_some_and(|state| state.fate.is_some() || state.memory.is_bypassed);
+        if is_over || is_done {
+            return Vec::new();
+        }
+        let scene = moment.scene(&self.rules.sets);
+        let numbers = self.rules.of_flow_end.iter().copied();
+        let holding = numbers.filter(|number| {
+            let rule = self.rules.rule(*number);
+            rule.is_some_and(|rule| takes_flow(rule, flow) && fits(rule, &scene))
+        });
+        holding.map(Match::of_nothing).collect()
     }
 
     /// The rules of a point that may match: those that no literal leads to, and those whose literal
@@ -400,7 +413,7 @@ impl Inspector {
     /// all flows.
     fn charge(&mut self, state: &mut FlowState) -> bool {
         let streams = state.streams.iter().map(Window::len);
-        let now = streams.fold(state.files.len(), usize::saturating_add);
+        let now = streams.fold(state.files.size(), usize::saturating_add);
         let before = std::mem::replace(&mut state.charged, now);
         let others = self.window_bytes.saturating_sub(before);
         self.window_bytes = others.saturating_add(now);
@@ -425,78 +438,109 @@ impl Inspector {
         rule: &Rule,
         scene: &Scene<'_>,
         which: impl Fn(&Inspection) -> bool,
-    ) -> Option<Option<Reason>> {
-        let mut reason = None;
-        let mut walk = Walk::new(scene);
-        for inspection in rule
-            .inspections
-            .iter()
-            .filter(|inspection| which(inspection))
-        {
-            let mut values = Values::default();
-            values_of(
-                inspection.buffer,
-                &inspection.transforms,
-                scene,
-                &mut values,
-            );
-            if values.is_empty() && inspection.or_absent {
-                continue;
-            }
-            let values: Vec<&[u8]> = values.iter().collect();
-            let mut inner = Walk::beside(&walk);
-            let holds = values.iter().any(|value| inner.over(value, inspection));
-            if inner.exhausted || inner.pcre.exhausted {
+    ) -> Option<Held> {
+        let mut held = Held::default();
+        let mut inspections = rule.inspections.iter().filter(|one| which(one));
+        let all = inspections.all(|inspection| self.inspect(inspection, scene, &mut held));
+        all.then_some(held)
+    }
+
+    /// Whether what an inspection asks holds, with the variables of those before it.
+    fn inspect(&mut self, inspection: &Inspection, scene: &Scene<'_>, held: &mut Held) -> bool {
+        let scene = &Scene {
+            direction: inspection.side.unwrap_or(scene.direction),
+            ..*scene
+        };
+        let mut values = Values::default();
+        values_of(
+            inspection.buffer,
+            &inspection.transforms,
+            scene,
+            &mut values,
+        );
+        if values.is_empty() {
+            return inspection.or_absent;
+        }
+        let mut left = None;
+        values.iter().any(|value| {
+            let mut walk = Walk::new(scene);
+            walk.variables = held.variables;
+            walk.pcre = left.unwrap_or(walk.pcre);
+            let holds = walk.over(value, inspection);
+            left = Some(walk.pcre);
+            if walk.exhausted || walk.pcre.exhausted {
                 self.counters.walks_exhausted = self.counters.walks_exhausted.saturating_add(1);
             }
-            if !holds {
-                return None;
+            let buffer = inspection.buffer.map_or("payload", |buffer| buffer.name);
+            if let Some((entropy, flow)) = walk.entropy.zip(scene.flow) {
+                let is_it =
+                    |known: &&mut (FlowId, &str, f64)| (known.0, known.1) == (flow.id, buffer);
+                match self.measured.iter_mut().find(is_it) {
+                    Some((.., known)) => *known = entropy,
+                    None => self.measured.push((flow.id, buffer, entropy)),
+                }
             }
-            if let Some((start, end)) = inner.matched {
-                reason.get_or_insert(Reason {
-                    buffer: inspection.buffer.map_or("payload", |buffer| buffer.name),
-                    offset: u32::try_from(start).unwrap_or(u32::MAX),
-                    len: u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX),
-                });
+            if holds {
+                held.take(walk, inspection);
             }
-            walk.variables = inner.variables;
-        }
-        Some(reason)
+            holds
+        })
     }
 }
 
-/// A packet, or the end of a flow, with which rules are judged.
-#[derive(Debug, Clone, Copy)]
-struct Moment<'m> {
-    inspect: Option<&'m Inspect<'m>>,
-    flow: Option<&'m Flow>,
-    direction: Direction,
-    now_ns: u64,
+/// What came of the inspections of a rule that held.
+#[derive(Debug, Default)]
+struct Held {
+    variables: [u64; VARIABLES_MAX],
+    reason: Option<Reason>,
+    notes: Vec<Note>,
 }
 
-impl<'m> Moment<'m> {
-    fn scene(&self, sets: &'m Sets) -> Scene<'m> {
-        let inspect = self.inspect;
-        let of_flow = self.flow.map(|flow| match self.direction {
-            Direction::ToServer => flow.tuple,
-            Direction::ToClient => flow.tuple.reversed(),
-        });
-        Scene {
-            packet: inspect.map(|inspect| inspect.packet),
-            flow: self.flow,
-            direction: self.direction,
-            tuple: inspect.and_then(|inspect| inspect.tuple).or(of_flow),
-            established: inspect.is_none_or(|inspect| inspect.established),
-            payload: inspect.map_or(&[], |inspect| inspect.packet.decoded.payload()),
-            transaction: None,
-            sets,
-            file: None,
-            now_ns: self.now_ns,
+impl Held {
+    fn take(&mut self, mut walk: Walk<'_, '_>, inspection: &Inspection) {
+        self.notes.append(&mut walk.notes);
+        if let Some((start, end)) = walk.matched {
+            self.reason.get_or_insert(Reason {
+                buffer: inspection.buffer.map_or("payload", |buffer| buffer.name),
+                offset: u32::try_from(start).unwrap_or(u32::MAX),
+                len: u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX),
+            });
         }
+        self.variables = walk.variables;
     }
+}
+
+/// Whether a rule's protocol is that of a flow.
+fn takes_flow(rule: &Rule, flow: &Flow) -> bool {
+    let version = if flow.tuple.src.is_ipv4() { 4 } else { 6 };
+    rule.header
+        .protocol
+        .layer
+        .takes(flow.tuple.proto.number(), version)
 }
 
 impl Match {
+    /// A rule that says nothing but its header.
+    fn of_nothing(rule: u32) -> Self {
+        Self {
+            rule,
+            transaction: None,
+            stream: None,
+            before_gap: false,
+            reason: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// A rule whose buffers held.
+    fn of(rule: u32, held: Held) -> Self {
+        Self {
+            reason: held.reason,
+            notes: held.notes,
+            ..Self::of_nothing(rule)
+        }
+    }
+
     /// Whether what the rule does is done to the whole flow: it matched in a stream or a transaction,
     /// or says nothing of the packet itself.
     fn is_of_flow(&self, rule: &Rule) -> bool {
@@ -517,6 +561,17 @@ fn values_of<'s>(
     values: &mut Values<'s>,
 ) {
     match buffer {
+        // a rule over both sides of a transaction is looked up by what the client said
+        Some(buffer) if !buffer.sides.has(scene.direction) => {
+            let direction = scene.direction.reversed();
+            (buffer.get)(
+                &Scene {
+                    direction,
+                    ..*scene
+                },
+                values,
+            );
+        }
         Some(buffer) => (buffer.get)(scene, values),
         None => values.push(scene.payload),
     }

@@ -1,6 +1,6 @@
 //! Rules that look at packets.
 
-use ::packet::{Direction, Inspect, Proto, TcpState};
+use ::packet::{Direction, Inspect, Proto, Refusal, TcpState};
 
 use super::super::header::Layer;
 use super::super::rule::{Asked, Inspection, Rule};
@@ -23,6 +23,10 @@ impl Inspector {
         {
             self.news(flow, inspect.direction);
         }
+        if self.is_settled(inspect) {
+            self.events.clear();
+            return;
+        }
         let state = inspect.flow.and_then(|flow| self.flows.get(&flow.id));
         if state.is_some_and(|state| state.memory.is_bypassed) {
             self.events.clear();
@@ -36,7 +40,7 @@ impl Inspector {
             Some(Fate::Drop) => {
                 self.outcome = Outcome {
                     dropped: true,
-                    of_dropped_flow: true,
+                    refused: Some(Refusal::Flow),
                     fate: Some(Fate::Drop),
                     ..Outcome::default()
                 };
@@ -44,9 +48,30 @@ impl Inspector {
             None => {
                 let matches = self.of_packet(&moment, inspect);
                 self.judge(&moment, matches);
+                if inspect.refused.is_some() && !self.outcome.dropped {
+                    self.outcome.dropped = true;
+                    self.outcome.refused = inspect.refused;
+                }
             }
         }
         self.events.clear();
+    }
+
+    /// Whether it is settled what becomes of a packet, whatever rules would say: its flow was dropped by
+    /// one before, or a policy of exceptions says so.
+    fn is_settled(&mut self, inspect: &Inspect<'_>) -> bool {
+        let by_policy = inspect.is_passed;
+        let is_refused = match inspect.refused {
+            Some(Refusal::Stream) | None => by_policy && inspect.refused.is_some(),
+            Some(_) => true,
+        };
+        if is_refused {
+            self.outcome.dropped = true;
+            self.outcome.refused = inspect.refused;
+        } else if by_policy {
+            self.outcome.passed = true;
+        }
+        is_refused || by_policy
     }
 
     /// The rules that match in the packet itself. The payload of TCP is looked at as part of a stream,
@@ -67,13 +92,20 @@ impl Inspector {
             )
         });
         let in_stream = inspect.in_stream && is_open;
-        let is_alone = carried == Carried::Tcp && !in_stream && !scene.payload.is_empty();
+        let is_alone = carried == Carried::Tcp
+            && !in_stream
+            && !inspect.is_opaque
+            && !scene.payload.is_empty();
         if let Some(point) = rules.of_streams(scene.direction).filter(|_| is_alone) {
             let known: Vec<u32> = matches.iter().map(|found| found.rule).collect();
             let mut alone = Vec::new();
             self.of_point(&rules, point, &scene, inspect, &mut alone);
             // rules about packets and streams stand in both
-            alone.retain(|found| !known.contains(&found.rule));
+            let is_of_packets = |number| {
+                let rule = rules.rule(number);
+                rule.is_some_and(|rule| !rule.payload_from.streams_only)
+            };
+            alone.retain(|found| !known.contains(&found.rule) && is_of_packets(found.rule));
             matches.append(&mut alone);
         }
         matches
@@ -87,6 +119,7 @@ impl Inspector {
         inspect: &Inspect<'_>,
         matches: &mut Vec<Match>,
     ) {
+        let is_opaque = inspect.is_opaque && !scene.payload.is_empty();
         let numbers = self.candidates(point, 0, |list, each| {
             let mut values = Values::default();
             values_of(list.buffer, &list.transforms, scene, &mut values);
@@ -97,24 +130,20 @@ impl Inspector {
                 continue;
             };
             if !takes(rule, inspect)
+                || is_opaque && rule.asks_payload()
                 || !fits(rule, scene)
-                || rule.asked == Asked::Ends && !scene.is_first()
+                || rule.asked == Asked::Ends && scene.is_first() == Some(false)
             {
                 continue;
             }
-            let Some(reason) = self.holds(rule, scene, Inspection::is_of_packet) else {
+            let Some(held) = self.holds(rule, scene, Inspection::is_of_packet) else {
                 continue;
             };
             if rule.is_mixed() {
-                self.note_payload(inspect.flow, number);
+                self.note_payload(inspect.flow, number, held.notes);
                 continue;
             }
-            matches.push(Match {
-                rule: number,
-                transaction: None,
-                stream: None,
-                reason,
-            });
+            matches.push(Match::of(number, held));
         }
         self.candidates = numbers;
     }
@@ -130,7 +159,7 @@ pub(super) fn fits(rule: &Rule, scene: &Scene<'_>) -> bool {
         None => !rule.needs_flow && rule.sides.has(Direction::ToServer),
     };
     let of_ends = match &scene.tuple {
-        Some(tuple) => rule.header.fits(tuple),
+        Some(tuple) => rule.header.fits(tuple, scene.has_ports()),
         None => rule.header.has_any_ports(),
     };
     of_app && of_side && of_ends

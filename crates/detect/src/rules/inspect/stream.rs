@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use packet::{Direction, Flow, FlowId, StreamPiece, TcpState};
 
+use super::super::note::Note;
 use super::super::rule::Inspection;
 use super::super::scene::Scene;
 use super::super::set::{Point, RuleSet};
@@ -46,9 +47,10 @@ impl Window {
         self.due = false;
     }
 
-    fn cut(&mut self) {
-        self.bytes.clear();
+    /// Bytes are missing: what follows does not belong to what was before.
+    fn cut(&mut self) -> Vec<u8> {
         self.seen = 0;
+        std::mem::take(&mut self.bytes)
     }
 
     /// They are not waited for longer.
@@ -95,8 +97,8 @@ impl Inspector {
                 self.window(&rules, flow, &mut state, direction, true, now_ns);
             }
         }
-        if let (StreamPiece::Gap(_), Some(window)) = (piece, state.streams.get_mut(at(direction))) {
-            window.cut();
+        if let StreamPiece::Gap(missing) = piece {
+            state.note_gap(direction, missing);
         }
         self.keep(flow.id, state);
     }
@@ -115,7 +117,9 @@ impl Inspector {
             return;
         };
         let news = window.bytes.len().saturating_sub(window.seen);
-        let is_due = all || window.due || news >= self.options.stream_bytes_min;
+        // what a side sent is not waited for longer once one of them closes
+        let is_closing = flow.tcp_state.is_some_and(TcpState::is_closing);
+        let is_due = all || window.due || is_closing || news >= self.options.stream_bytes_min;
         if !window.has_news() || !is_due {
             return;
         }
@@ -129,24 +133,33 @@ impl Inspector {
         let repeat = self.options.inline && self.options.stream_bytes_min == 0;
         let from = if repeat { 0 } else { window.seen };
         let numbers = self.candidates(point, from, |_, each| each(scene.payload));
-        let (mut shown, mut found) = (None, Vec::new());
+        let mut shown: [Option<Arc<[u8]>>; 2] = [None, None];
+        let mut found = Vec::new();
         for &number in &numbers {
             let Some(rule) = rules.rule(number).filter(|rule| fits(rule, &scene)) else {
                 continue;
             };
-            let Some(reason) = self.holds(rule, &scene, Inspection::is_of_packet) else {
+            let Some(held) = self.holds(rule, &scene, Inspection::is_of_packet) else {
                 continue;
             };
             if rule.is_mixed() {
-                note(&mut state.payload_matched, number);
+                note(&mut state.payload_matched, number, held.notes);
                 continue;
             }
-            let bytes = shown.get_or_insert_with(|| Arc::<[u8]>::from(scene.payload));
+            let reason = held.reason;
+            // bytes that were shown before are shown again only where the match begins there
+            let begins = reason.map_or(0, |reason| reason.offset);
+            let is_new = usize::try_from(begins).is_ok_and(|begins| begins >= from);
+            let skipped = if is_new { from } else { 0 };
+            let reason = reason.map(|reason| reason.behind(skipped));
+            let bytes = shown.get_mut(usize::from(is_new)).map(|shown| {
+                let bytes = scene.payload.get(skipped..).unwrap_or_default();
+                Arc::clone(shown.get_or_insert_with(|| Arc::from(bytes)))
+            });
             found.push(Match {
-                rule: number,
-                transaction: None,
-                stream: Some(Arc::clone(bytes)),
+                stream: bytes,
                 reason,
+                ..Match::of(number, held)
             });
         }
         self.candidates = numbers;
@@ -163,9 +176,9 @@ impl Inspector {
     }
 
     /// A rule that looks into payload and transactions: its payload matched.
-    pub(super) fn note_payload(&mut self, flow: Option<&Flow>, number: u32) {
+    pub(super) fn note_payload(&mut self, flow: Option<&Flow>, number: u32, notes: Vec<Note>) {
         if let Some(state) = flow.and_then(|flow| self.flow(flow.id)) {
-            note(&mut state.payload_matched, number);
+            note(&mut state.payload_matched, number, notes);
         }
     }
 
@@ -178,9 +191,52 @@ impl Inspector {
     }
 }
 
-/// Notes a rule once.
-fn note(rules: &mut Vec<u32>, number: u32) {
-    if !rules.contains(&number) {
-        rules.push(number);
+impl FlowState {
+    /// Bytes are missing in a stream: what matched before them, and waits, is shown with what follows.
+    fn note_gap(&mut self, direction: Direction, missing: u64) {
+        let place = at(direction);
+        let before = self.streams.get_mut(place).map(Window::cut);
+        let waits = self
+            .waiting
+            .get(place)
+            .is_some_and(|waiting| !waiting.is_empty());
+        let Some(gaps) = self.gaps.get_mut(place) else {
+            return;
+        };
+        if waits && gaps.len() < GAPS_BYTES_MAX {
+            gaps.extend(before.unwrap_or_default());
+            gaps.extend(format!("[{missing} bytes missing]").into_bytes());
+            for found in self.waiting.iter_mut().flatten() {
+                found.before_gap = true;
+            }
+        }
+    }
+
+    /// What matched before and behind a gap is shown together.
+    pub(super) fn join_gaps(&mut self, direction: Direction, matches: &mut [Match]) {
+        let gaps = self.gaps.get_mut(at(direction)).map(std::mem::take);
+        let Some(mut shown) = gaps.filter(|gaps| !gaps.is_empty()) else {
+            return;
+        };
+        let behind = matches
+            .iter()
+            .find(|found| !found.before_gap && found.stream.is_some());
+        let behind = behind.and_then(|found| found.stream.as_deref());
+        shown.extend_from_slice(behind.unwrap_or_default());
+        let shown: Arc<[u8]> = shown.into();
+        for found in matches.iter_mut().filter(|found| found.stream.is_some()) {
+            found.stream = Some(Arc::clone(&shown));
+        }
+    }
+}
+
+/// Bytes before gaps that are shown with what follows; beyond that, no more are added.
+const GAPS_BYTES_MAX: usize = 64 << 10;
+
+/// Notes a rule once, with what it noted last.
+fn note(rules: &mut Vec<(u32, Vec<Note>)>, number: u32, notes: Vec<Note>) {
+    match rules.iter_mut().find(|(known, _)| *known == number) {
+        Some((_, known)) => *known = notes,
+        None => rules.push((number, notes)),
     }
 }

@@ -4,13 +4,77 @@ use std::sync::Arc;
 
 use packet::json::Object;
 use packet::settings::Setting;
-use packet::{Direction, Flow, FlowId, Part, Transaction};
+use packet::{AppProto, Direction, Flow, FlowId, Part, Transaction, http1};
 
 use super::super::alert::Told;
-use super::super::rule::Inspection;
-use super::super::scene::{FileScene, Scene, Stage, Values};
+use super::super::rule::{Inspection, Rule};
+use super::super::scene::{Scene, Stage, Values};
+use super::super::set::RuleSet;
 use super::packet::fits;
-use super::{Inspector, Match, values_of};
+use super::{Held, Inspector, Match, at, values_of};
+
+/// A side of a transaction that is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look<'l> {
+    pub(super) flow: &'l Flow,
+    pub(super) transaction: &'l dyn Transaction,
+    pub(super) direction: Direction,
+    now_ns: u64,
+}
+
+impl<'l> Look<'l> {
+    pub(super) fn new(
+        flow: &'l Flow,
+        transaction: &'l dyn Transaction,
+        direction: Direction,
+        now_ns: u64,
+    ) -> Self {
+        Self {
+            flow,
+            transaction,
+            direction,
+            now_ns,
+        }
+    }
+
+    /// The protocol of the transaction: that of the flow as far as both are HTTP/2.
+    pub(super) fn app(&self) -> AppProto {
+        match (self.transaction.app(), self.flow.app) {
+            (AppProto::Http2, AppProto::Doh2) => AppProto::Doh2,
+            (app, _) => app,
+        }
+    }
+
+    pub(super) fn scene(&self, rules: &'l RuleSet) -> Scene<'l> {
+        Scene {
+            packet: None,
+            flow: Some(self.flow),
+            direction: self.direction,
+            tuple: Some(match self.direction {
+                Direction::ToServer => self.flow.tuple,
+                Direction::ToClient => self.flow.tuple.reversed(),
+            }),
+            established: true,
+            payload: &[],
+            transaction: Some(self.transaction),
+            sets: &rules.sets,
+            file: None,
+            now_ns: self.now_ns,
+        }
+    }
+
+    /// Whether a rule is about the protocol and side. The protocol is that of the transaction,
+    /// whatever the flow became since.
+    pub(super) fn fits(&self, rule: &Rule, scene: &Scene<'_>) -> bool {
+        let app = self.app();
+        let flow = Flow { app, ..*self.flow };
+        let scene = Scene {
+            flow: Some(&flow),
+            ..*scene
+        };
+        fits(rule, &scene)
+    }
+}
 
 impl Inspector {
     /// A part of a transaction is there.
@@ -21,72 +85,128 @@ impl Inspector {
         part: Part,
         now_ns: u64,
     ) {
-        let stage = if part.is_whole() {
-            Stage::Message
-        } else {
-            Stage::Head
-        };
-        self.look(flow, transaction, (part.direction(), stage), None, now_ns);
+        let direction = part.direction();
+        let look = Look::new(flow, transaction, direction, now_ns);
+        match part {
+            Part::RequestLine | Part::ResponseLine => self.look(&look, Stage::Line),
+            Part::RequestHead | Part::ResponseHead => {
+                self.look(&look, Stage::Line);
+                self.look(&look, Stage::Head);
+            }
+            Part::RequestMore | Part::ResponseMore => self.look_at_more(&look),
+            Part::Request | Part::Response => {
+                self.look(&look, Stage::Body);
+                self.look(&look, Stage::Message);
+                self.files_of_whole(flow, transaction, direction, now_ns);
+            }
+        }
+        self.retell(flow, transaction);
+        self.note_live(flow, transaction, false);
         self.message(flow, transaction, &[part]);
         if part.is_whole() {
-            self.hurry(flow.id, part.direction());
+            self.hurry(flow.id, direction);
         }
     }
 
-    /// Looks at a transaction, and a file that it carries.
-    pub(super) fn look(
-        &mut self,
-        flow: &Flow,
-        transaction: &dyn Transaction,
-        (direction, stage): (Direction, Stage),
-        file: Option<FileScene<'_>>,
-        now_ns: u64,
-    ) {
+    /// Looks at a body that is not complete, if so much of it is new that it is worth it.
+    fn look_at_more(&mut self, look: &Look<'_>) {
+        let (transaction, direction) = (look.transaction, look.direction);
+        if self
+            .rules
+            .of_transactions(look.app(), direction, Stage::Body)
+            .is_none()
+        {
+            return;
+        }
+        if let Some(http) = transaction.downcast_ref::<http1::Transaction>() {
+            let (len, id) = (http.body(direction).len(), transaction.id());
+            let bodies = self.options.bodies;
+            let Some(state) = self.flow(look.flow.id) else {
+                return;
+            };
+            let Some(before) = state.bodies.get_mut(at(direction)) else {
+                return;
+            };
+            let known = before.filter(|(known, _)| *known == id);
+            let has_grown = bodies.has_grown(known.map_or(0, |(_, len)| len), len);
+            let is_due = bodies.is_due(AppProto::Http, direction, len);
+            if !has_grown || !(is_due || http.is_body_over(direction)) {
+                return;
+            }
+            *before = Some((id, len));
+        }
+        self.look(look, Stage::Body);
+    }
+
+    /// Looks at a side of a transaction.
+    pub(super) fn look(&mut self, look: &Look<'_>, stage: Stage) {
         let rules = Arc::clone(&self.rules);
-        let Some(point) = rules.of_transactions(transaction.app(), direction, stage) else {
+        let Some(point) = rules.of_transactions(look.app(), look.direction, stage) else {
             return;
         };
-        let scene = Scene {
-            transaction: Some(transaction),
-            file,
-            ..Scene::of_flow(flow, direction, &rules.sets, now_ns)
-        };
+        let scene = look.scene(&rules);
         let numbers = self.candidates(point, 0, |list, each| {
             let mut values = Values::default();
             values_of(list.buffer, &list.transforms, &scene, &mut values);
             values.iter().for_each(each);
         });
-        let mut told = None;
         for &number in &numbers {
             let Some(rule) = rules
                 .rule(number)
-                .filter(|rule| fits(rule, &scene))
-                .filter(|rule| self.has_events(flow, transaction, rule))
+                .filter(|rule| look.fits(rule, &scene))
+                .filter(|rule| self.has_events(look.flow, look.transaction, rule))
             else {
                 continue;
             };
             let of_transaction = |inspection: &Inspection| !inspection.is_of_packet();
-            let Some(reason) = self.holds(rule, &scene, of_transaction) else {
+            let Some(held) = self.holds(rule, &scene, of_transaction) else {
                 continue;
             };
-            if stage != Stage::File
-                && !self.is_first(flow.id, (transaction.id(), direction, number))
-            {
-                continue;
-            }
-            let told = told.get_or_insert_with(|| Arc::new(tell(transaction)));
-            let found = Match {
-                rule: number,
-                transaction: Some(Arc::clone(told)),
-                stream: None,
-                reason,
-            };
-            if let Some(mut state) = self.take(flow.id) {
-                self.wait(&mut state, direction, found);
-                self.keep(flow.id, state);
+            if self.is_first(
+                look.flow.id,
+                (look.transaction.id(), look.direction, number),
+            ) {
+                self.found(look, number, held);
             }
         }
         self.candidates = numbers;
+    }
+
+    /// A rule matched: it is judged with the next packet of its direction.
+    pub(super) fn found(&mut self, look: &Look<'_>, rule: u32, held: Held) {
+        let id = look.transaction.id();
+        let Some(mut state) = self.take(look.flow.id) else {
+            return;
+        };
+        let of_it = |found: &&Match| found.transaction.as_ref().is_some_and(|told| told.id == id);
+        let waiting = state.waiting.get(at(look.direction));
+        let mut known = waiting.into_iter().flatten().filter(of_it).peekable();
+        let told = known.peek().and_then(|found| found.transaction.clone());
+        if !known.any(|found| found.rule == rule) {
+            let told = told.unwrap_or_else(|| Arc::new(tell(look.transaction)));
+            let found = Match {
+                transaction: Some(told),
+                ..Match::of(rule, held)
+            };
+            self.wait(&mut state, look.direction, found);
+        }
+        self.keep(look.flow.id, state);
+    }
+
+    /// More is known of a transaction: what waits to be told of it tells that too.
+    pub(super) fn retell(&mut self, flow: &Flow, transaction: &dyn Transaction) {
+        let Some(state) = self.flows.get_mut(&flow.id) else {
+            return;
+        };
+        let mut told = None;
+        for found in state.waiting.iter_mut().flatten() {
+            if let Some(known) = &mut found.transaction
+                && known.id == transaction.id()
+            {
+                let told = told.get_or_insert_with(|| Arc::new(tell(transaction)));
+                *known = Arc::clone(told);
+            }
+        }
     }
 }
 
@@ -123,6 +243,54 @@ impl Inspector {
     pub(super) fn forget(&mut self, flow: FlowId, transaction: u32) {
         if let Some(state) = self.flows.get_mut(&flow) {
             state.matched.0.retain(|(known, ..)| *known != transaction);
+        }
+    }
+}
+
+/// Transactions that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Live(Vec<Known>);
+
+#[derive(Debug)]
+struct Known {
+    told: Arc<Told>,
+    is_over: bool,
+}
+
+/// Most transactions of a flow that are known to be under way: more than one is as good as any more.
+const LIVE_MAX: usize = 16;
+
+impl Live {
+    /// The only one.
+    pub(super) fn only(&self) -> Option<&Arc<Told>> {
+        match &*self.0 {
+            [known] => Some(&known.told),
+            _ => None,
+        }
+    }
+
+    /// A packet was judged: what is over is not under way any more.
+    pub(super) fn settle(&mut self) {
+        self.0.retain(|known| !known.is_over);
+    }
+}
+
+impl Inspector {
+    /// Notes that a transaction is under way, if that is asked for.
+    pub(super) fn note_live(&mut self, flow: &Flow, transaction: &dyn Transaction, is_over: bool) {
+        if !self.options.guesses {
+            return;
+        }
+        let Some(Live(live)) = self.flow(flow.id).map(|state| &mut state.live) else {
+            return;
+        };
+        let known = Known {
+            told: Arc::new(tell(transaction)),
+            is_over,
+        };
+        live.retain(|live| live.told.id != known.told.id);
+        if live.len() < LIVE_MAX {
+            live.push(known);
         }
     }
 }

@@ -57,7 +57,8 @@ impl Protocol {
         is != self.negated && !(self.negated && app == AppProto::Unknown)
     }
 
-    fn holds_of(&self, flow: &Flow, direction: Direction) -> bool {
+    /// `before` is the protocol that was before the change that the packet before knew of.
+    fn holds_of(&self, flow: &Flow, direction: Direction, before: AppProto) -> bool {
         let [to_server, to_client] = flow.app_found;
         let found = |direction| match direction {
             Direction::ToServer => to_server,
@@ -68,16 +69,18 @@ impl Protocol {
             Mode::To(direction) => self.is(found(direction)),
             Mode::Either if self.negated => self.is(to_server) && self.is(to_client),
             Mode::Either => self.is(to_server) || self.is(to_client),
+            Mode::Final if before != flow.app_before => self.is(flow.app_before),
             Mode::Final => self.is(flow.app),
-            Mode::Original => self.is(flow.app_before),
+            Mode::Original => self.is(before),
         }
     }
 }
 
 impl Condition for Protocol {
-    fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
+    fn holds(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) -> bool {
+        let before = memory.flow.protocol_before;
         let flow = scene.flow;
-        flow.is_some_and(|flow| self.holds_of(flow, scene.direction))
+        flow.is_some_and(|flow| self.holds_of(flow, scene.direction, before))
     }
 
     fn subject(&self) -> Subject {
@@ -155,7 +158,7 @@ mod tests {
             negated,
             mode,
         };
-        protocol.holds_of(flow, direction)
+        protocol.holds_of(flow, direction, flow.app_before)
     }
 
     #[test]

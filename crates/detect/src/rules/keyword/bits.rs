@@ -1,17 +1,21 @@
 //! What rules remember: bits and numbers of flows and hosts, counts, sets.
 
+use std::sync::Arc;
+
 use super::{Arg, Keyword};
 use crate::rules::builder::Builder;
 use crate::rules::dataset::{self, Command, DatarepOption, DatasetOption, SetId};
 use crate::rules::diagnostic::Problem;
 use crate::rules::effect::Apply;
 use crate::rules::memory::Memory;
-use crate::rules::rule::{Check, Condition, Step};
+use crate::rules::note::Note;
+use crate::rules::rule::{Check, Condition, Step, Subject};
 use crate::rules::scene::Scene;
 use crate::rules::state::flowbits::{self, FlowBit};
 use crate::rules::state::flowint::{self, FlowInt, Operation};
 use crate::rules::state::hostbits::{self, HostBit};
-use crate::rules::state::{Ends, OptionError, threshold};
+use crate::rules::state::iprep::IpRep;
+use crate::rules::state::{Ends, OptionError, Reputations, threshold};
 use crate::rules::syntax::Piece;
 use crate::rules::walk::Walk;
 
@@ -39,6 +43,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "set|unset|toggle|isset|isnotset,name[,src|dst|both][,seconds]",
         "A bit of a host.",
         hostbits,
+    ),
+    Keyword::call(
+        "iprep",
+        "any|src|dst|both,category,comparison,score or isset|isnotset",
+        "What is known of an address, in files that the settings name.",
+        iprep,
     ),
     Keyword::call(
         "threshold",
@@ -207,6 +217,36 @@ impl Apply for OfHost {
     }
 }
 
+fn iprep(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let value = arg.value()?;
+    let reputations = Arc::clone(rule.around.reputations);
+    let option = reputations.parse(value.text).map_err(|error| {
+        placed(value, error).mend("name the category in the file of categories")
+    })?;
+    rule.conditions.push(Box::new(OfReputation {
+        option,
+        reputations,
+    }));
+    Ok(())
+}
+
+/// What is known of an address.
+#[derive(Debug)]
+struct OfReputation {
+    option: IpRep,
+    reputations: Arc<Reputations>,
+}
+
+impl Condition for OfReputation {
+    fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
+        ends(scene).is_some_and(|ends| self.reputations.check(&self.option, ends))
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Ends
+    }
+}
+
 fn threshold(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
     rule.threshold = Some(threshold::parse(value.text).map_err(|error| placed(value, error))?);
@@ -227,7 +267,12 @@ fn dataset(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let option =
         dataset::parse_dataset(value.text, around.names).map_err(|error| placed(value, error))?;
     let set = around.declare(&option.set, value)?;
-    rule.ask(Step::Check(Box::new(InSet { set, option })));
+    let context = option.context_key.as_deref().map(Arc::from);
+    rule.ask(Step::Check(Box::new(InSet {
+        set,
+        option,
+        context,
+    })));
     Ok(())
 }
 
@@ -236,14 +281,24 @@ fn dataset(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
 struct InSet {
     set: SetId,
     option: DatasetOption,
+    /// Under which key the alert tells what the set says of the value.
+    context: Option<Arc<str>>,
 }
 
 impl Check for InSet {
     fn holds(&self, walk: &mut Walk<'_, '_>) -> bool {
         let command: Command = self.option.command;
-        walk.scene
-            .sets
-            .with(|sets| sets.dataset(self.set, command, walk.bytes))
+        let (holds, json) = walk.scene.sets.with(|sets| {
+            let holds = sets.dataset(self.set, command, walk.bytes);
+            let wanted = holds && self.context.is_some();
+            let json = wanted.then(|| sets.context(self.set, &self.option, walk.bytes));
+            (holds, json.flatten())
+        });
+        if let (Some(key), Some(json)) = (&self.context, json) {
+            let key = Arc::clone(key);
+            walk.note(Note::Context { key, json });
+        }
+        holds
     }
 }
 

@@ -167,7 +167,9 @@ impl Check for Entropy {
             0 => bytes,
             len => bytes.get(..len).unwrap_or(bytes),
         };
-        self.compared.holds(entropy_of(bytes))
+        let entropy = entropy_of(bytes);
+        walk.entropy = Some(entropy);
+        self.compared.holds(entropy)
     }
 }
 

@@ -72,12 +72,8 @@ impl Written {
         }
     }
 
-    /// Takes a word of an option, or the two that `string` has; false if it says something else.
-    fn take(
-        &mut self,
-        words: &mut dyn Iterator<Item = Piece<'_>>,
-        word: Piece<'_>,
-    ) -> Result<bool, Problem> {
+    /// Takes a word of an option; false if it says something else.
+    fn take(&mut self, word: Piece<'_>) -> Result<bool, Problem> {
         let (name, rest) = word
             .text
             .split_once(char::is_whitespace)
@@ -87,10 +83,8 @@ impl Written {
             "big" => self.little = false,
             "little" => self.little = true,
             "endian" => self.little = rest.trim() == "little",
-            "string" if rest.is_empty() => {
-                let kind = words.next().unwrap_or(word);
-                self.radix = Some(radix(kind)?);
-            }
+            // its kind may follow
+            "string" if rest.is_empty() => self.radix = self.radix.or(Some(ANY_RADIX)),
             "string" => self.radix = Some(radix(word.part(rest).trim())?),
             "hex" | "dec" | "oct" => self.radix = Some(radix(word)?),
             "bitmask" => self.bitmask = integer(word.part(rest).trim())?,
@@ -153,6 +147,9 @@ fn binary(bytes: &[u8], little: bool) -> u64 {
     }
 }
 
+/// The number itself says its radix, as in C: `0x` hexadecimal, `0` octal, else decimal.
+const ANY_RADIX: u32 = 0;
+
 /// A number in text, as far as it goes, and how many bytes it takes.
 fn text(bytes: &[u8], radix: u32) -> Option<(u64, usize)> {
     let blank = bytes
@@ -161,6 +158,12 @@ fn text(bytes: &[u8], radix: u32) -> Option<(u64, usize)> {
         .count();
     let mut rest = bytes.get(blank..)?;
     let mut len = blank;
+    let radix = match (radix, rest) {
+        (ANY_RADIX, [b'0', b'x' | b'X', ..]) => 16,
+        (ANY_RADIX, [b'0', ..]) => 8,
+        (ANY_RADIX, _) => 10,
+        (radix, _) => radix,
+    };
     if radix == 16 && (rest.starts_with(b"0x") || rest.starts_with(b"0X")) {
         rest = rest.get(2..)?;
         len = len.saturating_add(2);
@@ -268,8 +271,8 @@ fn byte_test(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     };
     let value = operand(rule, value)?;
     let mut written = Written::new(operand(rule, bytes)?, operand(rule, offset)?);
-    while let Some(word) = words.next() {
-        if !written.take(&mut words, word)? {
+    for word in words {
+        if !written.take(word)? {
             return Err(unknown(word));
         }
     }
@@ -337,8 +340,8 @@ fn byte_jump(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         from: From::Here,
         post_offset: Value::Number(0),
     };
-    while let Some(word) = words.next() {
-        if jump.written.take(&mut words, word)? {
+    for word in words {
+        if jump.written.take(word)? {
             continue;
         }
         let (name, rest) = word
@@ -382,13 +385,13 @@ impl Check for Jump {
         let to = int(base)
             .saturating_add(i64::try_from(number).unwrap_or(i64::MAX))
             .saturating_add(self.post_offset.get(walk));
-        match usize::try_from(to) {
-            Ok(to) if to <= walk.bytes.len() => {
-                walk.cursor = to;
-                true
-            }
-            Ok(_) | Err(_) => false,
+        // before the first byte there is nothing: other sensors stop there
+        let to = usize::try_from(to.max(0)).unwrap_or(usize::MAX);
+        let is_within = to <= walk.bytes.len();
+        if is_within {
+            walk.cursor = to;
         }
+        is_within
     }
 
     fn is_relative(&self) -> bool {
@@ -411,8 +414,8 @@ fn byte_extract(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem>
     let (bytes, offset, name) = (next()?, next()?, next()?);
     let mut written = Written::new(operand(rule, bytes)?, operand(rule, offset)?);
     let (mut multiplier, mut align) = (1, 1);
-    while let Some(word) = words.next() {
-        if written.take(&mut words, word)? {
+    for word in words {
+        if written.take(word)? {
             continue;
         }
         let (option, rest) = word
@@ -494,12 +497,12 @@ const OPERATORS: &[(&str, Operation)] = &[
 
 fn byte_math(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let whole = arg.value()?;
-    let mut words = whole.split(',');
+    let words = whole.split(',');
     let (mut bytes, mut offset, mut operator, mut value, mut result) =
         (None, None, None, None, None);
     let mut written = Written::new(Value::Number(0), Value::Number(0));
-    while let Some(word) = words.next() {
-        if written.take(&mut words, word)? {
+    for word in words {
+        if written.take(word)? {
             continue;
         }
         let (name, rest) = word

@@ -280,7 +280,10 @@ const MORE: u8 = 0x20;
 
 fn fragoffset(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
-    if value.text.starts_with(['!', '=', '&']) {
+    if value.text.starts_with(['!', '=', '&'])
+        || value.text.contains("<>")
+        || value.text.contains('-')
+    {
         return Err(value
             .wrong(format!("{:?} is no fragment offset", value.text))
             .mend("write a number, <number or >number"));

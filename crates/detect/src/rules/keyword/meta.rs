@@ -5,6 +5,13 @@ use crate::rules::builder::Builder;
 use crate::rules::diagnostic::Problem;
 
 pub(super) const KEYWORDS: &[Keyword] = &[
+    Keyword::call(
+        "requires",
+        "[feature name][,keyword name][,version comparison version]",
+        "What the engine must be able to do; else the rule is passed over.",
+        // answered before the rule is compiled
+        |_, _| Ok(()),
+    ),
     Keyword::call("msg", "\"text\"", "What the alert says.", msg),
     Keyword::call("sid", "number", "The rule's number.", sid),
     Keyword::call("rev", "number", "The rule's version.", rev),
@@ -43,7 +50,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword::call(
         "alert",
         "",
-        "The rule alerts, as rules do where nothing else is said.",
+        "The rule alerts, as all do but those that let pass.",
         alert,
     ),
     Keyword::call(
@@ -159,8 +166,10 @@ fn noalert(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn alert(_: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
-    arg.nothing()
+fn alert(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    arg.nothing()?;
+    rule.silent = false;
+    Ok(())
 }
 
 fn prefilter(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {

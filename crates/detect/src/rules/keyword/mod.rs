@@ -10,27 +10,50 @@ mod bits;
 mod buffer;
 mod bytes;
 mod content;
+mod dcerpc;
+mod dhcp;
 mod digest;
+mod dnp3;
 mod dns;
+mod enip;
 pub(crate) mod events;
 mod field;
 mod file;
 mod flow;
 mod ftp;
 mod http;
+mod http2;
 mod icmp;
+mod ike;
 mod ip;
 mod ja3;
+mod krb5;
+mod ldap;
 mod link;
 mod meta;
+mod modbus;
+mod mqtt;
+mod nfs;
+mod ntp;
 pub(crate) mod number;
 mod payload;
+mod pgsql;
 mod quic;
+mod rfb;
+mod rpc;
+mod sip;
+mod smb;
 mod smtp;
+mod snmp;
 mod ssh;
 mod tag;
 mod tcp;
 mod tls;
+mod websocket;
+
+use packet::Direction;
+
+pub(crate) use file::FILE;
 
 use super::builder::Builder;
 use super::diagnostic::Problem;
@@ -104,6 +127,10 @@ pub(crate) const FAMILIES: &[Family] = &[
         keywords: http::KEYWORDS,
     },
     Family {
+        name: "HTTP/2",
+        keywords: http2::KEYWORDS,
+    },
+    Family {
         name: "DNS",
         keywords: dns::KEYWORDS,
     },
@@ -130,6 +157,78 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         name: "FTP",
         keywords: ftp::KEYWORDS,
+    },
+    Family {
+        name: "DHCP",
+        keywords: dhcp::KEYWORDS,
+    },
+    Family {
+        name: "Kerberos",
+        keywords: krb5::KEYWORDS,
+    },
+    Family {
+        name: "LDAP",
+        keywords: ldap::KEYWORDS,
+    },
+    Family {
+        name: "MQTT",
+        keywords: mqtt::KEYWORDS,
+    },
+    Family {
+        name: "NFS",
+        keywords: nfs::KEYWORDS,
+    },
+    Family {
+        name: "NTP",
+        keywords: ntp::KEYWORDS,
+    },
+    Family {
+        name: "PostgreSQL",
+        keywords: pgsql::KEYWORDS,
+    },
+    Family {
+        name: "RFB",
+        keywords: rfb::KEYWORDS,
+    },
+    Family {
+        name: "SIP and SDP",
+        keywords: sip::KEYWORDS,
+    },
+    Family {
+        name: "SNMP",
+        keywords: snmp::KEYWORDS,
+    },
+    Family {
+        name: "WebSocket",
+        keywords: websocket::KEYWORDS,
+    },
+    Family {
+        name: "DCE/RPC",
+        keywords: dcerpc::KEYWORDS,
+    },
+    Family {
+        name: "DNP3",
+        keywords: dnp3::KEYWORDS,
+    },
+    Family {
+        name: "EtherNet/IP and CIP",
+        keywords: enip::KEYWORDS,
+    },
+    Family {
+        name: "IKE",
+        keywords: ike::KEYWORDS,
+    },
+    Family {
+        name: "Modbus",
+        keywords: modbus::KEYWORDS,
+    },
+    Family {
+        name: "Remote procedure calls",
+        keywords: rpc::KEYWORDS,
+    },
+    Family {
+        name: "SMB",
+        keywords: smb::KEYWORDS,
     },
     Family {
         name: "Files",
@@ -250,10 +349,14 @@ impl Keyword {
     pub(crate) fn apply(&self, rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         match self.does {
             Does::Call(call) => call(rule, arg),
-            Does::Enter(buffer) => {
-                arg.nothing()?;
-                rule.enter(Some(buffer), arg.name)
-            }
+            Does::Enter(buffer) => match arg.value.map(|value| value.text) {
+                Some("to_server") => rule.enter_side(buffer, Direction::ToServer, arg.name),
+                Some("to_client") => rule.enter_side(buffer, Direction::ToClient, arg.name),
+                _ => {
+                    arg.nothing()?;
+                    rule.enter(Some(buffer), arg.name)
+                }
+            },
             Does::Move(buffer) => {
                 arg.nothing()?;
                 rule.move_to(buffer, arg.name)

@@ -17,7 +17,7 @@ pub(crate) enum Number {
     AtMost(u64),
     /// Between two, neither of them included.
     Between(u64, u64),
-    /// Outside of two, both included.
+    /// Outside of two, both of them included.
     Outside(u64, u64),
     /// The bits of a mask are these.
     Masked(u64, u64),
@@ -105,7 +105,7 @@ impl Number {
             Self::Below(than) => number < than,
             Self::AtMost(than) => number <= than,
             Self::Between(from, to) => from < number && number < to,
-            Self::Outside(from, to) => number < from || to < number,
+            Self::Outside(from, to) => number <= from || to <= number,
             Self::Masked(mask, value) => number & mask == value,
             Self::NotMasked(mask, value) => number & mask != value,
         }

@@ -1,5 +1,9 @@
 //! What is asked of a buffer beside contents: its size, numbers in it, expressions.
 
+use std::sync::Arc;
+
+use packet::json::Object;
+
 use super::content::negated;
 use super::number::Number;
 use super::{Arg, Keyword, number};
@@ -7,8 +11,9 @@ use crate::rules::builder::Builder;
 use crate::rules::content::Value;
 use crate::rules::diagnostic::Problem;
 use crate::rules::memory::Memory;
-use crate::rules::pcre::{Flags, Pcre};
-use crate::rules::rule::{Check, Condition, Find, Found, Step};
+use crate::rules::note::Note;
+use crate::rules::pcre::{Flags, Match, Of, Pcre};
+use crate::rules::rule::{Check, Condition, Find, Found, Step, Subject};
 use crate::rules::scene::Scene;
 use crate::rules::syntax::Piece;
 use crate::rules::walk::Walk;
@@ -41,22 +46,21 @@ fn pcre(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         .text
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'));
-    let text = quoted.part(text.ok_or_else(|| {
-        quoted
-            .wrong("an expression stands in quotes")
-            .mend("write pcre:\"/expression/\";")
-    })?);
+    let text = text.map_or(quoted, |text| quoted.part(text));
     // a semicolon is escaped for the rule's sake, not for the expression's
     let expression = text.text.replace("\\;", ";");
     let (pcre, flags) = Pcre::parse(&expression).map_err(|error| {
         let at = text.at.saturating_add(error.at);
         Problem::wrong(at..at.saturating_add(1), error.message).mend(error.mend)
     })?;
-    // names of captures are taken; what they catch is not shown
     let Flags {
         relative, buffer, ..
     } = flags;
+    let captures = pcre.captures().iter();
+    let captures =
+        captures.map(|capture| (capture.group, capture.of, capture.name.as_str().into()));
     let find = Step::Find(Box::new(Expression {
+        captures: captures.collect(),
         pcre,
         negated,
         relative,
@@ -78,9 +82,46 @@ fn pcre(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
 #[derive(Debug)]
 struct Expression {
     pcre: Pcre,
+    /// Groups that are noted, and as what.
+    captures: Vec<(u32, Of, Arc<str>)>,
     negated: bool,
     relative: bool,
 }
+
+impl Expression {
+    /// Notes what groups took.
+    fn note(&self, hay: &[u8], found: &Match, walk: &mut Walk<'_, '_>) {
+        for (group, of, name) in &self.captures {
+            let place = usize::try_from(group.saturating_sub(1)).unwrap_or(usize::MAX);
+            let range = found.groups.get(place).cloned().flatten();
+            let Some(value) = range.and_then(|range| hay.get(range)) else {
+                continue;
+            };
+            let name = Arc::clone(name);
+            let value = value.get(..VARIABLE_BYTES_MAX).unwrap_or(value).to_vec();
+            walk.note(match of {
+                Of::Flow => Note::Flow { name, value },
+                Of::Packet => Note::Packet { name, value },
+                Of::Alert => {
+                    let json = text_of(&value);
+                    Note::Context { key: name, json }
+                }
+            });
+        }
+    }
+}
+
+/// Bytes as text in JSON.
+fn text_of(value: &[u8]) -> String {
+    let mut written = String::new();
+    Object::write(&mut written, |object| object.bytes("", value));
+    let text = written.strip_prefix("{\"\":");
+    let text = text.and_then(|text| text.strip_suffix('}'));
+    text.unwrap_or_default().to_owned()
+}
+
+/// Most bytes of a group that are noted.
+const VARIABLE_BYTES_MAX: usize = 4096;
 
 impl Find for Expression {
     fn first(&self, walk: &Walk<'_, '_>) -> Option<usize> {
@@ -92,7 +133,13 @@ impl Find for Expression {
         let start = self.first(walk)?;
         let hay = walk.bytes.get(start..)?;
         let within = from.checked_sub(start)?;
-        let found = self.pcre.find_span(hay, within, &mut walk.pcre)?;
+        let found = if self.captures.is_empty() || self.negated {
+            self.pcre.find_span(hay, within, &mut walk.pcre)?
+        } else {
+            let found = self.pcre.find(hay, within, &mut walk.pcre)?;
+            self.note(hay, &found, walk);
+            found.start..found.end
+        };
         let (begins, ends) = (
             start.saturating_add(found.start),
             start.saturating_add(found.end),
@@ -153,8 +200,9 @@ impl Check for IsDataAt {
             true => len(walk.cursor).saturating_add(bytes),
             false => bytes,
         };
+        // behind a match, other sensors count the bytes, else they look for the one at that place
         let is_there = match self.relative {
-            true => at < len(walk.bytes.len()) || bytes == 0 && at <= len(walk.bytes.len()),
+            true => at <= len(walk.bytes.len()),
             false => at < len(walk.bytes.len()),
         };
         is_there != self.negated
@@ -210,5 +258,9 @@ impl Condition for PayloadSize {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
         let len = scene.packet.map(|_packet| scene.payload.len());
         len.is_some_and(|len| self.0.holds(u64::try_from(len).unwrap_or(u64::MAX)))
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Payload
     }
 }

@@ -3,9 +3,14 @@
 use packet::applayer::ssh::{Peer, Session};
 use packet::{AppProto, Direction};
 
-use super::Keyword;
 use super::app::{self, Get};
+use super::{Arg, Keyword};
+use crate::rules::builder::Builder;
+use crate::rules::content::Content;
+use crate::rules::diagnostic::Problem;
+use crate::rules::rule::{Check, Step};
 use crate::rules::scene::{Buffer, Scene, Sides, Values};
+use crate::rules::walk::Walk;
 
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword::sticky(
@@ -20,6 +25,18 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     Keyword::sticky("ssh.software", "The software in a banner.", &SOFTWARE),
     Keyword::sticky("ssh_software", "The software in a banner.", &SOFTWARE),
+    Keyword::call(
+        "ssh.protoversion",
+        "version|2_compat",
+        "The version of the protocol in a banner; 2_compat: one that speaks version 2.",
+        protoversion,
+    ),
+    Keyword::call(
+        "ssh.softwareversion",
+        "\"bytes\"",
+        "Bytes that must occur in the software of a banner, whatever their case.",
+        softwareversion,
+    ),
     Keyword::sticky("ssh.hassh", "HASSH of the client, its MD5.", &HASSH),
     Keyword::sticky("ssh-hassh", "HASSH of the client, its MD5.", &HASSH),
     Keyword::sticky(
@@ -53,6 +70,33 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         &SERVER_STRING,
     ),
 ];
+
+fn protoversion(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let version = arg.unquoted()?.text.as_bytes().to_vec();
+    let asked = Step::Check(Box::new(Version(version)));
+    rule.ask_of(&PROTO, asked, arg.name)
+}
+
+/// The version of a banner.
+#[derive(Debug)]
+struct Version(Vec<u8>);
+
+impl Check for Version {
+    fn holds(&self, walk: &mut Walk<'_, '_>) -> bool {
+        match &*self.0 {
+            b"2_compat" => {
+                walk.bytes == b"2" || walk.bytes.starts_with(b"2.") || walk.bytes == b"1.99"
+            }
+            version => walk.bytes == version,
+        }
+    }
+}
+
+fn softwareversion(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
+    let mut content = Content::new(arg.unquoted()?.text.as_bytes().to_vec(), false);
+    content.ignore_case();
+    rule.ask_of(&SOFTWARE, Step::Content(Box::new(content)), arg.name)
+}
 
 const fn buffer(name: &'static str, sides: Sides, get: Get) -> Buffer {
     app::buffer(name, &[AppProto::Ssh], sides, get)

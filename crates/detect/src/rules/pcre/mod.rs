@@ -59,6 +59,29 @@ pub struct Pcre {
     literal: Option<Literal>,
     groups: u32,
     names: Vec<(String, u32)>,
+    captures: Vec<Capture>,
+}
+
+/// A group whose bytes go to a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// Its number, from 1.
+    pub group: u32,
+    /// Whose variable.
+    pub of: Of,
+    /// The variable's name.
+    pub name: String,
+}
+
+/// Whose a variable is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The flow's.
+    Flow,
+    /// The packet's.
+    Packet,
+    /// The alert's: it stands in its `context`.
+    Alert,
 }
 
 /// Why an option was refused.
@@ -88,6 +111,9 @@ pub struct Match {
     pub end: usize,
     /// What the first group took, where it took part.
     pub group1: Option<Range<usize>>,
+    /// What the groups took that go to variables and those before them, from the first on; none
+    /// where [`Pcre::captures`] names none.
+    pub groups: Vec<Option<Range<usize>>>,
 }
 
 /// What the backtracker may still spend. Automata spend nothing.
@@ -132,7 +158,8 @@ impl Pcre {
     /// What the option has that is wrong or not known here, with its place in `text`.
     pub fn parse(text: &str) -> Result<(Self, Flags), Error> {
         let option = option::split(text)?;
-        let pcre = Self::compile(option.pattern, option.options, option.anchored);
+        let listed = &option.flags.captures;
+        let pcre = Self::compile(option.pattern, option.options, option.anchored, listed);
         let pcre = pcre.map_err(|error| Error {
             at: error.at.saturating_add(option.at),
             ..error
@@ -145,18 +172,26 @@ impl Pcre {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_pattern(pattern: &str) -> Result<Self, Error> {
-        Self::compile(pattern.as_bytes(), Options::default(), false)
+        Self::compile(pattern.as_bytes(), Options::default(), false, &[])
     }
 
-    fn compile(pattern: &[u8], options: Options, anchored: bool) -> Result<Self, Error> {
+    fn compile(
+        pattern: &[u8],
+        options: Options,
+        anchored: bool,
+        listed: &[String],
+    ) -> Result<Self, Error> {
         let parsed = parse::parse(pattern, options)?;
         let node = &parsed.node;
+        let captures = option::captures_of(&parsed.names, listed, parsed.groups)?;
+        let captured = captures.iter().map(|capture| capture.group).max();
         Ok(Self {
             automaton: Automaton::compile(node, anchored),
-            program: Program::compile(node, anchored),
+            program: Program::compile(node, anchored, captured.unwrap_or(0)),
             literal: literal::required(node),
             groups: parsed.groups,
             names: parsed.names,
+            captures,
         })
     }
 
@@ -193,6 +228,7 @@ impl Pcre {
             start,
             end,
             group1: None,
+            groups: Vec::new(),
         };
         if group1 {
             // The match is certain, also where the budget does not do for its group.
@@ -215,6 +251,12 @@ impl Pcre {
     /// How many capturing groups the pattern has.
     pub fn groups(&self) -> u32 {
         self.groups
+    }
+
+    /// The groups that go to variables: those listed behind the flags, else those whose name begins
+    /// with `flow_`, `pkt_` or `alert_`.
+    pub fn captures(&self) -> &[Capture] {
+        &self.captures
     }
 
     /// The named groups and their numbers.

@@ -1,6 +1,6 @@
 //! The option around the pattern: `/PATTERN/FLAGS, names of captures`.
 
-use super::{Error, parse::Options};
+use super::{Capture, Error, Of, parse::Options};
 
 /// What the flags behind the pattern say besides how to read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,6 +137,44 @@ impl PcreOption<'_> {
             };
         }
         Ok(())
+    }
+}
+
+/// Where groups go: as listed, group by group, or as their names say.
+pub(super) fn captures_of(
+    names: &[(String, u32)],
+    listed: &[String],
+    groups: u32,
+) -> Result<Vec<Capture>, Error> {
+    let capture = |text: &str, group: u32, between: char| {
+        let (of, name) = text.split_once(between)?;
+        let of = match of {
+            "flow" => Of::Flow,
+            "pkt" => Of::Packet,
+            "alert" => Of::Alert,
+            _ => return None,
+        };
+        let name = name.to_owned();
+        Some(Capture { group, of, name }).filter(|capture| !capture.name.is_empty())
+    };
+    if listed.is_empty() {
+        let names = names.iter();
+        let captures = names.filter_map(|(name, group)| capture(name, *group, '_'));
+        return Ok(captures.collect());
+    }
+    let numbered = (1..).zip(listed);
+    let captures = numbered.filter_map(|(group, text)| capture(text, group, ':'));
+    let captures: Vec<_> = captures.collect();
+    if groups == 0 {
+        return Ok(Vec::new());
+    }
+    match captures.iter().any(|capture| capture.group > groups) {
+        true => Err(Error::new(
+            0,
+            "the expression has fewer groups than variables are named".to_owned(),
+            "name a variable for each group",
+        )),
+        false => Ok(captures),
     }
 }
 

@@ -50,6 +50,12 @@ impl Names {
         self.names.get(id as usize).map(AsRef::as_ref)
     }
 
+    /// All of them, by number.
+    #[must_use]
+    pub(crate) fn all(&self) -> &[Box<str>] {
+        &self.names
+    }
+
     /// How many names are known.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -10,7 +10,7 @@ mod udp;
 
 pub use parser::Options;
 pub use pdu::{Interface, Uuid};
-pub use transaction::{Dcerpc, Part};
+pub use transaction::{Dcerpc, Part, STUB_BYTES_MAX, Stubs};
 
 use super::{AppProto, Protocol};
 

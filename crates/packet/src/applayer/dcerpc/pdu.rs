@@ -132,6 +132,11 @@ impl Request {
     }
 }
 
+/// The data of a request or response behind its head of eight bytes.
+pub(crate) fn stub(body: &[u8]) -> &[u8] {
+    body.get(8..).unwrap_or_default()
+}
+
 /// The interfaces of a bind or a change of context.
 pub(crate) fn bind(head: &Head, body: &[u8]) -> Option<Vec<Interface>> {
     let count = *body.get(8)?;

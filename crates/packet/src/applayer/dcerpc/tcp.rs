@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use super::parser::Options;
 use super::pdu::{
     ALTER_CONTEXT, ALTER_CONTEXT_RESPONSE, BIND, BIND_ACK, HEAD, Head, Interface, REQUEST,
-    RESPONSE, Request, bind, bind_ack,
+    RESPONSE, Request, bind, bind_ack, stub,
 };
-use super::transaction::{Dcerpc, Part};
+use super::transaction::{Dcerpc, Part, Stubs};
 use crate::applayer::records::{Found, Framed, Record, Records, Size};
 use crate::applayer::{Context, Next};
 use crate::flow::Direction;
@@ -53,6 +53,11 @@ impl Records for Parser {
             cx.transaction(&tx);
         }
     }
+
+    fn buffered(&self) -> usize {
+        let stubs = self.pending.iter().map(|tx| tx.stubs.size());
+        stubs.fold(0, usize::saturating_add)
+    }
 }
 
 #[derive(Debug)]
@@ -92,6 +97,7 @@ impl Parser {
                 };
                 tx.request = Some(Part::of(REQUEST, request.stub_bytes));
                 tx.opnum = request.opnum;
+                tx.stubs.add(cx, Direction::ToServer, stub(body));
                 let called = |interface: &&Interface| interface.context == request.context;
                 tx.interfaces = self.interfaces.iter().filter(called).copied().collect();
             }
@@ -103,6 +109,7 @@ impl Parser {
             _ => return,
         }
         tx.tx_id = cx.transaction_id();
+        cx.progress_of(&tx, Direction::ToServer);
         if self.pending.len() >= self.options.transactions_max
             && let Some(oldest) = self.pending.pop_front()
         {
@@ -139,6 +146,9 @@ impl Parser {
             tx.interfaces.clone_from(&self.interfaces);
         }
         tx.response = Some(Part::of(head.kind, stub_bytes));
+        if head.kind == RESPONSE {
+            tx.stubs.add(cx, Direction::ToClient, stub(body));
+        }
         cx.transaction(&tx);
     }
 }
@@ -155,6 +165,7 @@ impl Dcerpc {
             response: None,
             opnum: 0,
             interfaces: Vec::new(),
+            stubs: Stubs::default(),
         }
     }
 }

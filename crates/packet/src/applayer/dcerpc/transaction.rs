@@ -1,6 +1,8 @@
 //! A call: what is asked and what is answered.
 
 use super::pdu::{Interface, Uuid};
+use crate::applayer::Context;
+use crate::flow::Direction;
 
 /// A request with its answer, or a bind with its.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,40 @@ pub struct Dcerpc {
     pub opnum: u16,
     /// Of a bind: the interfaces; of a request: the one that is called.
     pub interfaces: Vec<Interface>,
+    /// The data of request and response, where somebody looks into it.
+    pub stubs: Stubs,
+}
+
+/// Most bytes kept of the data of a request, and of a response.
+pub const STUB_BYTES_MAX: usize = 16 << 10;
+
+/// The data that a call carries, as far as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stubs {
+    /// What the client sends.
+    pub request: Vec<u8>,
+    /// What the server sends.
+    pub response: Vec<u8>,
+}
+
+impl Stubs {
+    /// Keeps more data of a direction, if anybody looks into it.
+    pub(crate) fn add(&mut self, cx: &Context<'_, '_>, direction: Direction, data: &[u8]) {
+        if !cx.config.inspect {
+            return;
+        }
+        let kept = match direction {
+            Direction::ToServer => &mut self.request,
+            Direction::ToClient => &mut self.response,
+        };
+        let room = STUB_BYTES_MAX.saturating_sub(kept.len()).min(data.len());
+        kept.extend_from_slice(data.get(..room).unwrap_or_default());
+    }
+
+    /// Bytes kept.
+    pub(crate) fn size(&self) -> usize {
+        self.request.len().saturating_add(self.response.len())
+    }
 }
 
 /// One side of a call.

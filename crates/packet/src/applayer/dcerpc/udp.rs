@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::parser::Options;
 use super::pdu::{REQUEST, RESPONSE, Uuid, u16_at, u32_at};
-use super::transaction::{Dcerpc, Part};
+use super::transaction::{Dcerpc, Part, Stubs};
 use crate::applayer::{AppLayer, Context, Next};
 use crate::flow::Direction;
 
@@ -76,11 +76,12 @@ impl Parser {
         self.pending.iter().position(|tx| tx.activity == key)
     }
 
-    fn request(&mut self, cx: &mut Context<'_, '_>, head: &Head) {
+    fn request(&mut self, cx: &mut Context<'_, '_>, head: &Head, stub: &[u8]) {
         if let Some(tx) = self.find(head).and_then(|at| self.pending.get_mut(at)) {
             if let Some(request) = &mut tx.request {
                 request.add(head.len.into());
             }
+            tx.stubs.add(cx, Direction::ToServer, stub);
             return;
         }
         if self.pending.len() >= self.options.transactions_max
@@ -88,7 +89,7 @@ impl Parser {
         {
             cx.transaction(&oldest);
         }
-        self.pending.push_back(Dcerpc {
+        let mut tx = Dcerpc {
             tx_id: cx.transaction_id(),
             first_ts_ns: cx.ts_ns,
             version: (4, 0),
@@ -99,12 +100,17 @@ impl Parser {
             // Suricata does not tell the operations of datagrams
             opnum: 0,
             interfaces: Vec::new(),
-        });
+            stubs: Stubs::default(),
+        };
+        tx.stubs.add(cx, Direction::ToServer, stub);
+        cx.progress_of(&tx, Direction::ToServer);
+        self.pending.push_back(tx);
     }
 
-    fn response(&mut self, cx: &mut Context<'_, '_>, head: &Head) {
+    fn response(&mut self, cx: &mut Context<'_, '_>, head: &Head, stub: &[u8]) {
         let Some(at) = self.find(head) else { return };
         if let Some(tx) = self.pending.get_mut(at) {
+            tx.stubs.add(cx, Direction::ToClient, stub);
             match &mut tx.response {
                 Some(response) => response.add(head.len.into()),
                 None => tx.response = Some(Part::of(RESPONSE, head.len.into())),
@@ -121,9 +127,11 @@ impl Parser {
 impl AppLayer for Parser {
     fn data(&mut self, cx: &mut Context<'_, '_>, direction: Direction, data: &[u8]) -> Next {
         if let Some(head) = Head::of(data) {
+            let stub = data.get(HEAD..).unwrap_or_default();
+            let stub = stub.get(..head.len.into()).unwrap_or(stub);
             match (direction, head.kind) {
-                (Direction::ToServer, REQUEST) => self.request(cx, &head),
-                (Direction::ToClient, RESPONSE) => self.response(cx, &head),
+                (Direction::ToServer, REQUEST) => self.request(cx, &head, stub),
+                (Direction::ToClient, RESPONSE) => self.response(cx, &head, stub),
                 _ => {}
             }
         }
@@ -141,7 +149,8 @@ impl AppLayer for Parser {
     }
 
     fn buffered(&self) -> usize {
-        0
+        let stubs = self.pending.iter().map(|tx| tx.stubs.size());
+        stubs.fold(0, usize::saturating_add)
     }
 }
 

@@ -5,7 +5,9 @@ use super::object::{Object, points};
 use super::transaction::{Fragment, UNSOLICITED_RESPONSE};
 use crate::applayer::{AppProto, Transaction};
 use crate::bytes::base64;
+use crate::flow::Direction;
 use crate::json;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Fragment {
@@ -19,6 +21,14 @@ impl Transaction for Fragment {
 
     fn first_ts_ns(&self) -> u64 {
         self.first_ts_ns
+    }
+
+    /// Responses have indications, whoever sends them.
+    fn parts(&self) -> &'static [Part] {
+        Part::of(match self.iin {
+            Some(_) => Direction::ToClient,
+            None => Direction::ToServer,
+        })
     }
 
     fn log(&self, record: &mut json::Object<'_>, _: Setting<'_>) {

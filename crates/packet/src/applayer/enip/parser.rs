@@ -122,6 +122,11 @@ impl Parser {
         if is_one_way {
             return cx.transaction(&exchange);
         }
+        cx.progress_of(&exchange, direction);
+        if cx.flow().tuple.proto == Proto::Tcp && !cx.is_prompt() {
+            // what is asked is looked into with the server's acknowledgement, too
+            cx.progress_of(&exchange, direction.reversed());
+        }
         self.waiting_bytes = self.waiting_bytes.saturating_add(exchange.size());
         self.waiting.push_back(exchange);
         while self.waiting.len() > self.options.transactions_max.max(1)

@@ -212,6 +212,11 @@ impl Content {
         self.finish(cx, tx, FileState::Truncated);
     }
 
+    /// Whether no more of it is followed.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// Whether there are files to tell of.
     pub(super) fn is_untold(&self) -> bool {
         self.files.is_untold()
@@ -246,6 +251,7 @@ impl Content {
         }
         let room = match self.max {
             0 => usize::MAX,
+            _ if cx.flow.keeps_files => usize::MAX,
             max => usize::try_from(max.saturating_sub(self.decoded)).unwrap_or(usize::MAX),
         };
         let (data, beyond) = data.split_at_checked(room).unwrap_or((data, &[]));
@@ -266,6 +272,9 @@ impl Content {
         }
         if !beyond.is_empty() {
             cx.counters.bodies_max_hit = cx.counters.bodies_max_hit.saturating_add(1);
+            if let Some(file) = &mut self.file {
+                file.cut();
+            }
             self.finish(cx, tx, FileState::Truncated);
         }
     }

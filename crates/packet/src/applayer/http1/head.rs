@@ -19,6 +19,8 @@ pub struct Head {
     start_line: Span,
     headers: Vec<(Span, Span)>,
     headers_cut: bool,
+    /// The lines of a trailer, as sent.
+    trailer: Box<[u8]>,
     stream_offset: u64,
     pub(super) oddities: Oddities,
 }
@@ -72,6 +74,14 @@ impl Head {
         self.field(self.start_line)
     }
 
+    /// The start line with its end.
+    #[must_use]
+    pub fn start_line_as_sent(&self) -> &[u8] {
+        let start = usize::try_from(self.start_line.start).unwrap_or(usize::MAX);
+        let end = self.raw.len().saturating_sub(self.raw_headers().len());
+        self.raw.get(start..end).unwrap_or_default()
+    }
+
     /// All lines behind the start line, as sent.
     #[must_use]
     pub fn raw_headers(&self) -> &[u8] {
@@ -82,6 +92,12 @@ impl Head {
         let rest = rest.unwrap_or_default();
         let line = rest.strip_prefix(b"\r").unwrap_or(rest);
         line.strip_prefix(b"\n").unwrap_or(line)
+    }
+
+    /// The lines of the trailer behind a chunked body, as sent.
+    #[must_use]
+    pub fn raw_trailer(&self) -> &[u8] {
+        &self.trailer
     }
 
     /// A part of the start line: 0, 1 or 2.
@@ -131,6 +147,7 @@ impl Head {
 
     /// Adds the fields of a trailer.
     pub(super) fn add_trailer(&mut self, raw: &[u8], kind: StartLine) {
+        self.trailer = raw.into();
         let lines = Lines { raw, at: 0, kind };
         for line in lines.filter(|line| !line.bytes.is_empty()) {
             let colon = memchr::memchr(b':', line.bytes);
@@ -195,6 +212,7 @@ impl Head {
             start_line: start_line.span(0, start_line.bytes.len()),
             headers: Vec::new(),
             headers_cut: false,
+            trailer: Box::default(),
             stream_offset,
             oddities: Oddities {
                 leading_space: first.is_some_and(is_void),
@@ -354,6 +372,7 @@ impl Head {
         headers.shrink_to_fit();
         joined.shrink_to_fit();
         (self.headers, self.joined) = (headers, joined);
+        self.trailer = Box::default();
         self.raw = self.raw.get(..start_end).unwrap_or_default().into();
     }
 
@@ -376,6 +395,7 @@ impl Head {
         let per_header = size_of::<(Span, Span)>();
         self.raw
             .len()
+            .saturating_add(self.trailer.len())
             .saturating_add(self.joined.len())
             .saturating_add(self.headers.len().saturating_mul(per_header))
     }
@@ -432,7 +452,8 @@ fn status_line(line: Line<'_>) -> [Span; 3] {
     [
         line.span(from, version),
         line.span(code, code_end),
-        line.part(code_end, len),
+        // blanks behind a reason are part of it
+        line.span(skip(code_end, is_space), len),
     ]
 }
 

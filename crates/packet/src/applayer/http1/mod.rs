@@ -16,6 +16,7 @@ mod parser;
 mod pending;
 mod probe;
 mod side;
+mod status;
 mod transaction;
 mod uri;
 

@@ -97,8 +97,7 @@ impl Multipart {
     fn pass_to_boundary(&mut self, data: &[u8], each: &mut dyn FnMut(Part<'_>)) -> Option<usize> {
         let in_file = self.state == State::File;
         let found = memchr::memmem::find(data, &self.boundary);
-        let tail = self.boundary.len().saturating_add(2);
-        let end = found.unwrap_or(data.len().saturating_sub(tail));
+        let end = found.unwrap_or(self.content_end(data));
         let before = data.get(..end).unwrap_or_default();
         if found.is_none() {
             if in_file && !before.is_empty() {
@@ -114,6 +113,17 @@ impl Multipart {
         }
         self.state = State::Head;
         Some(end.saturating_add(self.boundary.len()))
+    }
+
+    /// Where the bytes end that cannot be part of a boundary that goes on behind them.
+    fn content_end(&self, data: &[u8]) -> usize {
+        let tail = self.boundary.len().saturating_add(1);
+        let from = data.len().saturating_sub(tail);
+        let begins = |at: &usize| {
+            let rest = data.get(*at..).unwrap_or_default();
+            rest.starts_with(b"\r") || rest.starts_with(b"\n") || self.boundary.starts_with(rest)
+        };
+        (from..data.len()).find(begins).unwrap_or(data.len())
     }
 
     fn head(&mut self, data: &[u8], each: &mut dyn FnMut(Part<'_>)) -> Option<usize> {

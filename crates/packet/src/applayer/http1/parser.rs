@@ -8,6 +8,7 @@ use super::events;
 use super::head::{Head, StartLine};
 use super::pending::{Pending, Untold};
 use super::side::{Kind, Side, State};
+use super::status::{Switch, is_interim, status_of, switch_of};
 use super::transaction::{Phase, Transaction};
 use super::uri::{Rules, Uri};
 use crate::applayer::{AppLayer, AppProto, Context, Next, http2, websocket};
@@ -81,7 +82,12 @@ impl AppLayer for Parser {
                     self.body(cx, direction, content, sent, over)
                 }
                 Kind::Lost => self.lose(cx, direction),
-                Kind::Wait => Next::More,
+                Kind::Wait => {
+                    if cx.config.inspect {
+                        self.tell_line(cx, direction);
+                    }
+                    Next::More
+                }
             };
             match next {
                 Next::More => {}
@@ -181,16 +187,9 @@ impl Parser {
     fn request(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64) -> Next {
         let mut oddities = Vec::new();
         let body = Body::of_request(&head, &mut oddities);
-        let mut transaction = new_transaction(cx, ts_ns, Some(head));
+        let id = cx.transaction_id();
+        let transaction = new_transaction(cx, (id, ts_ns), Some(head));
         cx.frame_begins(transaction.tx_id, "request", 0);
-        let http = &cx.config.apps.http;
-        let rules = Rules {
-            double_decode_path: http.double_decode_path,
-            double_decode_query: http.double_decode_query,
-            plus_is_space: http.plus_is_space,
-            include_all: http.uri_include_all,
-        };
-        transaction.uri = Uri::parse(transaction.target(), rules);
         let over = body == Body::Length(0);
         let path = transaction.uri.path();
         let content = transaction
@@ -221,6 +220,37 @@ impl Parser {
         Next::More
     }
 
+    /// Tells of the first line of a head whose rest has not come.
+    fn tell_line(&mut self, cx: &mut Context<'_, '_>, direction: Direction) {
+        // the number that it will have
+        let next = cx.flow().transactions;
+        match direction {
+            Direction::ToServer => {
+                if let Some((line, ts_ns)) = self.requests.first_line(StartLine::Request) {
+                    let transaction = new_transaction(cx, (next, ts_ns), Some(line));
+                    cx.progress(&transaction, Part::RequestLine);
+                }
+            }
+            Direction::ToClient => {
+                let Some((line, ts_ns)) = self.responses.first_line(StartLine::Status) else {
+                    return;
+                };
+                let status = status_of(&line);
+                if self.skip > 0 || status.is_some_and(is_interim) {
+                    return;
+                }
+                let front = self.pending.front().filter(|front| !front.response_over);
+                let request = front.map(|front| front.transaction.clone());
+                let transaction = Transaction {
+                    status,
+                    response: Some(line),
+                    ..request.unwrap_or_else(|| new_transaction(cx, (next, ts_ns), None))
+                };
+                cx.progress(&transaction, Part::ResponseLine);
+            }
+        }
+    }
+
     /// The oldest request will not get its response: but one that is half here stays.
     fn give_up_oldest(&mut self, cx: &mut Context<'_, '_>) {
         cx.counters.pending_max_hit = cx.counters.pending_max_hit.saturating_add(1);
@@ -236,9 +266,7 @@ impl Parser {
 
     fn response(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64, after: &[u8]) -> Next {
         let status = status_of(&head);
-        if status
-            .is_some_and(|status| (100..200).contains(&status) && status != SWITCHING_PROTOCOLS)
-        {
+        if status.is_some_and(is_interim) {
             return Next::More;
         }
         let mut oddities = Vec::new();
@@ -318,7 +346,8 @@ impl Parser {
         if self.discard {
             self.skip = self.skip.saturating_sub(1);
         } else if self.pending.front().is_none_or(|front| front.response_over) {
-            let transaction = new_transaction(cx, ts_ns, None);
+            let id = cx.transaction_id();
+            let transaction = new_transaction(cx, (id, ts_ns), None);
             self.pending.push_front(Box::new(Pending {
                 number: 0,
                 transaction,
@@ -356,6 +385,9 @@ impl Parser {
         if let Some(pending) = self.carrier(direction) {
             pending.count(direction, sent);
             pending.data(cx, direction, content);
+            if !over && !content.is_empty() {
+                cx.progress(&pending.transaction, Part::more(direction));
+            }
         }
         self.after_body(cx, direction, over);
         Next::More
@@ -401,6 +433,9 @@ impl Parser {
         let trailer = self.side(direction).take_trailer();
         if let Some(pending) = self.carrier(direction) {
             pending.add_trailer(direction, &trailer);
+            if !trailer.is_empty() {
+                cx.progress(&pending.transaction, Part::head(direction));
+            }
         }
         match direction {
             Direction::ToServer => {
@@ -509,23 +544,35 @@ impl Parser {
 const UNTOLD_MAX: usize = 64;
 
 fn new_transaction(
-    cx: &mut Context<'_, '_>,
-    first_ts_ns: u64,
+    cx: &Context<'_, '_>,
+    (tx_id, first_ts_ns): (u32, u64),
     request: Option<Head>,
 ) -> Transaction {
     let tuple = cx.flow().tuple;
+    let http = &cx.config.apps.http;
+    let rules = Rules {
+        double_decode_path: http.double_decode_path,
+        double_decode_query: http.double_decode_query,
+        plus_is_space: http.plus_is_space,
+        include_all: http.uri_include_all,
+    };
+    let uri = match &request {
+        Some(head) => Uri::parse(head.start_part(1).bytes, rules),
+        None => Uri::parse(UNSEEN, Rules::default()),
+    };
     Transaction {
         first_ts_ns,
-        tx_id: cx.transaction_id(),
+        tx_id,
         phase: Phase::Request,
         status: None,
         request_len: 0,
         response_len: 0,
         request,
         response: None,
-        uri: Uri::parse(UNSEEN, Rules::default()),
+        uri,
         request_body: Vec::new(),
         response_body: Vec::new(),
+        bodies_over: [false; 2],
         server: (tuple.dst, tuple.dst_port),
     }
 }
@@ -533,53 +580,12 @@ fn new_transaction(
 /// What stands for the target of a request that was not seen, as Suricata has it.
 pub(super) const UNSEEN: &[u8] = b"/libhtp::request_uri_not_seen";
 
-/// The status code where it is a number that one can be.
-fn status_of(head: &Head) -> Option<u16> {
-    let code = std::str::from_utf8(head.start_part(1).bytes).ok()?;
-    code.parse()
-        .ok()
-        .filter(|status| (100..1000).contains(status))
-}
-
 fn frame_kind(direction: Direction) -> &'static str {
     match direction {
         Direction::ToServer => "request",
         Direction::ToClient => "response",
     }
 }
-
-/// What a connection becomes.
-#[derive(Debug, Clone, Copy)]
-enum Switch {
-    /// What its next bytes say.
-    Any,
-    Http2,
-    Websocket,
-    /// Nothing that is known.
-    Other,
-}
-
-/// What follows a response after which the connection speaks something else.
-fn switch_of(head: &Head, status: Option<u16>, to_connect: bool) -> Option<Switch> {
-    let status = status?;
-    if to_connect && matches!(status, 200..300) {
-        return Some(Switch::Any);
-    }
-    if status != SWITCHING_PROTOCOLS {
-        return None;
-    }
-    let protocol = head.header(b"upgrade");
-    let is = |name: &[u8]| protocol.is_some_and(|field| field.bytes.eq_ignore_ascii_case(name));
-    Some(if is(b"h2c") {
-        Switch::Http2
-    } else if is(b"websocket") {
-        Switch::Websocket
-    } else {
-        Switch::Other
-    })
-}
-
-const SWITCHING_PROTOCOLS: u16 = 101;
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,7 @@ impl Pending {
         };
         if let Some(content) = content {
             content.data(cx, &mut self.transaction, data);
+            self.transaction.note_body(direction, content.is_over());
         }
     }
 

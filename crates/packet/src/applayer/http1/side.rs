@@ -14,6 +14,8 @@ pub(super) struct Side {
     kept: Vec<u8>,
     /// Time of the packet that the first byte of `kept` came with.
     ts_ns: u64,
+    /// The first line of the head in `kept` was told of.
+    line_told: bool,
     /// Offset in the stream of the next byte.
     offset: u64,
     /// The trailer of a chunked body.
@@ -166,6 +168,23 @@ impl Side {
         Some((Head::parse(kept, kind, offset), self.ts_ns))
     }
 
+    /// The first line of a head that is not complete, and the time of its first byte; once for each
+    /// head.
+    pub(super) fn first_line(&mut self, kind: StartLine) -> Option<(Head, u64)> {
+        let start = match kind {
+            _ if self.line_told => return None,
+            StartLine::Request => 0,
+            StartLine::Status => match response_start(&self.kept) {
+                Start::At(start) => start,
+                Start::Unsure | Start::Nowhere => return None,
+            },
+        };
+        let kept = self.kept.get(start..)?;
+        let end = memchr::memchr(b'\n', kept)?.checked_add(1)?;
+        self.line_told = true;
+        Some((Head::parse(kept.get(..end)?, kind, self.offset), self.ts_ns))
+    }
+
     /// The trailer of the chunked body that is over.
     pub(super) fn take_trailer(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.trailer)
@@ -228,6 +247,7 @@ impl Side {
                 return wait(blanks);
             }
             self.ts_ns = cx.ts_ns;
+            self.line_told = false;
         }
         match direction {
             Direction::ToServer => self.request_head(cx, data),

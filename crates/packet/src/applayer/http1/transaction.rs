@@ -40,6 +40,8 @@ pub struct Transaction {
     pub(super) uri: Uri,
     pub(super) request_body: Vec<u8>,
     pub(super) response_body: Vec<u8>,
+    /// Bodies of which no more is followed.
+    pub(super) bodies_over: [bool; 2],
     pub(super) server: (IpAddr, u16),
 }
 
@@ -83,12 +85,7 @@ impl Transaction {
     pub fn host_field(&self) -> Option<Field<'_>> {
         let target = self.target_field();
         authority(target)
-            .or_else(|| {
-                let is_host = self.method() == b"CONNECT" && !target.bytes.starts_with(b"/");
-                let end = memchr::memchr(b' ', target.bytes).unwrap_or(target.bytes.len());
-                let bytes = target.bytes.get(..end).filter(|_| is_host)?;
-                Some(Field { bytes, ..target })
-            })
+            .or_else(|| self.connect_target())
             .or_else(|| self.request.as_ref()?.header(b"host"))
             .filter(|host| !host.bytes.is_empty())
     }
@@ -173,11 +170,36 @@ impl Transaction {
         self.uri.path()
     }
 
-    /// The host without its port, in lower case.
+    /// The host without its port, in lower case: from an absolute target, else from the Host fields.
     #[must_use]
     pub fn host_name(&self) -> Option<Vec<u8>> {
-        let (name, _) = split_port(self.host()?);
+        if let Some(name) = self.target_host() {
+            return Some(name);
+        }
+        let hosts = self.request.as_ref()?.merged_header(b"host")?;
+        let name = without_port(&hosts);
+        (!name.is_empty()).then(|| name.to_ascii_lowercase())
+    }
+
+    /// The host that an absolute target or that of CONNECT names, in lower case, without user and port.
+    #[must_use]
+    pub fn target_host(&self) -> Option<Vec<u8>> {
+        let of_target = authority(self.target_field());
+        let authority = of_target.or_else(|| self.connect_target())?.bytes;
+        let user = memchr::memrchr(b'@', authority).map_or(0, |at| at.saturating_add(1));
+        let name = without_port(authority.get(user..)?);
+        let end = name.iter().rposition(|byte| *byte != b'.');
+        let name = name.get(..=end?)?;
         Some(name.to_ascii_lowercase())
+    }
+
+    /// Host and port that CONNECT is asked for.
+    fn connect_target(&self) -> Option<Field<'_>> {
+        let target = self.target_field();
+        let is_host = self.method() == b"CONNECT" && !target.bytes.starts_with(b"/");
+        let end = memchr::memchr(b' ', target.bytes).unwrap_or(target.bytes.len());
+        let bytes = target.bytes.get(..end).filter(|_| is_host)?;
+        Some(Field { bytes, ..target })
     }
 
     /// The request line without its end.
@@ -188,10 +210,10 @@ impl Transaction {
             .map_or(&[], |head| head.start_line().bytes)
     }
 
-    /// The status line without its end.
+    /// The status line with its end.
     #[must_use]
     pub fn response_line(&self) -> &[u8] {
-        self.response_part(|head| head.start_line())
+        self.response.as_ref().map_or(&[], Head::start_line_as_sent)
     }
 
     /// Version of the response: `HTTP/1.1`.
@@ -256,6 +278,30 @@ impl Transaction {
         }
     }
 
+    /// The first bytes of the body of a direction.
+    #[must_use]
+    pub fn body(&self, direction: Direction) -> &[u8] {
+        match direction {
+            Direction::ToServer => &self.request_body,
+            Direction::ToClient => &self.response_body,
+        }
+    }
+
+    /// Whether no more of a body is followed, since it is long.
+    #[must_use]
+    pub fn is_body_over(&self, direction: Direction) -> bool {
+        self.bodies_over
+            .get(direction.at())
+            .copied()
+            .unwrap_or(true)
+    }
+
+    pub(super) fn note_body(&mut self, direction: Direction, is_over: bool) {
+        if let Some(over) = self.bodies_over.get_mut(direction.at()) {
+            *over = is_over;
+        }
+    }
+
     /// The first bytes of the request's body, chunk sizes and content codings taken off; at most
     /// [`BODY_BYTES_MAX`].
     #[must_use]
@@ -317,6 +363,15 @@ pub(super) fn split_port(host: &[u8]) -> (&[u8], Option<u16>) {
         Some((name, _)) if port.is_some() => (name, port),
         Some(_) | None => (host, None),
     }
+}
+
+/// A host without what stands behind its last colon, whether that is a port or not.
+fn without_port(host: &[u8]) -> &[u8] {
+    let colon = memchr::memrchr(b':', host);
+    let split = colon.and_then(|colon| host.split_at_checked(colon));
+    // the colons of an address in brackets are its own
+    let is_port = |port: &[u8]| memchr::memchr(b']', port).is_none();
+    split.map_or(host, |(name, port)| if is_port(port) { name } else { host })
 }
 
 /// The authority of an absolute target: `http://HOST/path`.
@@ -432,6 +487,7 @@ mod tests {
             uri: Uri::default(),
             request_body: Vec::new(),
             response_body: Vec::new(),
+            bodies_over: [false; 2],
             server: (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 8000),
         }
     }

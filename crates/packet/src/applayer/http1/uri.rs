@@ -1,5 +1,7 @@
 //! Targets as servers read them: percent-encodings decoded, paths made straight.
 
+use std::sync::LazyLock;
+
 /// A request target taken apart and normalised.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Uri {
@@ -41,7 +43,7 @@ impl Uri {
             uri.bytes.extend_from_slice(front);
         }
         uri.bytes
-            .extend_from_slice(&straighten(&best_fit(&decoded)));
+            .extend_from_slice(&best_fit(&straighten(&decoded)));
         uri.path_len = uri.bytes.len();
         let mut decoded = decode(query, false, rules.plus_is_space);
         if rules.double_decode_query {
@@ -87,7 +89,7 @@ fn decode(text: &[u8], path: bool, plus_is_space: bool) -> Vec<u8> {
     while let Some(byte) = text.get(at).copied() {
         let rest = text.get(at.saturating_add(1)..).unwrap_or_default();
         let (byte, len) = match (byte, rest) {
-            (b'%', [b'u' | b'U', a, b, c, d, ..]) if path => match hex(&[*a, *b, *c, *d]) {
+            (b'%', [b'u' | b'U', a, b, c, d, ..]) => match hex(&[*a, *b, *c, *d]) {
                 Some(code) => (best_fit_of(code), 6),
                 None => (byte, 1),
             },
@@ -111,64 +113,99 @@ fn hex(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// The byte that stands for a character: itself in Latin-1, the plain form of a full-width one.
+/// The byte that stands for a character: itself in Latin-1, else the one that looks most like it, as
+/// Windows has it in its code page 1252.
 fn best_fit_of(code: u32) -> u8 {
-    match code {
-        0..=0xff => u8::try_from(code).unwrap_or(b'?'),
-        0xff01..=0xff5e => u8::try_from(code.saturating_sub(0xfee0)).unwrap_or(b'?'),
-        _ => b'?',
-    }
+    let known = match code {
+        0..=0xff => u8::try_from(code).ok(),
+        0xff01..=0xff5e => u8::try_from(code.saturating_sub(0xfee0)).ok(),
+        _ => {
+            let at = BEST_FIT.binary_search_by_key(&code, |(known, _)| *known);
+            at.ok().and_then(|at| BEST_FIT.get(at)).map(|pair| pair.1)
+        }
+    };
+    known.unwrap_or(b'?')
 }
 
-/// A path in UTF-8 as single bytes; what is no UTF-8 stays as it is.
+/// Characters outside of Latin-1, and what they are taken for.
+static BEST_FIT: LazyLock<Vec<(u32, u8)>> = LazyLock::new(|| {
+    let pairs = include_str!("bestfit.txt").split_ascii_whitespace();
+    let pair = |pair: &str| {
+        let (code, byte) = pair.split_at_checked(4)?;
+        let code = u32::from_str_radix(code, 16).ok()?;
+        Some((code, u8::from_str_radix(byte, 16).ok()?))
+    };
+    pairs.filter_map(pair).collect()
+});
+
+/// A path in UTF-8 as single bytes. Forms that are longer than they need to be are read too, for some
+/// servers do; what is no UTF-8 stands for one `?`.
 fn best_fit(path: &[u8]) -> Vec<u8> {
-    if path.is_ascii() {
-        return path.to_vec();
-    }
     let mut fitted = Vec::with_capacity(path.len());
-    for chunk in path.utf8_chunks() {
-        let fit = |c: char| {
-            if c.is_ascii() {
-                u8::try_from(c).unwrap_or(b'?')
-            } else {
-                best_fit_of(u32::from(c))
-            }
+    let mut rest = path;
+    while let Some((first, mut behind)) = rest.split_first() {
+        let (mut code, more) = match *first {
+            byte @ 0..=0x7f => (u32::from(byte), 0_u8),
+            byte @ 0xc0..=0xdf => (u32::from(byte & 0x1f), 1),
+            byte @ 0xe0..=0xef => (u32::from(byte & 0x0f), 2),
+            byte @ 0xf0..=0xf4 => (u32::from(byte & 0x07), 3),
+            _ => (INVALID, 0),
         };
-        fitted.extend(chunk.valid().chars().map(fit));
-        fitted.extend(chunk.invalid().iter().map(|_| b'?'));
+        for at in 0..more {
+            let Some((next, left)) = behind.split_first() else {
+                // cut off at the end
+                return fitted;
+            };
+            let is_sound = match (*first, at, *next) {
+                (0xed, 0, 0xa0..) | (0xf4, 0, 0x90..) => false,
+                (_, _, next) => next & 0xc0 == 0x80,
+            };
+            if !is_sound {
+                code = INVALID;
+                break;
+            }
+            code = code << 6 | u32::from(next & 0x3f);
+            behind = left;
+        }
+        fitted.push(best_fit_of(code));
+        rest = behind;
     }
     fitted
 }
 
-/// Without doubled slashes and dot segments (RFC 3986 section 5.2.4).
+/// No character.
+const INVALID: u32 = u32::MAX;
+
+/// Without doubled slashes and dot segments (RFC 3986 section 5.2.4). Behind a dot segment at the end
+/// no slash is left, as other sensors have it.
 fn straighten(path: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::with_capacity(path.len());
-    let rooted = path.starts_with(b"/");
-    if rooted {
-        out.push(b'/');
-    }
-    let mut parts = path.split(|byte| *byte == b'/').peekable();
-    if rooted {
-        parts.next();
-    }
-    while let Some(part) = parts.next() {
-        let is_last = parts.peek().is_none();
-        match part {
-            b"" | b"." => {}
-            b".." => {
-                let body = out.strip_suffix(b"/").unwrap_or(&out);
-                let keep = memchr::memrchr(b'/', body).map_or(0, |slash| slash.saturating_add(1));
-                out.truncate(keep.max(usize::from(rooted)));
+    let mut single = path.to_vec();
+    single.dedup_by(|next, before| *next == b'/' && *before == b'/');
+    let mut out: Vec<u8> = Vec::with_capacity(single.len());
+    let mut rest = &*single;
+    loop {
+        rest = match rest {
+            [] | b"." | b".." => return out,
+            [b'.', b'/', behind @ ..] | [b'.', b'.', b'/', behind @ ..] => behind,
+            b"/." | b"/./" => return out,
+            [b'/', b'.', b'/', ..] => rest.get(2..).unwrap_or_default(),
+            b"/.." | b"/../" => {
+                out.truncate(memchr::memrchr(b'/', &out).unwrap_or(0));
+                return out;
             }
-            part => {
-                out.extend_from_slice(part);
-                if !is_last {
-                    out.push(b'/');
-                }
+            [b'/', b'.', b'.', b'/', ..] => {
+                out.truncate(memchr::memrchr(b'/', &out).unwrap_or(0));
+                rest.get(3..).unwrap_or_default()
             }
-        }
+            [first, behind @ ..] => {
+                let len = memchr::memchr(b'/', behind).unwrap_or(behind.len());
+                let (segment, behind) = behind.split_at_checked(len).unwrap_or((behind, &[]));
+                out.push(*first);
+                out.extend_from_slice(segment);
+                behind
+            }
+        };
     }
-    out
 }
 
 #[cfg(test)]
@@ -184,6 +221,13 @@ mod tests {
             ("/a\\b%5cc%2fd", "/a/b/c/d"),
             ("/%u0061%uff0f", "/a/"),
             ("/evil%2527sqli", "/evil%27sqli"),
+            ("/a/b/../c/..", "/a"),
+            ("/a/./", "/a"),
+            ("/a//", "/a/"),
+            ("../x/../y", "/y"),
+            ("/a/..", ""),
+            ("/\u{100}\u{2215}\u{202e}x", "/A/?x"),
+            ("/x?%u0100%uff0f", "/x?A/"),
             ("/100%/x%zz", "/100%/x%zz"),
             ("http://host:80/p?q=%41+b#f", "/p?q=A+b#f"),
             ("/a?b=../c//d", "/a?b=../c//d"),
@@ -192,6 +236,21 @@ mod tests {
         ] {
             let uri = Uri::parse(target.as_bytes(), Rules::default());
             assert_eq!(String::from_utf8_lossy(uri.bytes()), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_taken_for_something() {
+        for (path, expected) in [
+            (&b"/\xff\xfea"[..], &b"/??a"[..]),
+            (b"/\xc3x\xc3", b"/?x"),
+            (b"/\xe2\x80x", b"/?x"),
+            (b"/\xed\xa0\x80", b"/???"),
+            (b"/\xc0\xaf\xc0\xae", b"//."),
+            (b"/\xf0\x9f\x98\x80", b"/?"),
+            (b"/\xc3\xa9", b"/\xe9"),
+        ] {
+            assert_eq!(best_fit(path), expected, "{path:?}");
         }
     }
 

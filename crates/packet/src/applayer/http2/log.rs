@@ -5,6 +5,7 @@ use super::transaction::{Entry, Message, Transaction};
 use crate::applayer::{AppProto, Transaction as AnyTransaction, dns};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl AnyTransaction for Transaction {
@@ -22,6 +23,18 @@ impl AnyTransaction for Transaction {
 
     fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        if let Some(sender) = self.sender {
+            return Part::of(sender);
+        }
+        match (self.complete, self.request.over, self.response.over) {
+            (false, ..) | (true, true, true) => &[],
+            (true, true, false) => &[Part::Response],
+            (true, false, true) => &[Part::Request],
+            (true, false, false) => &[Part::Request, Part::Response],
+        }
     }
 
     fn record_type(&self) -> &'static str {
@@ -114,7 +127,7 @@ fn has_content(message: &Message) -> bool {
 }
 
 fn has_details(message: &Message) -> bool {
-    message.settings.is_some() || message.error_code.is_some() || message.priority.is_some()
+    message.settings.is_some() || !message.errors.is_empty() || !message.priorities.is_empty()
 }
 
 fn details(object: &mut Object<'_>, message: &Message) {
@@ -124,11 +137,11 @@ fn details(object: &mut Object<'_>, message: &Message) {
             object.number("settings_value", *value);
         });
     }
-    if let Some(priority) = message.priority {
-        object.number("priority", priority);
+    if let Some(priority) = message.priorities.first() {
+        object.number("priority", *priority);
     }
-    if let Some(code) = message.error_code {
-        let name = error_name(code);
+    if let Some(code) = message.errors.first() {
+        let name = error_name(*code);
         // of streams as it is, of the connection in capitals
         let name = match message.goes_away {
             true => name.to_uppercase(),
@@ -136,9 +149,9 @@ fn details(object: &mut Object<'_>, message: &Message) {
         };
         object.text("error_code", &name);
     }
-    if message.more_priorities {
+    if message.priorities.len() > 1 {
         object.text("has_multiple", "priority");
-    } else if message.more_errors {
+    } else if message.errors.len() > 1 {
         object.text("has_multiple", "error_code");
     }
 }

@@ -1,11 +1,13 @@
 //! Frames to streams to transactions.
 
+use std::collections::VecDeque;
+
 use hashbrown::HashMap;
 
 use super::content::Content;
 use super::frame::{
     CONTINUATION, GOAWAY, HEAD_BYTES, HEADERS, Head, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
-    priority, settings, unpad,
+    WINDOW_UPDATE, priority, settings, unpad,
 };
 use super::hpack::{Damage, Decoder};
 use super::side::{Item, Side};
@@ -16,7 +18,7 @@ use crate::applayer::{AppLayer, AppProto, Context, Next};
 use crate::bytes::be32;
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
-use crate::sensor::Config;
+use crate::sensor::{Config, Part};
 
 pub(super) fn start(_: Proto, config: &Config) -> Box<dyn AppLayer> {
     Box::new(Parser::new(config))
@@ -34,6 +36,8 @@ pub(super) struct Parser {
     waiting: Vec<(u32, Direction)>,
     /// Streams told of, with files still to tell of.
     untold: Vec<Stream>,
+    /// The latest streams that ended: what comes behind begins none of them anew.
+    closed: VecDeque<u32>,
     /// Bytes that streams keep. Counted as they change: there are thousands of them.
     kept: usize,
     /// Settings that an upgrade brought, told of once the protocol begins.
@@ -53,6 +57,8 @@ struct Half {
 #[derive(Debug)]
 struct Block {
     stream: u32,
+    /// The kind of frame that it began in.
+    kind: u8,
     end_stream: bool,
     bytes: Vec<u8>,
 }
@@ -89,7 +95,7 @@ impl AppLayer for Parser {
                 Item::More => {}
                 Item::Frame(head, payload) => self.frame(cx, direction, head, &payload),
                 Item::Data(head, content, over) => self.body(cx, direction, head, content, over),
-                Item::Unknown(head) => self.message(cx, head.stream, direction, |_| ()),
+                Item::Unknown(head) => self.message(cx, direction, head, |_| ()),
                 Item::TooLarge => cx.too_large("reassembly_limit_reached"),
                 Item::Invalid => cx.anomaly("invalid_client_magic"),
             }
@@ -182,6 +188,7 @@ impl Parser {
             ended: Vec::new(),
             waiting: Vec::new(),
             untold: Vec::new(),
+            closed: VecDeque::new(),
             kept: 0,
             upgrade: None,
         }
@@ -232,32 +239,32 @@ impl Parser {
                 let weight = priority(payload).filter(|(_, rest)| rest.is_empty());
                 let weight = weight.map(|(weight, _)| weight);
                 self.check(cx, weight.is_some());
-                self.message(cx, head.stream, from, |message| {
-                    message.note_priority(weight);
-                });
+                self.message(cx, from, head, |message| message.note_priority(weight));
             }
             RST_STREAM => {
                 let code = be32(payload, 0).filter(|_| payload.len() == 4);
                 self.check(cx, code.is_some());
                 let fill = |message: &mut Message| message.note_error(code, false);
-                self.message(cx, head.stream, from, fill);
+                self.message(cx, from, head, fill);
             }
             SETTINGS if payload.is_empty() => {}
+            WINDOW_UPDATE => {
+                let more = be32(payload, 0).map(|more| more & 0x7fff_ffff);
+                self.message(cx, from, head, |message| message.note_window(more));
+            }
             SETTINGS => {
                 if !payload.len().is_multiple_of(6) {
                     cx.anomaly("invalid_frame_length");
                 }
                 let settings = settings(payload);
-                self.message(cx, head.stream, from, |message| {
-                    message.add_settings(settings);
-                });
+                self.message(cx, from, head, |message| message.add_settings(settings));
             }
             GOAWAY => {
                 let code = be32(payload, 4);
                 let fill = |message: &mut Message| message.note_error(code, true);
-                self.message(cx, head.stream, from, fill);
+                self.message(cx, from, head, fill);
             }
-            _ => self.message(cx, head.stream, from, |_| ()),
+            _ => self.message(cx, from, head, |_| ()),
         }
     }
 
@@ -272,23 +279,31 @@ impl Parser {
     fn message(
         &mut self,
         cx: &mut Context<'_, '_>,
-        stream: u32,
         from: Direction,
+        head: Head,
         fill: impl FnOnce(&mut Message),
     ) {
+        let stream = head.stream;
+        let fill = |message: &mut Message| {
+            message.note_frame(head.kind);
+            fill(message);
+        };
         if stream == 0 {
             return connection(cx, from, fill);
         }
         let is_live = self.streams.contains_key(&stream);
         let mut untold = self.untold.iter_mut();
         let late = untold.find(|known| !is_live && known.transaction.stream_id == stream);
-        let stream = match late {
+        if let Some(late) = late {
             // what comes behind the end of a stream still counts for what is to be told of it
-            Some(late) => Some(late),
-            None => self.stream(cx, stream),
-        };
-        if let Some(stream) = stream {
+            return fill(late.transaction.message_mut(from));
+        }
+        if !is_live && head.kind != HEADERS && self.closed.contains(&stream) {
+            return;
+        }
+        if let Some(stream) = self.stream(cx, stream) {
             fill(stream.transaction.message_mut(from));
+            cx.progress(&stream.transaction, Part::more(from));
         }
     }
 
@@ -304,12 +319,11 @@ impl Parser {
             (weight, payload) = (Some(found), rest);
         }
         if weight.is_some() && head.stream != 0 {
-            self.message(cx, head.stream, from, |message| {
-                message.note_priority(weight);
-            });
+            self.message(cx, from, head, |message| message.note_priority(weight));
         }
         let block = Block {
             stream: head.stream,
+            kind: head.kind,
             end_stream: head.end_stream(),
             bytes: payload.to_vec(),
         };
@@ -326,6 +340,7 @@ impl Parser {
         };
         let block = Block {
             stream: stream & 0x7fff_ffff,
+            kind: head.kind,
             end_stream: false,
             bytes: bytes.to_vec(),
         };
@@ -358,6 +373,7 @@ impl Parser {
         let begun = self.half(from).block.take();
         let mut block = begun.unwrap_or(Block {
             stream: head.stream,
+            kind: head.kind,
             end_stream: false,
             bytes: Vec::new(),
         });
@@ -373,6 +389,7 @@ impl Parser {
         let decoded = self.half(from).decoder.block(&block.bytes, &mut entries);
         if block.stream == 0 {
             return connection(cx, from, |message| {
+                message.note_frame(block.kind);
                 (message.headers, message.has_headers) = (entries, true);
             });
         }
@@ -390,11 +407,14 @@ impl Parser {
         let new_bytes = entries.iter().map(Entry::size);
         stream.head_bytes = new_bytes.fold(stream.head_bytes, usize::saturating_add);
         let transaction = &mut stream.transaction;
+        transaction.message_mut(from).note_frame(block.kind);
         transaction.add_headers(from, entries);
         checks::head(cx, from, transaction);
         if from == Direction::ToServer {
             doh::look_at_target(cx, transaction);
         }
+        cx.progress(transaction, Part::head(from));
+        cx.progress(transaction, Part::more(from));
         self.recount(block.stream);
         if block.end_stream {
             self.end_side(cx, block.stream, from);
@@ -422,9 +442,11 @@ impl Parser {
             if place.is_none() {
                 *place = Some(Box::new(Content::new(cx, from, transaction)));
             }
+            transaction.message_mut(from).note_frame(head.kind);
             if let Some(place) = place {
                 place.data(cx, transaction, content);
             }
+            cx.progress(transaction, Part::more(from));
             self.recount(head.stream);
         }
         if over && head.end_stream() {
@@ -468,6 +490,7 @@ impl Parser {
         if let Some(content) = content {
             content.finish(cx, transaction, FileState::Closed);
         }
+        cx.progress(transaction, Part::whole(from));
         let is_done = transaction.request.over && transaction.response.over;
         self.ended.push((id, from, is_done));
         self.recount(id);
@@ -490,6 +513,8 @@ impl Parser {
 
     fn complete(&mut self, cx: &mut Context<'_, '_>, mut stream: Stream, state: FileState) {
         self.kept = self.kept.saturating_sub(stream.counted);
+        self.closed.truncate(CLOSED_MAX.saturating_sub(1));
+        self.closed.push_front(stream.transaction.stream_id);
         stream.complete(cx, state);
         if !stream.is_untold() {
             return;
@@ -516,6 +541,8 @@ impl Parser {
     }
 }
 
+/// Most streams that ended that are remembered.
+const CLOSED_MAX: usize = 64;
 /// Most streams or bodies that wait with files to be told of.
 const UNTOLD_MAX: usize = 64;
 
@@ -528,6 +555,7 @@ pub(super) fn connection(
     let (number, ts_ns) = (cx.transaction_id(), cx.ts_ns);
     let mut transaction = Transaction::new(number, ts_ns, 0);
     transaction.over_doh = cx.flow().app == AppProto::Doh2;
+    transaction.sender = Some(from);
     fill(transaction.message_mut(from));
     transaction.complete = true;
     cx.transaction(&transaction);

@@ -57,7 +57,7 @@ impl Stream {
     /// Whether a side ended it before its time.
     pub(super) fn is_reset(&self) -> bool {
         let transaction = &self.transaction;
-        transaction.request.error_code.is_some() || transaction.response.error_code.is_some()
+        !(transaction.request.errors.is_empty() && transaction.response.errors.is_empty())
     }
 
     /// Nothing more will come of it.

@@ -1,5 +1,7 @@
 //! A stream, or what concerns the connection as a whole.
 
+use std::borrow::Cow;
+
 use crate::applayer::dns;
 use crate::flow::Direction;
 
@@ -56,16 +58,16 @@ pub struct Message {
     pub has_headers: bool,
     /// Settings that the sender asks for: identifier and value.
     pub settings: Option<Vec<(u16, u32)>>,
-    /// Why the sender ended the stream or the connection: the first reason given.
-    pub error_code: Option<u32>,
-    /// The reason is one for the connection.
+    /// Why the sender ended the stream or the connection (RFC 9113 section 7), in the order sent.
+    pub errors: Vec<u32>,
+    /// The first reason is one for the connection.
     pub goes_away: bool,
-    /// Weight as sent first.
-    pub priority: Option<u8>,
-    /// More weights came.
-    pub more_priorities: bool,
-    /// More reasons came.
-    pub more_errors: bool,
+    /// Weights as sent.
+    pub priorities: Vec<u8>,
+    /// By how much windows grow, bytes.
+    pub windows: Vec<u32>,
+    /// Kinds of the frames that came, a bit each.
+    frames: u16,
     /// The first bytes of the body, content codings taken off.
     pub body: Vec<u8>,
     /// Decoded bytes of the body.
@@ -85,6 +87,20 @@ impl Message {
         found.map(|entry| entry.value.as_slice())
     }
 
+    /// The values of all fields of that name behind each other.
+    #[must_use]
+    pub fn merged_header(&self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let same = |entry: &&Entry| entry.name.eq_ignore_ascii_case(name);
+        let mut found = self.headers.iter().filter(same);
+        let mut merged = Cow::Borrowed(found.next()?.value.as_slice());
+        for entry in found {
+            let all = merged.to_mut();
+            all.extend_from_slice(b", ");
+            all.extend_from_slice(&entry.value);
+        }
+        Some(merged)
+    }
+
     /// The value of the last field of that name: that of a final response, not of one before it.
     #[must_use]
     pub fn last_header(&self, name: &[u8]) -> Option<&[u8]> {
@@ -93,17 +109,37 @@ impl Message {
         found.map(|entry| entry.value.as_slice())
     }
 
+    /// Whether a frame of that kind (RFC 9113 section 6) came.
+    #[must_use]
+    pub fn has_frame(&self, kind: u8) -> bool {
+        let bit = 1_u16.checked_shl(kind.into()).unwrap_or(0);
+        self.frames & bit != 0
+    }
+
+    /// Sizes that the sender set the table to that fields are compressed with, bytes.
+    pub fn table_sizes(&self) -> impl Iterator<Item = u64> {
+        self.headers
+            .iter()
+            .filter_map(|entry| entry.table_size_update)
+    }
+
+    pub(super) fn note_frame(&mut self, kind: u8) {
+        self.frames |= 1_u16.checked_shl(kind.into()).unwrap_or(0);
+    }
+
     pub(super) fn note_priority(&mut self, weight: Option<u8>) {
-        self.more_priorities |= weight.is_some() && self.priority.is_some();
-        self.priority = self.priority.or(weight);
+        note(&mut self.priorities, weight);
     }
 
     pub(super) fn note_error(&mut self, code: Option<u32>, goes_away: bool) {
-        if self.error_code.is_some() {
-            self.more_errors |= code.is_some();
-            return;
+        if self.errors.is_empty() {
+            self.goes_away = goes_away;
         }
-        (self.error_code, self.goes_away) = (code, goes_away);
+        note(&mut self.errors, code);
+    }
+
+    pub(super) fn note_window(&mut self, more: Option<u32>) {
+        note(&mut self.windows, more);
     }
 
     pub(super) fn add_settings(&mut self, mut more: Vec<(u16, u32)>) {
@@ -111,6 +147,10 @@ impl Message {
         more.truncate(SETTINGS_MAX.saturating_sub(settings.len()));
         settings.append(&mut more);
     }
+}
+
+fn note<N>(numbers: &mut Vec<N>, number: Option<N>) {
+    numbers.extend(number.filter(|_| numbers.len() < NUMBERS_MAX));
 }
 
 /// A stream with its request and response, or a frame that concerns the connection.
@@ -128,12 +168,16 @@ pub struct Transaction {
     pub response: Message,
     /// All that will come of it is there.
     pub complete: bool,
+    /// Who sent it, where it is a frame that concerns the connection.
+    pub(super) sender: Option<Direction>,
     /// DNS was seen on the connection.
     pub(super) over_doh: bool,
 }
 
 /// Most decoded bytes of a body that are kept for inspection.
 pub const BODY_BYTES_MAX: usize = 100 << 10;
+/// Most reasons, weights and windows each that are kept of one direction of a stream.
+const NUMBERS_MAX: usize = 64;
 /// Most settings of one direction of a stream.
 const SETTINGS_MAX: usize = 256;
 
@@ -146,6 +190,7 @@ impl Transaction {
             request: Message::default(),
             response: Message::default(),
             complete: false,
+            sender: None,
             over_doh: false,
         }
     }

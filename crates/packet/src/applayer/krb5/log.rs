@@ -26,7 +26,10 @@ impl Transaction for Krb5 {
     }
 
     fn parts(&self) -> &'static [Part] {
-        Part::of(self.direction())
+        Part::of(match self.kind.is_request() {
+            true => Direction::ToServer,
+            false => Direction::ToClient,
+        })
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {

@@ -8,6 +8,7 @@ mod names;
 mod parser;
 
 pub use message::{ErrorCode, Krb5, MessageType};
+pub use names::{ENCRYPTIONS, is_weak};
 
 use super::{AppProto, Protocol};
 

@@ -40,12 +40,13 @@ pub(super) fn encryption_name(number: i64) -> String {
 }
 
 /// Whether an encryption type is weak: all but AES and Camellia.
-pub(super) fn is_weak(number: i64) -> bool {
+#[must_use]
+pub fn is_weak(number: i64) -> bool {
     !matches!(number, 17..=20 | 25 | 26)
 }
 
 /// IANA's Kerberos encryption type numbers, and those of Microsoft below zero.
-const ENCRYPTIONS: &[(i64, &str)] = &[
+pub const ENCRYPTIONS: &[(i64, &str)] = &[
     (-141, "rc4-plain-exp"),
     (-140, "rc4-plain"),
     (-136, "rc4-plain-OLD-exp"),

@@ -9,6 +9,7 @@ mod options;
 mod parser;
 
 pub use message::{Control, Message};
+pub use names::CODES;
 pub use operation::{Attribute, Authentication, Change, Operation, Outcome, Search};
 pub use options::Options;
 pub use parser::Ldap;

@@ -39,7 +39,7 @@ pub(super) fn code_name(code: u32) -> String {
 }
 
 /// RFC 4511 appendix A, IANA's registry, and the codes that clients make up for themselves.
-const CODES: &[(u32, &str)] = &[
+pub const CODES: &[(u32, &str)] = &[
     (0, "success"),
     (1, "operations_error"),
     (2, "protocol_error"),

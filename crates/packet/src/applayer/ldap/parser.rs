@@ -222,6 +222,11 @@ impl Parser {
             cx.transaction(&tx);
             return;
         }
+        cx.progress_of(&tx, Direction::ToServer);
+        if cx.flow().tuple.proto == Proto::Tcp && !cx.is_prompt() {
+            // the server's acknowledgement shows that there is no response yet
+            cx.progress_of(&tx, Direction::ToClient);
+        }
         self.bytes = self.bytes.saturating_add(bytes);
         self.pending.push_back(tx);
         while self.bytes > PENDING_BYTES_MAX

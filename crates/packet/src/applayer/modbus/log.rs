@@ -1,6 +1,6 @@
 //! The `modbus` record.
 
-use super::function::{category, diagnostic, exception, function, interface};
+use super::function::{diagnostic, exception, function, interface};
 use super::message::{Body, Flaw, Message};
 use super::transaction::Exchange;
 use crate::applayer::{AppProto, Transaction};
@@ -42,7 +42,7 @@ fn message(object: &mut Object<'_>, message: &Message) {
     object.number("function_raw", message.function);
     object.text("function_code", name);
     object.text("access_type", access);
-    object.text("category", category(message.function, message.sub()));
+    object.text("category", message.category());
     object.text("error_flags", &flags(&message.flaws));
     body(object, &message.body);
 }

@@ -1,5 +1,6 @@
 //! Messages and what is wrong with them.
 
+use super::function::category;
 use crate::bytes::Cursor;
 
 /// A message.
@@ -62,6 +63,12 @@ pub enum Body {
 }
 
 impl Message {
+    /// To whom its function code belongs, as logged: `PUBLIC_ASSIGNED`, `USER_DEFINED`, ...
+    #[must_use]
+    pub fn category(&self) -> &'static str {
+        category(self.function, self.sub())
+    }
+
     /// A message whose length makes no sense.
     pub(super) fn broken(transaction_id: u16, protocol_id: u16) -> Self {
         Self {

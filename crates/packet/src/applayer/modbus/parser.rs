@@ -122,12 +122,14 @@ impl Parser {
         if direction == Direction::ToServer {
             let id = cx.transaction_id();
             report(cx, id, &message, "invalid_value");
-            self.waiting.push_back(Exchange {
+            let exchange = Exchange {
                 id,
                 first_ts_ns: ts_ns,
                 request: Some(message),
                 response: None,
-            });
+            };
+            cx.progress_of(&exchange, direction);
+            self.waiting.push_back(exchange);
             while self.waiting.len() > self.options.transactions_max.max(1) {
                 if let Some(oldest) = self.waiting.pop_front() {
                     cx.too_large_in(oldest.id, "flooded");

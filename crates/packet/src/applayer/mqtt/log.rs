@@ -6,6 +6,7 @@ use super::transaction::Exchange;
 use crate::applayer::{AppProto, Transaction};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Exchange {
@@ -23,6 +24,11 @@ impl Transaction for Exchange {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    /// All belongs to who began it.
+    fn parts(&self) -> &'static [Part] {
+        Part::of(self.direction)
     }
 
     fn log(&self, record: &mut Object<'_>, options: Setting<'_>) {

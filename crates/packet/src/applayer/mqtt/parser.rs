@@ -291,6 +291,7 @@ impl Parser {
         anomaly: Option<&'static str>,
     ) {
         let exchange = self.exchange(cx, packet, sent, anomaly);
+        cx.progress_of(&exchange, exchange.direction);
         self.waiting_bytes = self.waiting_bytes.saturating_add(exchange.size());
         self.waiting.push(exchange);
         let is_full = |parser: &Self| {
@@ -329,6 +330,7 @@ impl Parser {
         if exchange.packets.len() < messages_max {
             self.waiting_bytes = self.waiting_bytes.saturating_add(packet.size());
             exchange.packets.push(packet);
+            cx.progress_of(exchange, exchange.direction);
         } else {
             cx.too_large_in(exchange.id, "too_many_messages");
         }

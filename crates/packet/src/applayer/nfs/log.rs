@@ -6,6 +6,7 @@ use super::transaction::Nfs;
 use crate::applayer::{AppProto, Transaction};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Nfs {
@@ -23,6 +24,10 @@ impl Transaction for Nfs {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::ALL
     }
 
     /// Asking for attributes is too frequent to be told.

@@ -183,6 +183,7 @@ impl State {
 
     /// Keeps a transaction until its reply comes.
     pub(super) fn wait(&mut self, cx: &mut Context<'_, '_>, tx: Nfs) {
+        cx.progress_of(&tx, Direction::ToServer);
         self.make_room(cx);
         self.pending.push_back(tx);
     }

@@ -365,12 +365,16 @@ impl Parser {
     fn open(&mut self, cx: &mut Context<'_, '_>, request: Option<Request>, ts_ns: u64) {
         let is_logged = !matches!(request, Some(Request::Gss));
         let id = if is_logged { cx.transaction_id() } else { 0 };
-        self.push(Exchange {
+        let exchange = Exchange {
             id,
             first_ts_ns: ts_ns,
             request,
             ..Exchange::default()
-        });
+        };
+        if is_logged {
+            cx.progress_of(&exchange, Direction::ToServer);
+        }
+        self.push(exchange);
         while self.waiting.len() > self.options.transactions_max.max(1)
             || self.waiting_bytes > WAITING_BYTES_MAX && self.waiting.len() > 1
         {

@@ -5,6 +5,7 @@ use crate::applayer::{AppProto, Transaction};
 use crate::bytes::{be16, hex};
 use crate::flow::Direction;
 use crate::json::Object;
+use crate::sensor::Part;
 use crate::settings::Setting;
 
 impl Transaction for Session {
@@ -22,6 +23,10 @@ impl Transaction for Session {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        Part::ALL
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {

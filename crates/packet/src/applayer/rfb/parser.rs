@@ -4,7 +4,7 @@ use super::transaction::{Framebuffer, Session};
 use crate::applayer::{AppLayer, Context, Next, Probe};
 use crate::bytes::Cursor;
 use crate::flow::{Direction, Proto};
-use crate::sensor::Config;
+use crate::sensor::{Config, Part};
 
 /// Longest text read: the desktop's name, a reason.
 const TEXT_BYTES_MAX: usize = 4096;
@@ -70,6 +70,7 @@ impl AppLayer for Parser {
             cx.too_large("malformed_message");
             self.state = State::Over;
         }
+        let before = self.state;
         // a step takes bytes or ends it, so this ends
         while self.state != State::Over {
             let speaker = self.speaker();
@@ -84,6 +85,10 @@ impl AppLayer for Parser {
             if used.is_none() {
                 break;
             }
+        }
+        if self.state != before {
+            cx.progress(&self.session, Part::RequestHead);
+            cx.progress(&self.session, Part::ResponseHead);
         }
         if self.state == State::Over {
             self.session.direction = cx.told_by(direction);

@@ -110,6 +110,29 @@ pub(super) fn header<'a>(headers: &'a [u8], name: &[u8], short: u8) -> Option<&'
     None
 }
 
+impl Message {
+    /// The values of all headers of a name or its short form, in their order.
+    pub fn header_values<'a>(
+        &'a self,
+        name: &'a [u8],
+        short: Option<u8>,
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.headers.as_slice();
+        std::iter::from_fn(move || {
+            while let Some((line, behind)) = split_line(rest) {
+                rest = behind;
+                let mut parts = line.splitn(2, |byte| *byte == b':');
+                let key = parts.next().unwrap_or_default().trim_ascii();
+                let is_short = short.is_some_and(|short| key.eq_ignore_ascii_case(&[short]));
+                if key.eq_ignore_ascii_case(name) || is_short {
+                    return Some(parts.next().unwrap_or_default().trim_ascii());
+                }
+            }
+            None
+        })
+    }
+}
+
 /// What `Content-Length` says.
 pub(super) fn content_length(headers: &[u8]) -> Option<u64> {
     let value = header(headers, b"content-length", b'l')?;

@@ -168,7 +168,9 @@ impl Records for Parser {
     }
 
     fn buffered(&self) -> usize {
-        self.state.queued_bytes()
+        self.state
+            .queued_bytes()
+            .saturating_add(self.state.stub_bytes())
     }
 }
 

@@ -4,10 +4,12 @@ use super::state::{Head, State};
 use super::status::Status;
 use super::transaction::{Call, Detail, FileId, Smb};
 use crate::applayer::Context;
+use crate::applayer::dcerpc::Stubs;
 use crate::applayer::dcerpc::pdu::{
     ALTER_CONTEXT, ALTER_CONTEXT_RESPONSE, BIND, BIND_ACK, FIRST, HEAD, Head as Pdu, LAST, REQUEST,
-    RESPONSE, Request, bind, bind_ack,
+    RESPONSE, Request, bind, bind_ack, stub,
 };
+use crate::flow::Direction;
 
 /// Whether what is sent looks like a call.
 pub(super) fn looks_like_call(data: &[u8]) -> bool {
@@ -38,10 +40,12 @@ impl State {
                     && let Some(call) = self.call_mut(id, pdu.call_id)
                 {
                     call.asked = added(call.asked, request.stub_bytes);
+                    call.stubs.add(cx, Direction::ToServer, stub(body));
                     return true;
                 }
                 call.opnum = request.opnum;
                 call.asked = (1, request.stub_bytes);
+                call.stubs.add(cx, Direction::ToServer, stub(body));
                 let bound = self.interfaces.iter();
                 let called = bound.filter(|interface| interface.context == request.context);
                 call.interfaces = called
@@ -76,7 +80,7 @@ impl State {
             .position(|tx| is_call(tx, id, pdu.call_id))
         else {
             let mut call = Call::new(id, pdu.call_id);
-            call.answer(&pdu);
+            call.answer(cx, &pdu, data);
             let tx = self.new_tx(cx, head, Detail::Dcerpc(Box::new(call)));
             return self.finish(cx, tx, head.status);
         };
@@ -88,7 +92,7 @@ impl State {
         if let Some(tx) = self.pending.get_mut(at)
             && let Detail::Dcerpc(call) = &mut tx.detail
         {
-            call.answer(&pdu);
+            call.answer(cx, &pdu, data);
             if matches!(call.request, Some(BIND | ALTER_CONTEXT)) {
                 call.interfaces.clone_from(interfaces);
             }
@@ -135,22 +139,26 @@ impl Call {
             asked: (0, 0),
             answered: (0, 0),
             interfaces: Vec::new(),
+            stubs: Stubs::default(),
             function: None,
         }
     }
 
-    pub(super) fn answer(&mut self, pdu: &Pdu) {
+    /// Takes an answer, `data` with its head.
+    pub(super) fn answer(&mut self, cx: &Context<'_, '_>, pdu: &Pdu, data: &[u8]) {
         self.response = Some(pdu.kind);
         if pdu.kind == RESPONSE {
+            let body = data.get(HEAD..).unwrap_or_default();
+            self.stubs.add(cx, Direction::ToClient, stub(body));
             self.answered = added(self.answered, u32::from(pdu.len).saturating_sub(24));
         }
     }
 }
 
 /// Takes the answer that comes with the response to the function that carries a call.
-pub(super) fn answer_function(call: &mut Call, data: &[u8]) {
+pub(super) fn answer_function(cx: &Context<'_, '_>, call: &mut Call, data: &[u8]) {
     let Some(pdu) = Pdu::of(data) else { return };
-    call.answer(&pdu);
+    call.answer(cx, &pdu, data);
     if matches!(pdu.kind, BIND_ACK | ALTER_CONTEXT_RESPONSE) {
         let body = data.get(HEAD..).unwrap_or_default();
         _ = bind_ack(&pdu, body, &mut call.interfaces);

@@ -9,6 +9,7 @@ use super::transaction::{Command, Detail, FileId, Smb};
 use crate::applayer::Context;
 use crate::applayer::dcerpc::Interface;
 use crate::applayer::recent::Recent;
+use crate::flow::Direction;
 
 /// Most shares, names of files and open reads remembered of a connection each; the oldest is
 /// forgotten.
@@ -107,6 +108,11 @@ impl State {
     /// A transaction that begins and waits for its response.
     pub(super) fn begin(&mut self, cx: &mut Context<'_, '_>, head: &Head, detail: Detail) {
         let tx = self.new_tx(cx, head, detail);
+        // where a share leads, its answer says
+        let is_known = !matches!(tx.detail, Detail::TreeConnect(_));
+        if is_known || cx.is_prompt() {
+            cx.progress_of(&tx, Direction::ToServer);
+        }
         self.make_room(cx);
         self.pending.push_back(tx);
     }
@@ -147,6 +153,23 @@ impl State {
     pub(super) fn yield_tx(&self, cx: &mut Context<'_, '_>, mut tx: Smb) {
         tx.dialect.clone_from(&self.dialect);
         cx.transaction(&tx);
+    }
+
+    /// Bytes kept of what calls carry.
+    pub(super) fn stub_bytes(&self) -> usize {
+        let stubs = self.pending.iter().map(|tx| match &tx.detail {
+            Detail::Dcerpc(call) => call.stubs.size(),
+            Detail::Generic
+            | Detail::Negotiate(_)
+            | Detail::SessionSetup(_)
+            | Detail::TreeConnect(_)
+            | Detail::Create(_)
+            | Detail::File { .. }
+            | Detail::Ioctl(_)
+            | Detail::Rename { .. }
+            | Detail::Disposition { .. } => 0,
+        });
+        stubs.fold(0, usize::saturating_add)
     }
 
     pub(super) fn tree(&self, tree_id: u32) -> Option<&Tree> {

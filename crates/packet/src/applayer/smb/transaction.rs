@@ -1,7 +1,7 @@
 //! A request with its response.
 
 use super::status::Status;
-use crate::applayer::dcerpc::Interface;
+use crate::applayer::dcerpc::{Interface, Stubs};
 
 /// A request with its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +182,8 @@ pub struct Call {
     pub answered: (u32, u32),
     /// Interfaces that are bound, or the one that is called.
     pub interfaces: Vec<Interface>,
+    /// The data of request and response, where somebody looks into it.
+    pub stubs: Stubs,
     /// The function that carries it, where that is told too: through pipes of which Suricata does
     /// not know that calls go through them.
     pub function: Option<u32>,

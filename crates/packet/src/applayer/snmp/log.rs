@@ -39,7 +39,8 @@ impl Transaction for Snmp {
             if let Some(community) = &self.community {
                 object.bytes("community", community);
             }
-            if let Some(usm) = &self.usm {
+            // of an encrypted message nothing else is told
+            if let Some(usm) = self.usm.as_ref().filter(|_| self.pdu.is_some()) {
                 object.bytes("usm", usm);
             }
         });

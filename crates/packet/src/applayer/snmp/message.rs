@@ -18,7 +18,7 @@ pub struct Snmp {
     pub version: u32,
     /// The community of versions 1 and 2c.
     pub community: Option<Vec<u8>>,
-    /// The user of version 3, where the user-based security model tells it in clear (RFC 3414).
+    /// The user of version 3, where the user-based security model tells it (RFC 3414).
     pub usm: Option<Vec<u8>>,
     /// What is asked or told; `None` when it is encrypted.
     pub pdu: Option<Pdu>,
@@ -89,12 +89,13 @@ impl Parsed {
             is_model_unknown: model != USER_BASED,
             ..Self::default()
         };
+        if model == USER_BASED {
+            parsed.usm = user(security).map(<[u8]>::to_vec);
+        }
         if flags & PRIVACY != 0 || message.peek() == Some(OCTETS) {
             return Some(parsed);
         }
-        if model == USER_BASED {
-            parsed.usm = Some(user(security)?.to_vec());
-        }
+        (parsed.is_model_unknown || parsed.usm.is_some()).then_some(())?;
         let mut scoped = message.enter(SEQUENCE)?;
         scoped.expect(OCTETS)?;
         scoped.expect(OCTETS)?;

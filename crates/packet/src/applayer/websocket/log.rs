@@ -25,7 +25,7 @@ impl Transaction for Frame {
     }
 
     fn parts(&self) -> &'static [Part] {
-        Part::of(self.direction())
+        Part::of(self.sent)
     }
 
     fn log(&self, record: &mut Object<'_>, _: Setting<'_>) {

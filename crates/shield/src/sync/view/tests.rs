@@ -87,14 +87,14 @@ fn beyond_the_bound_of_its_live_set_a_view_goes_by_positions_and_does_not_start_
 fn what_has_expired_goes_by_the_hubs_clock_and_not_by_ours() {
     let (mut view, mut hub) = taken(8, &[(1, 10), (2, 20)]);
     assert!(
-        !view.prune() && view.len() == 2,
+        view.prune().is_empty() && view.len() == 2,
         "by our clock both are over for decades; the hub has not said what time it is"
     );
     assert_eq!(view.compare(&digest(&mut hub, at(9), 2)), Agreement::Same);
     view.prune();
     assert_eq!(view.len(), 2, "the hub still counts both");
     assert_eq!(view.compare(&digest(&mut hub, at(10), 2)), Agreement::Same);
-    assert!(!view.prune(), "nothing was detected with it");
+    assert_eq!(view.prune(), [], "nothing was detected with it");
     assert_eq!(view.len(), 1);
     let (_, other) = indicator(2, 20);
     let asker = Asker {
@@ -109,8 +109,9 @@ fn what_has_expired_goes_by_the_hubs_clock_and_not_by_ours() {
         community: None,
         addressed: None,
     });
-    assert!(
+    assert_eq!(
         view.prune(),
+        [asker],
         "its newest digest counts, and this one was detected with"
     );
     assert!(view.is_empty());

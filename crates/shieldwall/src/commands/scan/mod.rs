@@ -1,5 +1,6 @@
 //! `scan`: captures in, EVE records and a summary out.
 
+mod engine;
 mod indicators;
 mod records;
 mod rules;
@@ -13,6 +14,8 @@ use std::{
 };
 
 use detect::IndicatorConfig;
+use engine::{EngineLog, Level};
+use packet::Exceptions;
 use packet::pcap::{PcapError, Reader};
 use packet::settings::{Setting, Settings};
 use shield::{
@@ -47,10 +50,23 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     let folder = args.eve_dir.as_deref();
     let store = settings.as_ref().zip(folder);
     let store = store.and_then(|(settings, folder)| FileStore::from_settings(settings, folder));
-    let rules = rules::Rules::read(args, settings.as_ref())?;
+    let mut engine = match settings.as_ref().zip(folder) {
+        Some((settings, folder)) => EngineLog::open(settings, folder)?,
+        None => EngineLog::default(),
+    };
+    let policy = settings
+        .as_ref()
+        .map(|settings| settings.at("exception-policy"));
+    if let Some(policy) = policy.and_then(Setting::text) {
+        let message = format!("master exception-policy set to: {policy}");
+        engine.say(Level::Info, "exception-policy", &message);
+    }
+    let rules = rules::Rules::read(args, settings.as_ref(), &mut engine)?;
+    let store = store.map(|store| store.on_demand(rules.stores()));
     let mut scanned = Ok(());
     for capture in &args.captures {
-        let config = config(args, settings.as_ref(), total.count("flow.total"));
+        let mut config = config(args, settings.as_ref(), total.count("flow.total"));
+        config.sensor.digests = config.sensor.digests.or(rules.digests());
         if args.threads > 1 {
             let parts = Parts {
                 store: store.clone(),
@@ -108,18 +124,23 @@ fn settings(args: &Scan) -> Result<Option<Settings>, Failure> {
 }
 
 /// Sections of a suricata.yaml that are read.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 20] = [
     "action-order",
     "app-layer",
     "classification-file",
     "decoder",
+    "default-reputation-path",
     "defrag",
+    "exception-policy",
     "flow",
     "flow-timeouts",
     "host-os-policy",
+    "logging",
     "outputs",
     "packet-alert-max",
     "reference-config-file",
+    "reputation-categories-file",
+    "reputation-files",
     "stream",
     "threshold-file",
     "vars",
@@ -161,8 +182,10 @@ fn config(args: &Scan, settings: Option<&Settings>, flows_before: u64) -> Config
         // data counts with its own packet, not with the one that acknowledges it
         sensor.stream.on_ack = false;
     }
+    let exceptions = settings.map(|settings| Exceptions::from_settings(settings, args.inline));
     Config {
         sensor: packet::Config {
+            exceptions: exceptions.unwrap_or_default(),
             flow_ids_after: flows_before,
             inline: args.inline,
             verify_checksums: args.checksums == Checksums::On,

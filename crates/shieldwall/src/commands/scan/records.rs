@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use packet::settings::Settings;
+use packet::{Exceptions, settings::Settings};
 use shield::eve::{ALERTS, Log, Records, WhenFull};
 
 use crate::{cli::Scan, outcome::Failure};
@@ -20,7 +20,13 @@ pub(super) fn log(args: &Scan, settings: Option<&Settings>) -> Result<Option<Log
         (None, Some(folder)) => {
             std::fs::create_dir_all(folder).map_err(|e| Failure::input(folder.display(), e))?;
             let configured = settings.filter(|_| args.config.is_some());
-            let configured = configured.map(Records::from_settings);
+            let configured = configured.map(|settings| {
+                let exceptions = Exceptions::from_settings(settings, args.inline);
+                let records = Records::from_settings(settings).into_iter();
+                records
+                    .map(|records| records.with_exceptions(exceptions))
+                    .collect()
+            });
             let everything = || vec![one_output(args, Path::new("eve.json"))];
             (configured.unwrap_or_else(everything), Some(folder))
         }

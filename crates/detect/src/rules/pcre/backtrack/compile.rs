@@ -9,7 +9,15 @@ use crate::rules::pcre::{
 
 /// Instructions and the number of their registers. A repeat is a loop however often it repeats, so
 /// that the code is not much longer than the pattern.
-pub(super) fn compile(node: &Node) -> (Vec<Instruction>, usize) {
+pub(super) struct Compiled {
+    pub(super) code: Vec<Instruction>,
+    pub(super) registers: usize,
+    /// Registers of the groups that are told, from the first on.
+    pub(super) captured: Vec<(Register, Register)>,
+}
+
+/// Compiles a pattern of which so many groups are told.
+pub(super) fn compile(node: &Node, captured: u32) -> Compiled {
     let mut compiler = Compiler {
         code: Vec::new(),
         registers: FREE,
@@ -18,10 +26,18 @@ pub(super) fn compile(node: &Node) -> (Vec<Instruction>, usize) {
     if let Some(first) = compiler.groups.get_mut(1) {
         *first = Some(GROUP1);
     }
+    let captured = 1..=captured.min(GROUPS_MAX);
+    captured.clone().for_each(|group| compiler.refer(group));
     compiler.find_references(node);
     compiler.node(node);
     compiler.code.push(Instruction::Match);
-    (compiler.code, compiler.registers)
+    Compiled {
+        captured: captured
+            .map(|group| compiler.group_registers(group))
+            .collect(),
+        code: compiler.code,
+        registers: compiler.registers,
+    }
 }
 
 struct Compiler {

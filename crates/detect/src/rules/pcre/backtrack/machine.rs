@@ -361,11 +361,16 @@ impl<'a> Machine<'a> {
 
     fn found(&self, start: usize, end: usize) -> Match {
         let kept = self.get(KEEP);
-        let group = self.get(GROUP1.0)..self.get(GROUP1.1);
+        let group = |(start, end): (Register, Register)| {
+            let group = self.get(start)..self.get(end);
+            (group.end != UNSET).then_some(group)
+        };
+        let captured = self.program.captured.iter();
         Match {
             start: if kept == UNSET { start } else { kept },
             end,
-            group1: (group.end != UNSET).then_some(group),
+            group1: group(GROUP1),
+            groups: captured.map(|registers| group(*registers)).collect(),
         }
     }
 

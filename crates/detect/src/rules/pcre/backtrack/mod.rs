@@ -30,6 +30,8 @@ pub(super) struct Program {
     /// What a match can start with; none when it can be empty.
     first: Option<ByteSet>,
     group1: bool,
+    /// Registers of the groups that are told, from the first on.
+    captured: Vec<(Register, Register)>,
     anchored: bool,
     /// A match can only start at the start of the text.
     at_start: bool,
@@ -127,8 +129,13 @@ enum Run {
 }
 
 impl Program {
-    pub(super) fn compile(node: &Node, anchored: bool) -> Self {
-        let (code, registers) = compile::compile(node);
+    /// `captured`: of how many groups a match tells, from the first on.
+    pub(super) fn compile(node: &Node, anchored: bool, captured: u32) -> Self {
+        let compile::Compiled {
+            code,
+            registers,
+            captured,
+        } = compile::compile(node, captured);
         let group1 = code
             .iter()
             .any(|instruction| matches!(instruction, Instruction::Close { start, .. } if *start == GROUP1.0));
@@ -138,6 +145,7 @@ impl Program {
             registers,
             first: (!empty).then_some(first),
             group1,
+            captured,
             anchored,
             at_start: node.starts_with(Assertion::TextStart),
         }

@@ -1,5 +1,5 @@
 use crate::rules::pcre::{
-    GROUPS_MAX, Literal, NEST_MAX, PATTERN_MAX, Pcre, REPEAT_MAX, STACK_MAX, Steps,
+    GROUPS_MAX, Literal, NEST_MAX, Of, PATTERN_MAX, Pcre, REPEAT_MAX, STACK_MAX, Steps,
 };
 
 fn find(text: &str, hay: &[u8]) -> Option<(usize, usize)> {
@@ -68,6 +68,36 @@ fn the_first_group_is_told() {
     let found = pcre.find(b"id=12\n", 0, &mut steps).unwrap();
     assert_eq!((found.end, found.group1), (5, Some(3..5)));
     assert_eq!(pcre.find(b"x", 0, &mut steps).unwrap().group1, None);
+    let told = |text: &str, hay: &[u8]| {
+        let (pcre, _) = Pcre::parse(text).unwrap();
+        let found = pcre.find(hay, 0, &mut Steps::new(1000)).unwrap();
+        let captures = pcre.captures().iter();
+        let told = captures.map(|capture| {
+            let group = usize::try_from(capture.group)
+                .unwrap()
+                .checked_sub(1)
+                .unwrap();
+            let range = found.groups.get(group).cloned().flatten();
+            (capture.of, capture.name.clone(), range)
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("/(a+)(?P<flow_x>b)(?P<alert_y>c)?/", b"aabd"),
+        [
+            (Of::Flow, "x".to_owned(), Some(2..3)),
+            (Of::Alert, "y".to_owned(), None)
+        ]
+    );
+    assert_eq!(
+        told(r"/^(\w+)=(\w+)/,flow:key,pkt:value", b"ab=cd"),
+        [
+            (Of::Flow, "key".to_owned(), Some(0..2)),
+            (Of::Packet, "value".to_owned(), Some(3..5))
+        ]
+    );
+    assert!(Pcre::parse("/(a)/,flow:a,flow:b").is_err());
+    assert!(Pcre::parse("/a/,flow:a").is_ok(), "as Suricata takes it");
     let (pcre, _) = Pcre::parse("/(?P<n>a)(?<m>b)/").unwrap();
     assert_eq!(pcre.names(), [("n".to_owned(), 1), ("m".to_owned(), 2)]);
 }
@@ -77,7 +107,7 @@ fn flags_name_buffers_and_the_last_slash_ends_the_pattern() {
     let (_, flags) = Pcre::parse(" /a/b/RiU").unwrap();
     assert!(flags.relative);
     assert_eq!(flags.buffer, Some("http.uri"));
-    let (_, flags) = Pcre::parse("/a(.)/B, flow:one, pkt:two").unwrap();
+    let (_, flags) = Pcre::parse("/a(.)(.)/B, flow:one, pkt:two").unwrap();
     assert!(flags.raw_bytes);
     assert_eq!(flags.captures, ["flow:one", "pkt:two"]);
     assert_eq!(refusal("/a/UI").0, 4);

@@ -44,7 +44,7 @@ impl State {
         }
         let mut tx = self.take(head)?;
         match &mut tx.detail {
-            Detail::Dcerpc(call) => answer_function(call, answer),
+            Detail::Dcerpc(call) => answer_function(cx, call, answer),
             Detail::SessionSetup(_) => tx.session_id = head.session_id,
             Detail::TreeConnect(tree) if is_success => {
                 tree.kind = body.get(2).copied();
