@@ -76,6 +76,9 @@ pub(crate) struct Point {
     pub(crate) lists: Vec<List>,
     /// Those that no literal leads to.
     pub(crate) always: Vec<u32>,
+    /// Those that ask of nothing but the ends: they are looked at with the first packet of a
+    /// direction alone. Lists of addresses make thousands of them.
+    pub(crate) of_ends: Vec<u32>,
 }
 
 /// The literals that lead to rules from one buffer.
@@ -92,7 +95,7 @@ pub(crate) struct List {
 impl Point {
     /// Whether there are no rules.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lists.is_empty() && self.always.is_empty()
+        self.lists.is_empty() && self.always.is_empty() && self.of_ends.is_empty()
     }
 }
 
@@ -235,6 +238,7 @@ fn places(rule: &Rule) -> impl Iterator<Item = Place> {
 struct Gathering {
     lists: Vec<GatheredList>,
     always: Vec<u32>,
+    of_ends: Vec<u32>,
 }
 
 struct GatheredList {
@@ -260,7 +264,10 @@ impl Gathering {
         let of = |fast: &'_ Fast| rule.inspections.get(fast.inspection).filter(|of| here(of));
         let led = rule.fast.iter().find_map(|fast| Some((fast, of(fast)?)));
         let Some((fast, inspection)) = led else {
-            self.always.push(number);
+            match rule.asked {
+                Asked::Ends => self.of_ends.push(number),
+                Asked::Damage | Asked::Packets | Asked::Protocol => self.always.push(number),
+            }
             return;
         };
         let known = self.lists.iter().position(|list| list.is_of(inspection));
@@ -298,6 +305,7 @@ impl Gathering {
         Point {
             lists: lists.collect(),
             always: self.always,
+            of_ends: self.of_ends,
         }
     }
 }

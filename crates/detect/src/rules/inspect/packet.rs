@@ -125,14 +125,20 @@ impl Inspector {
             values_of(list.buffer, &list.transforms, scene, &mut values);
             values.iter().for_each(each);
         });
-        for &number in &numbers {
+        let is_behind_first = scene.is_first() == Some(false);
+        let of_ends = match is_behind_first {
+            true => &[],
+            false => point.of_ends.as_slice(),
+        };
+        // matches are put in the order of the rules when they are judged
+        for &number in numbers.iter().chain(of_ends) {
             let Some(rule) = rules.rule(number) else {
                 continue;
             };
             if !takes(rule, inspect)
                 || is_opaque && rule.asks_payload()
                 || !fits(rule, scene)
-                || rule.asked == Asked::Ends && scene.is_first() == Some(false)
+                || rule.asked == Asked::Ends && is_behind_first
             {
                 continue;
             }
