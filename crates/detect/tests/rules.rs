@@ -148,6 +148,26 @@ fn compiled(text: &str) -> Arc<RuleSet> {
     Arc::new(compiler.finish())
 }
 
+#[test]
+fn rules_that_let_pass_alert_where_they_say_so_and_end_the_others() {
+    let rules = r#"pass http any any -> any any (http.uri; content:"/index"; alert; sid:1;)
+alert http any any -> any any (http.uri; content:"/index"; sid:2;)"#;
+    assert_eq!(alerts(rules, &http(), Options::default()), [1]);
+    let silent = rules.replace("alert; ", "");
+    assert!(alerts(&silent, &http(), Options::default()).is_empty());
+}
+
+#[test]
+fn jumps_and_counts_end_where_other_sensors_end_them() {
+    let rules = r#"
+alert tcp any any -> any any (content:"/index"; byte_jump:0,0,relative,post_offset -100; content:"GET"; within:3; sid:1;)
+alert http any any -> any any (http.uri; content:"x="; isdataat:1,relative; sid:2;)
+alert http any any -> any any (http.uri; content:"x="; isdataat:2,relative; sid:3;)
+alert http any any -> any any (http.uri; content:"x="; byte_test:1,=,1,0,relative,string; sid:4;)
+"#;
+    assert_eq!(alerts(rules, &http(), Options::default()), [1, 2, 4]);
+}
+
 fn http() -> Conversation {
     let request: &[u8] =
         b"GET /index.html?x=1 HTTP/1.1\r\nHost: www.example\r\nUser-Agent: test\r\n\r\n";

@@ -13,7 +13,10 @@ mod wire;
 
 use etherparse::PacketBuilder;
 use packet::http1::Phase;
-use packet::{AppProto, Config, EndReason, Event, Frame, LinkType, Outcome, Sensor, Transaction};
+use packet::{
+    AppProto, Config, EndReason, Event, ExceptionPolicy, Exceptions, FlowAction, Frame, LinkType,
+    Outcome, Refusal, Sensor, Transaction,
+};
 use wire::{Wire, feed};
 
 #[test]
@@ -453,6 +456,60 @@ fn run(frames: &[Vec<u8>], config: Config) -> Vec<String> {
     sensor.finish(&mut |event| log.extend(line(&event)));
     assert_eq!(sensor.counters().stream_bytes, 0);
     log
+}
+
+/// A connection whose beginning was not seen: whether its bytes are read, why they do not go on inline,
+/// and what is done with the flow.
+#[test]
+fn exceptions_do_what_their_policy_says() {
+    use ExceptionPolicy::{
+        Bypass, DropFlow, DropPacket, Ignore, PassFlow, PassPacket, Reject, RejectBoth,
+    };
+    let (pass, dropped) = (Some(FlowAction::Pass), Some(FlowAction::Drop));
+    let cases = [
+        (Ignore, true, None, None),
+        (PassFlow, true, None, pass),
+        (PassPacket, false, None, None),
+        (Bypass, false, None, pass),
+        (DropPacket, false, Some(Refusal::Midstream), None),
+        (DropFlow, false, Some(Refusal::Exception), dropped),
+        (Reject, false, Some(Refusal::Exception), dropped),
+        (RejectBoth, false, Some(Refusal::Exception), dropped),
+    ];
+    for (midstream, is_read, refused, action) in cases {
+        let mut wire = Wire::new();
+        wire.handshake();
+        let request = b"GET /index.html HTTP/1.1\r\nHost: a.example\r\n\r\n";
+        let frames = [
+            wire.data_at(true, 0, request),
+            wire.data_at(
+                true,
+                u32::try_from(request.len()).unwrap(),
+                b"GET / HTTP/1.1\r\n\r\n",
+            ),
+        ];
+        let mut sensor = Sensor::new(Config {
+            inline: true,
+            exceptions: Exceptions {
+                midstream,
+                ..Exceptions::default()
+            },
+            ..Config::default()
+        });
+        feed(&mut sensor, &mut 0, &frames, &mut |_| {});
+        assert_eq!(sensor.refused(), refused, "{midstream:?}");
+        let (mut found, mut transactions) = (None, 0);
+        sensor.finish(&mut |event| match event {
+            Event::Transaction(..) => transactions += 1,
+            Event::FlowEnd(flow, _) => found = flow.action,
+            _ => {}
+        });
+        assert_eq!(
+            (transactions > 0, found),
+            (is_read, action),
+            "{midstream:?}"
+        );
+    }
 }
 
 #[test]

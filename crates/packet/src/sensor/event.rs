@@ -67,7 +67,7 @@ pub struct Inspect<'a> {
     pub in_stream: bool,
     /// Why it does not go on, where something else than rules says so.
     pub refused: Option<Refusal>,
-    /// Rules do not look at it: a policy says so.
+    /// Rules do not look at it: a policy of exceptions says so, or its flow was dropped before.
     pub is_passed: bool,
     /// Its payload says nothing: it is encrypted, or a packet that is told of after this one.
     pub is_opaque: bool,

@@ -19,9 +19,9 @@ pub enum ExceptionPolicy {
     PassFlow,
     /// Rules do not look at the packet.
     PassPacket,
-    /// Inline: no packet of the flow goes on, and its sender is told.
+    /// Inline: no packet of the flow goes on. The sender should be told; nothing is sent from here.
     Reject,
-    /// Inline: no packet of the flow goes on, and both sides are told.
+    /// The same, for both sides.
     RejectBoth,
 }
 

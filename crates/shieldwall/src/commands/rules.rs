@@ -53,6 +53,12 @@ fn check(args: &RulesCheck, json: bool) -> Result<Outcome, Failure> {
     }
     let (compiled, refused) = (compiler.compiled(), compiler.diagnostics().len());
     let all = compiled.saturating_add(refused);
+    let passed_over = compiler.passed_over();
+    if passed_over > 0 {
+        crate::text::complain(format_args!(
+            "{passed_over} more rules require what is not here, and are passed over as they ask"
+        ));
+    }
     for diagnostic in compiler.diagnostics() {
         if json {
             let problem = &diagnostic.problem;

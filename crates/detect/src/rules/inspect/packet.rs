@@ -60,18 +60,12 @@ impl Inspector {
     /// Whether it is settled what becomes of a packet, whatever rules would say: its flow was dropped by
     /// one before, or a policy of exceptions says so.
     fn is_settled(&mut self, inspect: &Inspect<'_>) -> bool {
-        let by_policy = inspect.is_passed;
-        let is_refused = match inspect.refused {
-            Some(Refusal::Stream) | None => by_policy && inspect.refused.is_some(),
-            Some(_) => true,
-        };
-        if is_refused {
-            self.outcome.dropped = true;
+        if inspect.is_passed {
             self.outcome.refused = inspect.refused;
-        } else if by_policy {
-            self.outcome.passed = true;
+            self.outcome.dropped = inspect.refused.is_some();
+            self.outcome.passed = inspect.refused.is_none();
         }
-        is_refused || by_policy
+        inspect.is_passed
     }
 
     /// The rules that match in the packet itself. The payload of TCP is looked at as part of a stream,

@@ -64,8 +64,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     Keyword::call(
         "dataset",
-        "set|unset|isset|isnotset,name[,type string|md5|sha256|ipv4|ip][,load FILE][,state FILE][,save FILE]",
-        "The buffer is in a set.",
+        "set|unset|isset|isnotset,name[,type string|md5|sha256|ipv4|ip][,load FILE][,state FILE][,save FILE][,format json|ndjson,context_key KEY[,value_key KEY][,array_key KEY][,remove_key]]",
+        "The buffer is in a set. What a set of JSON says of it is shown with the alert.",
         dataset,
     ),
     Keyword::call(
