@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
+use smallvec::SmallVec;
+
 use super::dataset::Datasets;
 use super::header::Apps;
 use packet::{AppProto, Direction, FileInfo, FiveTuple, Flow, Packet, Transaction};
@@ -119,7 +121,7 @@ impl<'s> Scene<'s> {
 
 /// The values of a buffer: most have one, some none or several.
 #[derive(Debug, Default)]
-pub(crate) struct Values<'s>(Vec<Cow<'s, [u8]>>);
+pub(crate) struct Values<'s>(SmallVec<[Cow<'s, [u8]>; 2]>);
 
 impl<'s> Values<'s> {
     /// Adds a value that stands somewhere.

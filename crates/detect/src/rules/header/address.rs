@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
+
 use super::ranges::Ranges;
 use super::vars::{List, Term, Vars};
 use crate::rules::diagnostic::Problem;
@@ -32,6 +34,27 @@ impl Addresses {
             IpAddr::V4(address) => self.v4.contains(address.to_bits()),
             IpAddr::V6(address) => self.v6.contains(address.to_bits()),
         }
+    }
+
+    /// Which share of all addresses they are: the greater of those of IPv4 and IPv6.
+    pub(crate) fn share(&self) -> f64 {
+        let v4 = self.v4.iter().map(|(from, to)| f64::from(to - from) + 1.0);
+        let v6 = self.v6.iter().map(|(from, to)| (to - from) as f64 + 1.0);
+        let v4 = v4.sum::<f64>() / 2_f64.powi(32);
+        v4.max(v6.sum::<f64>() / 2_f64.powi(128))
+    }
+
+    /// The fewest prefixes that cover just them.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = IpNet> {
+        let v4 = self.v4.iter().flat_map(|(from, to)| {
+            let subnets = Ipv4Subnets::new(Ipv4Addr::from_bits(from), Ipv4Addr::from_bits(to), 0);
+            subnets.map(IpNet::V4)
+        });
+        let v6 = self.v6.iter().flat_map(|(from, to)| {
+            let subnets = Ipv6Subnets::new(Ipv6Addr::from_bits(from), Ipv6Addr::from_bits(to), 0);
+            subnets.map(IpNet::V6)
+        });
+        v4.chain(v6)
     }
 }
 

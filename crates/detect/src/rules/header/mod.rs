@@ -13,8 +13,6 @@ pub use vars::{NESTED_MAX, Vars};
 
 use std::sync::Arc;
 
-use packet::FiveTuple;
-
 use super::diagnostic::Problem;
 use super::syntax::{Piece, RuleText};
 
@@ -149,28 +147,8 @@ impl Header {
         })
     }
 
-    /// Whether addresses and ports fit; `tuple` names the packet's sender first, which is the server
-    /// where a rule is over both sides.
-    pub(crate) fn fits(&self, tuple: &FiveTuple, has_ports: bool) -> bool {
-        if self.of_both_sides {
-            return self.fits_one_way(&tuple.reversed(), has_ports);
-        }
-        self.fits_one_way(tuple, has_ports)
-            || self.both_ways && self.fits_one_way(&tuple.reversed(), has_ports)
-    }
-
     /// Whether ports do not matter.
     pub(crate) fn has_any_ports(&self) -> bool {
         self.dst_ports.is_any() && self.src_ports.is_any()
-    }
-
-    fn fits_one_way(&self, tuple: &FiveTuple, has_ports: bool) -> bool {
-        let ports = match has_ports {
-            true => {
-                self.dst_ports.contains(tuple.dst_port) && self.src_ports.contains(tuple.src_port)
-            }
-            false => self.has_any_ports(),
-        };
-        ports && self.dst.contains(tuple.dst) && self.src.contains(tuple.src)
     }
 }

@@ -64,6 +64,11 @@ impl<T: Number> Ranges<T> {
         self.0.is_empty()
     }
 
+    /// Each range, both ends included.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (T, T)> {
+        self.0.iter().copied()
+    }
+
     pub(crate) fn contains(&self, number: T) -> bool {
         let behind = self.0.partition_point(|(from, _)| *from <= number);
         behind

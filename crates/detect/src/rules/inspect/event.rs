@@ -11,7 +11,6 @@ use packet::{AppProto, Direction, Flow, Part, Transaction};
 use super::super::alert::Told;
 use super::super::rule::Rule;
 use super::super::set::DIRECTIONS;
-use super::packet::fits;
 use super::transaction::tell;
 use super::{Inspector, Match, Moment, at};
 
@@ -155,11 +154,12 @@ impl Inspector {
                 direction,
                 now_ns,
             };
-            let scene = moment.scene(&rules.sets);
+            let (scene, finder) = (moment.scene(&rules.sets), &mut self.finder);
             let of_rules = rules.of_events.iter().filter_map(|number| {
                 let rule = rules.rule(*number)?;
                 let is_new = rule.app_events.iter().any(|event| event.is(app, name));
-                let holds = is_new && has_all(rule, app, &events) && fits(rule, &scene);
+                let holds =
+                    is_new && has_all(rule, app, &events) && finder.fits(&rules, *number, &scene);
                 holds.then(|| Match {
                     transaction: Some(Arc::clone(&told)),
                     ..Match::of_nothing(*number)

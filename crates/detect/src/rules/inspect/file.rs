@@ -10,7 +10,8 @@ use packet::{Direction, FileChunk, FileInfo, Flow, FlowId, Transaction};
 
 use super::super::rule::{Inspection, Rule, Store, StoreScope};
 use super::super::scene::{FileScene, Scene, Sides, Stage, Values};
-use super::super::set::{Point, RuleSet};
+use super::super::set::RuleSet;
+use super::candidates::Search;
 use super::carrier::{
     CARRIERS_MAX, Carrier, FILE_BYTES_MAX, FILE_OVERLAP, FILES_MAX, HEAD_BYTES_MAX, Known, Passing,
     STORES_MAX,
@@ -227,7 +228,10 @@ impl Inspector {
         let files: Vec<_> = files.map(|file| file.scene(is_due(file))).collect();
         let all = carrier.files.iter().zip(&files);
         let changed = all.filter(|(file, _)| is_news(file)).map(|pair| *pair.1);
-        let numbers = self.candidates_of_files(point, &scene, &changed.collect::<Vec<_>>());
+        let numbers = self.candidates_of_files(
+            &look.search(&rules, point, &scene),
+            &changed.collect::<Vec<_>>(),
+        );
         let has_news = carrier.files.iter().any(Passing::has_news);
         let measured = (!has_news).then(|| self.measured.clone());
         let found = self.ask_of_files(numbers, &rules, look, &files, &mut carrier.rules);
@@ -247,13 +251,8 @@ impl Inspector {
     }
 
     /// The rules that may match files that something new is known of.
-    fn candidates_of_files(
-        &mut self,
-        point: &Point,
-        scene: &Scene<'_>,
-        files: &[FileScene<'_>],
-    ) -> Vec<u32> {
-        self.candidates(point, 0, |list, each| {
+    fn candidates_of_files(&mut self, search: &Search<'_>, files: &[FileScene<'_>]) -> Vec<u32> {
+        self.finder.find(search, |list, each| {
             let buffer = list.buffer;
             let is_of_file = buffer.is_some_and(|buffer| buffer.stage == Stage::File);
             // what is of no file is looked at once
@@ -266,7 +265,7 @@ impl Inspector {
             for file in files.unwrap_or_default() {
                 let scene = Scene {
                     file: Some(*file),
-                    ..*scene
+                    ..*search.scene
                 };
                 let mut values = Values::default();
                 values_of(buffer, &list.transforms, &scene, &mut values);
@@ -287,7 +286,7 @@ impl Inspector {
         let scene = look.scene(rules);
         let mut found = Vec::new();
         for number in known.asked(candidates) {
-            let Some(rule) = rules.rule(number).filter(|rule| look.fits(rule, &scene)) else {
+            let Some(rule) = rules.rule(number) else {
                 continue;
             };
             let before = known.held(number);

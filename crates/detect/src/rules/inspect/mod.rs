@@ -13,6 +13,7 @@
 //! whatever they look at.
 
 mod bodies;
+mod candidates;
 mod carrier;
 mod event;
 mod file;
@@ -32,21 +33,20 @@ use hashbrown::HashMap;
 
 use super::alert::{Alert, Reason, Told};
 use super::header::RejectTarget;
-use super::literal::Seen;
 use super::memory::FlowMemory;
 use super::note::{Note, Remembered, Variables};
 use super::rule::{Inspection, Rule};
 use super::scene::{Scene, Values};
-use super::set::{List, Point, RuleSet};
+use super::set::RuleSet;
 use super::state::tags::HostTags;
 use super::state::{HostBits, Thresholds};
 use super::walk::{VARIABLES_MAX, Walk};
 pub use bodies::Bodies;
+use candidates::Finder;
 use carrier::Files;
 use event::Messages;
 use moment::Moment;
 pub use options::{Counters, Options};
-use packet::fits;
 use stream::Window;
 use transaction::{Live, Matched};
 
@@ -56,16 +56,15 @@ pub struct Inspector {
     rules: Arc<RuleSet>,
     options: Options,
     counters: Counters,
-    flows: HashMap<FlowId, FlowState>,
+    flows: HashMap<FlowId, Box<FlowState>>,
     hosts: HostBits,
     tags: HostTags,
     thresholds: Thresholds,
-    seen: Seen,
+    finder: Finder,
     /// What was wrong with the packet at hand.
     events: Vec<AnomalyKind>,
     /// Flows end whose time is over.
     is_late: bool,
-    candidates: Vec<u32>,
     /// Bytes of streams and files that wait, over all flows.
     window_bytes: usize,
     outcome: Outcome,
@@ -164,10 +163,9 @@ impl Inspector {
             options,
             counters: Counters::default(),
             flows: HashMap::new(),
-            seen: Seen::default(),
+            finder: Finder::default(),
             events: Vec::new(),
             is_late: false,
-            candidates: Vec::new(),
             window_bytes: 0,
             outcome: Outcome::default(),
             alerts: Vec::new(),
@@ -181,6 +179,7 @@ impl Inspector {
     /// to be judged by the old ones is judged by none.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
         self.rules = rules;
+        self.finder.clear();
         for flow in self.flows.values_mut() {
             flow.waiting = Default::default();
             flow.messages = Messages::default();
@@ -303,7 +302,8 @@ impl Inspector {
 
     /// What is known of a flow, as far as there is room.
     fn flow(&mut self, id: FlowId) -> Option<&mut FlowState> {
-        self.has_room(id).then(|| self.flows.entry(id).or_default())
+        self.has_room(id)
+            .then(|| &mut **self.flows.entry(id).or_default())
     }
 
     fn has_room(&mut self, id: FlowId) -> bool {
@@ -349,7 +349,7 @@ impl Inspector {
 
     /// The rules that are asked once more of a direction: where the flow was not closed, or something
     /// came of it late.
-    fn of_flow_end(&self, moment: &Moment<'_>, flow: &Flow) -> Vec<Match> {
+    fn of_flow_end(&mut self, moment: &Moment<'_>, flow: &Flow) -> Vec<Match> {
         let state = self.flows.get(&flow.id);
         let late = state.and_then(|state| state.is_late.get(at(moment.direction)));
         let is_over = match flow.tcp_state {
@@ -361,40 +361,15 @@ impl Inspector {
         if is_over || is_done {
             return Vec::new();
         }
-        let scene = moment.scene(&self.rules.sets);
-        let numbers = self.rules.of_flow_end.iter().copied();
+        let (rules, finder) = (&self.rules, &mut self.finder);
+        let scene = moment.scene(&rules.sets);
+        let numbers = rules.of_flow_end.iter().copied();
         let holding = numbers.filter(|number| {
-            let rule = self.rules.rule(*number);
-            rule.is_some_and(|rule| takes_flow(rule, flow) && fits(rule, &scene))
+            let rule = rules.rule(*number);
+            let is_its = rule.is_some_and(|rule| takes_flow(rule, flow));
+            is_its && finder.fits(rules, *number, &scene)
         });
         holding.map(Match::of_nothing).collect()
-    }
-
-    /// The rules of a point that may match: those that no literal leads to, and those whose literal
-    /// is there. `values` yields the values of a list. The caller gives the numbers back to
-    /// `self.candidates` for their room.
-    fn candidates(
-        &mut self,
-        point: &Point,
-        from: usize,
-        mut values: impl FnMut(&List, &mut dyn FnMut(&[u8])),
-    ) -> Vec<u32> {
-        self.candidates.clear();
-        self.candidates.extend_from_slice(&point.always);
-        let Self {
-            seen, candidates, ..
-        } = self;
-        for list in &point.lists {
-            values(list, &mut |value| {
-                list.literals.scan(value, from, seen, &mut |literal, _| {
-                    let literal = usize::try_from(literal).unwrap_or(usize::MAX);
-                    candidates.extend(list.rules.get(literal).into_iter().flatten());
-                });
-            });
-        }
-        candidates.sort_unstable();
-        candidates.dedup();
-        std::mem::take(candidates)
     }
 
     /// Keeps a rule that matched until a packet goes its way.
@@ -421,13 +396,13 @@ impl Inspector {
     }
 
     /// Takes what is known of a flow out to work on it; give it back with [`Self::keep`].
-    fn take(&mut self, flow: FlowId) -> Option<FlowState> {
+    fn take(&mut self, flow: FlowId) -> Option<Box<FlowState>> {
         let known = self.flows.remove(&flow);
-        known.or_else(|| self.has_room(flow).then(FlowState::default))
+        known.or_else(|| self.has_room(flow).then(Box::default))
     }
 
     /// Gives back what [`Self::take`] took.
-    fn keep(&mut self, flow: FlowId, mut state: FlowState) {
+    fn keep(&mut self, flow: FlowId, mut state: Box<FlowState>) {
         self.charge(&mut state);
         self.flows.insert(flow, state);
     }

@@ -3,9 +3,10 @@
 use ::packet::{Direction, Inspect, Proto, Refusal, TcpState};
 
 use super::super::header::Layer;
-use super::super::rule::{Asked, Inspection, Rule};
+use super::super::rule::{Asked, Inspection};
 use super::super::scene::{Scene, Values};
-use super::super::set::{Carried, Point, RuleSet};
+use super::super::set::{Carried, Gate, Point, RuleSet};
+use super::candidates::Search;
 use super::{Fate, Inspector, Match, Moment, Outcome, values_of};
 
 impl Inspector {
@@ -75,8 +76,11 @@ impl Inspector {
         let protocol = inspect.tuple.map(|tuple| tuple.proto.number());
         let carried = protocol.map_or(Carried::Other, Carried::of);
         let scene = moment.scene(&rules.sets);
+        let direction = inspect
+            .flow
+            .map_or(Direction::ToServer, |_| scene.direction);
         let mut matches = Vec::new();
-        if let Some(point) = rules.of_packets(carried) {
+        if let Some(point) = rules.of_packets(carried, direction) {
             self.of_point(&rules, point, &scene, inspect, &mut matches);
         }
         let is_open = inspect.flow.is_some_and(|flow| {
@@ -114,26 +118,25 @@ impl Inspector {
         matches: &mut Vec<Match>,
     ) {
         let is_opaque = inspect.is_opaque && !scene.payload.is_empty();
-        let numbers = self.candidates(point, 0, |list, each| {
+        let search = Search {
+            rules,
+            point,
+            scene,
+            app: scene.app(),
+            from: 0,
+            with_ends: scene.is_first() != Some(false),
+        };
+        let numbers = self.finder.find(&search, |list, each| {
             let mut values = Values::default();
             values_of(list.buffer, &list.transforms, scene, &mut values);
             values.iter().for_each(each);
         });
-        let is_behind_first = scene.is_first() == Some(false);
-        let of_ends = match is_behind_first {
-            true => &[],
-            false => point.of_ends.as_slice(),
-        };
         // matches are put in the order of the rules when they are judged
-        for &number in numbers.iter().chain(of_ends) {
-            let Some(rule) = rules.rule(number) else {
+        for &number in &numbers {
+            let Some((rule, gate)) = rules.rule(number).zip(rules.gates.get(number)) else {
                 continue;
             };
-            if !takes(rule, inspect)
-                || is_opaque && rule.asks_payload()
-                || !fits(rule, scene)
-                || rule.asked == Asked::Ends && is_behind_first
-            {
+            if !takes(gate, inspect) || is_opaque && rule.asks_payload() {
                 continue;
             }
             let Some(held) = self.holds(rule, scene, Inspection::is_of_packet) else {
@@ -145,39 +148,23 @@ impl Inspector {
             }
             matches.push(Match::of(number, held));
         }
-        self.candidates = numbers;
+        self.finder.reuse(numbers);
     }
-}
-
-/// Whether header, side and protocol of a rule fit.
-pub(super) fn fits(rule: &Rule, scene: &Scene<'_>) -> bool {
-    let of_app = rule.apps.is_empty() || scene.app().is_some_and(|app| rule.apps.contains(app));
-    // without a flow, a packet goes to the server, and damage goes both ways
-    let of_side = match scene.flow {
-        Some(_) => rule.sides.has(scene.direction),
-        None if rule.asked == Asked::Damage => !rule.needs_flow,
-        None => !rule.needs_flow && rule.sides.has(Direction::ToServer),
-    };
-    let of_ends = match &scene.tuple {
-        Some(tuple) => rule.header.fits(tuple, scene.has_ports()),
-        None => rule.header.has_any_ports(),
-    };
-    of_app && of_side && of_ends
 }
 
 /// Whether a rule's protocol is that of the packet. Of one without a protocol, nothing is asked but
 /// its damage and its ends.
-fn takes(rule: &Rule, inspect: &Inspect<'_>) -> bool {
+fn takes(gate: &Gate, inspect: &Inspect<'_>) -> bool {
     let decoded = inspect.packet.decoded;
-    let layer = rule.header.protocol.layer;
+    let layer = gate.layer;
     let ends = inspect
         .tuple
         .map(|tuple| (tuple.proto.number(), tuple.src.is_ipv4()));
     let is_unknown = |protocol: u8| protocol == 0 && !decoded.damages.is_empty();
     match ends {
         _ if layer == Layer::Arp => decoded.arp.is_some(),
-        Some((protocol, _)) if is_unknown(protocol) && rule.asked == Asked::Packets => false,
+        Some((protocol, _)) if is_unknown(protocol) && gate.asked == Asked::Packets => false,
         Some((protocol, is_v4)) => layer.takes(protocol, if is_v4 { 4 } else { 6 }),
-        None => rule.asked == Asked::Damage && matches!(layer, Layer::Ip(None) | Layer::Frame),
+        None => gate.asked == Asked::Damage && matches!(layer, Layer::Ip(None) | Layer::Frame),
     }
 }

@@ -8,7 +8,7 @@ use super::super::note::Note;
 use super::super::rule::Inspection;
 use super::super::scene::Scene;
 use super::super::set::{Point, RuleSet};
-use super::packet::fits;
+use super::candidates::Search;
 use super::{FlowState, Inspector, Match, at};
 
 /// Most bytes of a stream that are looked at together.
@@ -132,11 +132,19 @@ impl Inspector {
         };
         let repeat = self.options.inline && self.options.stream_bytes_min == 0;
         let from = if repeat { 0 } else { window.seen };
-        let numbers = self.candidates(point, from, |_, each| each(scene.payload));
+        let search = Search {
+            rules,
+            point,
+            scene: &scene,
+            app: scene.app(),
+            from,
+            with_ends: false,
+        };
+        let numbers = self.finder.find(&search, |_, each| each(scene.payload));
         let mut shown: [Option<Arc<[u8]>>; 2] = [None, None];
         let mut found = Vec::new();
         for &number in &numbers {
-            let Some(rule) = rules.rule(number).filter(|rule| fits(rule, &scene)) else {
+            let Some(rule) = rules.rule(number) else {
                 continue;
             };
             let Some(held) = self.holds(rule, &scene, Inspection::is_of_packet) else {
@@ -162,7 +170,7 @@ impl Inspector {
                 ..Match::of(number, held)
             });
         }
-        self.candidates = numbers;
+        self.finder.reuse(numbers);
         for found in found {
             self.wait(state, direction, found);
         }

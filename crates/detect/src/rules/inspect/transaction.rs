@@ -7,10 +7,10 @@ use packet::settings::Setting;
 use packet::{AppProto, Direction, Flow, FlowId, Part, Transaction, http1};
 
 use super::super::alert::Told;
-use super::super::rule::{Inspection, Rule};
+use super::super::rule::Inspection;
 use super::super::scene::{Scene, Stage, Values};
-use super::super::set::RuleSet;
-use super::packet::fits;
+use super::super::set::{Point, RuleSet};
+use super::candidates::Search;
 use super::{Held, Inspector, Match, at, values_of};
 
 /// A side of a transaction that is looked at.
@@ -63,16 +63,21 @@ impl<'l> Look<'l> {
         }
     }
 
-    /// Whether a rule is about the protocol and side. The protocol is that of the transaction,
-    /// whatever the flow became since.
-    pub(super) fn fits(&self, rule: &Rule, scene: &Scene<'_>) -> bool {
-        let app = self.app();
-        let flow = Flow { app, ..*self.flow };
-        let scene = Scene {
-            flow: Some(&flow),
-            ..*scene
-        };
-        fits(rule, &scene)
+    /// Where rules about it are looked for.
+    pub(super) fn search(
+        &self,
+        rules: &'l RuleSet,
+        point: &'l Point,
+        scene: &'l Scene<'l>,
+    ) -> Search<'l> {
+        Search {
+            rules,
+            point,
+            scene,
+            app: Some(self.app()),
+            from: 0,
+            with_ends: false,
+        }
     }
 }
 
@@ -145,15 +150,16 @@ impl Inspector {
             return;
         };
         let scene = look.scene(&rules);
-        let numbers = self.candidates(point, 0, |list, each| {
-            let mut values = Values::default();
-            values_of(list.buffer, &list.transforms, &scene, &mut values);
-            values.iter().for_each(each);
-        });
+        let numbers = self
+            .finder
+            .find(&look.search(&rules, point, &scene), |list, each| {
+                let mut values = Values::default();
+                values_of(list.buffer, &list.transforms, &scene, &mut values);
+                values.iter().for_each(each);
+            });
         for &number in &numbers {
             let Some(rule) = rules
                 .rule(number)
-                .filter(|rule| look.fits(rule, &scene))
                 .filter(|rule| self.has_events(look.flow, look.transaction, rule))
             else {
                 continue;
@@ -169,7 +175,7 @@ impl Inspector {
                 self.found(look, number, held);
             }
         }
-        self.candidates = numbers;
+        self.finder.reuse(numbers);
     }
 
     /// A rule matched: it is judged with the next packet of its direction.

@@ -1,5 +1,9 @@
 //! A compiled set of rules, arranged for look-up. It is immutable, and replaced as a whole.
 
+mod gate;
+mod origin;
+mod point;
+
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -7,22 +11,25 @@ use packet::{AppProto, Digests, Direction};
 
 use super::dataset::Datasets;
 use super::header::Layer;
-use super::literal::{Literals, Pattern};
-use super::rule::{Asked, Fast, Inspection, Rule};
-use super::scene::{Buffer, Sets, Stage};
-use super::transform::Transform;
+use super::rule::{Asked, Inspection, Rule};
+use super::scene::{Sets, Stage};
+pub(crate) use gate::{Ends, Gate, Gates};
+use point::Gathering;
+pub(crate) use point::{List, Point};
 
 /// Rules in the order in which they are looked at, and what leads to them.
 #[derive(Debug, Default)]
 pub struct RuleSet {
     pub(crate) rules: Vec<Rule>,
+    /// What is asked of them first.
+    pub(crate) gates: Gates,
     pub(crate) sets: Sets,
     /// Names of bits and numbers of flows.
     pub(crate) names: Vec<Box<str>>,
-    /// Of packets, by what they carry.
-    pub(crate) packets: [Point; Carried::COUNT],
+    /// Of packets, by what they carry, from client and from server.
+    packets: [[Point; 2]; Carried::COUNT],
     /// Of streams, from client and from server.
-    pub(crate) streams: [Point; 2],
+    streams: [Point; 2],
     /// Some are asked when the application protocol of a flow is known.
     pub(crate) asks_protocol: bool,
     /// About what is wrong with messages, and nothing else of them.
@@ -70,40 +77,11 @@ impl Carried {
 /// Where in a conversation rules are looked at.
 type Place = (AppProto, Direction, Stage);
 
-/// The rules of one place.
-#[derive(Debug, Default)]
-pub(crate) struct Point {
-    pub(crate) lists: Vec<List>,
-    /// Those that no literal leads to.
-    pub(crate) always: Vec<u32>,
-    /// Those that ask of nothing but the ends: they are looked at with the first packet of a
-    /// direction alone. Lists of addresses make thousands of them.
-    pub(crate) of_ends: Vec<u32>,
-}
-
-/// The literals that lead to rules from one buffer.
-#[derive(Debug)]
-pub(crate) struct List {
-    /// The buffer; none for payload.
-    pub(crate) buffer: Option<&'static Buffer>,
-    pub(crate) transforms: Vec<Transform>,
-    pub(crate) literals: Literals,
-    /// The rules of each literal.
-    pub(crate) rules: Vec<Vec<u32>>,
-}
-
-impl Point {
-    /// Whether there are no rules.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lists.is_empty() && self.always.is_empty() && self.of_ends.is_empty()
-    }
-}
-
 impl RuleSet {
     /// Arranges rules.
     pub(crate) fn arrange(mut rules: Vec<Rule>, sets: Datasets, action_order: &[String]) -> Self {
         rules.sort_by_key(|rule| rule.order(action_order));
-        let mut packets = [(); Carried::COUNT].map(|()| Gathering::default());
+        let mut packets = [(); Carried::COUNT].map(|()| <[Gathering; 2]>::default());
         let mut streams = [(); 2].map(|()| Gathering::default());
         let mut transactions = HashMap::<Place, Gathering>::new();
         let (mut of_events, mut of_flow_end) = (Vec::new(), Vec::new());
@@ -128,8 +106,14 @@ impl RuleSet {
             for (carried, gathering) in Carried::ALL.iter().zip(&mut packets) {
                 let in_stream =
                     *carried == Carried::Tcp && rule.is_of_streams() && !rule.needs_packet;
-                if carried.is_of(rule.header.protocol.layer) && !in_stream {
-                    gathering.add(number, rule, Inspection::is_of_packet);
+                if !carried.is_of(rule.header.protocol.layer) || in_stream {
+                    continue;
+                }
+                for (direction, gathering) in DIRECTIONS.iter().zip(gathering) {
+                    // damage goes both ways
+                    if rule.sides.has(*direction) || rule.asked == Asked::Damage {
+                        gathering.add(number, rule, Inspection::is_of_packet);
+                    }
                 }
             }
             if rule.is_of_streams() {
@@ -141,8 +125,9 @@ impl RuleSet {
             }
         }
         Self {
-            packets: packets.map(|gathering| gathering.finish()),
-            streams: streams.map(|gathering| gathering.finish()),
+            gates: Gates::of(&rules),
+            packets: packets.map(|sides| sides.map(Gathering::finish)),
+            streams: streams.map(Gathering::finish),
             transactions: transactions
                 .into_iter()
                 .map(|(place, gathering)| (place, gathering.finish()))
@@ -187,8 +172,9 @@ impl RuleSet {
         self.rules.get(usize::try_from(number).ok()?)
     }
 
-    pub(crate) fn of_packets(&self, carried: Carried) -> Option<&Point> {
-        self.packets.get(carried as usize)
+    pub(crate) fn of_packets(&self, carried: Carried, direction: Direction) -> Option<&Point> {
+        let sides = self.packets.get(carried as usize)?;
+        sides.get(usize::from(direction == Direction::ToClient))
     }
 
     pub(crate) fn of_streams(&self, direction: Direction) -> Option<&Point> {
@@ -231,83 +217,6 @@ fn places(rule: &Rule) -> impl Iterator<Item = Place> {
             .iter()
             .map(move |app| (app, direction, rule.stage))
     })
-}
-
-/// A point in the making.
-#[derive(Default)]
-struct Gathering {
-    lists: Vec<GatheredList>,
-    always: Vec<u32>,
-    of_ends: Vec<u32>,
-}
-
-struct GatheredList {
-    buffer: Option<&'static Buffer>,
-    transforms: Vec<Transform>,
-    literals: HashMap<(std::sync::Arc<[u8]>, bool), Vec<u32>>,
-}
-
-impl GatheredList {
-    fn is_of(&self, inspection: &Inspection) -> bool {
-        let same = match (self.buffer, inspection.buffer) {
-            (None, None) => true,
-            (Some(one), Some(other)) => std::ptr::eq(one, other),
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        same && self.transforms == inspection.transforms
-    }
-}
-
-impl Gathering {
-    /// Adds a rule of which `here` says what of it is looked at at this point.
-    fn add(&mut self, number: u32, rule: &Rule, here: impl Fn(&Inspection) -> bool) {
-        let of = |fast: &'_ Fast| rule.inspections.get(fast.inspection).filter(|of| here(of));
-        let led = rule.fast.iter().find_map(|fast| Some((fast, of(fast)?)));
-        let Some((fast, inspection)) = led else {
-            match rule.asked {
-                Asked::Ends => self.of_ends.push(number),
-                Asked::Damage | Asked::Packets | Asked::Protocol => self.always.push(number),
-            }
-            return;
-        };
-        let known = self.lists.iter().position(|list| list.is_of(inspection));
-        let at = known.unwrap_or_else(|| {
-            self.lists.push(GatheredList {
-                buffer: inspection.buffer,
-                transforms: inspection.transforms.clone(),
-                literals: HashMap::new(),
-            });
-            self.lists.len().saturating_sub(1)
-        });
-        if let Some(list) = self.lists.get_mut(at) {
-            let key = (std::sync::Arc::clone(&fast.bytes), fast.nocase);
-            list.literals.entry(key).or_default().push(number);
-        }
-    }
-
-    fn finish(self) -> Point {
-        let lists = self.lists.into_iter().map(|list| {
-            let (keys, rules): (Vec<_>, Vec<_>) = list.literals.into_iter().unzip();
-            let patterns: Vec<_> = keys
-                .iter()
-                .map(|(bytes, nocase)| Pattern {
-                    bytes,
-                    nocase: *nocase,
-                })
-                .collect();
-            List {
-                buffer: list.buffer,
-                transforms: list.transforms,
-                literals: Literals::build(&patterns),
-                rules,
-            }
-        });
-        Point {
-            lists: lists.collect(),
-            always: self.always,
-            of_ends: self.of_ends,
-        }
-    }
 }
 
 impl Rule {

@@ -1,0 +1,113 @@
+//! Which rules may match: those that no literal leads to, and those whose literal is there; of them,
+//! those whose header and side fit.
+
+use packet::AppProto;
+
+use super::super::literal::Seen;
+use super::super::scene::Scene;
+use super::super::set::{Ends, List, Point, RuleSet};
+
+/// Finds rules that may match, with what it remembers for it.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    seen: Seen,
+    ends: Ends,
+    /// Counts the searches.
+    round: u32,
+    /// By rule, in which search it came up last.
+    marks: Vec<u32>,
+    /// Room for what is found.
+    room: Vec<u32>,
+}
+
+/// Where rules are looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Search<'s> {
+    pub(super) rules: &'s RuleSet,
+    pub(super) point: &'s Point,
+    pub(super) scene: &'s Scene<'s>,
+    /// The protocol that is looked at.
+    pub(super) app: Option<AppProto>,
+    /// What ends at or before this place of a value was looked at before.
+    pub(super) from: usize,
+    /// Rules that ask of nothing but the ends come up too.
+    pub(super) with_ends: bool,
+}
+
+impl Finder {
+    /// The rules, each once, in no order. `values` yields the values of a list. Give them back with
+    /// [`Self::reuse`].
+    pub(super) fn find(
+        &mut self,
+        search: &Search<'_>,
+        mut values: impl FnMut(&List, &mut dyn FnMut(&[u8])),
+    ) -> Vec<u32> {
+        let Search { rules, point, .. } = *search;
+        self.begin(rules.len());
+        let mut found = std::mem::take(&mut self.room);
+        let Self {
+            seen,
+            ends,
+            round,
+            marks,
+            ..
+        } = self;
+        let mut add = |number: u32| {
+            let mark = usize::try_from(number)
+                .ok()
+                .and_then(|at| marks.get_mut(at));
+            let Some(mark) = mark.filter(|mark| **mark != *round) else {
+                return;
+            };
+            *mark = *round;
+            let gate = rules.gates.get(number);
+            if gate.is_some_and(|gate| rules.gates.fits(gate, search.scene, search.app, ends)) {
+                found.push(number);
+            }
+        };
+        point.always.iter().for_each(|number| add(*number));
+        if search.with_ends {
+            let tuple = search.scene.tuple.as_ref();
+            let ends = tuple.map(|tuple| (tuple.src, tuple.dst));
+            point.of_ends.find(ends, &mut add);
+        }
+        for list in &point.lists {
+            values(list, &mut |value| {
+                list.literals
+                    .scan(value, search.from, seen, &mut |literal, _| {
+                        let literal = usize::try_from(literal).unwrap_or(usize::MAX);
+                        let rules = list.rules.get(literal).into_iter().flatten();
+                        rules.for_each(|number| add(*number));
+                    });
+            });
+        }
+        found
+    }
+
+    /// Whether header and side of a rule fit.
+    pub(super) fn fits(&mut self, rules: &RuleSet, number: u32, scene: &Scene<'_>) -> bool {
+        let gate = rules.gates.get(number);
+        gate.is_some_and(|gate| rules.gates.fits(gate, scene, scene.app(), &mut self.ends))
+    }
+
+    /// Takes back the room for what was found.
+    pub(super) fn reuse(&mut self, mut room: Vec<u32>) {
+        room.clear();
+        self.room = room;
+    }
+
+    /// The rules have other numbers.
+    pub(super) fn clear(&mut self) {
+        self.ends.clear();
+        self.marks.clear();
+    }
+
+    fn begin(&mut self, rules: usize) {
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 || self.marks.len() < rules {
+            self.marks.clear();
+            self.marks.resize(rules, 0);
+            self.round = 1;
+        }
+    }
+}
