@@ -76,7 +76,7 @@ fn measure(set: &[Owned], name: &str, buffers: &[&[u8]], rounds: u32) {
     let (matches, took) = mean(rounds, || {
         let mut matches = 0_u64;
         for buffer in buffers {
-            literals.scan(buffer, 0, &mut seen, &mut |_, _| {
+            literals.scan(buffer, 0, &mut seen, &mut |_| {
                 matches = matches.saturating_add(1);
             });
         }

@@ -82,6 +82,20 @@ impl Content {
         self.offset.is_some() || self.depth.is_some()
     }
 
+    /// In how many first bytes of its buffer it stands, where that is written.
+    pub(crate) fn place_end(&self) -> Option<usize> {
+        let number = |value: Option<Value>| match value {
+            None => Some(0),
+            Some(Value::Number(number)) => Some(number),
+            Some(Value::Variable(_)) => None,
+        };
+        let (offset, depth) = (number(self.offset)?, number(self.depth)?);
+        let is_placed = self.depth.is_some() && !self.is_relative();
+        usize::try_from(offset.max(0).saturating_add(depth))
+            .ok()
+            .filter(|_| is_placed)
+    }
+
     /// Whether it stands in its window at all.
     pub(crate) fn occurs(&self, walk: &Walk<'_, '_>) -> bool {
         let window = self.window(walk);

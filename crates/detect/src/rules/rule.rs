@@ -187,6 +187,8 @@ pub(crate) struct Fast {
     pub(crate) inspection: usize,
     pub(crate) bytes: Arc<[u8]>,
     pub(crate) nocase: bool,
+    /// It stands in so many first bytes of the buffer.
+    pub(crate) within: Option<usize>,
 }
 
 /// What is asked of a buffer.

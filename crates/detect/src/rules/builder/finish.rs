@@ -205,6 +205,7 @@ impl Builder<'_, '_> {
             inspection,
             bytes: Arc::from(content.bytes()),
             nocase: content.is_nocase(),
+            within: content.place_end(),
         })
     }
 }

@@ -73,12 +73,7 @@ impl Finder {
         }
         for list in &point.lists {
             values(list, &mut |value| {
-                list.literals
-                    .scan(value, search.from, seen, &mut |literal, _| {
-                        let literal = usize::try_from(literal).unwrap_or(usize::MAX);
-                        let rules = list.rules.get(literal).into_iter().flatten();
-                        rules.for_each(|number| add(*number));
-                    });
+                list.scan(value, search.from, seen, &mut add);
             });
         }
         found

@@ -81,6 +81,13 @@ impl Messages {
         Vec::new()
     }
 
+    /// A side of the flow came further.
+    pub(super) fn news(&mut self, direction: Direction) {
+        if let Some(news) = self.has_news.get_mut(at(direction)) {
+            *news = true;
+        }
+    }
+
     /// A side of a transaction is complete.
     fn whole(&mut self, id: u32, direction: Direction) {
         let known = self.transaction(id);
@@ -165,7 +172,7 @@ impl Inspector {
                     ..Match::of_nothing(*number)
                 })
             });
-            let state = self.flows.get_mut(&flow.id);
+            let state = self.flows.get_mut(flow.id);
             if let Some(waiting) =
                 state.and_then(|state| state.messages.waiting.get_mut(at(direction)))
             {
@@ -185,7 +192,7 @@ impl Inspector {
         if rule.app_events.is_empty() {
             return true;
         }
-        let messages = self.flows.get(&flow.id).map(|state| &state.messages);
+        let messages = self.flows.peek(flow.id).map(|state| &state.messages);
         let known = messages.and_then(|messages| {
             let mut all = messages.transactions.iter();
             all.find(|known| known.id == transaction.id())
@@ -198,10 +205,8 @@ impl Inspector {
         if self.rules.of_events.is_empty() {
             return;
         }
-        if let Some(state) = self.flow(flow.id)
-            && let Some(news) = state.messages.has_news.get_mut(at(direction))
-        {
-            *news = true;
+        if let Some(state) = self.flow(flow.id) {
+            state.messages.news(direction);
         }
     }
 
@@ -230,7 +235,7 @@ impl Inspector {
     pub(super) fn message_end(&mut self, flow: &Flow, transaction: &dyn Transaction) {
         self.message(flow, transaction, &[]);
         if transaction.is_complete()
-            && let Some(state) = self.flows.get_mut(&flow.id)
+            && let Some(state) = self.flows.get_mut(flow.id)
         {
             let parts = transaction.parts();
             state.messages.complete(transaction.id(), parts);
@@ -242,7 +247,7 @@ impl Inspector {
         if self.rules.of_events.is_empty() {
             return Vec::new();
         }
-        let state = moment.flow.and_then(|flow| self.flows.get_mut(&flow.id));
+        let state = moment.flow.and_then(|flow| self.flows.get_mut(flow.id));
         state
             .map(|state| state.messages.take(moment))
             .unwrap_or_default()

@@ -78,7 +78,7 @@ impl Inspector {
         {
             return;
         }
-        let state = self.flows.get_mut(&flow.id);
+        let state = self.flows.get_mut(flow.id);
         let known = state.and_then(|state| state.files.take(transaction.id(), direction));
         match known {
             Some(mut carrier) => {
@@ -93,14 +93,14 @@ impl Inspector {
     /// What is known of a file that is passing by: which rules have it stored, too.
     #[must_use]
     pub fn file_of(&self, flow: FlowId, id: u32) -> Option<&FileInfo> {
-        let files = &self.flows.get(&flow)?.files;
+        let files = &self.flows.peek(flow)?.files;
         files.infos().find(|info| info.id == id)
     }
 
     /// The side of a transaction that carries a file, taken out of its place.
     fn carrier(&mut self, look: &Look<'_>) -> Option<Carrier> {
         let (flow, direction) = (look.flow, look.direction);
-        let state = self.flows.get(&flow.id);
+        let state = self.flows.get(flow.id);
         let stores = state.is_some_and(|state| !state.files.stores.is_empty());
         if !stores && !self.rules.is_about(look.app(), direction) {
             return None;
@@ -160,7 +160,7 @@ impl Inspector {
                     head: Vec::new(),
                     ..info.clone()
                 };
-                let stores = self.flows.get(&flow).map(|state| &state.files.stores);
+                let stores = self.flows.get(flow).map(|state| &state.files.stores);
                 info.stored |= stores.into_iter().flatten().any(|(of, sides)| {
                     of.is_none_or(|of| of == carrier.transaction) && sides.has(carrier.direction)
                 });

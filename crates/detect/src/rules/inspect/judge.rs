@@ -24,7 +24,7 @@ impl Inspector {
     pub(super) fn judge(&mut self, moment: &Moment<'_>, mut matches: Vec<Match>) {
         let rules = Arc::clone(&self.rules);
         matches.append(&mut self.of_messages(moment));
-        let mut state = moment.flow.and_then(|flow| self.flows.remove(&flow.id));
+        let mut state = moment.flow.and_then(|flow| self.flows.remove(flow.id));
         let is_known = state.is_some();
         if let (Some(state), Some(flow)) = (&mut state, moment.flow) {
             self.window(

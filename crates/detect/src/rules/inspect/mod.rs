@@ -17,6 +17,7 @@ mod candidates;
 mod carrier;
 mod event;
 mod file;
+mod flows;
 mod judge;
 mod moment;
 mod options;
@@ -29,7 +30,6 @@ use std::sync::Arc;
 use ::packet::{
     Anomaly, AnomalyKind, Direction, EndReason, Event, Flow, FlowId, Refusal, Source, TcpState,
 };
-use hashbrown::HashMap;
 
 use super::alert::{Alert, Reason, Told};
 use super::header::RejectTarget;
@@ -45,6 +45,7 @@ pub use bodies::Bodies;
 use candidates::Finder;
 use carrier::Files;
 use event::Messages;
+use flows::Flows;
 use moment::Moment;
 pub use options::{Counters, Options};
 use stream::Window;
@@ -56,7 +57,7 @@ pub struct Inspector {
     rules: Arc<RuleSet>,
     options: Options,
     counters: Counters,
-    flows: HashMap<FlowId, Box<FlowState>>,
+    flows: Flows,
     hosts: HostBits,
     tags: HostTags,
     thresholds: Thresholds,
@@ -162,7 +163,7 @@ impl Inspector {
             thresholds: Thresholds::new(options.thresholds_max),
             options,
             counters: Counters::default(),
-            flows: HashMap::new(),
+            flows: Flows::default(),
             finder: Finder::default(),
             events: Vec::new(),
             is_late: false,
@@ -302,12 +303,11 @@ impl Inspector {
 
     /// What is known of a flow, as far as there is room.
     fn flow(&mut self, id: FlowId) -> Option<&mut FlowState> {
-        self.has_room(id)
-            .then(|| &mut **self.flows.entry(id).or_default())
+        self.has_room(id).then(|| self.flows.enter(id))
     }
 
     fn has_room(&mut self, id: FlowId) -> bool {
-        let is_full = self.flows.len() >= self.options.flows_max && !self.flows.contains_key(&id);
+        let is_full = self.flows.len() >= self.options.flows_max && self.flows.get(id).is_none();
         self.counters.flows_max_hit = self
             .counters
             .flows_max_hit
@@ -317,7 +317,7 @@ impl Inspector {
 
     fn flow_end(&mut self, flow: &Flow, _: EndReason, now_ns: u64) {
         self.outcome = Outcome::default();
-        let fate = self.flows.get(&flow.id).and_then(|state| state.fate);
+        let fate = self.flows.get(flow.id).and_then(|state| state.fate);
         for direction in super::set::DIRECTIONS
             .into_iter()
             .filter(|_| fate.is_none() && flow.action.is_none())
@@ -331,7 +331,7 @@ impl Inspector {
             let matches = self.of_flow_end(&moment, flow);
             self.judge(&moment, matches);
         }
-        if let Some(state) = self.flows.remove(&flow.id) {
+        if let Some(state) = self.flows.remove(flow.id) {
             self.window_bytes = self.window_bytes.saturating_sub(state.charged);
         }
     }
@@ -350,7 +350,7 @@ impl Inspector {
     /// The rules that are asked once more of a direction: where the flow was not closed, or something
     /// came of it late.
     fn of_flow_end(&mut self, moment: &Moment<'_>, flow: &Flow) -> Vec<Match> {
-        let state = self.flows.get(&flow.id);
+        let state = self.flows.get(flow.id);
         let late = state.and_then(|state| state.is_late.get(at(moment.direction)));
         let is_over = match flow.tcp_state {
             Some(TcpState::Closed) => late != Some(&true),
@@ -397,7 +397,7 @@ impl Inspector {
 
     /// Takes what is known of a flow out to work on it; give it back with [`Self::keep`].
     fn take(&mut self, flow: FlowId) -> Option<Box<FlowState>> {
-        let known = self.flows.remove(&flow);
+        let known = self.flows.remove(flow);
         known.or_else(|| self.has_room(flow).then(Box::default))
     }
 

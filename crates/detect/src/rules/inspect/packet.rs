@@ -21,14 +21,16 @@ impl Inspector {
         };
         if let Some(flow) = inspect.flow
             && flow.tuple.proto != Proto::Tcp
+            && !self.rules.of_events.is_empty()
+            && let Some(state) = self.flows.get_mut(flow.id)
         {
-            self.news(flow, inspect.direction);
+            state.messages.news(inspect.direction);
         }
         if self.is_settled(inspect) {
             self.events.clear();
             return;
         }
-        let state = inspect.flow.and_then(|flow| self.flows.get(&flow.id));
+        let state = inspect.flow.and_then(|flow| self.flows.get(flow.id));
         if state.is_some_and(|state| state.memory.is_bypassed) {
             self.events.clear();
             return;

@@ -192,7 +192,7 @@ impl Inspector {
 
     /// A message of a direction is complete.
     pub(super) fn hurry(&mut self, flow: FlowId, direction: Direction) {
-        let state = self.flows.get_mut(&flow);
+        let state = self.flows.get_mut(flow);
         if let Some(window) = state.and_then(|state| state.streams.get_mut(at(direction))) {
             window.hurry();
         }

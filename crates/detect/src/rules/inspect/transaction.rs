@@ -201,7 +201,7 @@ impl Inspector {
 
     /// More is known of a transaction: what waits to be told of it tells that too.
     pub(super) fn retell(&mut self, flow: &Flow, transaction: &dyn Transaction) {
-        let Some(state) = self.flows.get_mut(&flow.id) else {
+        let Some(state) = self.flows.get_mut(flow.id) else {
             return;
         };
         let mut told = None;
@@ -247,7 +247,7 @@ impl Inspector {
 
     /// No more parts of a transaction will come.
     pub(super) fn forget(&mut self, flow: FlowId, transaction: u32) {
-        if let Some(state) = self.flows.get_mut(&flow) {
+        if let Some(state) = self.flows.get_mut(flow) {
             state.matched.0.retain(|(known, ..)| *known != transaction);
         }
     }

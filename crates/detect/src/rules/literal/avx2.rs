@@ -43,6 +43,39 @@ pub(super) fn scan(
     unsafe { blocks(filter, width, hay, hit) }
 }
 
+/// Calls `hit` likewise, but with every [`GRAM`]th position alone. Returns how many bytes were read:
+/// the last ones are left, and all of them on a processor without AVX2.
+#[inline]
+pub(super) fn scan_sparse(
+    filter: &Filter,
+    hay: &[u8],
+    hit: &mut impl FnMut(usize) -> bool,
+) -> usize {
+    if hay.len() < WIDE || !is_x86_feature_detected!("avx2") {
+        return 0;
+    }
+    // SAFETY: the processor has AVX2.
+    unsafe { sparse_blocks(filter, hay, hit) }
+}
+
+#[target_feature(enable = "avx2")]
+fn sparse_blocks(filter: &Filter, hay: &[u8], hit: &mut impl FnMut(usize) -> bool) -> usize {
+    let mut at = 0_usize;
+    let test = Words::new(filter, GRAM);
+    let (blocks, rest) = hay.as_chunks::<WIDE>();
+    for bytes in blocks {
+        let mut bits = test.sparse_positions(bytes);
+        while bits != 0 {
+            if !hit(at.wrapping_add(GRAM.wrapping_mul(usize_of(bits.trailing_zeros())))) {
+                return hay.len();
+            }
+            bits &= bits.wrapping_sub(1);
+        }
+        at = at.wrapping_add(WIDE);
+    }
+    hay.len().wrapping_sub(rest.len())
+}
+
 #[target_feature(enable = "avx2")]
 fn blocks(filter: &Filter, width: usize, hay: &[u8], hit: &mut impl FnMut(usize) -> bool) -> usize {
     let mut at = 0_usize;
@@ -151,7 +184,22 @@ impl<'a> Words<'a> {
     #[inline]
     fn positions(&self, bytes: &[u8; NARROW_READ]) -> u32 {
         let grams = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load(bytes)), self.spread);
-        let grams = _mm256_or_si256(_mm256_and_si256(grams, self.width), self.fold);
+        self.test(_mm256_and_si256(grams, self.width))
+    }
+
+    /// A bit for each fourth position whose gram may be in the bitmap.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn sparse_positions(&self, bytes: &[u8; WIDE]) -> u32 {
+        // SAFETY: there are 32 bytes to read, and the load asks for no alignment.
+        self.test(unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) })
+    }
+
+    /// A bit for each of eight grams that may be in the bitmap.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn test(&self, grams: __m256i) -> u32 {
+        let grams = _mm256_or_si256(grams, self.fold);
         let hash = _mm256_mullo_epi32(grams, self.multiplier);
         let words = self.gather(self.down(hash, 0));
         let first = _mm256_and_si256(self.down(hash, 5), self.bit);

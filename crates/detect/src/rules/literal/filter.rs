@@ -3,14 +3,17 @@
 use super::gram::{GRAM, fold, gram_of, hash};
 use super::set::{u32_of, usize_of};
 
-/// Bits of the bitmap for each pattern, before it is rounded up to a power of two. With two bits
+/// Bits of the bitmap for each gram, before it is rounded up to a power of two. With two bits
 /// set for a gram, fewer than one random gram in two hundred hits.
-const BITS_PER_PATTERN: usize = 64;
+pub(super) const BITS_EACH: usize = 64;
+/// The same where patterns have several grams, and few positions are tested: the bitmap stays in
+/// the nearest cache.
+pub(super) const BITS_EACH_SPARSE: usize = 32;
 /// Smallest and largest bitmap, as powers of two of words of 32 bits: 256 to 1,048,576 bits.
 const WORDS_LOG2_MIN: u32 = 3;
 const WORDS_LOG2_MAX: u32 = 15;
 /// Most patterns for which [`Buckets`] let few enough positions pass.
-const BUCKETED_MAX: usize = 64;
+pub(super) const BUCKETED_MAX: usize = 64;
 
 /// A Bloom filter of grams with both bits of a gram in the same word, so that a test reads memory
 /// once.
@@ -35,9 +38,9 @@ pub(super) struct Buckets {
 }
 
 impl Filter {
-    /// The filter of these folded grams, one for each pattern. Like grams belong side by side.
-    pub(super) fn new(grams: &[u32]) -> Self {
-        let bits = grams.len().saturating_mul(BITS_PER_PATTERN);
+    /// The filter of these folded grams, with so many bits for each. Like grams belong side by side.
+    pub(super) fn new(grams: &[u32], bits_each: usize) -> Self {
+        let bits = grams.len().saturating_mul(bits_each);
         let words_log2 = bits.next_power_of_two().ilog2();
         let words_log2 = words_log2.saturating_sub(u32::BITS.ilog2());
         let words_log2 = words_log2.clamp(WORDS_LOG2_MIN, WORDS_LOG2_MAX);
@@ -65,6 +68,33 @@ impl Filter {
     ) {
         let done = self.scan_wide::<N>(hay, hit);
         self.scan_narrow::<N>(hay, done, hit);
+    }
+
+    /// Calls `hit` likewise, but with every [`GRAM`]th position alone.
+    pub(super) fn scan_sparse(&self, hay: &[u8], hit: &mut impl FnMut(usize, u32) -> bool) {
+        let done = self.scan_sparse_wide(hay, hit);
+        let rest = hay.get(done..).unwrap_or_default();
+        for (number, gram) in rest.as_chunks::<GRAM>().0.iter().enumerate() {
+            let gram = fold(gram_of(gram));
+            let at = done.saturating_add(number.saturating_mul(GRAM));
+            if self.may_have(hash(gram)) && !hit(at, gram) {
+                return;
+            }
+        }
+    }
+
+    /// The same for as many positions as can be tested several at a time; how many bytes those were.
+    #[cfg(target_arch = "x86_64")]
+    fn scan_sparse_wide(&self, hay: &[u8], hit: &mut impl FnMut(usize, u32) -> bool) -> usize {
+        super::avx2::scan_sparse(self, hay, &mut |at| {
+            let gram = hay.get(at..).and_then(<[u8]>::first_chunk::<GRAM>);
+            gram.is_none_or(|gram| hit(at, fold(gram_of(gram))))
+        })
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn scan_sparse_wide(&self, _: &[u8], _: &mut impl FnMut(usize, u32) -> bool) -> usize {
+        0
     }
 
     /// The same from a position on, one after another.
@@ -198,7 +228,7 @@ mod tests {
         let grams = grams.iter().map(|gram| fold(gram << missing >> missing));
         let mut grams = grams.collect::<Vec<_>>();
         grams.sort_unstable();
-        let filter = Filter::new(&grams);
+        let filter = Filter::new(&grams, BITS_EACH);
         let wide = |most| hits(most, |mut hit| filter.scan::<N>(hay, &mut hit));
         let narrow = |most| hits(most, |mut hit| filter.scan_narrow::<N>(hay, 0, &mut hit));
         for way in [&wide as &dyn Fn(_) -> _, &narrow] {

@@ -1,17 +1,19 @@
 //! One pass over a buffer: where the filter hits, the patterns that own such a gram.
 
-use super::filter::Filter;
+use super::filter::{BITS_EACH, BITS_EACH_SPARSE, Filter};
 use super::gram::{GRAM, hash};
 use super::rarity::Rarity;
 use super::seen::Seen;
 use super::set::{Members, Unique, usize_of};
 use super::tree::{Item, NONE, Node, Tree};
 
-/// The patterns of a set whose grams have the same length.
+/// The patterns of a set whose grams have the same length and are looked for at the same places.
 #[derive(Debug)]
 pub(super) struct Grams {
     /// Bytes of a gram: 1 to [`GRAM`].
     width: usize,
+    /// They are looked for at each position, or at each of so many.
+    stride: Stride,
     filter: Filter,
     /// Hash of a gram to the node of the tree where its patterns begin.
     slots: Vec<u32>,
@@ -19,14 +21,31 @@ pub(super) struct Grams {
     tree: Tree,
     /// Most bytes from the start of a gram to the end of its pattern.
     reach: usize,
-    /// How many members there are.
-    members: usize,
+    /// How many patterns there are.
+    patterns: usize,
 }
+
+/// Where grams are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stride {
+    /// At each position.
+    One,
+    /// At each [`GRAM`]th position: a pattern of at least [`SPARSE_LEN_MIN`] bytes has a gram at one
+    /// of them wherever it stands, if it is known by one for each remainder.
+    Gram,
+}
+
+/// Bytes of the shortest pattern that has a gram at each remainder.
+pub(super) const SPARSE_LEN_MIN: usize = GRAM + GRAM - 1;
 
 impl Grams {
     /// Adds patterns to `members`, in the order in which this pass meets them; none if there are
     /// no patterns. All have `width` bytes, or at least as many where that is [`GRAM`].
-    pub(super) fn build(width: usize, of: &[&Unique], members: &mut Members) -> Option<Self> {
+    pub(super) fn build(
+        (width, stride): (usize, Stride),
+        of: &[&Unique],
+        members: &mut Members,
+    ) -> Option<Self> {
         if of.is_empty() {
             return None;
         }
@@ -34,14 +53,27 @@ impl Grams {
             GRAM => Rarity::of(of.iter().map(|unique| unique.bytes.as_slice())),
             _ => Rarity::default(),
         };
-        let items = of.iter().map(|unique| {
-            let offset = rarity.rarest(&unique.bytes);
-            Item::new(unique, offset, width)
-        });
-        let mut items = items.collect::<Vec<_>>();
+        let mut items = Vec::new();
+        for unique in of {
+            let pattern = members.store(unique);
+            let offsets = match stride {
+                Stride::One => vec![rarity.rarest(&unique.bytes, 0, 1)],
+                Stride::Gram => (0..GRAM)
+                    .map(|remainder| rarity.rarest(&unique.bytes, remainder, GRAM))
+                    .collect(),
+            };
+            let offsets = offsets.into_iter();
+            items.extend(offsets.map(|offset| Item::new(unique, pattern, offset, width)));
+        }
         items.sort_by_key(|item| item.gram);
         let grams = items.iter().map(|item| item.gram).collect::<Vec<_>>();
-        let filter = Filter::new(&grams);
+        let filter = Filter::new(
+            &grams,
+            match stride {
+                Stride::One => BITS_EACH,
+                Stride::Gram => BITS_EACH_SPARSE,
+            },
+        );
         let slots_log2 = items.len().saturating_mul(2).next_power_of_two().ilog2();
         let slot_shift = 32_u32.saturating_sub(slots_log2);
         let mut slots = vec![NONE; 1_usize.wrapping_shl(slots_log2)];
@@ -59,12 +91,13 @@ impl Grams {
         let reach = items.iter().map(Item::reach).max().unwrap_or(0);
         Some(Self {
             width,
+            stride,
             filter,
             slots,
             slot_shift,
             tree,
             reach,
-            members: items.len(),
+            patterns: of.len(),
         })
     }
 
@@ -75,7 +108,7 @@ impl Grams {
         hay: &[u8],
         from: usize,
         seen: &mut Seen,
-        found: &mut dyn FnMut(u32, usize),
+        found: &mut dyn FnMut(u32),
     ) {
         let mut pass = Pass {
             grams: self,
@@ -84,13 +117,14 @@ impl Grams {
             from,
             seen,
             found,
-            left: self.members,
+            left: self.patterns,
         };
-        match self.width {
-            1 => pass.run::<1>(),
-            2 => pass.run::<2>(),
-            3 => pass.run::<3>(),
-            _ => pass.run::<GRAM>(),
+        match (self.width, self.stride) {
+            (1, _) => pass.run::<1>(),
+            (2, _) => pass.run::<2>(),
+            (3, _) => pass.run::<3>(),
+            (_, Stride::One) => pass.run::<GRAM>(),
+            (_, Stride::Gram) => pass.run_sparse(),
         }
     }
 
@@ -116,20 +150,33 @@ struct Pass<'a, 'f> {
     hay: &'a [u8],
     from: usize,
     seen: &'a mut Seen,
-    found: &'a mut (dyn FnMut(u32, usize) + 'f),
-    /// Members that were not told yet.
+    found: &'a mut (dyn FnMut(u32) + 'f),
+    /// Patterns that were not told yet.
     left: usize,
 }
 
 impl Pass<'_, '_> {
     fn run<const N: usize>(&mut self) {
-        // A pattern that ends behind `from` has its gram here or later.
-        let start = self.from.saturating_add(1).saturating_sub(self.grams.reach);
+        let start = self.start();
         let hay = self.hay.get(start..).unwrap_or_default();
         self.grams.filter.scan::<N>(hay, &mut |at, gram| {
             self.hit(start.saturating_add(at), gram);
             self.left > 0
         });
+    }
+
+    fn run_sparse(&mut self) {
+        let start = self.start();
+        let hay = self.hay.get(start..).unwrap_or_default();
+        self.grams.filter.scan_sparse(hay, &mut |at, gram| {
+            self.hit(start.saturating_add(at), gram);
+            self.left > 0
+        });
+    }
+
+    /// A pattern that ends behind `from` has its gram here or later.
+    fn start(&self) -> usize {
+        self.from.saturating_add(1).saturating_sub(self.grams.reach)
     }
 
     /// Looks at the patterns that may own the gram at an offset.
@@ -173,15 +220,21 @@ impl Pass<'_, '_> {
         else {
             return;
         };
-        #[cfg(test)]
-        self.seen.step(member.len() / 32);
-        let Some(end) = self.members.ends(member, self.hay, at, self.from) else {
+        let pattern = member.pattern;
+        if self.seen.is_told(pattern) {
+            self.seen.tell(number);
             return;
-        };
+        }
+        #[cfg(test)]
+        self.seen.step(self.members.len_of(member) / 32);
+        if !self.members.stands(member, self.hay, at, self.from) {
+            return;
+        }
         self.seen.tell(number);
+        self.seen.tell_pattern(pattern);
         self.left = self.left.saturating_sub(1);
-        for id in self.members.ids(number) {
-            (self.found)(*id, end);
+        for id in self.members.ids(pattern) {
+            (self.found)(*id);
         }
     }
 }

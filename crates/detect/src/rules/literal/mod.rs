@@ -5,6 +5,8 @@
 //! gram at each position of the buffer and tests it in a small bitmap ([`filter`]); only where that
 //! hits it asks which patterns own such a gram ([`grams`], [`tree`]), and compares their bytes.
 //! Letters are folded in grams, so one pass serves patterns with and without regard to case.
+//! Where most patterns are long, those have a pass of their own that tests every fourth position
+//! alone: each is known by four grams, one for each way in which it can stand between those.
 //! Patterns of one to three bytes are their own gram and have a pass each, which a set without
 //! them skips.
 //!
@@ -30,8 +32,9 @@ mod seen;
 mod set;
 mod tree;
 
+use filter::BUCKETED_MAX;
 use gram::GRAM;
-use grams::Grams;
+use grams::{Grams, SPARSE_LEN_MIN, Stride};
 use set::{Members, Unique};
 
 pub use seen::Seen;
@@ -51,7 +54,8 @@ pub struct Literals {
     /// How many patterns it was built of.
     len: usize,
     members: Members,
-    /// One for each length of grams that the set has, longest first.
+    /// One for each length of grams that the set has, longest first; long patterns may have one of
+    /// their own.
     grams: Vec<Grams>,
 }
 
@@ -63,12 +67,22 @@ impl Literals {
         let uniques = Unique::of(patterns);
         let mut members = Members::default();
         let mut grams = Vec::new();
-        for width in (1..=GRAM).rev() {
-            let of_width = uniques
-                .iter()
-                .filter(|unique| unique.bytes.len().min(GRAM) == width)
-                .collect::<Vec<_>>();
-            grams.extend(Grams::build(width, &of_width, &mut members));
+        let is_long = |unique: &&Unique| unique.bytes.len() >= SPARSE_LEN_MIN;
+        let long = uniques.iter().filter(is_long).count();
+        let others = uniques
+            .iter()
+            .filter(|unique| !is_long(unique) && unique.bytes.len() >= GRAM);
+        // Two passes are less than one where each is a quick one.
+        let is_sparse = long > BUCKETED_MAX && others.count() <= BUCKETED_MAX;
+        let place = |unique: &Unique| match unique.bytes.len().min(GRAM) {
+            GRAM if is_sparse && is_long(&unique) => (GRAM, Stride::Gram),
+            width => (width, Stride::One),
+        };
+        let places = (1..=GRAM).rev().map(|width| (width, Stride::One));
+        for of in [(GRAM, Stride::Gram)].into_iter().chain(places) {
+            let there = uniques.iter().filter(|unique| place(unique) == of);
+            let there = there.collect::<Vec<_>>();
+            grams.extend(Grams::build(of, &there, &mut members));
         }
         members.shrink();
         Self {
@@ -78,17 +92,10 @@ impl Literals {
         }
     }
 
-    /// Calls `found(pattern, end)` once for each pattern that occurs in `hay` with its end behind
-    /// offset `from`; `end` is the offset behind the first such occurrence. The order of the calls
-    /// is not specified.
-    pub fn scan(
-        &self,
-        hay: &[u8],
-        from: usize,
-        seen: &mut Seen,
-        found: &mut dyn FnMut(u32, usize),
-    ) {
-        seen.begin(self.members.len());
+    /// Calls `found` once for each pattern that occurs in `hay` with its end behind offset `from`. The
+    /// order of the calls is not specified.
+    pub fn scan(&self, hay: &[u8], from: usize, seen: &mut Seen, found: &mut dyn FnMut(u32)) {
+        seen.begin(self.members.len(), self.members.patterns());
         for grams in &self.grams {
             grams.scan(&self.members, hay, from, seen, found);
         }

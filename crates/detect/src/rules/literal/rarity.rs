@@ -31,10 +31,11 @@ impl Rarity {
         Self(counts)
     }
 
-    /// Where the rarest gram of a pattern starts.
-    pub(super) fn rarest(&self, pattern: &[u8]) -> usize {
+    /// Where the rarest gram of a pattern starts, of those at `first` and each `step` bytes behind.
+    pub(super) fn rarest(&self, pattern: &[u8], first: usize, step: usize) -> usize {
         let scores = pattern.array_windows::<GRAM>().map(|gram| self.score(gram));
-        let best = scores.enumerate().max_by_key(|(at, score)| {
+        let scores = scores.enumerate().skip(first).step_by(step);
+        let best = scores.max_by_key(|(at, score)| {
             // The first of equals, so that a run of one byte always aligns at its start.
             (*score, usize::MAX.saturating_sub(*at))
         });

@@ -10,6 +10,8 @@ pub struct Seen {
     scan: u32,
     /// By member.
     marks: Vec<Mark>,
+    /// By pattern: the scan that told it last.
+    patterns: Vec<u32>,
     /// Nodes of a tree that are still to be visited; empty between positions.
     pub(super) pending: Vec<u32>,
     /// What the last scan did behind the bitmap.
@@ -26,14 +28,18 @@ struct Mark {
 }
 
 impl Seen {
-    /// Begins a scan of a set of so many members.
-    pub(super) fn begin(&mut self, members: usize) {
+    /// Begins a scan of a set of so many members of so many patterns.
+    pub(super) fn begin(&mut self, members: usize, patterns: usize) {
         if self.marks.len() < members {
             self.marks.resize(members, Mark::default());
+        }
+        if self.patterns.len() < patterns {
+            self.patterns.resize(patterns, 0);
         }
         self.scan = self.scan.wrapping_add(1);
         if self.scan == 0 {
             self.marks.fill(Mark::default());
+            self.patterns.fill(0);
             self.scan = 1;
         }
         #[cfg(test)]
@@ -55,6 +61,19 @@ impl Seen {
         member
     }
 
+    /// Whether a pattern was told.
+    pub(super) fn is_told(&self, pattern: u32) -> bool {
+        self.patterns.get(usize_of(pattern)) == Some(&self.scan)
+    }
+
+    /// Notes that a pattern is told.
+    pub(super) fn tell_pattern(&mut self, pattern: u32) {
+        if let Some(scan) = self.patterns.get_mut(usize_of(pattern)) {
+            *scan = self.scan;
+        }
+    }
+
+    /// Notes that a member is done with.
     pub(super) fn tell(&mut self, member: u32) {
         if let Some(mark) = self.marks.get_mut(usize_of(member)) {
             *mark = Mark {

@@ -17,16 +17,19 @@ const LEAF_MAX: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item<'a> {
     unique: &'a Unique,
+    /// The number of the pattern.
+    pattern: u32,
     offset: usize,
     /// The folded gram.
     pub(super) gram: u32,
 }
 
 impl<'a> Item<'a> {
-    pub(super) fn new(unique: &'a Unique, offset: usize, width: usize) -> Self {
+    pub(super) fn new(unique: &'a Unique, pattern: u32, offset: usize, width: usize) -> Self {
         let gram = gram_at(&unique.bytes, Some(offset), width).unwrap_or(0);
         Self {
             unique,
+            pattern,
             offset,
             gram: fold(gram),
         }
@@ -142,7 +145,7 @@ impl Tree {
                 continue;
             }
             for item in &items {
-                members.push(item.unique, item.gram, item.offset);
+                members.push(item.pattern, item.gram, item.offset);
             }
         }
         root

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::literal::{Literals, Pattern};
+use super::super::literal::{Literals, Pattern, Seen};
 use super::super::rule::{Asked, Fast, Inspection, Rule};
 use super::super::scene::Buffer;
 use super::super::transform::Transform;
@@ -26,9 +26,41 @@ pub(crate) struct List {
     /// The buffer; none for payload.
     pub(crate) buffer: Option<&'static Buffer>,
     pub(crate) transforms: Vec<Transform>,
-    pub(crate) literals: Literals,
+    groups: Vec<Group>,
+}
+
+/// Literals that are looked for in the same part of a buffer.
+#[derive(Debug)]
+struct Group {
+    /// They stand in so many first bytes; none for anywhere.
+    within: Option<usize>,
+    literals: Literals,
     /// The rules of each literal.
-    pub(crate) rules: Vec<Vec<u32>>,
+    rules: Vec<Vec<u32>>,
+}
+
+/// Literals that stand in so many first bytes of a buffer are not looked for behind them.
+const NEAR: usize = 256;
+
+impl List {
+    /// Calls `found` with each rule whose literal ends in `value` behind the first `from` bytes.
+    pub(crate) fn scan(
+        &self,
+        value: &[u8],
+        from: usize,
+        seen: &mut Seen,
+        found: &mut dyn FnMut(u32),
+    ) {
+        for group in &self.groups {
+            let within = group.within.and_then(|within| value.get(..within));
+            let part = within.unwrap_or(value);
+            group.literals.scan(part, from, seen, &mut |literal| {
+                let literal = usize::try_from(literal).unwrap_or(usize::MAX);
+                let rules = group.rules.get(literal).into_iter().flatten();
+                rules.for_each(|rule| found(*rule));
+            });
+        }
+    }
 }
 
 impl Point {
@@ -49,7 +81,10 @@ pub(super) struct Gathering {
 struct GatheredList {
     buffer: Option<&'static Buffer>,
     transforms: Vec<Transform>,
-    literals: HashMap<(Arc<[u8]>, bool), Vec<u32>>,
+    /// Those that stand near the start, and the others.
+    literals: [HashMap<(Arc<[u8]>, bool), Vec<u32>>; 2],
+    /// In how many first bytes those near the start are.
+    within: usize,
 }
 
 impl GatheredList {
@@ -80,37 +115,54 @@ impl Gathering {
             self.lists.push(GatheredList {
                 buffer: inspection.buffer,
                 transforms: inspection.transforms.clone(),
-                literals: HashMap::new(),
+                literals: Default::default(),
+                within: 0,
             });
             self.lists.len().saturating_sub(1)
         });
         if let Some(list) = self.lists.get_mut(at) {
             let key = (Arc::clone(&fast.bytes), fast.nocase);
-            list.literals.entry(key).or_default().push(number);
+            let [near, others] = &mut list.literals;
+            let literals = match fast.within.filter(|within| *within <= NEAR) {
+                Some(within) => {
+                    list.within = list.within.max(within);
+                    near
+                }
+                None => others,
+            };
+            literals.entry(key).or_default().push(number);
         }
     }
 
     pub(super) fn finish(self) -> Point {
         let lists = self.lists.into_iter().map(|list| {
-            let (keys, rules): (Vec<_>, Vec<_>) = list.literals.into_iter().unzip();
-            let patterns: Vec<_> = keys
-                .iter()
-                .map(|(bytes, nocase)| Pattern {
-                    bytes,
-                    nocase: *nocase,
-                })
-                .collect();
+            let groups = [Some(list.within), None].into_iter().zip(list.literals);
+            let groups = groups.filter(|(_, literals)| !literals.is_empty());
             List {
                 buffer: list.buffer,
                 transforms: list.transforms,
-                literals: Literals::build(&patterns),
-                rules,
+                groups: groups.map(Group::of).collect(),
             }
         });
         Point {
             lists: lists.collect(),
             always: self.always,
             of_ends: self.of_ends,
+        }
+    }
+}
+
+impl Group {
+    fn of((within, literals): (Option<usize>, HashMap<(Arc<[u8]>, bool), Vec<u32>>)) -> Self {
+        let (keys, rules): (Vec<_>, Vec<_>) = literals.into_iter().unzip();
+        let patterns = keys.iter().map(|(bytes, nocase)| Pattern {
+            bytes,
+            nocase: *nocase,
+        });
+        Self {
+            within,
+            literals: Literals::build(&patterns.collect::<Vec<_>>()),
+            rules,
         }
     }
 }
