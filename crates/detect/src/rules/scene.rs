@@ -194,6 +194,11 @@ pub(crate) enum Stage {
     File,
 }
 
+impl Stage {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::File as usize + 1;
+}
+
 /// Which sides of a conversation something is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Sides {

@@ -19,6 +19,11 @@ impl Ports {
         self.0.is_all()
     }
 
+    /// Each of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().flat_map(|(from, to)| from..=to)
+    }
+
     pub(crate) fn contains(&self, port: u16) -> bool {
         self.0.contains(port)
     }

@@ -71,9 +71,12 @@ impl Finder {
             let ends = tuple.map(|tuple| (tuple.src, tuple.dst));
             point.of_ends.find(ends, &mut add);
         }
+        let has_ports = search.scene.has_ports();
+        let tuple = search.scene.tuple.as_ref().filter(|_| has_ports);
+        let ports = tuple.map(|tuple| [tuple.src_port, tuple.dst_port]);
         for list in &point.lists {
             values(list, &mut |value| {
-                list.scan(value, search.from, seen, &mut add);
+                list.scan((value, search.from), ports, seen, &mut add);
             });
         }
         found

@@ -36,7 +36,7 @@ pub(super) fn scan(
     hay: &[u8],
     hit: &mut impl FnMut(usize) -> bool,
 ) -> usize {
-    if hay.len() < NARROW_READ || !is_x86_feature_detected!("avx2") {
+    if hay.len() < width || !is_x86_feature_detected!("avx2") {
         return 0;
     }
     // SAFETY: the processor has AVX2.
@@ -78,17 +78,12 @@ fn sparse_blocks(filter: &Filter, hay: &[u8], hit: &mut impl FnMut(usize) -> boo
 
 #[target_feature(enable = "avx2")]
 fn blocks(filter: &Filter, width: usize, hay: &[u8], hit: &mut impl FnMut(usize) -> bool) -> usize {
-    let mut at = 0_usize;
     if let Some(buckets) = filter.buckets() {
         let test = Halves::new(buckets);
-        while let Some(bytes) = hay.get(at..).and_then(<[u8]>::first_chunk) {
-            if !each(test.positions(bytes, width), at, hit) {
-                return hay.len();
-            }
-            at = at.wrapping_add(WIDE);
-        }
+        return windows(hay, width, hit, |bytes| test.positions(bytes, width));
     }
     let test = Words::new(filter, width);
+    let mut at = 0_usize;
     while let Some(bytes) = hay.get(at..).and_then(<[u8]>::first_chunk) {
         if !each(test.positions(bytes), at, hit) {
             return hay.len();
@@ -96,6 +91,40 @@ fn blocks(filter: &Filter, width: usize, hay: &[u8], hit: &mut impl FnMut(usize)
         at = at.wrapping_add(NARROW);
     }
     at
+}
+
+/// Calls `hit` with what a test of [`WIDE`] positions says, from the first to the last of a buffer.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn windows(
+    hay: &[u8],
+    width: usize,
+    hit: &mut impl FnMut(usize) -> bool,
+    test: impl Fn(&[u8; WIDE_READ]) -> u32,
+) -> usize {
+    let mut at = 0_usize;
+    while let Some(bytes) = hay.get(at..).and_then(<[u8]>::first_chunk) {
+        if !each(test(bytes), at, hit) {
+            return hay.len();
+        }
+        at = at.wrapping_add(WIDE);
+    }
+    // the last positions, with nothing behind them
+    while at.wrapping_add(width) <= hay.len() {
+        let rest = hay.get(at..).unwrap_or_default();
+        let mut bytes = [0; WIDE_READ];
+        for (to, from) in bytes.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        let positions = rest.len().wrapping_add(1).wrapping_sub(width);
+        let positions =
+            u32::MAX.unbounded_shr(WIDE.saturating_sub(positions).try_into().unwrap_or(0));
+        if !each(test(&bytes) & positions, at, hit) {
+            return hay.len();
+        }
+        at = at.wrapping_add(WIDE);
+    }
+    hay.len()
 }
 
 /// Calls `hit` with the position of each bit, until it says that this is enough; whether it did

@@ -137,8 +137,8 @@ fn number<T>(set: &Arc<T>, known: &mut HashMap<*const T, u32>, all: &mut Vec<Arc
 }
 
 /// An end of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum End {
     Sender,
     Receiver,
 }

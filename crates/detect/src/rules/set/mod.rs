@@ -36,7 +36,8 @@ pub struct RuleSet {
     pub(crate) of_events: Vec<u32>,
     /// Asked once more at the end of a flow.
     pub(crate) of_flow_end: Vec<u32>,
-    transactions: HashMap<Place, Point>,
+    /// Of transactions, by [`index`] of their places.
+    transactions: Vec<Option<Point>>,
 }
 
 /// What a packet carries, as far as rules are told apart by it.
@@ -128,10 +129,7 @@ impl RuleSet {
             gates: Gates::of(&rules),
             packets: packets.map(|sides| sides.map(Gathering::finish)),
             streams: streams.map(Gathering::finish),
-            transactions: transactions
-                .into_iter()
-                .map(|(place, gathering)| (place, gathering.finish()))
-                .collect(),
+            transactions: by_index(transactions),
             of_events,
             of_flow_end,
             asks_protocol: rules.iter().any(|rule| rule.asked == Asked::Protocol),
@@ -201,11 +199,36 @@ impl RuleSet {
         direction: Direction,
         stage: Stage,
     ) -> Option<&Point> {
-        self.transactions.get(&(app, direction, stage))
+        let point = self.transactions.get(index((app, direction, stage)))?;
+        point.as_ref()
     }
 }
 
 pub(crate) const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
+
+/// The number of a place.
+fn index((app, direction, stage): Place) -> usize {
+    let of_app = (app as usize).saturating_mul(DIRECTIONS.len());
+    let of_side = of_app.saturating_add(usize::from(direction == Direction::ToClient));
+    of_side
+        .saturating_mul(Stage::COUNT)
+        .saturating_add(stage as usize)
+}
+
+/// Points by the number of their place.
+fn by_index(gathered: HashMap<Place, Gathering>) -> Vec<Option<Point>> {
+    let mut points = Vec::new();
+    for (place, gathering) in gathered {
+        let index = index(place);
+        if points.len() <= index {
+            points.resize_with(index.saturating_add(1), || None);
+        }
+        if let Some(point) = points.get_mut(index) {
+            *point = Some(gathering.finish());
+        }
+    }
+    points
+}
 
 /// The places of a rule about transactions.
 fn places(rule: &Rule) -> impl Iterator<Item = Place> {

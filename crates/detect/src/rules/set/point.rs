@@ -1,12 +1,15 @@
 //! The rules of one place, by the literals that lead to them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
+use super::super::header::{Header, Ports};
 use super::super::literal::{Literals, Pattern, Seen};
 use super::super::rule::{Asked, Fast, Inspection, Rule};
 use super::super::scene::Buffer;
 use super::super::transform::Transform;
+use super::gate::End;
 use super::origin::ByAddress;
 
 /// The rules of one place.
@@ -26,10 +29,15 @@ pub(crate) struct List {
     /// The buffer; none for payload.
     pub(crate) buffer: Option<&'static Buffer>,
     pub(crate) transforms: Vec<Transform>,
-    groups: Vec<Group>,
+    /// Those that are looked for whatever the ports.
+    anywhere: Vec<Group>,
+    /// Those that are looked for with some ports alone, and their numbers by port of the sender and
+    /// of the receiver.
+    of_ports: Vec<Group>,
+    by_port: [HashMap<u16, Vec<u32>>; 2],
 }
 
-/// Literals that are looked for in the same part of a buffer.
+/// Literals that are looked for together.
 #[derive(Debug)]
 struct Group {
     /// They stand in so many first bytes; none for anywhere.
@@ -41,25 +49,58 @@ struct Group {
 
 /// Literals that stand in so many first bytes of a buffer are not looked for behind them.
 const NEAR: usize = 256;
+/// Most ports of a rule whose literals are looked for with those ports alone.
+const PORTS_MAX: usize = 1024;
 
 impl List {
-    /// Calls `found` with each rule whose literal ends in `value` behind the first `from` bytes.
+    /// Calls `found` with each rule whose literal ends in `value` behind the first `from` bytes, as far
+    /// as `ports` of sender and receiver may be the rule's.
     pub(crate) fn scan(
         &self,
-        value: &[u8],
-        from: usize,
+        (value, from): (&[u8], usize),
+        ports: Option<[u16; 2]>,
         seen: &mut Seen,
         found: &mut dyn FnMut(u32),
     ) {
-        for group in &self.groups {
-            let within = group.within.and_then(|within| value.get(..within));
-            let part = within.unwrap_or(value);
-            group.literals.scan(part, from, seen, &mut |literal| {
-                let literal = usize::try_from(literal).unwrap_or(usize::MAX);
-                let rules = group.rules.get(literal).into_iter().flatten();
-                rules.for_each(|rule| found(*rule));
-            });
+        for group in &self.anywhere {
+            group.scan(value, from, seen, found);
         }
+        let Some(ports) = ports.filter(|_| !self.of_ports.is_empty()) else {
+            return;
+        };
+        for (groups, port) in self.by_port.iter().zip(ports) {
+            for number in groups.get(&port).into_iter().flatten() {
+                let number = usize::try_from(*number).unwrap_or(usize::MAX);
+                if let Some(group) = self.of_ports.get(number) {
+                    group.scan(value, from, seen, found);
+                }
+            }
+        }
+    }
+}
+
+impl Group {
+    fn of(gathered: GatheredGroup) -> Self {
+        let (keys, rules): (Vec<_>, Vec<_>) = gathered.literals.into_iter().unzip();
+        let patterns = keys.iter().map(|(bytes, nocase)| Pattern {
+            bytes,
+            nocase: *nocase,
+        });
+        Self {
+            within: gathered.within,
+            literals: Literals::build(&patterns.collect::<Vec<_>>()),
+            rules,
+        }
+    }
+
+    fn scan(&self, value: &[u8], from: usize, seen: &mut Seen, found: &mut dyn FnMut(u32)) {
+        let part = self.within.and_then(|within| value.get(..within));
+        let part = part.unwrap_or(value);
+        self.literals.scan(part, from, seen, &mut |literal| {
+            let literal = usize::try_from(literal).unwrap_or(usize::MAX);
+            let rules = self.rules.get(literal).into_iter().flatten();
+            rules.for_each(|rule| found(*rule));
+        });
     }
 }
 
@@ -81,10 +122,20 @@ pub(super) struct Gathering {
 struct GatheredList {
     buffer: Option<&'static Buffer>,
     transforms: Vec<Transform>,
-    /// Those that stand near the start, and the others.
-    literals: [HashMap<(Arc<[u8]>, bool), Vec<u32>>; 2],
-    /// In how many first bytes those near the start are.
-    within: usize,
+    groups: HashMap<Key, GatheredGroup>,
+}
+
+/// What the rules of a group have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    is_near: bool,
+    ports: Option<(End, Arc<Ports>)>,
+}
+
+#[derive(Default)]
+struct GatheredGroup {
+    within: Option<usize>,
+    literals: HashMap<(Arc<[u8]>, bool), Vec<u32>>,
 }
 
 impl GatheredList {
@@ -96,6 +147,60 @@ impl GatheredList {
         };
         same && self.transforms == inspection.transforms
     }
+
+    fn add(&mut self, number: u32, header: &Header, fast: &Fast) {
+        let within = fast.within.filter(|within| *within <= NEAR);
+        let key = Key {
+            is_near: within.is_some(),
+            ports: self.buffer.is_none().then(|| telling(header)).flatten(),
+        };
+        let group = self.groups.entry(key).or_default();
+        group.within = group.within.max(within);
+        let literal = (Arc::clone(&fast.bytes), fast.nocase);
+        group.literals.entry(literal).or_default().push(number);
+    }
+
+    fn finish(self) -> List {
+        let mut list = List {
+            buffer: self.buffer,
+            transforms: self.transforms,
+            anywhere: Vec::new(),
+            of_ports: Vec::new(),
+            by_port: Default::default(),
+        };
+        for (key, group) in self.groups {
+            let group = Group::of(group);
+            let Some((end, ports)) = key.ports else {
+                list.anywhere.push(group);
+                continue;
+            };
+            let number = u32::try_from(list.of_ports.len()).unwrap_or(u32::MAX);
+            list.of_ports.push(group);
+            let [of_sender, of_receiver] = &mut list.by_port;
+            let by_port = match end {
+                End::Sender => of_sender,
+                End::Receiver => of_receiver,
+            };
+            for port in ports.iter() {
+                by_port.entry(port).or_default().push(number);
+            }
+        }
+        list
+    }
+}
+
+/// The ports by which a rule is found, where it names few.
+fn telling(header: &Header) -> Option<(End, Arc<Ports>)> {
+    let of = |end, ports: &Arc<Ports>| {
+        (ports.iter().take(PORTS_MAX.saturating_add(1)).count() <= PORTS_MAX)
+            .then(|| (end, Arc::clone(ports)))
+    };
+    let is_straight = !header.both_ways && !header.of_both_sides;
+    is_straight
+        .then(|| {
+            of(End::Receiver, &header.dst_ports).or_else(|| of(End::Sender, &header.src_ports))
+        })
+        .flatten()
 }
 
 impl Gathering {
@@ -115,54 +220,21 @@ impl Gathering {
             self.lists.push(GatheredList {
                 buffer: inspection.buffer,
                 transforms: inspection.transforms.clone(),
-                literals: Default::default(),
-                within: 0,
+                groups: HashMap::new(),
             });
             self.lists.len().saturating_sub(1)
         });
         if let Some(list) = self.lists.get_mut(at) {
-            let key = (Arc::clone(&fast.bytes), fast.nocase);
-            let [near, others] = &mut list.literals;
-            let literals = match fast.within.filter(|within| *within <= NEAR) {
-                Some(within) => {
-                    list.within = list.within.max(within);
-                    near
-                }
-                None => others,
-            };
-            literals.entry(key).or_default().push(number);
+            list.add(number, &rule.header, fast);
         }
     }
 
     pub(super) fn finish(self) -> Point {
-        let lists = self.lists.into_iter().map(|list| {
-            let groups = [Some(list.within), None].into_iter().zip(list.literals);
-            let groups = groups.filter(|(_, literals)| !literals.is_empty());
-            List {
-                buffer: list.buffer,
-                transforms: list.transforms,
-                groups: groups.map(Group::of).collect(),
-            }
-        });
+        let lists = self.lists.into_iter().map(GatheredList::finish);
         Point {
             lists: lists.collect(),
             always: self.always,
             of_ends: self.of_ends,
-        }
-    }
-}
-
-impl Group {
-    fn of((within, literals): (Option<usize>, HashMap<(Arc<[u8]>, bool), Vec<u32>>)) -> Self {
-        let (keys, rules): (Vec<_>, Vec<_>) = literals.into_iter().unzip();
-        let patterns = keys.iter().map(|(bytes, nocase)| Pattern {
-            bytes,
-            nocase: *nocase,
-        });
-        Self {
-            within,
-            literals: Literals::build(&patterns.collect::<Vec<_>>()),
-            rules,
         }
     }
 }
