@@ -136,6 +136,25 @@ pub enum Event {
         /// What had asked.
         object: StixId,
     },
+    /// Rules were read or taken from partners, and are looked for from here on; or they are not.
+    Rules {
+        /// `own` or `partners`.
+        whose: &'static str,
+        /// Whether they are looked for. If not, those of before are.
+        taken: bool,
+        /// How many there are.
+        rules: usize,
+        /// How many were refused.
+        refused: usize,
+        /// The first of those, with place and reason.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        refused_first: Vec<String>,
+        /// What else was wrong: files that are named and not there, or why nothing was taken.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
+        /// How long it took, milliseconds.
+        took_ms: u64,
+    },
     /// Entries are missing between what we have and what came.
     Gap {
         /// Which lane.

@@ -28,6 +28,7 @@ use crate::pipeline::{self, PipelineError, Running};
 use crate::policy::Policy;
 use crate::protect;
 use crate::report::{self, About};
+use crate::rules::{self, Partners, Ruler, RulesError};
 use crate::sessions::Sessions;
 use crate::signals::spool::Spool;
 use crate::signals::{Batch, Signals};
@@ -45,6 +46,7 @@ pub(crate) const FORGIVE_MAX: usize = 4_096;
 pub struct Handle {
     reporter: Reporter,
     guard: Arc<Guard>,
+    rules: rules::Handle,
     stop: CancellationToken,
     threads: Vec<JoinHandle<()>>,
     writers: Vec<JoinHandle<()>>,
@@ -75,6 +77,9 @@ pub enum ShieldError {
     /// Capture cannot start.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
+    /// The rules cannot be used: the operator's to mend.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// Synchronisation cannot start.
     #[error(transparent)]
     Sync(#[from] SyncError),
@@ -93,9 +98,19 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
     let disk = Disk::open(&config.data)?;
     let sessions = Arc::new(Sessions::new(SESSIONS_MAX));
     let (guard, batches, forgiven) = guard(&config, identity.as_ref(), &sessions, &disk)?;
-    let view = restore(&guard, disk.loaded);
+    let partners = Arc::new(Partners::default());
+    let ruler = Ruler::start(config.rules.clone(), Arc::clone(&partners), guard.journal())?;
+    let of_partners = config.rules.partners.then_some(&*partners);
+    let view = restore(&guard, of_partners, disk.loaded);
     let index = Arc::new(ArcSwap::from_pointee(Index::default()));
-    let running = inspect(&config, &guard, &sessions, &index, forgiven, &stop)?;
+    let links = pipeline::Links {
+        index: Arc::clone(&index),
+        rules: ruler.link(),
+        sink: Arc::clone(&guard) as Arc<dyn guard::Sink>,
+        forgive: forgiven,
+        stop: stop.clone(),
+    };
+    let running = inspect(&config, &sessions, links)?;
     let reporter = Reporter {
         about: About {
             shield: config.name.clone(),
@@ -105,7 +120,9 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         status: Arc::new(Status::default()),
         running: Arc::new(Mutex::new(running)),
     };
+    let (ruling, ruler) = rules::spawn(ruler, Arc::clone(&guard), stop.clone())?;
     let mut threads = vec![
+        ruler,
         ticker(Arc::clone(&guard), hub.is_none(), stop.clone())?,
         protector(Arc::clone(&guard), config.clone(), stop.clone())?,
     ];
@@ -119,6 +136,7 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
             status: Arc::clone(&reporter.status),
             view,
             index,
+            partners: config.rules.partners.then_some(partners),
             batches,
             spool: disk.spool,
             shares,
@@ -133,6 +151,7 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
     Ok(Handle {
         reporter,
         guard,
+        rules: ruling,
         stop,
         threads,
         writers: disk.writers,
@@ -191,6 +210,11 @@ impl Handle {
             .is_none_or(Running::finished)
     }
 
+    /// Has the rules read anew from their files. What comes of it stands in the journal.
+    pub fn reload_rules(&self) {
+        self.rules.reload();
+    }
+
     /// Whether the token that the shield was started with is cancelled.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
@@ -211,6 +235,7 @@ impl Handle {
             guard,
             threads,
             writers,
+            rules: _,
             stop: _,
         } = self;
         for thread in threads {
@@ -339,12 +364,12 @@ fn dry(why: &str) -> Box<dyn Enforcer> {
 }
 
 /// Enforces what an earlier run knew.
-fn restore(guard: &Guard, loaded: Loaded) -> View {
+fn restore(guard: &Guard, partners: Option<&Partners>, loaded: Loaded) -> View {
     for lease in loaded.leases.values() {
         guard.restore(lease);
     }
     let mut view = loaded.view;
-    sync::restore(&mut view, loaded.objects, guard);
+    sync::restore(&mut view, loaded.objects, guard, partners);
     if loaded.damaged > 0 {
         let what = format!(
             "{} damaged lines in known.jsonl: the hub is asked again",
@@ -370,20 +395,11 @@ fn tell_start(guard: &Guard, missing: &[String]) {
 
 fn inspect(
     config: &Config,
-    guard: &Arc<Guard>,
     sessions: &Arc<Sessions>,
-    index: &Arc<ArcSwap<Index>>,
-    forgive: Receiver<IpAddr>,
-    stop: &CancellationToken,
+    links: pipeline::Links,
 ) -> Result<Option<Running>, ShieldError> {
     let Some(capture) = &config.capture else {
         return Ok(None);
-    };
-    let links = pipeline::Links {
-        index: Arc::clone(index),
-        sink: Arc::clone(guard) as Arc<dyn guard::Sink>,
-        forgive,
-        stop: stop.clone(),
     };
     Ok(Some(pipeline::spawn(
         capture,

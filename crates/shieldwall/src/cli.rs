@@ -83,6 +83,9 @@ pub(crate) struct Up {
     /// listen on the next port [default: 8443].
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Rules in Suricata's language that the first shield looks for; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Vec<PathBuf>,
 }
 
 /// `hub ...`

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde_json::{Map, Value, json};
 
-use super::report;
-use crate::cargo;
+use super::{example_figures, report};
 
 /// How many indicators are measured.
 const COUNTS: [&str; 2] = ["1000000", "10000000"];
@@ -20,22 +19,11 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     };
     let mut figures = Map::new();
     for count in COUNTS {
-        let output = cargo()
-            .args(["run", "--release", "--quiet", "--package", "detect"])
-            .args(["--example", "indicators", "--", count])
-            .output()
-            .context("running the example indicators")?;
-        if !output.status.success() {
-            bail!("{}", String::from_utf8_lossy(&output.stderr));
-        }
-        let text = String::from_utf8_lossy(&output.stdout);
-        let taken: Map<String, Value> = text.lines().filter_map(figure).collect();
-        if taken.is_empty() {
-            bail!("the example indicators printed no figures: {text}");
-        }
+        let taken = example_figures("indicators", &[count])?;
         for (name, value) in &taken {
             println!("{count:>9} {name:26} {value}");
         }
+        let taken = taken.into_iter().collect();
         figures.insert(format!("at_{count}"), Value::Object(taken));
     }
     // How busy the machine is with other work: figures of memory accesses suffer from it.
@@ -47,25 +35,4 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     figures.insert("load_average".to_owned(), json!(load));
     report(&Value::Object(figures), json_file)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A line of the example: a name and a number.
-fn figure(line: &str) -> Option<(String, Value)> {
-    let (name, number) = line.split_once(' ')?;
-    let number: f64 = number.parse().ok()?;
-    Some((name.to_owned(), number.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_are_names_and_numbers() {
-        assert_eq!(
-            figure("load_us 0.01"),
-            Some(("load_us".to_owned(), json!(0.01)))
-        );
-        assert_eq!(figure("warning: unused"), None);
-    }
 }

@@ -4,6 +4,7 @@ mod flows;
 mod indicators;
 mod inspect;
 mod process;
+mod rules;
 mod time_to_shield;
 
 use std::{fs, process::ExitCode};
@@ -18,6 +19,7 @@ pub(crate) const USAGE: &str = "  bench loop [--rounds N] [--rtt MS] [--loss PCT
   bench inspect --pcap F [--log|--no-log] [--rounds N] [--suricata PREFIX]
                                                       CPU-seconds and memory of inspecting a capture, beside Suricata's
   bench flows                                         bytes per idle TCP flow
+  bench rules [--rules F] [--pcap F] [--rounds N]     load, memory, swap and inspection of a set of rules
   bench indicators                                    memory and times of an index of 1 and 10 million indicators
   (each takes --json FILE)";
 
@@ -27,6 +29,7 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
         ["loop", rest @ ..] => time_to_shield::run(rest),
         ["inspect", rest @ ..] => inspect::run(rest),
         ["flows", rest @ ..] => flows::run(rest),
+        ["rules", rest @ ..] => rules::run(rest),
         ["indicators", rest @ ..] => indicators::run(rest),
         _ => bail!("bench measures:\n{USAGE}"),
     }
@@ -50,4 +53,44 @@ fn report(figures: &Value, json_file: Option<&str>) -> anyhow::Result<()> {
         fs::write(path, format!("{figures}\n")).with_context(|| format!("writing {path}"))?;
     }
     Ok(())
+}
+
+/// Runs an example of `detect` and returns the figures that it prints, in their order.
+fn example_figures(example: &str, arguments: &[&str]) -> anyhow::Result<Vec<(String, Value)>> {
+    let output = cargo()
+        .args(["run", "--release", "--quiet", "--package", "detect"])
+        .args(["--example", example, "--"])
+        .args(arguments)
+        .output()
+        .with_context(|| format!("running the example {example}"))?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures: Vec<_> = text.lines().filter_map(figure).collect();
+    if figures.is_empty() {
+        bail!("the example {example} printed no figures: {text}");
+    }
+    Ok(figures)
+}
+
+/// A line of an example: a name and a number.
+fn figure(line: &str) -> Option<(String, Value)> {
+    let (name, number) = line.split_once(' ')?;
+    let number: f64 = number.parse().ok()?;
+    Some((name.to_owned(), number.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_names_and_numbers() {
+        assert_eq!(
+            figure("load_us 0.01"),
+            Some(("load_us".to_owned(), Value::from(0.01)))
+        );
+        assert_eq!(figure("warning: unused"), None);
+    }
 }

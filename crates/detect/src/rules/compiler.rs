@@ -1,5 +1,7 @@
 //! Text to rules: what is no rule, or more than is supported, is told by name and place.
 
+mod foreign;
+
 use std::sync::Arc;
 
 use super::builder::{Builder, ReadFile, Surroundings};
@@ -9,10 +11,12 @@ use super::diagnostic::{Diagnostic, Problem};
 use super::header::{Header, Sharing, Vars};
 use super::keyword::{Arg, Keyword};
 use super::requires;
-use super::rule::Rule;
+use super::rule::{Origin, Rule};
 use super::set::RuleSet;
 use super::state::{GlobalThresholds, Names, Reputations};
 use super::syntax::{self, Piece, RuleText};
+
+pub use foreign::FOREIGN_LITERAL_BYTES_MIN;
 
 /// Most rules of a set.
 pub const RULES_MAX: usize = 1_000_000;
@@ -31,6 +35,8 @@ pub struct Compiler<'e> {
     files: &'e ReadFile,
     sharing: Sharing,
     reputations: Arc<Reputations>,
+    /// Whose rules are at hand; none for the operator's own.
+    origin: Option<Arc<Origin>>,
     rules: Vec<Rule>,
     diagnostics: Vec<Diagnostic>,
     warnings: Vec<String>,
@@ -57,6 +63,7 @@ impl<'e> Compiler<'e> {
             files,
             sharing: Sharing::default(),
             reputations: Arc::default(),
+            origin: None,
             rules: Vec::new(),
             diagnostics: Vec::new(),
             warnings: Vec::new(),
@@ -157,6 +164,9 @@ impl<'e> Compiler<'e> {
     }
 
     fn compile(&mut self, text: &str, parts: &RuleText<'_>) -> Result<Rule, Problem> {
+        if self.origin.is_some() {
+            foreign::check_text(parts)?;
+        }
         let header = Header::parse(parts, &self.vars, &self.sharing)?;
         let mut around = Surroundings {
             classes: &self.classes,
@@ -175,7 +185,11 @@ impl<'e> Compiler<'e> {
             };
             apply(&mut builder, arg)?;
         }
-        builder.build(Piece { text, at: 0 })
+        let whole = Piece { text, at: 0 };
+        match &self.origin {
+            Some(origin) => foreign::build(builder, origin, whole),
+            None => builder.build(whole),
+        }
     }
 }
 

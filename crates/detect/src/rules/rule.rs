@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use packet::{Digests, Direction};
+use stix::StixId;
 
 use super::effect::Effect;
 use super::header::{Apps, Header};
@@ -41,11 +42,24 @@ pub struct About {
     pub target: Option<&'static str>,
 }
 
+/// Who shared a rule that is not the operator's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The partner.
+    pub source: Arc<str>,
+    /// The object that holds the rule.
+    pub object: StixId,
+    /// How sure the partner is, 0 to 100.
+    pub confidence: u8,
+}
+
 /// A compiled rule.
 #[derive(Debug)]
 pub struct Rule {
     /// Its name.
     pub id: RuleId,
+    /// Who shared it; none for the operator's own.
+    pub origin: Option<Arc<Origin>>,
     /// What it tells people.
     pub about: About,
     pub(crate) header: Header,

@@ -25,6 +25,7 @@ use crate::applayer::Expectations;
 use crate::bytes::len32;
 use crate::decode::{Source, Vlans, decode_with};
 use crate::defrag::Defrag;
+use crate::file::Digests;
 use crate::flow::table::Table;
 use crate::flow::{FiveTuple, Flow, FlowAction, FlowState};
 use crate::frame::Frame;
@@ -83,6 +84,12 @@ impl Sensor {
             in_stream: false,
             was_established: false,
         }
+    }
+
+    /// Says from here on what is told for those who look into packets and streams
+    /// ([`Config::inspect`]), and what is worked out of files that are yet to come.
+    pub fn look_for(&mut self, inspect: bool, digests: Digests) {
+        (self.config.inspect, self.config.digests) = (inspect, digests);
     }
 
     /// Takes one frame. Events that it completes go to `out` before this returns.

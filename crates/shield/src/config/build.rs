@@ -1,6 +1,7 @@
 //! From what was typed to values that are legal.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -8,7 +9,7 @@ use stix::Tlp;
 use toml::Spanned;
 
 use super::{
-    Capture, Config, ConfigError, Enforce, Eve, Hub, Locator, Pace, Protect, Share, typed,
+    Capture, Config, ConfigError, Enforce, Eve, Hub, Locator, Pace, Protect, Rules, Share, typed,
 };
 use crate::policy::{Rate, Settings};
 
@@ -36,6 +37,7 @@ pub(super) fn config(typed: typed::Typed, at: &Locator<'_>) -> Result<Config, Co
         },
         home: networks(&typed.home.networks, at)?,
         share: typed.share.map(|t| share(&t, at)).transpose()?,
+        rules: rules(typed.rules, at)?,
         eve: typed.eve.map(|t| Eve {
             file: t.file,
             alerts_only: t.alerts_only,
@@ -187,6 +189,34 @@ fn network(typed: &Spanned<String>, at: &Locator<'_>) -> Result<IpNet, ConfigErr
             net.addr()
         ),
     ))
+}
+
+/// A wildcard stands in the name of a file, never in that of a folder.
+fn rules(typed: typed::Rules, at: &Locator<'_>) -> Result<Rules, ConfigError> {
+    let files = typed.files.into_iter().map(|file| {
+        let offset = file.span().start;
+        let file = file.into_inner();
+        let folder = file.parent().map(Path::to_string_lossy);
+        if folder.is_some_and(|folder| folder.contains(['*', '?'])) {
+            return Err(at.refuse(
+                offset,
+                format!("\"{}\" has a wildcard in a folder", file.display()),
+                "name each folder, as \"rules/*.rules\"",
+            ));
+        }
+        if file.file_name().is_none() {
+            let what = format!("\"{}\" names no file", file.display());
+            return Err(at.refuse(offset, what, "name a file, as \"rules/*.rules\""));
+        }
+        Ok(file)
+    });
+    Ok(Rules {
+        files: files.collect::<Result<_, _>>()?,
+        config: typed.config,
+        drop: typed.drop,
+        watch: typed.watch,
+        partners: typed.partners,
+    })
 }
 
 fn share(typed: &typed::Share, at: &Locator<'_>) -> Result<Share, ConfigError> {

@@ -20,6 +20,8 @@
 //! | `[protect]` | `networks`, `automatic` | none, true | nobody's word blocks these |
 //! | `[home]` | `networks` | none | where our services are |
 //! | `[share]` | `tlp`, `audience` | absent: nothing leaves | marking; partners named beyond it |
+//! | `[rules]` | `files`, `config` | absent: none | rules in Suricata's language; its YAML |
+//! | | `drop`, `watch`, `partners` | true, true, true | what they may do, when read anew, whose |
 //! | `[eve]` | `file`, `alerts_only` | absent: no records, false | EVE JSON of what is inspected |
 
 mod build;
@@ -53,8 +55,38 @@ pub struct Config {
     pub home: Vec<IpNet>,
     /// What may leave; absent: nothing does.
     pub share: Option<Share>,
+    /// Rules that are looked for.
+    pub rules: Rules,
     /// Records of what is inspected; absent: none are written.
     pub eve: Option<Eve>,
+}
+
+/// Rules in Suricata's language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Files of rules; `*` and `?` in the last part of a path stand for others.
+    pub files: Vec<PathBuf>,
+    /// A suricata.yaml: variables, classes, thresholds and what else rules refer to.
+    pub config: Option<PathBuf>,
+    /// Whether a `drop` or `reject` rule that matches accuses its offender, for policy to judge.
+    /// Without it they alert.
+    pub drop: bool,
+    /// Whether files that change are read anew.
+    pub watch: bool,
+    /// Whether rules that partners share are looked for.
+    pub partners: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            config: None,
+            drop: true,
+            watch: true,
+            partners: true,
+        }
+    }
 }
 
 /// Where records of what is inspected go.

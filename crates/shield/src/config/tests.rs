@@ -24,6 +24,10 @@ networks = ["10.2.0.0/24", "2001:db8::1"]
 [share]
 tlp = "TLP:GREEN"
 audience = []
+[rules]
+files = ["rules/*.rules", "local.rules"]
+config = "suricata.yaml"
+drop = false
 [eve]
 file = "/var/log/shieldwall/eve.json"
 alerts_only = true
@@ -47,6 +51,11 @@ fn the_example_is_read_whole() {
     assert_eq!(config.policy.lease_max.as_secs(), 3_600);
     assert_eq!(config.home.len(), 2);
     assert_eq!(config.share.unwrap().tlp, Tlp::Green);
+    let rules = config.rules;
+    assert_eq!(
+        (rules.files.len(), rules.drop, rules.watch, rules.partners),
+        (2, false, true, true)
+    );
     let eve = config.eve.unwrap();
     assert_eq!(eve.file, Path::new("/var/log/shieldwall/eve.json"));
     assert!(eve.alerts_only);
@@ -68,8 +77,8 @@ fn errors_name_place_and_remedy() {
         (
             with("[home]", "[hom]"),
             "shield.toml:20:2: unknown field `hom`, expected one of `name`, `data`, `hub`, \
-             `capture`, `enforce`, `policy`, `protect`, `home`, `share`, `eve`; remove it or correct \
-             its name",
+             `capture`, `enforce`, `policy`, `protect`, `home`, `share`, `rules`, `eve`; remove it or \
+             correct its name",
         ),
         (
             with("confidence_min = 50", "confidence_mim = 50"),

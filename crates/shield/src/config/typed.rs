@@ -24,6 +24,8 @@ pub(super) struct Typed {
     #[serde(default)]
     pub(super) home: Home,
     pub(super) share: Option<Share>,
+    #[serde(default)]
+    pub(super) rules: Rules,
     pub(super) eve: Option<Eve>,
 }
 
@@ -122,6 +124,34 @@ pub(super) struct Share {
     pub(super) tlp: Spanned<String>,
     #[serde(default)]
     pub(super) audience: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Rules {
+    pub(super) files: Vec<Spanned<PathBuf>>,
+    pub(super) config: Option<PathBuf>,
+    pub(super) drop: bool,
+    pub(super) watch: bool,
+    pub(super) partners: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let super::Rules {
+            drop,
+            watch,
+            partners,
+            ..
+        } = super::Rules::default();
+        Self {
+            files: Vec::new(),
+            config: None,
+            drop,
+            watch,
+            partners,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

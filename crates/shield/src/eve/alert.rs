@@ -108,7 +108,7 @@ pub(super) fn write(
 }
 
 /// The flow that an event is about.
-pub(super) fn flow_of<'a>(event: &Event<'a>) -> Option<&'a Flow> {
+pub(crate) fn flow_of<'a>(event: &Event<'a>) -> Option<&'a Flow> {
     match event {
         Event::FlowStart(flow)
         | Event::Attempt(flow, _)

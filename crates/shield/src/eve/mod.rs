@@ -21,6 +21,7 @@ use detect::rules::{Alert, Fate, Outcome, Remembered};
 use packet::eve::{Recorder, Remark};
 use packet::{Direction, Event};
 
+pub(crate) use alert::flow_of;
 pub use appended::Appended;
 pub use output::{BUFFER_BYTES_MAX, WhenFull};
 pub use packet::eve::{Now, Output as Records};
@@ -82,7 +83,7 @@ impl Log {
             packet,
         };
         let mut emit = |number: usize, line: &str| send(outputs, number, line);
-        let flow = event.and_then(alert::flow_of);
+        let flow = event.and_then(flow_of);
         recorder.record_in("alert", flow, now, &mut emit, &mut |record, options| {
             alert::write(record, verdict, event, options);
             true
@@ -211,7 +212,7 @@ fn carrier<'a>(
             inline,
         };
     }
-    let flow = alert::flow_of(event);
+    let flow = flow_of(event);
     let tuple = flow.map(|flow| match direction {
         Direction::ToServer => flow.tuple,
         Direction::ToClient => flow.tuple.reversed(),

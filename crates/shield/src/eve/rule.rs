@@ -68,9 +68,15 @@ pub(super) fn write(
     if options.at("verdict").flag().unwrap_or(false) {
         write_verdict(record, carrier);
     }
-    if let Some(reason) = &alert.reason {
+    let origin = alert.rule().and_then(|rule| rule.origin.as_deref());
+    if alert.reason.is_some() || origin.is_some() {
         record.object("shieldwall", |object| {
-            object.objects("reasons", [reason], |object, reason| {
+            if let Some(origin) = origin {
+                object.text("object", origin.object.as_str());
+                object.text("source", &origin.source);
+            }
+            let reasons = &alert.reason;
+            object.objects("reasons", reasons, |object, reason| {
                 object.text("buffer", reason.buffer);
                 object.number("offset", reason.offset);
                 object.number("length", reason.len);

@@ -10,21 +10,23 @@
 //! the same verdicts each time. [`run`] drives it from an interface or a file on a thread.
 
 mod passage;
+mod rules;
 mod run;
 mod watch;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use detect::rules::{Fate, Inspector, Outcome};
+use detect::rules::Inspector;
 use detect::{Detector, Index, Verdict};
 use packet::eve::Now;
-use packet::{Event, FileInfo, Flow, FlowId, Frame, Sensor, Transaction};
+use packet::{Digests, Event, FileInfo, Flow, FlowId, Frame, Sensor, Transaction};
 
 use crate::eve;
 use crate::filestore::FileStore;
 use crate::sessions::Sessions;
 use passage::Passage;
+use rules::Ruled;
 use watch::Watch;
 
 pub use run::{Links, PipelineError, Running, spawn};
@@ -45,6 +47,8 @@ pub type OnVerdict<'a> = dyn FnMut(&Verdict) + 'a;
 #[derive(Debug)]
 pub struct Pipeline {
     sensor: Sensor,
+    /// What is worked out of files whatever rules say.
+    digests: Digests,
     judge: Judge,
 }
 
@@ -55,7 +59,7 @@ struct Judge {
     watch: Watch,
     log: Option<eve::Log>,
     store: Option<FileStore>,
-    inspector: Option<Inspector>,
+    ruled: Ruled,
     inline: bool,
     /// Inline: packets by what became of them.
     passage: Passage,
@@ -87,7 +91,7 @@ impl Pipeline {
             watch: Watch::new(home, sessions),
             log: None,
             store: None,
-            inspector: None,
+            ruled: Ruled::default(),
             inline: config.sensor.inline,
             passage: Passage::default(),
             dropped: None,
@@ -102,6 +106,7 @@ impl Pipeline {
             given: 0,
         };
         Self {
+            digests: config.sensor.digests,
             sensor: Sensor::new(config.sensor),
             judge,
         }
@@ -118,7 +123,7 @@ impl Pipeline {
     /// ([`packet::Config::inspect`]).
     #[must_use]
     pub fn with_rules(mut self, inspector: Option<Inspector>) -> Self {
-        self.judge.inspector = inspector;
+        self.judge.ruled.own = inspector;
         self
     }
 
@@ -135,7 +140,7 @@ impl Pipeline {
     /// # Failure bias
     /// Open: a frame that cannot be inspected yields no verdict.
     pub fn packet(&mut self, frame: &Frame<'_>, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
-        let Self { sensor, judge } = self;
+        let Self { sensor, judge, .. } = self;
         judge.frame(frame);
         sensor.packet(frame, &mut |event| {
             judge.event(&event, frame.ts_ns, mono_ns, on_verdict)
@@ -161,7 +166,7 @@ impl Pipeline {
     /// Lets time pass: attempts go unanswered, idle flows end, held sessions are looked at. Call it
     /// a few times a second. `now_ns` is on the clock of the packets.
     pub fn tick(&mut self, now_ns: u64, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
-        let Self { sensor, judge } = self;
+        let Self { sensor, judge, .. } = self;
         sensor.tick(now_ns, &mut |event| {
             judge.event(&event, now_ns, mono_ns, on_verdict)
         });
@@ -175,7 +180,7 @@ impl Pipeline {
 
     /// Ends all flows: the capture is over. `now_ns` is on the clock of the packets.
     pub fn finish(&mut self, now_ns: u64, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
-        let Self { sensor, judge } = self;
+        let Self { sensor, judge, .. } = self;
         sensor.finish(&mut |event| judge.event(&event, now_ns, mono_ns, on_verdict));
     }
 
@@ -193,6 +198,9 @@ impl Pipeline {
     /// Forgets what is held against a source.
     pub fn forgive(&mut self, source: IpAddr) {
         self.judge.detector.forgive(source);
+        if let Some(verdicts) = &mut self.judge.ruled.verdicts {
+            verdicts.forgive(source.to_canonical());
+        }
     }
 
     /// Takes a flow for malicious on somebody else's word: it speaks for its source no longer.
@@ -217,7 +225,8 @@ impl Pipeline {
         counters.extend(self.sensor.counters().named());
         counters.extend(judge.watch.counters());
         counters.extend(judge.detector.counters());
-        counters.extend(judge.inspector.iter().flat_map(Inspector::counted));
+        counters.extend(judge.ruled.own.iter().flat_map(Inspector::counted));
+        counters.extend(judge.ruled.counters());
         if judge.inline {
             counters.extend(judge.passage.named());
         }
@@ -274,26 +283,33 @@ impl Judge {
             packet: self.packet,
         };
         if let Event::File(flow, carrier, file) = event {
-            return self.file(flow, *carrier, file, now);
+            return self.file(flow, *carrier, file, now, on_verdict);
         }
         self.store(event, now);
         // the last words of a flow come behind its alerts
         let is_end = matches!(event, Event::FlowEnd(..));
         if is_end {
-            self.rules(event, now);
+            self.rules(event, now, on_verdict);
         }
         if let Some(log) = &mut self.log {
             log.event(event, now);
         }
         if !is_end {
-            self.rules(event, now);
+            self.rules(event, now, on_verdict);
         }
     }
 
     /// A file is over. Whether it is stored, rules may say.
-    fn file(&mut self, flow: &Flow, carrier: &dyn Transaction, file: &FileInfo, now: Now) {
-        self.rules(&Event::File(flow, carrier, file), now);
-        let known = self.inspector.as_ref();
+    fn file(
+        &mut self,
+        flow: &Flow,
+        carrier: &dyn Transaction,
+        file: &FileInfo,
+        now: Now,
+        on_verdict: &mut OnVerdict<'_>,
+    ) {
+        self.rules(&Event::File(flow, carrier, file), now, on_verdict);
+        let known = self.ruled.own.as_ref();
         let known = known.and_then(|inspector| inspector.file_of(flow.id, file.id));
         let wanted = known.filter(|known| known.stored || !known.stored_by.is_empty());
         let changed = wanted.filter(|_| !file.stored).map(|wanted| FileInfo {
@@ -309,44 +325,6 @@ impl Judge {
         self.store(&event, now);
         if let Some(log) = &mut self.log {
             log.event(&event, now);
-        }
-    }
-
-    /// Shows an event to the rules, and logs what comes of it.
-    fn rules(&mut self, event: &Event<'_>, now: Now) {
-        let Some(inspector) = &mut self.inspector else {
-            return;
-        };
-        inspector.event(event, now.ts_ns);
-        let alerts: Vec<_> = inspector.alerts().collect();
-        let is_judged = matches!(event, Event::Inspect(_) | Event::FlowEnd(..));
-        let outcome = match is_judged {
-            true => inspector.outcome(),
-            false => Outcome::default(),
-        };
-        let told = alerts.iter().filter(|alert| !alert.silent);
-        self.given = self
-            .given
-            .saturating_add(u64::try_from(told.count()).unwrap_or(u64::MAX));
-        self.passage.judged(&outcome);
-        if let (Event::Inspect(inspect), Some(Fate::Drop)) = (event, outcome.fate)
-            && outcome.refused.is_none()
-        {
-            self.dropped = inspect.flow.copied();
-        }
-        if let (Event::Inspect(inspect), true) = (event, outcome.stores) {
-            self.kept = inspect.flow.copied();
-        }
-        if let (Event::Inspect(inspect), true) = (event, outcome.bypassed) {
-            self.bypassed = inspect.flow.copied();
-        }
-        if let (Some(said), Some(log)) = (inspector.remembered(), &mut self.log) {
-            log.remember(said);
-        }
-        if (!alerts.is_empty() || outcome != Outcome::default())
-            && let Some(log) = &mut self.log
-        {
-            log.judged(&alerts, outcome, event, self.inline, now);
         }
     }
 

@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use datapath::capture::{AfPacket, Capture, CaptureError, Options, Stats};
 use datapath::clock::{mono_ns, realtime_ns};
 use detect::Index;
+use detect::rules::VerdictsConfig;
 use ipnet::IpNet;
 use packet::Frame;
 use packet::pcap::{PcapError, Reader};
@@ -25,6 +26,7 @@ use super::{Config, Pipeline};
 use crate::config::{self, Pace};
 use crate::eve;
 use crate::guard::Sink;
+use crate::rules::Link;
 use crate::sessions::Sessions;
 
 /// Longest wait for a packet, and so for a stop or a new index when there is no traffic.
@@ -44,6 +46,8 @@ const REPEAT_PAUSE_NS: u64 = 1_000_000_000;
 pub struct Links {
     /// The indicators; looked at between packets.
     pub index: Arc<ArcSwap<Index>>,
+    /// The rules; looked at between packets.
+    pub rules: Link,
     /// Who acts on verdicts.
     pub sink: Arc<dyn Sink>,
     /// Sources to forgive.
@@ -152,6 +156,13 @@ pub fn spawn(
     if let Some(log) = log {
         pipeline = pipeline.with_log(records(log)?);
     }
+    let in_force = links.rules.in_force.load_full();
+    pipeline = pipeline.with_verdicts(VerdictsConfig {
+        home: home.to_vec(),
+        drops: links.rules.drops,
+        ..VerdictsConfig::default()
+    });
+    pipeline.set_rules(in_force, &links.rules.options);
     let counters = Arc::<Mutex<BTreeMap<String, u64>>>::default();
     let turn = Turn {
         pipeline,
@@ -284,8 +295,13 @@ impl Turn {
             .packet(frame, mono_ns(), &mut |verdict| sink.verdict(verdict));
     }
 
-    /// Takes a new index and sources to forgive, between two packets.
+    /// Takes a new index, new rules and sources to forgive, between two packets.
     fn commands(&mut self) {
+        let rules = self.links.rules.in_force.load();
+        if !Arc::ptr_eq(&rules, self.pipeline.rules()) {
+            self.pipeline
+                .set_rules(Arc::clone(&rules), &self.links.rules.options);
+        }
         let index = self.links.index.load();
         if !Arc::ptr_eq(&index, self.pipeline.index()) {
             self.pipeline.set_index(Arc::clone(&index));

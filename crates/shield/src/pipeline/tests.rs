@@ -1,5 +1,7 @@
 //! Sessions and verdicts from frames.
 
+mod rules;
+
 use std::net::SocketAddr;
 
 use detect::{EvidenceClass, IndexBuilder, SourceKey};

@@ -25,6 +25,7 @@ use crate::clock::Now;
 use crate::guard::Guard;
 use crate::journal::Event;
 use crate::leases::Asker;
+use crate::rules::Partners;
 
 /// Longest silence on a stream; the hub sends comments more often.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(40);
@@ -46,6 +47,8 @@ pub(crate) struct Follower {
     /// Gaps in a row without a frame between them.
     pub(super) gaps: u32,
     pub(super) indexer: Indexer,
+    /// Rules that partners share; none where they are not looked for.
+    pub(super) partners: Option<Arc<Partners>>,
 }
 
 /// Why a connection is given up.
@@ -79,6 +82,7 @@ impl Follower {
         status: Arc<Status>,
         view: View,
         index: Arc<ArcSwap<Index>>,
+        partners: Option<Arc<Partners>>,
     ) -> Self {
         let indexer = Indexer::new(index);
         Self {
@@ -91,6 +95,7 @@ impl Follower {
             agreed: [false; 2],
             gaps: 0,
             indexer,
+            partners,
         }
     }
 
@@ -312,6 +317,7 @@ impl Follower {
         for (asker, times) in &gone {
             let held = held(views(&self.view, self.fresh.as_ref()), asker);
             self.indexer.changes(asker, held.saturating_add(*times));
+            self.tell_rules(asker);
         }
     }
 
@@ -405,6 +411,7 @@ mod tests {
     use stix::{Object, StixId, Timestamp};
     use taxii::push::EventKind;
 
+    use super::super::view::Detectable;
     use super::*;
 
     /// Takes an indicator of `source` marked GREEN and detects with it.
@@ -434,7 +441,7 @@ mod tests {
             source: source.into(),
             object: id,
         };
-        view.index(lane, &asker, Arc::new(pattern), 50);
+        view.index(lane, &asker, Detectable::Pattern(Arc::new(pattern)), 50);
         asker
     }
 

@@ -15,7 +15,7 @@ use stix::pattern::Pattern;
 use taxii::push::Lane;
 
 use super::status::Status;
-use super::view::{Known, View};
+use super::view::{Detectable, Known, View};
 use crate::leases::Asker;
 
 /// An indicator of a view.
@@ -181,7 +181,9 @@ struct Part {
 }
 
 fn part((_, asker, known): Item<'_>) -> Option<Part> {
-    let (pattern, confidence) = known.index.clone()?;
+    let (Detectable::Pattern(pattern), confidence) = known.index.clone()? else {
+        return None;
+    };
     Some(Part {
         key: key(asker),
         confidence,

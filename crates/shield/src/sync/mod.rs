@@ -37,14 +37,15 @@ use tokio_util::sync::CancellationToken;
 use crate::guard::Guard;
 use crate::identity::{Identity, IdentityError};
 use crate::leases::Asker;
+use crate::rules::Partners;
 use crate::signals::Batch;
 use crate::signals::spool::Spool;
 use follow::Follower;
 use known::Keeper;
 use link::{ANSWER_WAIT_MAX, Link};
 use post::Poster;
-use take::{CONFIDENCE_UNSTATED, pattern_of};
-use view::View;
+use take::{CONFIDENCE_UNSTATED, detectable};
+use view::{Detectable, View};
 
 pub use status::{Counters, Status};
 
@@ -65,6 +66,8 @@ pub(crate) struct Parts {
     pub(crate) status: Arc<Status>,
     pub(crate) view: View,
     pub(crate) index: Arc<ArcSwap<Index>>,
+    /// Where rules of partners go; none: they are not looked for.
+    pub(crate) partners: Option<Arc<Partners>>,
     pub(crate) batches: Receiver<Batch>,
     pub(crate) spool: Spool,
     /// Whether `[share]` is there.
@@ -94,6 +97,7 @@ pub(crate) fn spawn(parts: Parts, stop: CancellationToken) -> Result<JoinHandle<
         status,
         parts.view,
         parts.index,
+        parts.partners,
     );
     let (batches, report) = (parts.batches, parts.report);
     let thread = std::thread::Builder::new()
@@ -112,21 +116,35 @@ pub(crate) fn spawn(parts: Parts, stop: CancellationToken) -> Result<JoinHandle<
 }
 
 /// Judges what an earlier run had been told, so that it is enforced before the hub is there.
-pub(crate) fn restore(view: &mut View, objects: Vec<(Lane, Arc<Entry>, Object)>, guard: &Guard) {
+pub(crate) fn restore(
+    view: &mut View,
+    objects: Vec<(Lane, Arc<Entry>, Object)>,
+    guard: &Guard,
+    partners: Option<&Partners>,
+) {
     let now_ns = datapath::clock::mono_ns();
     for (lane, entry, object) in objects {
         let asker = Asker {
             source: entry.source.as_str().into(),
             object: object.head().id.clone(),
         };
-        let pattern = pattern_of(&object).and_then(Result::ok).map(Arc::new);
+        let what = detectable(&object, partners.is_some()).and_then(Result::ok);
+        let pattern = what.as_ref().map(Detectable::pattern);
         if entry.stale || !view.holds(&asker) {
             continue;
         }
         let index = guard.object(&asker.source, &object, pattern.as_deref(), now_ns);
-        if let Some(pattern) = pattern.filter(|_| index) {
+        if let Some(what) = what.filter(|_| index) {
             let confidence = object.head().confidence.unwrap_or(CONFIDENCE_UNSTATED);
-            view.index(lane, &asker, pattern, confidence);
+            view.index(lane, &asker, what, confidence);
+        }
+    }
+    let Some(partners) = partners else { return };
+    for (_, asker, known) in view.known() {
+        if let Some((text, confidence)) = known.rules()
+            && let Err(why) = partners.set(asker, text, confidence)
+        {
+            guard.undetectable(asker, why);
         }
     }
 }

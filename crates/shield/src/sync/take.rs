@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use stix::pattern::Pattern;
 use stix::{Object, StixId};
 use taxii::push::{self, Digest, Entry, EventKind, Frame, Hello, Lane, Trimmed};
 
 use super::follow::{Follower, Lost, cursor_record};
 use super::known::Record;
 use super::sse;
-use super::view::{Agreement, Fit, MEMBERS_MAX, View};
+use super::view::{Agreement, Detectable, Fit, Known, MEMBERS_MAX, View};
 use crate::clock::Now;
 use crate::journal::Event;
 use crate::leases::Asker;
@@ -149,11 +148,12 @@ impl Follower {
             object: head.id.clone(),
         };
         let gained = matches!(entry.event, EventKind::Accept | EventKind::Widen) && !head.revoked;
-        let pattern = if gained && !entry.stale {
-            self.pattern(&asker, object)
+        let what = if gained && !entry.stale {
+            self.detectable(&asker, object)
         } else {
             None
         };
+        let pattern = what.as_ref().map(Detectable::pattern);
         let index = gained
             && !entry.stale
             && self
@@ -170,12 +170,15 @@ impl Follower {
         }
         let target = self.target_mut();
         target.apply(lane, entry, object);
-        if let Some(pattern) = pattern.filter(|_| index) {
-            target.index(lane, &asker, pattern, confidence);
+        if let Some(what) = what.filter(|_| index) {
+            target.index(lane, &asker, what, confidence);
         }
         if !gained && !stale && !target.holds(&asker) {
             let selector = head.lease.as_ref().map(|lease| &lease.selector);
             self.guard.withdraw(&asker, selector, read_ns);
+        }
+        if *head.kind == *"indicator" && !stale {
+            self.tell_rules(&asker);
         }
         self.keep(|_| record);
     }
@@ -238,6 +241,7 @@ impl Follower {
             }
         }
         self.indexer.anew();
+        self.keep_rules();
         self.rewrite();
         let what = format!("resynchronised: {} indicators", self.view.len());
         self.guard
@@ -246,22 +250,57 @@ impl Follower {
     }
 
     /// What to detect with; a pattern that we cannot is refused by name.
-    fn pattern(&self, asker: &Asker, object: &Object) -> Option<Arc<Pattern>> {
-        match pattern_of(object)? {
-            Ok(pattern) => Some(Arc::new(pattern)),
+    fn detectable(&self, asker: &Asker, object: &Object) -> Option<Detectable> {
+        match detectable(object, self.partners.is_some())? {
+            Ok(what) => Some(what),
             Err(why) => {
                 self.guard.undetectable(asker, why);
                 None
             }
         }
     }
+
+    /// Tells the thread of rules what the views say of an indicator, the fresh one first.
+    pub(super) fn tell_rules(&self, asker: &Asker) {
+        let Some(partners) = &self.partners else {
+            return;
+        };
+        let views = [self.target(), &self.view].into_iter();
+        let mut known = views.flat_map(|view| view.known_of(asker));
+        match known.find_map(|(_, _, known)| known.rules()) {
+            None => partners.remove(asker),
+            Some((text, confidence)) => {
+                if let Err(why) = partners.set(asker, text, confidence) {
+                    self.guard.undetectable(asker, why);
+                }
+            }
+        }
+    }
+
+    /// Tells the thread of rules that those are gone that the view in force does not hold.
+    fn keep_rules(&self) {
+        if let Some(partners) = &self.partners {
+            let has_rules = |known: &Known| known.rules().is_some();
+            partners.retain(|asker| {
+                let mut known = self.view.known_of(asker);
+                known.any(|(_, _, known)| has_rules(known))
+            });
+        }
+    }
 }
 
-/// The pattern of an indicator, or why it cannot be detected with.
-pub(super) fn pattern_of(object: &Object) -> Option<Result<Pattern, String>> {
+/// What an indicator is detected with, or why it cannot be. `takes_rules`: whether partners' rules are
+/// looked for here.
+pub(super) fn detectable(object: &Object, takes_rules: bool) -> Option<Result<Detectable, String>> {
     let raw = object.head().pattern.as_ref()?;
     Some(match &*raw.pattern_type {
-        "stix" => stix::pattern::parse(&raw.pattern).map_err(|error| error.to_string()),
+        "stix" => stix::pattern::parse(&raw.pattern)
+            .map(|pattern| Detectable::Pattern(Arc::new(pattern)))
+            .map_err(|error| error.to_string()),
+        "suricata" if takes_rules => Ok(Detectable::Rules((&*raw.pattern).into())),
+        "suricata" => {
+            Err("rules of partners are not looked for here ([rules] partners)".to_owned())
+        }
         other => Err(format!("pattern type \"{other}\" is not supported")),
     })
 }

@@ -63,7 +63,39 @@ pub struct Known {
     /// Its marking; the most restrictive where one is not known, AMBER where there is none.
     pub marking: Tlp,
     /// What to detect with, if policy said so.
-    pub index: Option<(Arc<Pattern>, u8)>,
+    pub index: Option<(Detectable, u8)>,
+}
+
+impl Known {
+    /// The rules that it is detected with, if it is, and how sure their source is.
+    #[must_use]
+    pub fn rules(&self) -> Option<(&Arc<str>, u8)> {
+        match &self.index {
+            Some((Detectable::Rules(text), confidence)) => Some((text, *confidence)),
+            Some((Detectable::Pattern(_), _)) | None => None,
+        }
+    }
+}
+
+/// What an indicator is detected with.
+#[derive(Clone, Debug)]
+pub enum Detectable {
+    /// A pattern of STIX.
+    Pattern(Arc<Pattern>),
+    /// Rules in Suricata's language, as text.
+    Rules(Arc<str>),
+}
+
+impl Detectable {
+    /// The pattern as policy compares it with a lease. Rules claim no addresses: a lease beside them goes
+    /// beyond what they say.
+    #[must_use]
+    pub fn pattern(&self) -> Arc<Pattern> {
+        match self {
+            Self::Pattern(pattern) => Arc::clone(pattern),
+            Self::Rules(_) => Arc::new(Pattern { terms: Vec::new() }),
+        }
+    }
 }
 
 /// How a frame fits what we have.
@@ -204,9 +236,9 @@ impl View {
     }
 
     /// Marks an indicator for detection.
-    pub fn index(&mut self, lane: Lane, asker: &Asker, pattern: Arc<Pattern>, confidence: u8) {
+    pub fn index(&mut self, lane: Lane, asker: &Asker, what: Detectable, confidence: u8) {
         if let Some(known) = self.lane_mut(lane).known.get_mut(asker) {
-            known.index = Some((pattern, confidence));
+            known.index = Some((what, confidence));
         }
     }
 

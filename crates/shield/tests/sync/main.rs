@@ -10,6 +10,7 @@
 
 mod hub;
 mod objects;
+mod rules;
 mod signals;
 
 use std::path::Path;

@@ -1,10 +1,10 @@
 //! `rules`: rules compiled, and what of them is refused.
 
-use detect::rules::dataset::Datasets;
+use detect::rules::ProblemKind;
 use detect::rules::state::Names;
-use detect::rules::{Classes, Compiler, ProblemKind, Vars};
 use packet::settings::Settings;
 use serde_json::json;
+use shield::rules::Wanted;
 
 use crate::{
     cli::{Rules, RulesCheck},
@@ -22,44 +22,33 @@ pub(super) fn run(args: &Rules, json: bool) -> Result<Outcome, Failure> {
 }
 
 fn check(args: &RulesCheck, json: bool) -> Result<Outcome, Failure> {
-    let vars = match &args.config {
+    let settings = match &args.config {
         Some(path) => {
             let yaml = std::fs::read_to_string(path)
                 .map_err(|error| Failure::input(path.display(), error))?;
-            let settings =
-                Settings::parse(&yaml).map_err(|error| Failure::input(path.display(), error))?;
-            Vars::from_settings(&settings)
+            Settings::parse(&yaml).map_err(|error| Failure::input(path.display(), error))?
         }
-        None => Vars::usual(),
+        None => Settings::default(),
     };
-    let mut names = Names::default();
-    let read = |path: &str| std::fs::read(path).ok();
-    let mut compiler = Compiler::new(
-        vars,
-        Classes::default(),
-        &mut names,
-        Datasets::default(),
-        &read,
-    );
-    for path in &args.files {
-        let bytes = std::fs::read(path).map_err(|error| Failure::input(path.display(), error))?;
-        compiler.file(
-            &path.display().to_string(),
-            &String::from_utf8_lossy(&bytes),
-        );
+    let wanted = Wanted {
+        files: &args.files,
+        settings: &settings,
+        configured: args.config.is_some(),
+    };
+    let read = shield::rules::read(&wanted, &mut Names::default())
+        .map_err(|(path, error)| Failure::input(path.display(), error))?;
+    for said in read.notes.iter().chain(&read.warnings) {
+        crate::text::complain(said);
     }
-    for warning in compiler.warnings() {
-        crate::text::complain(format_args!("{warning}"));
-    }
-    let (compiled, refused) = (compiler.compiled(), compiler.diagnostics().len());
+    let (compiled, refused) = (read.set.len(), read.refused.len());
     let all = compiled.saturating_add(refused);
-    let passed_over = compiler.passed_over();
-    if passed_over > 0 {
+    if read.passed_over > 0 {
+        let passed_over = read.passed_over;
         crate::text::complain(format_args!(
             "{passed_over} more rules require what is not here, and are passed over as they ask"
         ));
     }
-    for diagnostic in compiler.diagnostics() {
+    for diagnostic in &read.refused {
         if json {
             let problem = &diagnostic.problem;
             let refused = json!({

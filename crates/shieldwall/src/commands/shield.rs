@@ -4,6 +4,7 @@ use std::path::Path;
 
 use datapath::enforce::{Hits, Lease, xdp};
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -37,6 +38,8 @@ pub(super) fn run(args: Shield, json: bool) -> Result<Outcome, Failure> {
 fn start(file: &Path, json: bool) -> Result<Outcome, Failure> {
     let config = shield::config::load(file).map_err(Failure::bad)?;
     let name = config.name.clone();
+    // from here on it ends nothing, also while the shield starts
+    crate::block_on(async { hang_ups().map(drop) })?;
     let stopping = CancellationToken::new();
     let handle = shield::run(config, stopping)?;
     let state = handle.state();
@@ -48,9 +51,26 @@ fn start(file: &Path, json: bool) -> Result<Outcome, Failure> {
             state.mode, state.iface
         ));
     }
-    crate::block_on(stop::requested())?;
+    crate::block_on(until_stopped(&handle))?;
     handle.stop();
     Ok(Outcome::Done)
+}
+
+/// Waits to be told to stop. At SIGHUP the rules are read anew.
+async fn until_stopped(handle: &shield::Handle) -> Result<(), Failure> {
+    let mut again = hang_ups()?;
+    let stopped = stop::requested();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            stopped = &mut stopped => return stopped,
+            _ = again.recv() => handle.reload_rules(),
+        }
+    }
+}
+
+fn hang_ups() -> Result<Signal, Failure> {
+    signal(SignalKind::hangup()).map_err(|e| Failure::system("listen for SIGHUP", e))
 }
 
 /// Reads what is pinned; exit status 1 when nothing is.

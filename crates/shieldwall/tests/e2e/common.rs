@@ -61,6 +61,13 @@ impl Process {
         Self(child)
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let pid = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// SIGKILL, as a power cut to the process.
     pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();

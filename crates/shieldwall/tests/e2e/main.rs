@@ -12,5 +12,6 @@ mod hub_killed;
 mod lab;
 mod partners;
 mod refusals;
+mod rules;
 mod traffic;
 mod up;

@@ -44,6 +44,7 @@ impl Builder<'_, '_> {
                 sid,
                 rev: self.rev.unwrap_or(0),
             },
+            origin: None,
             about: self.about,
             apps: self.apps,
             // what both sides say is known with the answer

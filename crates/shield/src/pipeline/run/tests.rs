@@ -186,6 +186,7 @@ fn turn() -> (Turn, SyncSender<IpAddr>, Heard) {
     let (forgive, forgiven) = sync_channel(10);
     let heard = Heard::default();
     let links = Links {
+        rules: Link::default(),
         index: Arc::new(ArcSwap::new(Arc::clone(&index))),
         sink: Arc::new(heard.clone()),
         forgive: forgiven,

@@ -102,7 +102,8 @@ fn what_has_expired_goes_by_the_hubs_clock_and_not_by_ours() {
         object: other.head().id.clone(),
     };
     let pattern = stix::pattern::parse("[ipv4-addr:value = '192.0.2.2']").unwrap();
-    view.index(Lane::Community, &asker, Arc::new(pattern), 50);
+    let what = Detectable::Pattern(Arc::new(pattern));
+    view.index(Lane::Community, &asker, what, 50);
     view.compare(&digest(&mut hub, at(20), 2));
     view.compare(&Digest {
         at: at(1),

@@ -41,8 +41,13 @@ fn add(builder: &mut IndexBuilder, source: &Arc<str>, object: &stix::Object) {
     };
     if &*raw.pattern_type != "stix" {
         complain(format_args!(
-            "{source}: {}: refused: patterns of type {} are not looked for; write it as a stix pattern",
-            head.id, raw.pattern_type
+            "{source}: {}: refused: patterns of type {} are not looked for; {}",
+            head.id,
+            raw.pattern_type,
+            match &*raw.pattern_type {
+                "suricata" => "name a file of its rules with --rules",
+                _ => "write it as a stix pattern",
+            }
         ));
         return;
     }

@@ -1,12 +1,11 @@
 //! The rules that are looked for.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use detect::rules::dataset::Datasets;
-use detect::rules::state::{GlobalThresholds, Names, Reputations, iprep};
-use detect::rules::{Classes, Compiler, Inspector, Options, RuleSet, Vars};
+use detect::rules::state::Names;
+use detect::rules::{Inspector, Options, RuleSet};
 use packet::settings::Settings;
+use shield::rules::{Read, Wanted};
 
 use super::engine::{EngineLog, Level};
 
@@ -39,52 +38,15 @@ impl Rules {
             return Ok(Self { set: None, options });
         }
         let nothing = Settings::default();
-        let settings = settings.unwrap_or(&nothing);
-        let vars = match args.config {
-            Some(_) => Vars::from_settings(settings),
-            None => Vars::usual(),
+        let wanted = Wanted {
+            files: &args.rules,
+            settings: settings.unwrap_or(&nothing),
+            configured: args.config.is_some(),
         };
-        let mut classes = Classes::default();
-        let file = |key: &str, usual: &str| side_file(args, settings, key, usual);
-        let wrong = [
-            classes.read_classes(&file("classification-file", "classification.config")),
-            classes.read_references(&file("reference-config-file", "reference.config")),
-        ];
-        for (lines, name) in wrong.into_iter().zip(["classes", "references"]) {
-            if lines > 0 {
-                complain(format_args!("{lines} lines of the file of {name} are none"));
-            }
-        }
-        let mut names = Names::default();
-        let read = |path: &str| std::fs::read(Path::new(path)).ok();
-        let compiler = Compiler::new(vars, classes, &mut names, Datasets::default(), &read);
-        let order = settings.at("action-order").items();
-        let order = order.filter_map(|action| Some(action.text()?.to_owned()));
-        let vars = |name: &str| {
-            settings
-                .at(&format!("vars.address-groups.{name}"))
-                .text()
-                .map(str::to_owned)
-        };
-        let (thresholds, wrong) =
-            GlobalThresholds::parse(&file("threshold-file", "threshold.config"), &vars);
-        for error in wrong {
-            complain(format_args!("threshold.config: {error}"));
-        }
-        let mut compiler = compiler
-            .with_action_order(order.collect())
-            .with_thresholds(thresholds)
-            .with_reputations(reputations(settings));
-        for path in &args.rules {
-            let bytes =
-                std::fs::read(path).map_err(|error| Failure::input(path.display(), error))?;
-            compiler.file(
-                &path.display().to_string(),
-                &String::from_utf8_lossy(&bytes),
-            );
-        }
-        tell(&compiler, engine);
-        let set = Some(Arc::new(compiler.finish()));
+        let read = shield::rules::read(&wanted, &mut Names::default())
+            .map_err(|(path, error)| Failure::input(path.display(), error))?;
+        tell(&read, engine);
+        let set = Some(Arc::new(read.set));
         Ok(Self { set, options })
     }
 
@@ -107,89 +69,25 @@ impl Rules {
     }
 }
 
-/// Says which rules are refused, and what of the files that they name is no value.
-fn tell(compiler: &Compiler<'_>, engine: &mut EngineLog) {
-    for warning in compiler.warnings() {
+/// Says which rules are refused, and what of the files that they and the settings name is no value.
+fn tell(read: &Read, engine: &mut EngineLog) {
+    for note in &read.notes {
+        complain(format_args!("{note}"));
+    }
+    for warning in &read.warnings {
         complain(format_args!("{warning}"));
         engine.say(Level::Warning, "datasets", warning);
     }
-    let refused = compiler.diagnostics();
-    for diagnostic in refused {
+    for diagnostic in &read.refused {
         engine.say(Level::Error, "detect", &diagnostic.to_string());
     }
-    for diagnostic in refused.iter().take(SHOWN_MAX) {
+    for diagnostic in read.refused.iter().take(SHOWN_MAX) {
         complain(format_args!("{diagnostic}"));
     }
-    if refused.len() > SHOWN_MAX {
-        let more = refused.len().saturating_sub(SHOWN_MAX);
+    if read.refused.len() > SHOWN_MAX {
+        let more = read.refused.len().saturating_sub(SHOWN_MAX);
         complain(format_args!(
             "{more} more rules are refused; `shieldwall rules check` lists them"
         ));
     }
-}
-
-/// What the files of reputations say that the settings name.
-fn reputations(settings: &Settings) -> Reputations {
-    let mut reputations = Reputations::default();
-    let read = |path: &Path| match std::fs::read_to_string(path) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            complain(format_args!(
-                "{}: {error}; rules go without it",
-                path.display()
-            ));
-            None
-        }
-    };
-    let Some(categories) = settings.at("reputation-categories-file").text() else {
-        return reputations;
-    };
-    let path = Path::new(categories);
-    if let Some(text) = read(path) {
-        refused(path, &reputations.read_categories(&text));
-    }
-    let folder = settings.at("default-reputation-path").text().unwrap_or("");
-    for file in settings.at("reputation-files").items() {
-        // a path that is absolute stands for itself
-        let Some(path) = file.text().map(|file| Path::new(folder).join(file)) else {
-            continue;
-        };
-        if let Some(text) = read(&path) {
-            refused(&path, &reputations.read_scores(&text));
-        }
-    }
-    reputations
-}
-
-/// Tells the lines of a file that say nothing.
-fn refused(path: &Path, read: &iprep::Read) {
-    for line in &read.refused_first {
-        complain(format_args!(
-            "{}:{line}: no category or score",
-            path.display()
-        ));
-    }
-    let more = read.refused.saturating_sub(read.refused_first.len());
-    if more > 0 {
-        complain(format_args!(
-            "{}: {more} more lines are none",
-            path.display()
-        ));
-    }
-}
-
-/// A file that the configuration names, or that has its usual name beside the work; nothing without a
-/// configuration. One that is named and cannot be read is told.
-fn side_file(args: &Scan, settings: &Settings, key: &str, usual: &str) -> String {
-    if args.config.is_none() {
-        return String::new();
-    }
-    let named = settings.at(key).text();
-    let read = std::fs::read_to_string(named.unwrap_or(usual));
-    if let (Err(error), Some(path)) = (&read, named) {
-        complain(format_args!(
-            "{path}: {error}; {key} of the configuration names it: rules go without it"
-        ));
-    }
-    read.unwrap_or_default()
 }

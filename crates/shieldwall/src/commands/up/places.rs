@@ -34,6 +34,8 @@ pub(super) struct Places {
     pub(super) data: PathBuf,
     /// What the first shield inspects.
     pub(super) seen: Seen,
+    /// Rules that it looks for.
+    rules: Vec<PathBuf>,
     console: SocketAddr,
     tls: SocketAddr,
 }
@@ -60,6 +62,11 @@ impl Places {
         Ok(Self {
             data,
             seen,
+            rules: args
+                .rules
+                .iter()
+                .map(|file| absolute(file))
+                .collect::<Result<_, _>>()?,
             console,
             tls,
         })
@@ -100,7 +107,12 @@ impl Places {
             Seen::Pcap(_) => ("dry-run", Vec::new()),
             Seen::Interface(_) => ("auto", own_addresses()),
         };
-        let text = self.shield(partner, mode, &home)? + &capture + SHARE;
+        let rules = self.rules.iter();
+        let rules: Vec<String> = rules
+            .map(|file| quoted(&file.display().to_string()))
+            .collect();
+        let rules = format!("[rules]\nfiles = [{}]\n", rules.join(", "));
+        let text = self.shield(partner, mode, &home)? + &capture + &rules + SHARE;
         self.written(partner, &text)
     }
 
