@@ -54,6 +54,7 @@ pub(crate) struct Indicators {
     verdicts: u64,
     quieted: u64,
     reasons_max_hit: u64,
+    unreadable: u64,
 }
 
 /// What a verdict is about.
@@ -83,6 +84,8 @@ struct Matches {
     confidence: u8,
     reasons: Vec<Reason>,
     left_out: u64,
+    /// Matches of which it cannot be read whose they are.
+    unreadable: u64,
 }
 
 impl Indicators {
@@ -94,6 +97,7 @@ impl Indicators {
             verdicts: 0,
             quieted: 0,
             reasons_max_hit: 0,
+            unreadable: 0,
         }
     }
 
@@ -229,6 +233,7 @@ impl Indicators {
         context: &Context<'_>,
         out: &mut Vec<Verdict>,
     ) {
+        self.unreadable = self.unreadable.saturating_add(matches.unreadable);
         let Some(indicators) = matches.indicators else {
             return;
         };
@@ -307,6 +312,7 @@ impl Detect for Indicators {
             ("indicator.verdicts_quieted", self.quieted),
             ("indicator.quiet_evicted", self.said.evicted()),
             ("indicator.reasons_max_hit", self.reasons_max_hit),
+            ("indicator.owner_unreadable", self.unreadable),
         ]
     }
 }
@@ -322,6 +328,7 @@ impl Matches {
             confidence: 0,
             reasons: Vec::new(),
             left_out: 0,
+            unreadable: 0,
         }
     }
 
@@ -382,7 +389,10 @@ impl Matches {
     }
 
     fn push(&mut self, buffer: &'static str, at: usize, bytes: &[u8], what: String, hit: Hit<'_>) {
-        let Some(owner) = hit.owner() else { return };
+        let Some(owner) = hit.owner() else {
+            self.unreadable = self.unreadable.saturating_add(1);
+            return;
+        };
         self.indicators = Some(mixed(self.indicators, hit.owner_at));
         self.confidence = self.confidence.max(owner.confidence);
         if self.reasons.len() >= REASONS_MAX {

@@ -29,7 +29,9 @@ pub mod scan;
 mod verdict;
 
 pub use detector::{Config, Counter, Detector};
-pub use index::{Index, IndexBuilder, Layer, Owner, Refusal, Snapshot, SourceKey};
+pub use index::{
+    Index, IndexBuilder, Layer, Owner, Records, Refusal, Snapshot, SnapshotError, SourceKey, Stored,
+};
 pub use indicator::Config as IndicatorConfig;
 pub use scan::Config as ScanConfig;
 pub use stix::lease::EvidenceClass;

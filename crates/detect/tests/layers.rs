@@ -98,7 +98,8 @@ fn snapshot(owners: &Model, mut builder: IndexBuilder) -> Snapshot {
 
 /// As if it had been in a file.
 fn reopened(snapshot: &Snapshot) -> Snapshot {
-    Snapshot::open(Bytes::copy_from_slice(snapshot.bytes())).unwrap()
+    let records = snapshot.records().clone();
+    Snapshot::open(Bytes::copy_from_slice(snapshot.bytes()), records).unwrap()
 }
 
 fn owners() -> impl Strategy<Value = Model> {

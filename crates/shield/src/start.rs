@@ -137,6 +137,7 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
             view,
             index,
             partners: config.rules.partners.then_some(partners),
+            data: config.data.clone(),
             batches,
             spool: disk.spool,
             shares,

@@ -8,7 +8,7 @@ use stix::pattern::{HashKind, Pattern, Term};
 
 use super::hash::{Hash, Hasher};
 use super::nets::{Matches, Net, canonical};
-use super::owners::{self, Origins};
+use super::owners::{self, Origins, Records};
 use super::snapshot::{HEADER_BYTES, Header, LIST, Snapshot, pad};
 use super::table::{self, Entry, Space};
 use super::{Index, KEYS_MAX, Refusal, SourceKey, URL_MAX, domain, url};
@@ -18,8 +18,7 @@ use super::{Index, KEYS_MAX, Refusal, SourceKey, URL_MAX, domain, url};
 #[derive(Debug)]
 pub struct IndexBuilder {
     hasher: Hasher,
-    /// The snapshot: room for the header, and the owners so far.
-    bytes: Vec<u8>,
+    records: Vec<u8>,
     owners: u32,
     origins: Origins,
     entries: [Vec<Entry>; Space::ALL.len()],
@@ -50,7 +49,7 @@ impl IndexBuilder {
     fn with(hasher: Hasher) -> Self {
         Self {
             hasher,
-            bytes: vec![0; HEADER_BYTES],
+            records: Vec::new(),
             owners: 0,
             origins: Origins::default(),
             entries: Default::default(),
@@ -74,7 +73,7 @@ impl IndexBuilder {
         let add = |term| self.term(term).err();
         let refused = pattern.terms.iter().filter_map(add).collect();
         if self.keys > keys_before {
-            owners::write(&key, origin, confidence, &mut self.bytes);
+            owners::write(&key, origin, confidence, &mut self.records);
             self.owners = self.owners.saturating_add(1);
         }
         refused
@@ -84,6 +83,12 @@ impl IndexBuilder {
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys
+    }
+
+    /// How many indicators there are of which anything was taken.
+    #[must_use]
+    pub fn owners(&self) -> u32 {
+        self.owners
     }
 
     /// Whether no key was taken.
@@ -103,7 +108,7 @@ impl IndexBuilder {
     pub fn snapshot(mut self) -> Snapshot {
         let mut lists = Vec::new();
         let mut shapes = [Default::default(); Space::ALL.len()];
-        let mut out = self.bytes;
+        let mut out = vec![0; HEADER_BYTES];
         for ((space, entries), shape) in Space::ALL.iter().zip(&mut self.entries).zip(&mut shapes) {
             let mut entries = std::mem::take(entries);
             join(&mut entries, &mut lists);
@@ -127,13 +132,16 @@ impl IndexBuilder {
                 length(&lists),
                 length(&self.nets),
                 length(&origins),
+                owners::checksum(&self.records),
             ],
             shapes,
         };
         header.write(&mut out);
         Snapshot::seal(&mut out);
         out.shrink_to_fit();
-        let snapshot = Snapshot::parse(Bytes::from(out));
+        self.records.shrink_to_fit();
+        let records = Records::Held(self.records.into());
+        let snapshot = Snapshot::parse(Bytes::from(out), records);
         debug_assert!(snapshot.is_ok(), "{snapshot:?}");
         snapshot.unwrap_or_default()
     }

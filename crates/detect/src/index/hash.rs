@@ -14,9 +14,9 @@ pub(super) const SECRET_BYTES: usize = 16;
 /// A key, hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Hash {
-    /// Places a key: its bucket is in the first bits, its places in the filter come from all.
+    /// Places a key: its line is in the first bits, its places in the filter come from all.
     pub(super) high: u64,
-    /// What a bucket keeps of a key.
+    /// What is kept of a key.
     pub(super) low: u64,
 }
 
@@ -60,8 +60,7 @@ impl Hasher {
         }
     }
 
-    /// Both halves are the permuted address, so that a bucket's place and what is kept in it tell
-    /// all 32 bits.
+    /// Both halves are the permuted address: the first places it, the second tells it from all others.
     pub(super) fn ipv4(&self, address: Ipv4Addr) -> Hash {
         let [first, second] = self.rounds;
         let permuted = permuted(permuted(address.to_bits() ^ first) ^ second);
@@ -80,7 +79,7 @@ pub(super) fn part(number: u64, parts: u64) -> u64 {
 
 /// Mixes 32 bits so that every bit depends on every other: a permutation (the finalizer of
 /// MurmurHash3). Between secret additions it spreads listed ranges; that addresses which were
-/// chosen with care meet in one bucket costs time there and nothing else.
+/// chosen with care meet in one line costs time there and nothing else.
 fn permuted(mut bits: u32) -> u32 {
     bits = (bits ^ (bits >> 16)).wrapping_mul(0x85eb_ca6b);
     bits = (bits ^ (bits >> 13)).wrapping_mul(0xc2b2_ae35);

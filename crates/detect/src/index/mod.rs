@@ -3,12 +3,13 @@
 //! An [`Index`] is immutable. It is built beside the packet path and handed to the detector as an
 //! `Arc`, so a new set of indicators replaces the old one by one pointer, at a packet boundary, and
 //! no look-up ever waits. It is one [`Snapshot`] or several: a large one that was built some time
-//! ago, in memory or in a mapped file, and beside it a small one of what came since, while what was
+//! ago, or read from a file, and beside it a small one of what came since, while what was
 //! taken back since is told when the [`Index`] is put together ([`Layer`]).
 //!
-//! A look-up hashes the key, asks a filter that says no to 255 of 256 strangers ([`filter`]), and
-//! then the exact table ([`table`]); single addresses, names, URLs, fingerprints and digests are
-//! found like this. Prefixes and traffic are few and held apart.
+//! A look-up hashes the key, asks a filter that says no to 99 of 100 strangers ([`filter`]), and
+//! then the exact table ([`table`]); either reads one line of the processor's cache. Single
+//! addresses, names, URLs, fingerprints and digests are found like this. Prefixes and traffic are few
+//! and held apart.
 //!
 //! # Memory
 //!
@@ -16,21 +17,22 @@
 //!
 //! | kind | look-up | and which indicator |
 //! |---|---|---|
-//! | IPv4 address | 3.8 | 7.8 |
-//! | IPv6 address, domain, URL, JA3, JA4, SHA-256 | 9.8 | 13.8 |
+//! | IPv4 address | 6.5 | 10.5 |
+//! | IPv6 address, domain, URL, JA3, JA4, SHA-256 | 9.6 | 13.6 |
 //!
 //! An indicator takes twenty bytes more, however many keys it has: its UUID, which partner sent it,
-//! and its confidence. Prefixes and traffic take 44 bytes, and about 130 in an index.
+//! and its confidence. A UUID cannot be made shorter; these may stay in a file ([`Records`]), where
+//! they are read when something was found. Prefixes and traffic take 44 bytes, and about 130 in an
+//! index.
 //!
 //! # How exact it is
 //!
-//! IPv4 addresses and prefixes are compared whole. Of any other key a table compares 64 bits of a
-//! keyed 128-bit hash, among the eight to sixteen keys that share a bucket by other bits of it, and
-//! the filter has let one of 256 through before by other bits again: a key that is not listed is
-//! found with a probability of about 16 / 2^64 / 2^8 = 2^-68. At a million keys a second that
-//! were never seen before that is once in nine million years. The secret is drawn for each snapshot and leaves the machine
-//! only in the snapshot's own file, so nobody can prepare a key that collides; who reads the secret
-//! would have to try 2^68 keys for one that collides with any of ten million.
+//! IPv4 addresses and prefixes are compared whole. Of any other key a table compares 48 bits of a
+//! keyed 128-bit hash, among the six or so keys that share a line by other bits of it, and the filter
+//! has let one of 100 through before by other bits again: a key that is not listed is found with a
+//! probability of about 6 / 2^48 / 100 = 2^-52. At a million keys a second that were never seen
+//! before that is once in a hundred and fifty years. The secret is drawn for each snapshot and leaves the
+//! machine only in the snapshot's own file, so nobody can prepare a key that collides.
 //!
 //! # Failure bias
 //!
@@ -62,6 +64,7 @@ use table::Space;
 
 pub use builder::IndexBuilder;
 pub use domain::DOMAIN_MAX;
+pub use owners::{Records, Stored};
 pub use snapshot::{Damage, KindBytes, MAGIC, Snapshot, SnapshotError, VERSION};
 pub use url::URL_MAX;
 
@@ -170,7 +173,7 @@ pub struct Hit<'i> {
 }
 
 impl Hit<'_> {
-    /// Whose indicator; none when the snapshot is damaged.
+    /// Whose indicator; none when that cannot be read.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
         let owner = self.owner_at.checked_sub(self.layer.first)?;
@@ -228,10 +231,10 @@ impl Index {
         self.layers.iter().all(|layer| layer.snapshot.is_empty())
     }
 
-    /// Memory in bytes, that of mapped files among it.
+    /// Memory in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let snapshots = self.layers.iter().map(|layer| layer.snapshot.bytes().len());
+        let snapshots = self.layers.iter().map(|layer| layer.snapshot.held());
         snapshots.fold(self.nets.bytes(), usize::saturating_add)
     }
 

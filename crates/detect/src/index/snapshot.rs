@@ -1,17 +1,19 @@
-//! A set of indicators as one piece of bytes: built once, kept in memory or in a file, and looked up
-//! as it lies there.
+//! A set of indicators as two pieces of bytes: built once, kept in memory or in a file, and looked up
+//! as they lie there. One holds what is looked up:
 //!
 //! ```text
-//! magic, version, checksum of all that follows, secret, counts and shapes     (448 bytes)
-//! owners      20 bytes for each indicator: who says so
-//! tables      one for each kind of key: filter, starts, remainders, owners of keys
+//! magic, version, checksum of all that follows, secret, counts and shapes     (256 bytes)
+//! tables      one for each kind of key: filter, and lines of keys and their owners
 //! lists       of keys that several indicators name
 //! nets        prefixes and traffic
 //! origins     names of partners and types of objects
 //! ```
 //!
+//! The other holds whose each indicator is, 20 bytes for each ([`Records`]); its checksum stands in the
+//! header, and it is read only when something was found.
+//!
 //! All numbers are little-endian; each part begins at a multiple of [`ALIGN`]. Opening checks the
-//! checksum and that every part is where the header says, and reads nothing else but the few origins
+//! checksums and that every part is where the header says, and reads nothing else but the few origins
 //! and nets. The checksum finds damage, not malice: whoever may write the file decides what is
 //! looked for. Whatever the bytes are, nothing is read outside of them.
 
@@ -21,27 +23,28 @@ use std::sync::Arc;
 use bytes::Bytes;
 use siphasher::sip128::SipHasher13;
 
+use super::Owner;
 use super::hash::{Hash, Hasher, SECRET_BYTES};
 use super::nets::{NET_BYTES, Net};
-use super::owners::Owners;
+use super::owners::{Owners, Records};
 use super::table::{SHAPE_WORDS, Space, Table, word};
 
 /// First bytes of a snapshot.
 pub const MAGIC: [u8; 8] = *b"SWINDEX\0";
 /// Version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Where parts begin: a multiple of a line of the processor's cache.
 pub(super) const ALIGN: usize = 64;
 /// Bytes before the first part.
-pub(super) const HEADER_BYTES: usize = 448;
+pub(super) const HEADER_BYTES: usize = 256;
 
 /// Magic, version, four bytes without meaning.
 const PREAMBLE_BYTES: usize = 16;
 const CHECKSUM_BYTES: usize = 8;
 const CHECKED_FROM: usize = PREAMBLE_BYTES + CHECKSUM_BYTES;
 const WORDS_FROM: usize = CHECKED_FROM + SECRET_BYTES;
-/// Owners, words of lists, nets, bytes of origins.
-const COUNTS: usize = 4;
+/// Owners, words of lists, nets, bytes of origins, checksum of records.
+const COUNTS: usize = 5;
 const WORDS: usize = COUNTS + SHAPE_WORDS * Space::ALL.len();
 
 /// Marks an owner of a key that is a list: the other bits are its place.
@@ -73,9 +76,6 @@ pub enum Damage {
     /// There are fewer or more bytes than the header asks for.
     #[error("it has another length than its header says")]
     Length,
-    /// A table of keys.
-    #[error("the buckets of a table are not in order")]
-    Table,
     /// The names of owners.
     #[error("the names of partners cannot be read")]
     Owners,
@@ -88,6 +88,7 @@ pub enum Damage {
 #[derive(Clone)]
 pub struct Snapshot(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     bytes: Bytes,
     hasher: Hasher,
@@ -104,19 +105,18 @@ pub struct KindBytes {
     pub kind: &'static str,
     /// How many there are.
     pub keys: usize,
-    /// Filter, buckets and remainders.
+    /// Filter, remainders, and room that is left.
     pub look_up: usize,
     /// Which indicator named each.
     pub owners: usize,
 }
 
 impl Snapshot {
-    /// Opens what [`Snapshot::bytes`] gave, for example a mapped file: [`Bytes::from_owner`] takes
-    /// anything that derefs to bytes.
+    /// Opens what [`Snapshot::bytes`] and [`Snapshot::records`] gave.
     ///
     /// # Errors
     /// [`SnapshotError`], when it is not that.
-    pub fn open(bytes: Bytes) -> Result<Self, SnapshotError> {
+    pub fn open(bytes: Bytes, records: Records) -> Result<Self, SnapshotError> {
         let (magic, rest) = bytes
             .split_first_chunk::<{ MAGIC.len() }>()
             .ok_or(SnapshotError::Magic)?;
@@ -130,10 +130,35 @@ impl Snapshot {
         if Self::checksum(&bytes) != word64(&bytes, PREAMBLE_BYTES) {
             return Err(Damage::Checksum.into());
         }
-        Ok(Self::parse(bytes)?)
+        let snapshot = Self::parse(bytes, records)?;
+        snapshot.0.owners.check()?;
+        Ok(snapshot)
     }
 
-    /// The whole of it, as a file keeps it. It holds the secret that keys are hashed with: who
+    /// The same, with its records elsewhere. They must be the same.
+    #[must_use]
+    pub fn with_records(&self, records: Records) -> Self {
+        let owners = self.0.owners.with(records);
+        Self(Arc::new(Inner {
+            owners,
+            ..Inner::clone(&self.0)
+        }))
+    }
+
+    /// Whose each indicator is.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        self.0.owners.records()
+    }
+
+    /// Bytes in memory.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let records = self.records().held().map_or(0, Bytes::len);
+        self.0.bytes.len().saturating_add(records)
+    }
+
+    /// What is looked up, as a file keeps it. It holds the secret that keys are hashed with: who
     /// reads it can look for names that collide, so it is for no other eyes.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
@@ -158,6 +183,12 @@ impl Snapshot {
     #[must_use]
     pub fn owners(&self) -> u32 {
         self.0.owners.len()
+    }
+
+    /// An indicator, by the order in which they were added.
+    #[must_use]
+    pub fn owner(&self, number: u32) -> Option<Owner> {
+        self.0.owners.owner(number)
     }
 
     /// Bytes for each kind of keys.
@@ -243,22 +274,21 @@ impl Snapshot {
         Some(SipHasher13::new_with_keys(0, 0).hash(checked).h1)
     }
 
-    /// Opens without a look at the preamble and the checksum.
-    pub(super) fn parse(bytes: Bytes) -> Result<Self, Damage> {
+    /// Opens without a look at the preamble and the checksums.
+    pub(super) fn parse(bytes: Bytes, records: Records) -> Result<Self, Damage> {
+        let bytes = aligned(bytes);
         let secret = bytes.get(CHECKED_FROM..).and_then(<[u8]>::first_chunk);
         let hasher = Hasher::new(*secret.ok_or(Damage::Length)?);
         let words: Vec<u64> = (0..WORDS)
             .map_while(|at| word64(&bytes, at.saturating_mul(8).saturating_add(WORDS_FROM)))
             .collect();
         let (counts, shapes) = words.split_first_chunk().ok_or(Damage::Length)?;
-        let [owners, lists, nets, origins]: [u64; COUNTS] = *counts;
-        let mut parts = Parts {
-            bytes: bytes.clone(),
-            at: HEADER_BYTES,
-        };
-        let mut owners = Owners::read(owners, &mut parts)?;
+        let [owners, lists, nets, origins, checksum]: [u64; COUNTS] = *counts;
+        let mut parts = Parts::new(bytes.clone(), HEADER_BYTES);
+        let mut owners = Owners::new(owners, checksum, records)?;
         let (shapes, _) = shapes.as_chunks::<SHAPE_WORDS>();
-        let tables = shapes.iter().map(|words| Table::read(*words, &mut parts));
+        let tables = Space::ALL.into_iter().zip(shapes);
+        let tables = tables.map(|(space, words)| Table::read(space, *words, &mut parts));
         let tables: Vec<Table> = tables.collect::<Result<_, _>>()?;
         let lists = parts.take(lists, 4)?;
         let nets = parts.take(nets, NET_BYTES)?;
@@ -311,7 +341,7 @@ impl fmt::Debug for Snapshot {
 /// The numbers of a header.
 pub(super) struct Header {
     pub(super) secret: [u8; SECRET_BYTES],
-    /// Owners, words of lists, nets, bytes of origins.
+    /// Owners, words of lists, nets, bytes of origins, checksum of records.
     pub(super) counts: [u64; COUNTS],
     pub(super) shapes: [[u64; SHAPE_WORDS]; Space::ALL.len()],
 }
@@ -335,6 +365,10 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    pub(super) fn new(bytes: Bytes, at: usize) -> Self {
+        Self { bytes, at }
+    }
+
     /// The next part: so many items of so many bytes.
     pub(super) fn take(&mut self, count: u64, size: usize) -> Result<Bytes, Damage> {
         let count = usize::try_from(count).ok();
@@ -342,7 +376,7 @@ impl Parts {
         self.take_bytes(length.ok_or(Damage::Length)?)
     }
 
-    pub(super) fn take_bytes(&mut self, length: usize) -> Result<Bytes, Damage> {
+    fn take_bytes(&mut self, length: usize) -> Result<Bytes, Damage> {
         let start = self.at.next_multiple_of(ALIGN);
         let end = start.checked_add(length).ok_or(Damage::Length)?;
         if end > self.bytes.len() {
@@ -351,6 +385,22 @@ impl Parts {
         self.at = end;
         Ok(self.bytes.slice(start..end))
     }
+}
+
+/// The same bytes where lines of the snapshot are lines of the processor's cache.
+fn aligned(bytes: Bytes) -> Bytes {
+    let length = bytes.len();
+    if bytes.as_ptr().align_offset(ALIGN) == 0 {
+        return bytes;
+    }
+    let mut out = Vec::<u8>::with_capacity(length.saturating_add(ALIGN));
+    let start = out.as_ptr().align_offset(ALIGN);
+    if start >= ALIGN {
+        return bytes;
+    }
+    out.resize(start, 0);
+    out.extend_from_slice(&bytes);
+    Bytes::from(out).slice(start..)
 }
 
 /// Begins a part.
@@ -377,7 +427,7 @@ mod tests {
     use super::*;
 
     /// A snapshot that has something in every part.
-    fn full() -> Vec<u8> {
+    fn full_snapshot() -> Snapshot {
         let mut builder = IndexBuilder::new();
         let net = |text: &str| text.parse().unwrap();
         let mut terms: Vec<_> = (0..5000)
@@ -405,7 +455,16 @@ mod tests {
             );
             assert_eq!(refused, []);
         }
-        builder.snapshot().bytes().to_vec()
+        builder.snapshot()
+    }
+
+    fn full() -> Vec<u8> {
+        full_snapshot().bytes().to_vec()
+    }
+
+    /// With the records of [`full`], which are the same each time.
+    fn open(bytes: impl Into<Bytes>) -> Result<Snapshot, SnapshotError> {
+        Snapshot::open(bytes.into(), full_snapshot().records().clone())
     }
 
     fn v4(number: u32) -> IpAddr {
@@ -445,7 +504,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_found_again() {
-        let snapshot = Snapshot::open(full().into()).unwrap();
+        let snapshot = open(full()).unwrap();
         assert_eq!((snapshot.len(), snapshot.owners()), (5007, 2));
         let kinds: usize = snapshot.kinds().map(|kind| kind.keys).sum();
         assert_eq!(kinds, 5005);
@@ -457,7 +516,7 @@ mod tests {
     #[test]
     fn an_empty_one_is_one() {
         let empty = IndexBuilder::new().snapshot();
-        let empty = Snapshot::open(empty.bytes().clone()).unwrap();
+        let empty = Snapshot::open(empty.bytes().clone(), Records::default()).unwrap();
         assert!(empty.is_empty());
         assert_eq!(look_up(empty), 0);
         assert_eq!(look_up(Snapshot::default()), 0);
@@ -466,12 +525,12 @@ mod tests {
     #[test]
     fn other_bytes_are_refused_by_name() {
         let bytes = full();
-        let open = |bytes: &[u8]| Snapshot::open(Bytes::copy_from_slice(bytes)).err();
+        let open = |bytes: &[u8]| open(bytes.to_vec()).err();
         assert_eq!(open(b""), Some(SnapshotError::Magic));
         assert_eq!(open(b"{\"type\": \"bundle\"}"), Some(SnapshotError::Magic));
         let mut later = bytes.clone();
-        later[MAGIC.len()] = 2;
-        assert_eq!(open(&later), Some(SnapshotError::Version(2)));
+        later[MAGIC.len()] = 1;
+        assert_eq!(open(&later), Some(SnapshotError::Version(1)));
         let mut longer = bytes.clone();
         longer.push(0);
         assert_eq!(open(&longer), Some(Damage::Checksum.into()));
@@ -493,7 +552,7 @@ mod tests {
                 let mut other = bytes.clone();
                 other[at..at + 8].copy_from_slice(&number.to_le_bytes());
                 Snapshot::seal(&mut other);
-                if let Ok(snapshot) = Snapshot::open(other.into()) {
+                if let Ok(snapshot) = open(other) {
                     look_up(snapshot);
                 }
             }
@@ -509,7 +568,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] ^= flip;
             let meaningless = (12..16).contains(&at);
-            prop_assert_eq!(Snapshot::open(bytes.into()).is_ok(), meaningless);
+            prop_assert_eq!(open(bytes).is_ok(), meaningless);
         }
 
         /// Whoever can mend the checksum decides what is found, and no more.
@@ -528,7 +587,7 @@ mod tests {
                 bytes[at] = byte;
             }
             Snapshot::seal(&mut bytes);
-            if let Ok(snapshot) = Snapshot::open(bytes.into()) {
+            if let Ok(snapshot) = open(bytes) {
                 look_up(snapshot);
             }
         }

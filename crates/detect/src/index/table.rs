@@ -1,22 +1,22 @@
-//! The exact table of one kind of keys: buckets by the first bits of the hash, and in a bucket what
-//! is kept of each key.
+//! The exact table of one kind of keys: lines of a few keys each, which the first bits of the hash
+//! choose.
 //!
 //! ```text
-//! starts   u32 for each bucket: the number of its first key, and after the last how many there are
-//! buckets  for each its remainders, then its owners
-//!            remainder  2 to 8 bytes: the second half of the hash, or of an IPv4 address the last
-//!                       bits, which together with the bucket are all 32
-//!            owner      u32: who named the key, an indicator or a list of several
+//! filter   see there
+//! lines    64 bytes each: slots, one for a key, and what is left over
+//!            remainder  6 bytes of the second half of the hash, or all 4 of an IPv4 address
+//!            owner      u32: who named the key, an indicator or a list of several; all ones: empty
 //! ```
 //!
-//! A bucket lies in one piece, so that a key which is listed costs one wait for memory, not one for
-//! the key and one for its owner. Six keys share a bucket on the average.
+//! A line is one of the processor's cache, so that a key which is listed costs one wait for memory. A
+//! key that finds its line full is in the next that is not. Slots are filled in the order of the
+//! hash, seven of eight of them.
 
 use bytes::Bytes;
 
-use super::filter::{self, Filter, Layout};
+use super::filter::{self, Filter};
 use super::hash::{Hash, part};
-use super::snapshot::{Damage, Parts, pad};
+use super::snapshot::{ALIGN, Damage, Parts, pad};
 
 /// What a key is; the same bytes in another space are another key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,14 @@ impl Space {
             .iter()
             .position(|space| *space == self)
             .unwrap_or(0)
+    }
+
+    /// Bytes that are kept of a key.
+    fn width(self) -> usize {
+        match self {
+            Self::Ipv4 => 4,
+            Self::Ipv6 | Self::Domain | Self::Url | Self::Ja3 | Self::Ja4 | Self::Sha256 => 6,
+        }
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -101,115 +109,91 @@ fn whole([first, second]: [u32; 2]) -> u64 {
 #[derive(Clone, Copy, Debug, Default)]
 struct Shape {
     count: u32,
-    buckets: u32,
+    /// Lines that a hash can choose.
+    lines: u32,
+    /// Lines in all: the last ones are for what finds those full.
+    all: u32,
     /// Bytes kept of each key.
     width: usize,
-    filter: Layout,
 }
 
 /// Numbers that a shape takes in a header.
-pub(super) const SHAPE_WORDS: usize = 6;
+pub(super) const SHAPE_WORDS: usize = 3;
 
 impl Shape {
     fn of(space: Space, count: u32) -> Self {
-        let buckets = count.div_ceil(BUCKET_KEYS).max(1);
-        let width = match space {
-            Space::Ipv4 => ipv4_width(buckets),
-            Space::Ipv6 | Space::Domain | Space::Url | Space::Ja3 | Space::Ja4 | Space::Sha256 => 8,
-        };
+        let width = space.width();
+        let filled = u64::try_from(slots(width).saturating_mul(FILLED)).unwrap_or(1);
+        let lines = u64::from(count).saturating_mul(8).div_ceil(filled);
+        let lines = u32::try_from(lines).unwrap_or(u32::MAX);
         Self {
             count,
-            buckets,
+            lines,
+            all: lines,
             width,
-            filter: Layout::NONE,
         }
     }
 
     fn words(&self) -> [u64; SHAPE_WORDS] {
-        [
-            self.count.into(),
-            self.buckets.into(),
-            u64::try_from(self.width).unwrap_or(0),
-            self.filter.segment_bits.into(),
-            self.filter.segments.into(),
-            self.filter.seed,
-        ]
+        [self.count, self.lines, self.all].map(u64::from)
     }
 
-    fn from_words(words: [u64; SHAPE_WORDS]) -> Option<Self> {
-        let [count, buckets, width, segment_bits, segments, seed] = words;
-        let small = |word: u64| u32::try_from(word).ok();
-        let shape = Self {
-            count: small(count)?,
-            buckets: small(buckets).filter(|buckets| *buckets > 0)?,
-            width: usize::try_from(width)
-                .ok()
-                .filter(|width| [2, 3, 4, 8].contains(width))?,
-            filter: Layout {
-                segment_bits: small(segment_bits)?,
-                segments: small(segments)?,
-                seed,
-            },
-        };
-        Some(shape)
+    fn from_words(space: Space, words: [u64; SHAPE_WORDS]) -> Option<Self> {
+        let [count, lines, all] = words.map(|word| u32::try_from(word).ok());
+        let width = space.width();
+        let (count, lines, all) = (count?, lines?, all?);
+        (lines <= all).then_some(Self {
+            count,
+            lines,
+            all,
+            width,
+        })
     }
 
-    /// Bytes of a key in a bucket.
-    fn slot(&self) -> usize {
-        self.width.saturating_add(OWNER_BYTES)
-    }
-
-    fn bucket(&self, high: u64) -> usize {
-        usize::try_from(part(high, self.buckets.into())).unwrap_or(usize::MAX)
+    /// The first line that a key can be in.
+    fn line(&self, hash: Hash) -> usize {
+        usize::try_from(part(hash.high, self.lines.into())).unwrap_or(usize::MAX)
     }
 }
 
-/// Bytes that tell the addresses apart which share a bucket: they follow each other, so their last
-/// bits do.
-fn ipv4_width(buckets: u32) -> usize {
-    match (1_u64 << 32).div_ceil(buckets.max(1).into()) {
-        0..=0x1_0000 => 2,
-        0x1_0001..=0x100_0000 => 3,
-        _ => 4,
-    }
-}
+/// A line.
+type Line = [u8; ALIGN];
 
-/// Keys for each bucket, on the average.
-const BUCKET_KEYS: u32 = 6;
-/// Keys that are compared at once: there are more in one of a hundred buckets.
-const WINDOW: usize = 12;
 /// Bytes that say whose a key is.
 const OWNER_BYTES: usize = 4;
+/// Marks a slot without a key: no list is so far back.
+const EMPTY: u32 = u32::MAX;
+/// How many slots in eight are filled.
+const FILLED: usize = 7;
+
+/// Slots of a line.
+fn slots(width: usize) -> usize {
+    let slot = width.saturating_add(OWNER_BYTES);
+    ALIGN.checked_div(slot).unwrap_or(0)
+}
 
 /// A table as it lies in a snapshot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     shape: Shape,
     filter: Filter,
-    starts: Bytes,
-    buckets: Bytes,
+    lines: Bytes,
 }
 
 impl Table {
     /// The table that `words` describe, which takes its parts off `parts`.
-    pub(super) fn read(words: [u64; SHAPE_WORDS], parts: &mut Parts) -> Result<Self, Damage> {
-        let shape = Shape::from_words(words).ok_or(Damage::Header)?;
-        let count = u64::from(shape.count);
-        let fingerprints = shape.filter.length().ok_or(Damage::Header)?;
-        let starts = u64::from(shape.buckets).saturating_add(1);
-        let table = Self {
+    pub(super) fn read(
+        space: Space,
+        words: [u64; SHAPE_WORDS],
+        parts: &mut Parts,
+    ) -> Result<Self, Damage> {
+        let shape = Shape::from_words(space, words).ok_or(Damage::Header)?;
+        let filter = parts.take(filter::lines(shape.count).into(), ALIGN)?;
+        Ok(Self {
             shape,
-            filter: Filter::new(shape.filter, parts.take_bytes(fingerprints)?),
-            starts: parts.take(starts, 4)?,
-            buckets: parts.take(count, shape.slot())?,
-        };
-        let mut starts = table.starts.chunks_exact(4).filter_map(word_of);
-        let ordered = starts.clone().is_sorted();
-        if ordered && starts.next_back() == Some(shape.count) {
-            Ok(table)
-        } else {
-            Err(Damage::Table)
-        }
+            filter: Filter::new(filter),
+            lines: parts.take(shape.all.into(), ALIGN)?,
+        })
     }
 
     /// How many keys there are.
@@ -219,99 +203,144 @@ impl Table {
 
     /// Bytes that a look-up goes through, and bytes that then say whose the key is.
     pub(super) fn bytes(&self) -> (usize, usize) {
-        let filter = self.shape.filter.length().unwrap_or(0);
         let owners = self.len().saturating_mul(OWNER_BYTES);
-        let all = [filter, self.starts.len(), self.buckets.len()];
-        let all = all.into_iter().fold(0, usize::saturating_add);
+        let all = self.filter.bytes().saturating_add(self.lines.len());
         (all.saturating_sub(owners), owners)
     }
 
     /// Who named a key, as [`Entry::owner`] had it.
     pub(super) fn find(&self, hash: Hash) -> Option<u32> {
-        if self.shape.count == 0 || !self.filter.may_hold(hash.high) {
+        if !self.filter.may_hold(hash.high) {
             return None;
         }
-        let bucket = self.shape.bucket(hash.high);
-        let start = word(&self.starts, bucket)?;
-        let end = word(&self.starts, bucket.checked_add(1)?)?;
-        let (start, end) = (usize::try_from(start).ok()?, usize::try_from(end).ok()?);
-        let keys = end.checked_sub(start)?;
-        let bucket = self.buckets.get(start.checked_mul(self.shape.slot())?..)?;
-        let at = match self.shape.width {
-            2 => position::<2>(bucket, keys, hash.low),
-            3 => position::<3>(bucket, keys, hash.low),
-            4 => position::<4>(bucket, keys, hash.low),
-            8 => position::<8>(bucket, keys, hash.low),
+        match self.shape.width {
+            4 => self.find_in::<4, 8>(hash),
+            6 => self.find_in::<6, 10>(hash),
             _ => None,
-        };
-        let owners = bucket.get(keys.checked_mul(self.shape.width)?..)?;
-        word(owners, at?)
+        }
     }
-}
 
-/// Which of the first `keys` remainders is that of `low`.
-fn position<const WIDTH: usize>(bucket: &[u8], keys: usize, low: u64) -> Option<usize> {
-    let low = low.to_le_bytes();
-    let low: &[u8; WIDTH] = low.first_chunk()?;
-    let (remainders, _) = bucket.as_chunks::<WIDTH>();
-    match remainders.first_chunk::<WINDOW>() {
-        // Without a branch on what is compared: where it leads cannot be foretold, and the
-        // processor would wait for memory before it begins the next look-up.
-        Some(window) if keys <= WINDOW => {
-            let mut found = 0_u32;
-            for (at, remainder) in window.iter().enumerate() {
-                found |= u32::from(remainder == low) << at;
+    fn find_in<const WIDTH: usize, const SLOT: usize>(&self, hash: Hash) -> Option<u32> {
+        let low = hash.low.to_le_bytes();
+        let low: &[u8; WIDTH] = low.first_chunk()?;
+        let (lines, _): (&[Line], _) = self.lines.as_chunks();
+        for line in lines.get(self.shape.line(hash)..)? {
+            // Without a branch on what is compared: where it leads cannot be foretold, and the
+            // processor would wait for memory before it begins the next look-up.
+            let (mut found, mut last) = (EMPTY, EMPTY);
+            for slot in line.as_chunks::<SLOT>().0 {
+                let (remainder, owner) = slot.split_first_chunk::<WIDTH>()?;
+                last = u32::from_le_bytes(*owner.first_chunk()?);
+                found = found.min(if remainder == low { last } else { EMPTY });
             }
-            found &= (1_u32 << keys).wrapping_sub(1);
-            usize::try_from(found.trailing_zeros())
-                .ok()
-                .filter(|_| found > 0)
+            if found != EMPTY {
+                return Some(found);
+            }
+            if last == EMPTY {
+                return None;
+            }
         }
-        Some(_) | None => {
-            let remainders = remainders.get(..keys)?;
-            remainders.iter().position(|remainder| remainder == low)
-        }
+        None
     }
 }
 
 /// The number at a place of a list of them.
 pub(super) fn word(list: &[u8], at: usize) -> Option<u32> {
     let start = at.checked_mul(4)?;
-    word_of(list.get(start..start.checked_add(4)?)?)
-}
-
-fn word_of(bytes: &[u8]) -> Option<u32> {
+    let bytes = list.get(start..start.checked_add(4)?)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
 /// Appends the table of `entries`, which are sorted by hash with no hash twice.
 pub(super) fn write(space: Space, entries: &[Entry], out: &mut Vec<u8>) -> [u64; SHAPE_WORDS] {
     let mut shape = Shape::of(space, u32::try_from(entries.len()).unwrap_or(u32::MAX));
-    let high = |at: u32| {
-        let entry = usize::try_from(at).ok().and_then(|at| entries.get(at));
-        entry.map_or(0, |entry| whole(entry.high))
-    };
     pad(out);
-    shape.filter = filter::write(shape.count, high, out);
+    let high = entries.iter().map(|entry| entry.hash().high);
+    filter::write(shape.count, high, out);
     pad(out);
-    let mut next = 0_u32;
-    for bucket in 0..usize::try_from(shape.buckets).unwrap_or(0) {
-        out.extend_from_slice(&next.to_le_bytes());
-        while next < shape.count && shape.bucket(high(next)) == bucket {
-            next = next.saturating_add(1);
-        }
-    }
-    out.extend_from_slice(&next.to_le_bytes());
-    pad(out);
-    let place = |entry: &Entry| shape.bucket(whole(entry.high));
-    for bucket in entries.chunk_by(|one, other| place(one) == place(other)) {
-        for entry in bucket {
+    let (mut rest, mut at) = (entries, 0_usize);
+    let lines = usize::try_from(shape.lines).unwrap_or(usize::MAX);
+    out.reserve(lines.saturating_mul(ALIGN));
+    while at < lines || !rest.is_empty() {
+        let here = rest.iter().take(slots(shape.width));
+        let here = here.take_while(|entry| shape.line(entry.hash()) <= at);
+        let (here, after) = rest.split_at_checked(here.count()).unwrap_or_default();
+        for entry in here {
             let low = whole(entry.low).to_le_bytes();
             out.extend_from_slice(low.get(..shape.width).unwrap_or_default());
-        }
-        for entry in bucket {
             out.extend_from_slice(&entry.owner.to_le_bytes());
         }
+        at = at.saturating_add(1);
+        let slots = here
+            .len()
+            .saturating_mul(shape.width.saturating_add(OWNER_BYTES));
+        out.resize(
+            out.len().saturating_add(ALIGN.saturating_sub(slots)),
+            u8::MAX,
+        );
+        rest = after;
     }
+    shape.all = u32::try_from(at).unwrap_or(u32::MAX);
     shape.words()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hash::{Hasher, SECRET_BYTES};
+    use super::*;
+
+    /// Keys whose place is in these bits of the hash, in order.
+    fn entries(count: u32, spread: u64) -> Vec<Entry> {
+        let entry = |number: u32| {
+            let hash = Hasher::new([3; SECRET_BYTES]).bytes(&number.to_le_bytes());
+            let high = hash.high & spread;
+            Entry::new(Hash { high, ..hash }, number)
+        };
+        let mut entries: Vec<_> = (1..=count).map(entry).collect();
+        entries.sort_unstable_by_key(Entry::hash);
+        entries
+    }
+
+    fn table(space: Space, entries: &[Entry]) -> Table {
+        let mut out = Vec::new();
+        let words = write(space, entries, &mut out);
+        Table::read(space, words, &mut Parts::new(out.into(), 0)).unwrap()
+    }
+
+    #[test]
+    fn keys_are_found_wherever_they_are() {
+        let last = u64::MAX << 60;
+        for space in [Space::Ipv4, Space::Url] {
+            for (count, spread) in [(1, 0), (7, 0), (100, 1), (100, last), (50_000, u64::MAX)] {
+                let entries = entries(count, spread);
+                let table = table(space, &entries);
+                for entry in &entries {
+                    let Hash { high, low } = entry.hash();
+                    assert_eq!(table.find(entry.hash()), Some(entry.owner), "{count}");
+                    for high in [high, !high] {
+                        assert_eq!(table.find(Hash { high, low: !low }), None, "{count}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_where_nothing_is() {
+        for low in [0, u64::MAX] {
+            let hash = Hash { high: 0, low };
+            assert_eq!(Table::default().find(hash), None);
+            assert_eq!(table(Space::Url, &[]).find(hash), None);
+            assert_eq!(table(Space::Url, &entries(1, 0)).find(hash), None);
+        }
+    }
+
+    #[test]
+    fn a_table_of_many_is_nearly_full() {
+        let table = table(Space::Url, &entries(60_000, u64::MAX));
+        let (look_up, owners) = table.bytes();
+        assert_eq!((table.len(), owners), (60_000, 240_000));
+        let each = (look_up + owners) as f64 / 60_000.0;
+        assert!((13.5..13.7).contains(&each), "{each}");
+    }
 }

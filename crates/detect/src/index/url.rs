@@ -87,6 +87,10 @@ fn absolute(rest: &[u8], default_port: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 fn push_authority(authority: &[u8], default_port: &[u8], out: &mut Vec<u8>) -> bool {
+    if is_normal_host(authority) {
+        out.extend_from_slice(authority);
+        return true;
+    }
     let authority = authority.trim_ascii();
     let (host, port) = split_port(authority);
     let host = host.strip_suffix(b".").unwrap_or(host);
@@ -100,6 +104,14 @@ fn push_authority(authority: &[u8], default_port: &[u8], out: &mut Vec<u8>) -> b
         out.extend_from_slice(port);
     }
     true
+}
+
+/// Whether an authority is a host in its normal form and no more, as most are: one pass without a
+/// branch on the bytes says so.
+fn is_normal_host(authority: &[u8]) -> bool {
+    let in_host = |byte: &u8| IN_HOST.get(usize::from(*byte)).copied().unwrap_or(false);
+    let normal = authority.iter().fold(true, |all, byte| all & in_host(byte));
+    normal && authority.last().is_some_and(|last| *last != b'.')
 }
 
 fn split_port(authority: &[u8]) -> (&[u8], &[u8]) {
@@ -250,18 +262,25 @@ const fn is_plain(byte: u8) -> bool {
 }
 
 /// [`is_plain`] of every byte.
+const PLAIN: [bool; 256] = plain(false);
+/// Which bytes a host in its normal form consists of, addresses in brackets aside.
+const IN_HOST: [bool; 256] = plain(true);
+
 #[expect(
     clippy::indexing_slicing,
     reason = "evaluated by the compiler, which would refuse it"
 )]
-const PLAIN: [bool; 256] = {
+const fn plain(host: bool) -> [bool; 256] {
     let (mut plain, mut byte) = ([false; 256], 0_u8);
     while byte < 128 {
-        plain[byte as usize] = is_plain(byte);
-        byte += 1;
+        plain[byte as usize] = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' => true,
+            _ => !host && is_plain(byte),
+        };
+        byte = byte.wrapping_add(1);
     }
     plain
-};
+}
 
 /// RFC 3986 section 5.2.4, in place on `out[start..]`, which begins with a slash.
 fn remove_dot_segments(out: &mut Vec<u8>, start: usize) {
@@ -382,6 +401,17 @@ mod tests {
             prop_assert!(push_target(target.as_bytes(), &mut short));
             prop_assert_eq!(&short, &long);
             prop_assert!(!is_normal(target.as_bytes()) || short == target.as_bytes());
+        }
+
+        /// The short way is the long way: a space makes nothing of it but the long way.
+        #[test]
+        fn a_normal_host_stays_as_it_is(host in "[a-cA-C0-9._:-]{0,8}") {
+            let (mut short, mut long) = (Vec::new(), Vec::new());
+            let spaced = format!(" {host}");
+            let named = push_authority(host.as_bytes(), b"80", &mut short);
+            prop_assert_eq!(named, push_authority(spaced.as_bytes(), b"80", &mut long));
+            prop_assert_eq!(&short, &long);
+            prop_assert!(!is_normal_host(host.as_bytes()) || short == host.as_bytes());
         }
 
         #[test]

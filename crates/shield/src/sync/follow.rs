@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
-use detect::Index;
 use futures_util::StreamExt as _;
 use stix::Tlp;
 use taxii::push::{Entry, Lane};
@@ -81,11 +79,10 @@ impl Follower {
         keeper: Keeper,
         status: Arc<Status>,
         view: View,
-        index: Arc<ArcSwap<Index>>,
+        indexer: Indexer,
         partners: Option<Arc<Partners>>,
     ) -> Self {
-        let indexer = Indexer::new(index);
-        Self {
+        let mut follower = Self {
             link,
             guard,
             keeper,
@@ -96,7 +93,30 @@ impl Follower {
             gaps: 0,
             indexer,
             partners,
-        }
+        };
+        follower.restore_index();
+        follower
+    }
+
+    /// Detects at once with what an earlier run built.
+    fn restore_index(&mut self) {
+        let known = self.view.known();
+        let what = match self.indexer.restore(known.clone(), &self.status) {
+            Ok(false) => return,
+            Ok(true) => {
+                let markings = markings(known, &self.link.identity().partner);
+                self.guard.set_markings(markings);
+                let changed = self.indexer.changed().len();
+                format!("the index of before is detected with; {changed} indicators changed since")
+            }
+            Err(error) => {
+                tracing::warn!("{error}");
+                error.to_string()
+            }
+        };
+        self.guard
+            .journal()
+            .write(Now::read(), Event::State { what });
     }
 
     /// Follows until `stop`.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! hub ──SSE──> link ─> sse ─> follow ─> push::verify ─> view ─> guard (lease in the kernel)
-//!                               └─ digest differs, gap: resync       └─> known.jsonl
+//!                               └─ digest differs, gap: resync       └─> known.jsonl, index.bin
 //! hub <─POST── link <─ post <─ spool <─ signals       hub <─POST── report, every second
 //! ```
 //!
@@ -22,6 +22,7 @@ mod take;
 pub mod view;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -41,6 +42,7 @@ use crate::rules::Partners;
 use crate::signals::Batch;
 use crate::signals::spool::Spool;
 use follow::Follower;
+use index::Indexer;
 use known::Keeper;
 use link::{ANSWER_WAIT_MAX, Link};
 use post::Poster;
@@ -68,6 +70,8 @@ pub(crate) struct Parts {
     pub(crate) index: Arc<ArcSwap<Index>>,
     /// Where rules of partners go; none: they are not looked for.
     pub(crate) partners: Option<Arc<Partners>>,
+    /// The data directory.
+    pub(crate) data: PathBuf,
     pub(crate) batches: Receiver<Batch>,
     pub(crate) spool: Spool,
     /// Whether `[share]` is there.
@@ -96,7 +100,7 @@ pub(crate) fn spawn(parts: Parts, stop: CancellationToken) -> Result<JoinHandle<
         parts.keeper,
         status,
         parts.view,
-        parts.index,
+        Indexer::new(parts.index, &parts.data),
         parts.partners,
     );
     let (batches, report) = (parts.batches, parts.report);
