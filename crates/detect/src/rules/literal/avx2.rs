@@ -43,6 +43,29 @@ pub(super) fn scan(
     unsafe { blocks(filter, width, hay, hit) }
 }
 
+/// Calls `hit` with the positions that may have a gram of some buckets, the shortest of so many
+/// bytes, until it says that this is enough. Whether the processor has AVX2.
+#[inline]
+pub(super) fn scan_buckets(
+    buckets: &Buckets,
+    width: usize,
+    hay: &[u8],
+    hit: &mut impl FnMut(usize) -> bool,
+) -> bool {
+    if !is_x86_feature_detected!("avx2") {
+        return false;
+    }
+    // SAFETY: the processor has AVX2.
+    unsafe { bucket_blocks(buckets, width, hay, hit) };
+    true
+}
+
+#[target_feature(enable = "avx2")]
+fn bucket_blocks(buckets: &Buckets, width: usize, hay: &[u8], hit: &mut impl FnMut(usize) -> bool) {
+    let test = Halves::new(buckets);
+    windows(hay, width, hit, |bytes| test.positions(bytes, GRAM));
+}
+
 /// Calls `hit` likewise, but with every [`GRAM`]th position alone. Returns how many bytes were read:
 /// the last ones are left, and all of them on a processor without AVX2.
 #[inline]

@@ -47,7 +47,10 @@ impl Filter {
         let mut filter = Self {
             words: vec![0; 1_usize.wrapping_shl(words_log2)],
             shift: 32_u32.saturating_sub(words_log2),
-            buckets: (grams.len() <= BUCKETED_MAX).then(|| Box::new(Buckets::new(grams))),
+            buckets: (grams.len() <= BUCKETED_MAX).then(|| {
+                let whole = grams.iter().map(|gram| (*gram, GRAM));
+                Box::new(Buckets::new(&whole.collect::<Vec<_>>()))
+            }),
         };
         for gram in grams {
             let bits = filter.bits(hash(*gram));
@@ -157,7 +160,7 @@ impl Filter {
     }
 
     #[inline(always)]
-    fn may_have(&self, hash: u32) -> bool {
+    pub(super) fn may_have(&self, hash: u32) -> bool {
         let bits = self.bits(hash);
         let word = self.words.get(self.word(hash));
         word.is_some_and(|word| word & bits == bits)
@@ -178,31 +181,46 @@ impl Filter {
 }
 
 impl Buckets {
-    fn new(grams: &[u32]) -> Self {
+    /// Those of folded grams with so many bytes each; what follows those may be any. Like grams belong
+    /// side by side.
+    pub(super) fn new(grams: &[(u32, usize)]) -> Self {
         let mut buckets = Self::default();
-        for (number, gram) in grams.iter().enumerate() {
+        for (number, (gram, width)) in grams.iter().enumerate() {
             let bucket = number.saturating_mul(8).checked_div(grams.len());
             let bit = 1_u8.wrapping_shl(bucket.map_or(0, u32_of));
             let tables = buckets.low.iter_mut().zip(&mut buckets.high);
-            for ((low, high), byte) in tables.zip(gram.to_le_bytes()) {
+            let bytes = gram.to_le_bytes().into_iter().enumerate();
+            for ((low, high), (place, byte)) in tables.zip(bytes) {
+                let is_any = place >= *width;
                 for (half, entry) in low.iter_mut().enumerate() {
-                    *entry |= if usize::from(byte & 15) == half {
-                        bit
-                    } else {
-                        0
-                    };
+                    let is_it = is_any || usize::from(byte & 15) == half;
+                    *entry |= if is_it { bit } else { 0 };
                 }
                 // Both bytes that fold to this one.
                 for (half, entry) in high.iter_mut().enumerate() {
-                    *entry |= if usize::from(byte >> 4) == half | 2 {
-                        bit
-                    } else {
-                        0
-                    };
+                    let is_it = is_any || usize::from(byte >> 4) == half | 2;
+                    *entry |= if is_it { bit } else { 0 };
                 }
             }
         }
         buckets
+    }
+
+    /// Calls `hit` with the positions that have one of the grams, the shortest of so many bytes, until
+    /// it says that this is enough; some do not. Whether this processor can.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn scan(
+        &self,
+        width: usize,
+        hay: &[u8],
+        hit: &mut impl FnMut(usize) -> bool,
+    ) -> bool {
+        super::avx2::scan_buckets(self, width, hay, hit)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn scan(&self, _: usize, _: &[u8], _: &mut impl FnMut(usize) -> bool) -> bool {
+        false
     }
 }
 

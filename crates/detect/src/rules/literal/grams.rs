@@ -1,10 +1,12 @@
 //! One pass over a buffer: where the filter hits, the patterns that own such a gram.
 
-use super::filter::{BITS_EACH, BITS_EACH_SPARSE, Filter};
-use super::gram::{GRAM, hash};
+use std::ops::Range;
+
+use super::filter::{BITS_EACH, BITS_EACH_SPARSE, BUCKETED_MAX, Buckets, Filter};
+use super::gram::{GRAM, fold, gram_at, hash};
 use super::rarity::Rarity;
 use super::seen::Seen;
-use super::set::{Members, Unique, usize_of};
+use super::set::{Members, Unique, u32_of, usize_of};
 use super::tree::{Item, NONE, Node, Tree};
 
 /// The patterns of a set whose grams have the same length and are looked for at the same places.
@@ -23,6 +25,8 @@ pub(super) struct Grams {
     reach: usize,
     /// How many patterns there are.
     patterns: usize,
+    /// Its members.
+    members: Range<u32>,
 }
 
 /// Where grams are looked for.
@@ -78,6 +82,7 @@ impl Grams {
         let slot_shift = 32_u32.saturating_sub(slots_log2);
         let mut slots = vec![NONE; 1_usize.wrapping_shl(slots_log2)];
         let mut tree = Tree::new(width);
+        let first = u32_of(members.len());
         let slot_of = |item: &Item<'_>| hash(item.gram).wrapping_shr(slot_shift);
         items.sort_by_key(slot_of);
         for group in items.chunk_by(|a, b| slot_of(a) == slot_of(b)) {
@@ -98,33 +103,19 @@ impl Grams {
             tree,
             reach,
             patterns: of.len(),
+            members: first..u32_of(members.len()),
         })
     }
 
     /// Tells what ends behind `from`.
-    pub(super) fn scan(
-        &self,
-        members: &Members,
-        hay: &[u8],
-        from: usize,
-        seen: &mut Seen,
-        found: &mut dyn FnMut(u32),
-    ) {
-        let mut pass = Pass {
-            grams: self,
-            members,
-            hay,
-            from,
-            seen,
-            found,
-            left: self.patterns,
-        };
+    pub(super) fn scan(&self, pass: &mut Pass<'_, '_>) {
+        pass.left = self.patterns;
         match (self.width, self.stride) {
-            (1, _) => pass.run::<1>(),
-            (2, _) => pass.run::<2>(),
-            (3, _) => pass.run::<3>(),
-            (_, Stride::One) => pass.run::<GRAM>(),
-            (_, Stride::Gram) => pass.run_sparse(),
+            (1, _) => pass.run::<1>(self),
+            (2, _) => pass.run::<2>(self),
+            (3, _) => pass.run::<3>(self),
+            (_, Stride::One) => pass.run::<GRAM>(self),
+            (_, Stride::Gram) => pass.run_sparse(self),
         }
     }
 
@@ -143,57 +134,116 @@ impl Grams {
     }
 }
 
-/// A scan in progress.
-struct Pass<'a, 'f> {
-    grams: &'a Grams,
-    members: &'a Members,
-    hay: &'a [u8],
-    from: usize,
-    seen: &'a mut Seen,
-    found: &'a mut (dyn FnMut(u32) + 'f),
-    /// Patterns that were not told yet.
-    left: usize,
+/// One pass for the patterns of several lengths, where they are few.
+#[derive(Debug)]
+pub(super) struct Joint {
+    buckets: Box<Buckets>,
+    /// Bytes of the shortest gram.
+    width: usize,
+    reach: usize,
+    patterns: usize,
 }
 
-impl Pass<'_, '_> {
-    fn run<const N: usize>(&mut self) {
-        let start = self.start();
-        let hay = self.hay.get(start..).unwrap_or_default();
-        self.grams.filter.scan::<N>(hay, &mut |at, gram| {
-            self.hit(start.saturating_add(at), gram);
+impl Joint {
+    /// The pass for those of `all` that it may [take](Self::takes); none where that gains nothing.
+    pub(super) fn of(all: &[Grams], members: &Members) -> Option<Self> {
+        let its = || all.iter().filter(|grams| Self::takes(grams));
+        let patterns = its().map(|grams| grams.patterns).sum::<usize>();
+        if its().count() < 2 || patterns > BUCKETED_MAX {
+            return None;
+        }
+        let grams = its().rev().flat_map(|grams| {
+            let members = grams
+                .members
+                .clone()
+                .filter_map(|member| members.get(member));
+            members.map(|member| (member.gram, grams.width))
+        });
+        let mut grams = grams.collect::<Vec<_>>();
+        grams.sort_unstable_by_key(|(gram, width)| (*width, *gram));
+        Some(Self {
+            buckets: Box::new(Buckets::new(&grams)),
+            width: its().map(|grams| grams.width).min()?,
+            reach: its().map(|grams| grams.reach).max()?,
+            patterns,
+        })
+    }
+
+    /// Whether a pass may be done together with others. That for single bytes is soon over by itself.
+    pub(super) fn takes(grams: &Grams) -> bool {
+        grams.stride == Stride::One && grams.width > 1
+    }
+
+    /// Tells what ends behind `from`; whether this processor can.
+    pub(super) fn scan(&self, all: &[Grams], pass: &mut Pass<'_, '_>) -> bool {
+        pass.left = self.patterns;
+        let (hay, start) = pass.rest(self.reach);
+        self.buckets.scan(self.width, hay, &mut |at| {
+            for grams in all.iter().filter(|grams| Self::takes(grams)) {
+                if let Some(gram) = gram_at(hay, Some(at), grams.width).map(fold)
+                    && grams.filter.may_have(hash(gram))
+                {
+                    pass.hit(grams, start.saturating_add(at), gram);
+                }
+            }
+            pass.left > 0
+        })
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Buckets>()
+    }
+}
+
+/// A scan in progress.
+pub(super) struct Pass<'a, 'f> {
+    pub(super) members: &'a Members,
+    pub(super) hay: &'a [u8],
+    pub(super) from: usize,
+    pub(super) seen: &'a mut Seen,
+    pub(super) found: &'a mut (dyn FnMut(u32) + 'f),
+    /// Patterns that were not told yet in this pass.
+    pub(super) left: usize,
+}
+
+impl<'a> Pass<'a, '_> {
+    fn run<const N: usize>(&mut self, grams: &Grams) {
+        let (hay, start) = self.rest(grams.reach);
+        grams.filter.scan::<N>(hay, &mut |at, gram| {
+            self.hit(grams, start.saturating_add(at), gram);
             self.left > 0
         });
     }
 
-    fn run_sparse(&mut self) {
-        let start = self.start();
-        let hay = self.hay.get(start..).unwrap_or_default();
-        self.grams.filter.scan_sparse(hay, &mut |at, gram| {
-            self.hit(start.saturating_add(at), gram);
+    fn run_sparse(&mut self, grams: &Grams) {
+        let (hay, start) = self.rest(grams.reach);
+        grams.filter.scan_sparse(hay, &mut |at, gram| {
+            self.hit(grams, start.saturating_add(at), gram);
             self.left > 0
         });
     }
 
-    /// A pattern that ends behind `from` has its gram here or later.
-    fn start(&self) -> usize {
-        self.from.saturating_add(1).saturating_sub(self.grams.reach)
+    /// The buffer from where patterns that end behind `from` may have their grams, and where that is.
+    fn rest(&self, reach: usize) -> (&'a [u8], usize) {
+        let start = self.from.saturating_add(1).saturating_sub(reach);
+        (self.hay.get(start..).unwrap_or_default(), start)
     }
 
     /// Looks at the patterns that may own the gram at an offset.
     #[inline]
-    fn hit(&mut self, at: usize, gram: u32) {
+    fn hit(&mut self, grams: &Grams, at: usize, gram: u32) {
         #[cfg(test)]
         self.seen.step(1);
-        let root = self.grams.tree.node(self.grams.root(gram));
+        let root = grams.tree.node(grams.root(gram));
         // In many buffers most hits are of what was told: runs of a byte, words in every line.
         if let Some(root) = root.filter(|root| self.seen.untold(root.first) < root.last) {
-            self.visit(root, at, gram);
+            self.visit(&grams.tree, root, at, gram);
         }
     }
 
     #[inline(never)]
-    fn visit(&mut self, root: &Node, at: usize, gram: u32) {
-        let tree = &self.grams.tree;
+    fn visit(&mut self, tree: &Tree, root: &Node, at: usize, gram: u32) {
         let mut next = Some(root);
         while let Some(node) = next {
             #[cfg(test)]

@@ -34,7 +34,7 @@ mod tree;
 
 use filter::BUCKETED_MAX;
 use gram::GRAM;
-use grams::{Grams, SPARSE_LEN_MIN, Stride};
+use grams::{Grams, Joint, Pass, SPARSE_LEN_MIN, Stride};
 use set::{Members, Unique};
 
 pub use seen::Seen;
@@ -57,6 +57,8 @@ pub struct Literals {
     /// One for each length of grams that the set has, longest first; long patterns may have one of
     /// their own.
     grams: Vec<Grams>,
+    /// What does for some of them together.
+    joint: Option<Joint>,
 }
 
 impl Literals {
@@ -87,6 +89,7 @@ impl Literals {
         members.shrink();
         Self {
             len: patterns.len(),
+            joint: Joint::of(&grams, &members),
             members,
             grams,
         }
@@ -96,8 +99,20 @@ impl Literals {
     /// order of the calls is not specified.
     pub fn scan(&self, hay: &[u8], from: usize, seen: &mut Seen, found: &mut dyn FnMut(u32)) {
         seen.begin(self.members.len(), self.members.patterns());
+        let mut pass = Pass {
+            members: &self.members,
+            hay,
+            from,
+            seen,
+            found,
+            left: 0,
+        };
+        let joint = self.joint.as_ref();
+        let is_joint = joint.is_some_and(|joint| joint.scan(&self.grams, &mut pass));
         for grams in &self.grams {
-            grams.scan(&self.members, hay, from, seen, found);
+            if !(is_joint && Joint::takes(grams)) {
+                grams.scan(&mut pass);
+            }
         }
     }
 
@@ -117,7 +132,9 @@ impl Literals {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let grams = self.grams.iter().map(Grams::bytes).sum::<usize>();
-        self.members.bytes().saturating_add(grams)
+        let joint = self.joint.as_ref().map_or(0, Joint::bytes);
+        let members = self.members.bytes();
+        members.saturating_add(grams).saturating_add(joint)
     }
 }
 

@@ -48,9 +48,12 @@ struct Group {
 }
 
 /// Literals that stand in so many first bytes of a buffer are not looked for behind them.
-const NEAR: usize = 256;
+const NEAR: [usize; 2] = [16, 256];
 /// Most ports of a rule whose literals are looked for with those ports alone.
 const PORTS_MAX: usize = 1024;
+
+/// So many times a literal may be stored, on average, for the ports that it is looked for with.
+const COPIES_MAX: usize = 8;
 
 impl List {
     /// Calls `found` with each rule whose literal ends in `value` behind the first `from` bytes, as far
@@ -80,14 +83,23 @@ impl List {
 }
 
 impl Group {
-    fn of(gathered: GatheredGroup) -> Self {
-        let (keys, rules): (Vec<_>, Vec<_>) = gathered.literals.into_iter().unzip();
+    /// Groups as one.
+    fn of<'g>(groups: impl IntoIterator<Item = &'g GatheredGroup>) -> Self {
+        let mut within = None;
+        let mut literals: HashMap<&Literal, Vec<u32>> = HashMap::new();
+        for group in groups {
+            within = within.max(group.within);
+            for (literal, rules) in &group.literals {
+                literals.entry(literal).or_default().extend(rules);
+            }
+        }
+        let (keys, rules): (Vec<_>, Vec<_>) = literals.into_iter().unzip();
         let patterns = keys.iter().map(|(bytes, nocase)| Pattern {
             bytes,
             nocase: *nocase,
         });
         Self {
-            within: gathered.within,
+            within,
             literals: Literals::build(&patterns.collect::<Vec<_>>()),
             rules,
         }
@@ -128,14 +140,18 @@ struct GatheredList {
 /// What the rules of a group have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    is_near: bool,
+    /// In at most so many first bytes, as a bound in [`NEAR`].
+    near: Option<usize>,
     ports: Option<(End, Arc<Ports>)>,
 }
+
+/// A literal, and whether case does not count.
+type Literal = (Arc<[u8]>, bool);
 
 #[derive(Default)]
 struct GatheredGroup {
     within: Option<usize>,
-    literals: HashMap<(Arc<[u8]>, bool), Vec<u32>>,
+    literals: HashMap<Literal, Vec<u32>>,
 }
 
 impl GatheredList {
@@ -149,9 +165,12 @@ impl GatheredList {
     }
 
     fn add(&mut self, number: u32, header: &Header, fast: &Fast) {
-        let within = fast.within.filter(|within| *within <= NEAR);
+        let near = NEAR
+            .iter()
+            .position(|near| fast.within.is_some_and(|within| within <= *near));
+        let within = fast.within.filter(|_| near.is_some());
         let key = Key {
-            is_near: within.is_some(),
+            near,
             ports: self.buffer.is_none().then(|| telling(header)).flatten(),
         };
         let group = self.groups.entry(key).or_default();
@@ -161,32 +180,83 @@ impl GatheredList {
     }
 
     fn finish(self) -> List {
+        let (of_ports, anywhere): (Vec<_>, Vec<_>) = self
+            .groups
+            .into_iter()
+            .partition(|(key, _)| key.ports.is_some());
         let mut list = List {
             buffer: self.buffer,
             transforms: self.transforms,
-            anywhere: Vec::new(),
+            anywhere: anywhere
+                .iter()
+                .map(|(_, group)| Group::of([group]))
+                .collect(),
             of_ports: Vec::new(),
             by_port: Default::default(),
         };
-        for (key, group) in self.groups {
-            let group = Group::of(group);
-            let Some((end, ports)) = key.ports else {
-                list.anywhere.push(group);
-                continue;
-            };
-            let number = u32::try_from(list.of_ports.len()).unwrap_or(u32::MAX);
-            list.of_ports.push(group);
-            let [of_sender, of_receiver] = &mut list.by_port;
-            let by_port = match end {
-                End::Sender => of_sender,
-                End::Receiver => of_receiver,
-            };
-            for port in ports.iter() {
-                by_port.entry(port).or_default().push(number);
+        for (end, by_port) in [End::Sender, End::Receiver]
+            .into_iter()
+            .zip(&mut list.by_port)
+        {
+            for (ports, groups) in together(end, &of_ports) {
+                for tier in groups.chunk_by(|one, other| one.0.near == other.0.near) {
+                    let number = u32::try_from(list.of_ports.len()).unwrap_or(u32::MAX);
+                    let groups = tier.iter().map(|(_, group)| group);
+                    list.of_ports.push(Group::of(groups));
+                    for port in &ports {
+                        by_port.entry(*port).or_default().push(number);
+                    }
+                }
             }
         }
         list
     }
+}
+
+/// Groups that some ports have in common: what is looked for together with those, the nearest first.
+fn together(
+    end: End,
+    of_ports: &[(Key, GatheredGroup)],
+) -> Vec<(Vec<u16>, Vec<&(Key, GatheredGroup)>)> {
+    let its = of_ports
+        .iter()
+        .enumerate()
+        .filter_map(|(number, (key, _))| {
+            let (of, ports) = key.ports.as_ref()?;
+            (*of == end).then_some((number, ports))
+        });
+    let its: Vec<_> = its.collect();
+    let mut by_port: HashMap<u16, Vec<usize>> = HashMap::new();
+    for (number, ports) in &its {
+        for port in ports.iter() {
+            by_port.entry(port).or_default().push(*number);
+        }
+    }
+    let mut by_groups: HashMap<Vec<usize>, Vec<u16>> = HashMap::new();
+    for (port, groups) in by_port {
+        by_groups.entry(groups).or_default().push(port);
+    }
+    let size = |number: &usize| {
+        of_ports
+            .get(*number)
+            .map_or(0, |(_, group)| group.literals.len())
+    };
+    let all: usize = its.iter().map(|(number, _)| size(number)).sum();
+    let joined: usize = by_groups.keys().flatten().map(size).sum();
+    // sets of ports that overlap in many ways would make many copies
+    if joined > all.saturating_mul(COPIES_MAX) {
+        by_groups = its
+            .iter()
+            .map(|(number, ports)| (vec![*number], ports.iter().collect()))
+            .collect();
+    }
+    let by_groups = by_groups.into_iter().map(|(numbers, ports)| {
+        let groups = numbers.iter().filter_map(|number| of_ports.get(*number));
+        let mut groups: Vec<_> = groups.collect();
+        groups.sort_by_key(|(key, _)| key.near);
+        (ports, groups)
+    });
+    by_groups.collect()
 }
 
 /// The ports by which a rule is found, where it names few.
