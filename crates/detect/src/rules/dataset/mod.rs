@@ -77,6 +77,11 @@ pub struct Datasets {
 }
 
 impl Datasets {
+    /// Whether there are no sets.
+    pub(crate) fn has_none(&self) -> bool {
+        self.sets.is_empty()
+    }
+
     /// No sets yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {

@@ -5,7 +5,7 @@ use packet::AppProto;
 
 use super::super::literal::Seen;
 use super::super::scene::Scene;
-use super::super::set::{Ends, List, Point, RuleSet};
+use super::super::set::{Ends, List, Points, RuleSet};
 
 /// Finds rules that may match, with what it remembers for it.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) struct Finder {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Search<'s> {
     pub(super) rules: &'s RuleSet,
-    pub(super) point: &'s Point,
+    pub(super) points: Points<'s>,
     pub(super) scene: &'s Scene<'s>,
     /// The protocol that is looked at.
     pub(super) app: Option<AppProto>,
@@ -42,8 +42,8 @@ impl Finder {
         search: &Search<'_>,
         mut values: impl FnMut(&List, &mut dyn FnMut(&[u8])),
     ) -> Vec<u32> {
-        let Search { rules, point, .. } = *search;
-        self.begin(rules.len());
+        let Search { rules, points, .. } = *search;
+        self.begin(rules.numbers());
         let mut found = std::mem::take(&mut self.room);
         let Self {
             seen,
@@ -65,19 +65,21 @@ impl Finder {
                 found.push(number);
             }
         };
-        point.always.iter().for_each(|number| add(*number));
-        if search.with_ends {
-            let tuple = search.scene.tuple.as_ref();
-            let ends = tuple.map(|tuple| (tuple.src, tuple.dst));
-            point.of_ends.find(ends, &mut add);
-        }
         let has_ports = search.scene.has_ports();
-        let tuple = search.scene.tuple.as_ref().filter(|_| has_ports);
-        let ports = tuple.map(|tuple| [tuple.src_port, tuple.dst_port]);
-        for list in &point.lists {
-            values(list, &mut |value| {
-                list.scan((value, search.from), ports, seen, &mut add);
-            });
+        let tuple = search.scene.tuple.as_ref();
+        let addresses = tuple.map(|tuple| (tuple.src, tuple.dst));
+        let ports = tuple.filter(|_| has_ports);
+        let ports = ports.map(|tuple| [tuple.src_port, tuple.dst_port]);
+        for point in points.into_iter().flatten() {
+            point.always.iter().for_each(|number| add(*number));
+            if search.with_ends {
+                point.of_ends.find(addresses, &mut add);
+            }
+            for list in &point.lists {
+                values(list, &mut |value| {
+                    list.scan((value, search.from), ports, seen, &mut add);
+                });
+            }
         }
         found
     }

@@ -208,7 +208,7 @@ impl Inspector {
     fn look_at_files(&mut self, look: &Look<'_>, carrier: &mut Carrier, news: Option<u32>) {
         let rules = Arc::clone(&self.rules);
         let app = look.app();
-        let Some(point) = rules.of_transactions(app, look.direction, Stage::File) else {
+        let Some(points) = rules.of_transactions(app, look.direction, Stage::File) else {
             return;
         };
         let bodies = self.options.bodies;
@@ -229,7 +229,7 @@ impl Inspector {
         let all = carrier.files.iter().zip(&files);
         let changed = all.filter(|(file, _)| is_news(file)).map(|pair| *pair.1);
         let numbers = self.candidates_of_files(
-            &look.search(&rules, point, &scene),
+            &look.search(&rules, points, &scene),
             &changed.collect::<Vec<_>>(),
         );
         let has_news = carrier.files.iter().any(Passing::has_news);

@@ -62,7 +62,7 @@ impl Inspector {
     ) {
         state.note_protocol(rules, moment);
         // packets before transactions, each in the order of the rules
-        matches.sort_by_key(|found| (found.transaction.is_some(), found.rule));
+        matches.sort_by_key(|found| (found.transaction.is_some(), rules.rank_of(found.rule)));
         let scene = moment.scene(&rules.sets);
         let mut matched: Vec<Matched> = Vec::new();
         for mut found in matches {
@@ -155,7 +155,7 @@ impl Inspector {
         mut matched: Vec<Matched>,
         state: &mut FlowState,
     ) {
-        matched.sort_by_key(|(found, ..)| found.rule);
+        matched.sort_by_key(|(found, ..)| rules.rank_of(found.rule));
         let mut told = 0_usize;
         for (found, action, tells) in matched {
             let Some(rule) = rules.rule(found.rule) else {

@@ -177,10 +177,13 @@ impl Inspector {
     }
 
     /// Replaces the rules, between two packets. Bits of flows and hosts and counts stay; what waits
-    /// to be judged by the old ones is judged by none.
+    /// to be judged by the old ones is judged by none, unless the new set was made of the old one.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
-        self.rules = rules;
+        let before = std::mem::replace(&mut self.rules, rules);
         self.finder.clear();
+        if before.is_kin(&self.rules) {
+            return;
+        }
         for flow in self.flows.values_mut() {
             flow.waiting = Default::default();
             flow.messages = Messages::default();

@@ -5,7 +5,7 @@ use ::packet::{Direction, Inspect, Proto, Refusal, TcpState};
 use super::super::header::Layer;
 use super::super::rule::{Asked, Inspection};
 use super::super::scene::{Scene, Values};
-use super::super::set::{Carried, Gate, Point, RuleSet};
+use super::super::set::{Carried, Gate, Points, RuleSet};
 use super::candidates::Search;
 use super::{Fate, Inspector, Match, Moment, Outcome, values_of};
 
@@ -82,9 +82,8 @@ impl Inspector {
             .flow
             .map_or(Direction::ToServer, |_| scene.direction);
         let mut matches = Vec::new();
-        if let Some(point) = rules.of_packets(carried, direction) {
-            self.of_point(&rules, point, &scene, inspect, &mut matches);
-        }
+        let points = rules.of_packets(carried, direction);
+        self.of_points(&rules, points, &scene, inspect, &mut matches);
         let is_open = inspect.flow.is_some_and(|flow| {
             !matches!(
                 flow.tcp_state,
@@ -96,10 +95,11 @@ impl Inspector {
             && !in_stream
             && !inspect.is_opaque
             && !scene.payload.is_empty();
-        if let Some(point) = rules.of_streams(scene.direction).filter(|_| is_alone) {
+        if is_alone {
+            let points = rules.of_streams(scene.direction);
             let known: Vec<u32> = matches.iter().map(|found| found.rule).collect();
             let mut alone = Vec::new();
-            self.of_point(&rules, point, &scene, inspect, &mut alone);
+            self.of_points(&rules, points, &scene, inspect, &mut alone);
             // rules about packets and streams stand in both
             let is_of_packets = |number| {
                 let rule = rules.rule(number);
@@ -111,10 +111,10 @@ impl Inspector {
         matches
     }
 
-    fn of_point(
+    fn of_points(
         &mut self,
         rules: &RuleSet,
-        point: &Point,
+        points: Points<'_>,
         scene: &Scene<'_>,
         inspect: &Inspect<'_>,
         matches: &mut Vec<Match>,
@@ -122,7 +122,7 @@ impl Inspector {
         let is_opaque = inspect.is_opaque && !scene.payload.is_empty();
         let search = Search {
             rules,
-            point,
+            points,
             scene,
             app: scene.app(),
             from: 0,

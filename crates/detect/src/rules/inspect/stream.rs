@@ -76,7 +76,8 @@ impl Inspector {
             // without a handshake, segments are looked at for themselves
             return;
         }
-        if rules.of_streams(direction).is_none_or(Point::is_empty) {
+        let mut points = rules.of_streams(direction).into_iter().flatten();
+        if points.all(Point::is_empty) {
             return;
         }
         let Some(mut state) = self.take(flow.id) else {
@@ -123,9 +124,6 @@ impl Inspector {
         if !window.has_news() || !is_due {
             return;
         }
-        let Some(point) = rules.of_streams(direction) else {
-            return;
-        };
         let scene = Scene {
             payload: &window.bytes,
             ..Scene::of_flow(flow, direction, &rules.sets, now_ns)
@@ -134,7 +132,7 @@ impl Inspector {
         let from = if repeat { 0 } else { window.seen };
         let search = Search {
             rules,
-            point,
+            points: rules.of_streams(direction),
             scene: &scene,
             app: scene.app(),
             from,

@@ -9,7 +9,7 @@ use packet::{AppProto, Direction, Flow, FlowId, Part, Transaction, http1};
 use super::super::alert::Told;
 use super::super::rule::Inspection;
 use super::super::scene::{Scene, Stage, Values};
-use super::super::set::{Point, RuleSet};
+use super::super::set::{Points, RuleSet};
 use super::candidates::Search;
 use super::{Held, Inspector, Match, at, values_of};
 
@@ -67,12 +67,12 @@ impl<'l> Look<'l> {
     pub(super) fn search(
         &self,
         rules: &'l RuleSet,
-        point: &'l Point,
+        points: Points<'l>,
         scene: &'l Scene<'l>,
     ) -> Search<'l> {
         Search {
             rules,
-            point,
+            points,
             scene,
             app: Some(self.app()),
             from: 0,
@@ -146,13 +146,13 @@ impl Inspector {
     /// Looks at a side of a transaction.
     pub(super) fn look(&mut self, look: &Look<'_>, stage: Stage) {
         let rules = Arc::clone(&self.rules);
-        let Some(point) = rules.of_transactions(look.app(), look.direction, stage) else {
+        let Some(points) = rules.of_transactions(look.app(), look.direction, stage) else {
             return;
         };
         let scene = look.scene(&rules);
         let numbers = self
             .finder
-            .find(&look.search(&rules, point, &scene), |list, each| {
+            .find(&look.search(&rules, points, &scene), |list, each| {
                 let mut values = Values::default();
                 values_of(list.buffer, &list.transforms, &scene, &mut values);
                 values.iter().for_each(each);

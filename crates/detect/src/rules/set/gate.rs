@@ -56,28 +56,22 @@ impl Gates {
         for rule in rules {
             let header = &rule.header;
             let mut address = |set| number(set, &mut addresses, &mut gates.addresses);
-            let (src, dst) = (address(&header.src), address(&header.dst));
+            let ends = [address(&header.src), address(&header.dst)];
             let mut port = |set| number(set, &mut ports, &mut gates.ports);
-            let (src_ports, dst_ports) = (port(&header.src_ports), port(&header.dst_ports));
-            gates.gates.push(Gate {
-                apps: rule.apps,
-                src,
-                src_ports,
-                dst,
-                dst_ports,
-                layer: header.protocol.layer,
-                asked: rule.asked,
-                sides: rule.sides,
-                needs_flow: rule.needs_flow,
-                any_ports: header.has_any_ports(),
-                way: match (header.of_both_sides, header.both_ways) {
-                    (true, _) => Way::Reversed,
-                    (false, true) => Way::Both,
-                    (false, false) => Way::Straight,
-                },
-            });
+            let ports = [port(&header.src_ports), port(&header.dst_ports)];
+            gates.gates.push(Gate::of(rule, ends, ports));
         }
         gates
+    }
+
+    /// Adds the gate of a rule.
+    pub(super) fn push(&mut self, rule: &Rule) {
+        let header = &rule.header;
+        let mut address = |set| number_of_equal(set, &mut self.addresses);
+        let ends = [address(&header.src), address(&header.dst)];
+        let mut port = |set| number_of_equal(set, &mut self.ports);
+        let ports = [port(&header.src_ports), port(&header.dst_ports)];
+        self.gates.push(Gate::of(rule, ends, ports));
     }
 
     /// A rule's gate.
@@ -126,6 +120,40 @@ impl Gates {
             Way::Both => one_way(End::Sender, End::Receiver) || one_way(End::Receiver, End::Sender),
         }
     }
+}
+
+impl Gate {
+    /// The gate of a rule whose source and destination are in sets of these numbers.
+    fn of(rule: &Rule, [src, dst]: [u32; 2], [src_ports, dst_ports]: [u32; 2]) -> Self {
+        let header = &rule.header;
+        Self {
+            apps: rule.apps,
+            src,
+            src_ports,
+            dst,
+            dst_ports,
+            layer: header.protocol.layer,
+            asked: rule.asked,
+            sides: rule.sides,
+            needs_flow: rule.needs_flow,
+            any_ports: header.has_any_ports(),
+            way: match (header.of_both_sides, header.both_ways) {
+                (true, _) => Way::Reversed,
+                (false, true) => Way::Both,
+                (false, false) => Way::Straight,
+            },
+        }
+    }
+}
+
+/// The number of a set that is there already, or from now on.
+fn number_of_equal<T: PartialEq>(set: &Arc<T>, all: &mut Vec<Arc<T>>) -> u32 {
+    let known = all.iter().position(|known| known == set);
+    let number = known.unwrap_or_else(|| {
+        all.push(Arc::clone(set));
+        all.len().saturating_sub(1)
+    });
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The number of a set that rules share.

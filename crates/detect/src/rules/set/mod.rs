@@ -1,183 +1,154 @@
-//! A compiled set of rules, arranged for look-up. It is immutable, and replaced as a whole.
+//! A compiled set of rules, arranged for look-up. It is immutable, and replaced as a whole; one that
+//! differs by a few rules shares what they have in common with the one that it is made of.
 
+mod arrangement;
+mod change;
 mod gate;
 mod origin;
 mod point;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use packet::{AppProto, Digests, Direction};
 
 use super::dataset::Datasets;
-use super::header::Layer;
 use super::rule::{Asked, Inspection, Rule};
 use super::scene::{Sets, Stage};
+use arrangement::Arrangement;
+pub(crate) use arrangement::{Carried, DIRECTIONS};
 pub(crate) use gate::{Ends, Gate, Gates};
-use point::Gathering;
 pub(crate) use point::{List, Point};
 
-/// Rules in the order in which they are looked at, and what leads to them.
+/// Rules, and what leads to them.
 #[derive(Debug, Default)]
 pub struct RuleSet {
-    pub(crate) rules: Vec<Rule>,
+    /// By number; none for one that was taken out.
+    rules: Vec<Option<Arc<Rule>>>,
+    /// Numbers in the order in which rules are looked at.
+    order: Vec<u32>,
+    /// By number, the place in that order.
+    ranks: Vec<u32>,
+    /// The actions, those that are looked at first in front.
+    action_order: Vec<String>,
     /// What is asked of them first.
     pub(crate) gates: Gates,
-    pub(crate) sets: Sets,
+    pub(crate) sets: Arc<Sets>,
     /// Names of bits and numbers of flows.
     pub(crate) names: Vec<Box<str>>,
-    /// Of packets, by what they carry, from client and from server.
-    packets: [[Point; 2]; Carried::COUNT],
-    /// Of streams, from client and from server.
-    streams: [Point; 2],
     /// Some are asked when the application protocol of a flow is known.
     pub(crate) asks_protocol: bool,
     /// About what is wrong with messages, and nothing else of them.
     pub(crate) of_events: Vec<u32>,
     /// Asked once more at the end of a flow.
     pub(crate) of_flow_end: Vec<u32>,
-    /// Of transactions, by [`index`] of their places.
-    transactions: Vec<Option<Point>>,
+    /// Those that were compiled together, and how many they are.
+    base: Arc<Arrangement>,
+    base_len: usize,
+    /// Those that came later.
+    added: Arrangement,
 }
 
-/// What a packet carries, as far as rules are told apart by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Carried {
-    Tcp,
-    Udp,
-    Icmp,
-    Other,
-}
-
-impl Carried {
-    const COUNT: usize = 4;
-    const ALL: [Self; Self::COUNT] = [Self::Tcp, Self::Udp, Self::Icmp, Self::Other];
-
-    pub(crate) fn of(protocol: u8) -> Self {
-        match protocol {
-            6 => Self::Tcp,
-            17 => Self::Udp,
-            1 | 58 => Self::Icmp,
-            _ => Self::Other,
-        }
-    }
-
-    fn is_of(self, layer: Layer) -> bool {
-        match self {
-            Self::Tcp => layer.takes(6, 4) || layer.takes(6, 6),
-            Self::Udp => layer.takes(17, 4) || layer.takes(17, 6),
-            Self::Icmp => layer.takes(1, 4) || layer.takes(58, 6),
-            Self::Other => !matches!(
-                layer,
-                Layer::Tcp | Layer::TcpPacket | Layer::TcpStream | Layer::Udp | Layer::Icmp(_)
-            ),
-        }
-    }
-}
-
-/// Where in a conversation rules are looked at.
-type Place = (AppProto, Direction, Stage);
+/// The rules of a place: those that were compiled together, and those that came later.
+pub(crate) type Points<'s> = [Option<&'s Point>; 2];
 
 impl RuleSet {
     /// Arranges rules.
     pub(crate) fn arrange(mut rules: Vec<Rule>, sets: Datasets, action_order: &[String]) -> Self {
         rules.sort_by_key(|rule| rule.order(action_order));
-        let mut packets = [(); Carried::COUNT].map(|()| <[Gathering; 2]>::default());
-        let mut streams = [(); 2].map(|()| Gathering::default());
-        let mut transactions = HashMap::<Place, Gathering>::new();
-        let (mut of_events, mut of_flow_end) = (Vec::new(), Vec::new());
-        for (number, rule) in rules.iter().enumerate() {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            if rule.stage != Stage::Packet {
-                for place in places(rule) {
-                    let gathering = transactions.entry(place).or_default();
-                    gathering.add(number, rule, |inspection| !inspection.is_of_packet());
-                }
-                if !rule.is_mixed() {
-                    continue;
-                }
-            }
-            if rule.is_of_flow_end() {
-                of_flow_end.push(number);
-            }
-            if rule.stage == Stage::Packet && !rule.app_events.is_empty() {
-                of_events.push(number);
-                continue;
-            }
-            for (carried, gathering) in Carried::ALL.iter().zip(&mut packets) {
-                let in_stream =
-                    *carried == Carried::Tcp && rule.is_of_streams() && !rule.needs_packet;
-                if !carried.is_of(rule.header.protocol.layer) || in_stream {
-                    continue;
-                }
-                for (direction, gathering) in DIRECTIONS.iter().zip(gathering) {
-                    // damage goes both ways
-                    if rule.sides.has(*direction) || rule.asked == Asked::Damage {
-                        gathering.add(number, rule, Inspection::is_of_packet);
-                    }
-                }
-            }
-            if rule.is_of_streams() {
-                for (direction, gathering) in DIRECTIONS.iter().zip(&mut streams) {
-                    if rule.sides.has(*direction) {
-                        gathering.add(number, rule, Inspection::is_of_packet);
-                    }
-                }
-            }
-        }
-        Self {
+        let mut set = Self {
+            base_len: rules.len(),
+            action_order: action_order.to_vec(),
             gates: Gates::of(&rules),
-            packets: packets.map(|sides| sides.map(Gathering::finish)),
-            streams: streams.map(Gathering::finish),
-            transactions: by_index(transactions),
-            of_events,
-            of_flow_end,
-            asks_protocol: rules.iter().any(|rule| rule.asked == Asked::Protocol),
-            rules,
-            sets: Sets::new(sets),
-            names: Vec::new(),
+            sets: Arc::new(Sets::new(sets)),
+            base: Arc::new(Arrangement::of((0..).zip(&rules))),
+            ..Self::default()
+        };
+        for (number, rule) in (0..).zip(rules) {
+            set.note(number, &rule);
+            set.order.push(number);
+            set.rules.push(Some(Arc::new(rule)));
         }
+        set.rank();
+        set
+    }
+
+    /// Notes what is asked of a rule apart from where it is arranged.
+    fn note(&mut self, number: u32, rule: &Rule) {
+        self.asks_protocol |= rule.asked == Asked::Protocol;
+        if rule.is_of_events() {
+            self.of_events.push(number);
+        } else if rule.is_of_flow_end() && (rule.stage == Stage::Packet || rule.is_mixed()) {
+            self.of_flow_end.push(number);
+        }
+    }
+
+    /// Works out the places of the rules in their order.
+    fn rank(&mut self) {
+        self.ranks.clear();
+        self.ranks.resize(self.rules.len(), u32::MAX);
+        for (place, number) in (0..).zip(&self.order) {
+            let rank = usize::try_from(*number).ok();
+            if let Some(rank) = rank.and_then(|number| self.ranks.get_mut(number)) {
+                *rank = place;
+            }
+        }
+    }
+
+    /// The rules, by number.
+    fn numbered(&self) -> impl Iterator<Item = (u32, &Rule)> {
+        let rules = (0..).zip(&self.rules);
+        rules.filter_map(|(number, rule)| Some((number, rule.as_deref()?)))
     }
 
     /// What must be worked out of files for the rules.
     #[must_use]
     pub fn digests(&self) -> Digests {
-        let wanted = self.rules.iter().map(|rule| rule.digests);
+        let wanted = self.numbered().map(|(_, rule)| rule.digests);
         wanted.fold(Digests::default(), Digests::or)
     }
 
     /// Whether a rule has files stored.
     #[must_use]
     pub fn stores(&self) -> bool {
-        self.rules.iter().any(|rule| rule.store.is_some())
+        self.numbered().any(|(_, rule)| rule.store.is_some())
     }
 
     /// How many rules there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rules.len()
+        self.order.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.order.is_empty()
+    }
+
+    /// Numbers of rules are smaller than this.
+    pub(crate) fn numbers(&self) -> usize {
+        self.rules.len()
     }
 
     /// A rule by its number in this set.
     #[must_use]
     pub fn rule(&self, number: u32) -> Option<&Rule> {
-        self.rules.get(usize::try_from(number).ok()?)
+        self.rules.get(usize::try_from(number).ok()?)?.as_deref()
     }
 
-    pub(crate) fn of_packets(&self, carried: Carried, direction: Direction) -> Option<&Point> {
-        let sides = self.packets.get(carried as usize)?;
-        sides.get(usize::from(direction == Direction::ToClient))
+    /// The place of a rule in the order in which they are looked at.
+    pub(crate) fn rank_of(&self, number: u32) -> u32 {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        self.ranks.get(number).copied().unwrap_or(u32::MAX)
     }
 
-    pub(crate) fn of_streams(&self, direction: Direction) -> Option<&Point> {
-        self.streams
-            .get(usize::from(direction == Direction::ToClient))
+    pub(crate) fn of_packets(&self, carried: Carried, direction: Direction) -> Points<'_> {
+        [&*self.base, &self.added].map(|all| all.of_packets(carried, direction))
+    }
+
+    pub(crate) fn of_streams(&self, direction: Direction) -> Points<'_> {
+        [&*self.base, &self.added].map(|all| all.of_streams(direction))
     }
 
     /// Whether there are rules about a side of transactions of a protocol.
@@ -198,48 +169,11 @@ impl RuleSet {
         app: AppProto,
         direction: Direction,
         stage: Stage,
-    ) -> Option<&Point> {
-        let point = self.transactions.get(index((app, direction, stage)))?;
-        point.as_ref()
+    ) -> Option<Points<'_>> {
+        let place = (app, direction, stage);
+        let points = [&*self.base, &self.added].map(|all| all.of_transactions(place));
+        points.iter().any(Option::is_some).then_some(points)
     }
-}
-
-pub(crate) const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
-
-/// The number of a place.
-fn index((app, direction, stage): Place) -> usize {
-    let of_app = (app as usize).saturating_mul(DIRECTIONS.len());
-    let of_side = of_app.saturating_add(usize::from(direction == Direction::ToClient));
-    of_side
-        .saturating_mul(Stage::COUNT)
-        .saturating_add(stage as usize)
-}
-
-/// Points by the number of their place.
-fn by_index(gathered: HashMap<Place, Gathering>) -> Vec<Option<Point>> {
-    let mut points = Vec::new();
-    for (place, gathering) in gathered {
-        let index = index(place);
-        if points.len() <= index {
-            points.resize_with(index.saturating_add(1), || None);
-        }
-        if let Some(point) = points.get_mut(index) {
-            *point = Some(gathering.finish());
-        }
-    }
-    points
-}
-
-/// The places of a rule about transactions.
-fn places(rule: &Rule) -> impl Iterator<Item = Place> {
-    let sides = DIRECTIONS
-        .into_iter()
-        .filter(move |direction| rule.sides.has(*direction));
-    sides.flat_map(move |direction| {
-        rule.apps
-            .iter()
-            .map(move |app| (app, direction, rule.stage))
-    })
 }
 
 impl Rule {
@@ -255,6 +189,11 @@ impl Rule {
             self.about.priority,
             self.id.sid,
         )
+    }
+
+    /// Whether it is about what is wrong with messages, and nothing else of them.
+    fn is_of_events(&self) -> bool {
+        self.stage == Stage::Packet && !self.app_events.is_empty()
     }
 
     /// Whether it looks into packets or streams beside parts of transactions.

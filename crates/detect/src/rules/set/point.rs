@@ -65,6 +65,9 @@ impl List {
         seen: &mut Seen,
         found: &mut dyn FnMut(u32),
     ) {
+        if value.len() <= from {
+            return;
+        }
         for group in &self.anywhere {
             group.scan(value, from, seen, found);
         }
