@@ -86,9 +86,28 @@ fn a_flow_goes_on_when_a_rule_is_added() {
     let set = Arc::new(compile(rule, &mut names).finish_onto(&base).unwrap());
     let frames = http().tcp(80, Plan::WHOLE);
     for swap in 0..frames.iter().count() {
-        let mut found = run(&base, Some((swap, &set)));
+        let mut found = run(&base, Plan::WHOLE, Some((swap, &set)));
         found.retain(|sid| *sid != 9);
         assert_eq!(found, [2, 3, 4], "swapped before packet {swap}");
+    }
+}
+
+#[test]
+fn what_held_of_a_rule_is_forgotten_with_it() {
+    let (part, other) = (
+        r#"alert http any any -> any any (file.name; content:"index"; fast_pattern; file.data; content:"not there"; sid:1;)"#,
+        r#"alert http any any -> any any (file.data; content:"not there"; file.data; content:"body"; fast_pattern; sid:2;)"#,
+    );
+    let mut names = Names::default();
+    let set = Arc::new(compile(part, &mut names).finish());
+    let other = Arc::new(compile(other, &mut names).finish());
+    let plan = Plan {
+        segment_bytes_max: 7,
+        ..Plan::WHOLE
+    };
+    for swap in 0..http().tcp(80, plan).iter().count() {
+        let found = run(&set, plan, Some((swap, &other)));
+        assert!(found.is_empty(), "swapped before packet {swap}: {found:?}");
     }
 }
 
@@ -153,18 +172,18 @@ fn compile<'n>(text: &str, names: &'n mut Names) -> Compiler<'n> {
 
 /// The numbers of the rules that alert, each once, in order.
 fn alerts(set: &Arc<RuleSet>) -> Vec<u32> {
-    run(set, None)
+    run(set, Plan::WHOLE, None)
 }
 
 /// The same with other rules from a packet on.
-fn run(set: &Arc<RuleSet>, swap: Option<(usize, &Arc<RuleSet>)>) -> Vec<u32> {
+fn run(set: &Arc<RuleSet>, plan: Plan, swap: Option<(usize, &Arc<RuleSet>)>) -> Vec<u32> {
     let mut sensor = Sensor::new(Config {
         inspect: true,
         ..Config::default()
     });
     let mut inspector = Inspector::new(Options::default(), Arc::clone(set));
     let mut found = Vec::new();
-    let frames = http().tcp(80, Plan::WHOLE);
+    let frames = http().tcp(80, plan);
     for (number, (ts_ns, data)) in frames.iter().enumerate() {
         if let Some((_, other)) = swap.filter(|(at, _)| *at == number) {
             inspector.set_rules(Arc::clone(other));

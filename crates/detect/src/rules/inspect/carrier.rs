@@ -164,6 +164,12 @@ impl Known {
         }
     }
 
+    /// Forgets all rules.
+    pub(super) fn clear(&mut self) {
+        self.matched.clear();
+        self.partly.clear();
+    }
+
     /// Forgets that rules matched.
     pub(super) fn forget(&mut self, which: impl Fn(u32) -> bool) {
         self.matched.retain(|rule| !which(*rule));

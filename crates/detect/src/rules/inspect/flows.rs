@@ -4,6 +4,8 @@ use hashbrown::HashMap;
 use packet::FlowId;
 
 use super::FlowState;
+use super::event::Messages;
+use super::transaction::Matched;
 
 /// What is known of flows, by number.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(super) struct Flows {
     here: Option<Box<FlowState>>,
     /// The others of which something is known.
     others: HashMap<FlowId, Box<FlowState>>,
+    /// Counts the sets of rules.
+    age: u32,
 }
 
 impl Default for Flows {
@@ -22,6 +26,7 @@ impl Default for Flows {
             at: FlowId(0),
             here: None,
             others: HashMap::new(),
+            age: 0,
         }
     }
 }
@@ -49,9 +54,20 @@ impl Flows {
         self.others.get(&flow).map(|state| &**state)
     }
 
+    /// Nothing yet of a flow.
+    pub(super) fn fresh(&self) -> Box<FlowState> {
+        Box::new(FlowState {
+            age: self.age,
+            ..FlowState::default()
+        })
+    }
+
     /// What is known of a flow, from now on something.
     pub(super) fn enter(&mut self, flow: FlowId) -> &mut FlowState {
-        self.turn_to(flow).get_or_insert_default()
+        if self.turn_to(flow).is_none() {
+            self.here = Some(self.fresh());
+        }
+        self.here.get_or_insert_default()
     }
 
     /// Takes out what is known of a flow.
@@ -60,13 +76,18 @@ impl Flows {
     }
 
     /// Puts in what is known of a flow.
-    pub(super) fn insert(&mut self, flow: FlowId, state: Box<FlowState>) {
+    pub(super) fn insert(&mut self, flow: FlowId, mut state: Box<FlowState>) {
+        state.update(self.age);
         *self.turn_to(flow) = Some(state);
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut FlowState> {
-        let others = self.others.values_mut().chain(&mut self.here);
-        others.map(|state| &mut **state)
+    /// There are other rules: what flows remember of the ones before is forgotten, of each when it is
+    /// asked of next.
+    pub(super) fn outdate(&mut self) {
+        self.age = self.age.wrapping_add(1);
+        if let Some(state) = &mut self.here {
+            state.update(self.age);
+        }
     }
 
     fn turn_to(&mut self, flow: FlowId) -> &mut Option<Box<FlowState>> {
@@ -76,7 +97,26 @@ impl Flows {
             }
             self.here = self.others.remove(&flow);
             self.at = flow;
+            if let Some(state) = &mut self.here {
+                state.update(self.age);
+            }
         }
         &mut self.here
+    }
+}
+
+impl FlowState {
+    /// Forgets what waits to be judged by rules that are no more.
+    fn update(&mut self, age: u32) {
+        if self.age != age {
+            self.age = age;
+            self.waiting = Default::default();
+            self.messages = Messages::default();
+            self.payload_matched.clear();
+            self.matched = Matched::default();
+            for carrier in &mut self.files.carriers {
+                carrier.rules.clear();
+            }
+        }
     }
 }

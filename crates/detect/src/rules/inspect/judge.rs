@@ -40,7 +40,7 @@ impl Inspector {
             state.join_gaps(moment.direction, &mut waiting);
             matches.append(&mut waiting);
         }
-        let mut state = state.unwrap_or_default();
+        let mut state = state.unwrap_or_else(|| self.flows.fresh());
         self.judge_all(&rules, moment, matches, &mut state);
         self.remember(&rules, moment, &mut state);
         state.files.settle(moment.direction);

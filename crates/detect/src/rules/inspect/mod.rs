@@ -103,6 +103,8 @@ struct FlowState {
     charged: usize,
     /// What a rule did with all of it.
     fate: Option<Fate>,
+    /// Of which set the rules are that it names.
+    age: u32,
 }
 
 /// What a rule did with a flow as a whole.
@@ -184,12 +186,7 @@ impl Inspector {
         if before.is_kin(&self.rules) {
             return;
         }
-        for flow in self.flows.values_mut() {
-            flow.waiting = Default::default();
-            flow.messages = Messages::default();
-            flow.payload_matched.clear();
-            flow.matched = Matched::default();
-        }
+        self.flows.outdate();
     }
 
     /// What was counted.
@@ -401,7 +398,7 @@ impl Inspector {
     /// Takes what is known of a flow out to work on it; give it back with [`Self::keep`].
     fn take(&mut self, flow: FlowId) -> Option<Box<FlowState>> {
         let known = self.flows.remove(flow);
-        known.or_else(|| self.has_room(flow).then(Box::default))
+        known.or_else(|| self.has_room(flow).then(|| self.flows.fresh()))
     }
 
     /// Gives back what [`Self::take`] took.
