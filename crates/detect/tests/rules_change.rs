@@ -50,7 +50,7 @@ fn rules_are_taken_out_and_come_back() {
     let mut names = Names::default();
     let base = compile(RULES, &mut names).finish();
     assert_eq!(alerts(&Arc::new(base.without(|_| false))), [2, 3, 4]);
-    let fewer = base.without(|id| id.sid > 2);
+    let fewer = base.without(|rule| rule.id.sid > 2);
     assert_eq!(fewer.len(), 2);
     assert_eq!(
         alerts(&Arc::new(base)),

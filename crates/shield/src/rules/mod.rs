@@ -11,6 +11,7 @@
 //! operator's rules see: no bit, no count, no place in a packet's list of alerts.
 
 mod files;
+mod foreign;
 mod partners;
 mod read;
 mod thread;

@@ -5,7 +5,6 @@
 //! the rules of before in force. A set that is no more in force is given back here, since that takes
 //! longer than a packet may wait.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +13,14 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use detect::rules::state::Names;
-use detect::rules::{Options, Origin, RuleSet};
+use detect::rules::{Options, RuleSet};
 use packet::settings::{Settings, SettingsError};
 use tokio_util::sync::CancellationToken;
 
 use super::files::{FilesError, Stamps, expand};
+use super::foreign::Foreign;
 use super::partners::Partners;
-use super::read::{Wanted, compiler, read, side_files};
+use super::read::{Wanted, read, side_files};
 use super::{InForce, Link};
 use crate::clock::Now;
 use crate::config;
@@ -87,10 +87,8 @@ pub(crate) struct Ruler {
     names: Names,
     link: Link,
     own: Option<Arc<RuleSet>>,
-    of_partners: Option<Arc<RuleSet>>,
+    of_partners: Foreign,
     partners: Arc<Partners>,
-    /// What partners' rules were refused, so that each is told once.
-    told: BTreeMap<Asker, Arc<str>>,
     /// The files as they were when they were read, and at the latest look.
     read_at: Stamps,
     seen: Stamps,
@@ -114,9 +112,8 @@ impl Ruler {
             settings: Settings::default(),
             names: Names::default(),
             own: None,
-            of_partners: None,
+            of_partners: Foreign::default(),
             partners,
-            told: BTreeMap::new(),
             read_at: Stamps::default(),
             seen: Stamps::default(),
             retired: Vec::new(),
@@ -196,46 +193,26 @@ impl Ruler {
     }
 
     /// Compiles what partners share and puts it in force; tells each refusal once.
-    fn take_partners(&mut self, guard: &Guard) {
+    fn take_partners(&mut self, guard: &Guard, anew: bool) {
         let started = Instant::now();
-        let shared = self.partners.all();
         let wanted = Wanted {
             files: &[],
             settings: &self.settings,
             configured: self.config.config.is_some(),
         };
-        // what their rules remember is nobody else's, and names no file
-        let (mut names, mut notes) = (Names::default(), Vec::new());
-        let mut compiler = compiler(&wanted, &mut names, &|_| None, &mut notes);
-        let mut refused = BTreeMap::new();
-        for (asker, shared) in &shared {
-            let origin = Origin {
-                source: Arc::clone(&asker.source),
-                object: asker.object.clone(),
-                confidence: shared.confidence,
-            };
-            if compiler.foreign(Arc::new(origin), &shared.text) > 0 {
-                refused.insert(asker.clone(), Arc::clone(&shared.text));
-                if self.told.get(asker) != Some(&shared.text)
-                    && let Some(problem) = compiler.diagnostics().last()
-                {
-                    guard.undetectable(asker, problem.to_string());
-                }
-            }
-        }
-        let set = compiler.finish();
-        self.told = refused;
+        let refuse = &mut |asker: &Asker, why| guard.undetectable(asker, why);
+        let shared = self.partners.all();
+        let before = self.of_partners.take(shared, &wanted, anew, refuse);
+        let set = self.of_partners.set();
         let event = Event::Rules {
             whose: "partners",
             taken: true,
-            rules: set.len(),
-            refused: self.told.len(),
+            rules: set.as_ref().map_or(0, |set| set.len()),
+            refused: self.of_partners.refused(),
             refused_first: Vec::new(),
             notes: Vec::new(),
             took_ms: millis(started),
         };
-        let set = (!set.is_empty()).then(|| Arc::new(set));
-        let before = std::mem::replace(&mut self.of_partners, set);
         self.put_in_force();
         self.retired.extend(before);
         tell(guard.journal(), event);
@@ -244,7 +221,7 @@ impl Ruler {
     fn put_in_force(&self) {
         self.link.in_force.store(Arc::new(InForce {
             own: self.own.clone(),
-            partners: self.of_partners.clone(),
+            partners: self.of_partners.set(),
         }));
     }
 
@@ -289,7 +266,7 @@ pub(crate) fn spawn(
     let thread = thread.spawn(move || {
         let mut looked = Instant::now();
         let (mut compiled, mut pause) = (Instant::now(), Duration::ZERO);
-        let mut partners_due = false;
+        let (mut partners_due, mut anew) = (false, false);
         ruler.seen = ruler.read_at.clone();
         while !stop.is_cancelled() {
             let look = ruler.config.watch && looked.elapsed() >= LOOK_PAUSE;
@@ -299,13 +276,13 @@ pub(crate) fn spawn(
             if asked.swap(false, Ordering::AcqRel) || (look && ruler.has_changed()) {
                 ruler.read_anew(&guard);
                 // their variables may be others now
-                partners_due |= ruler.of_partners.is_some();
+                anew |= ruler.of_partners.set().is_some();
             }
             partners_due |= ruler.partners.take_changed();
-            if partners_due && compiled.elapsed() >= pause {
-                partners_due = false;
+            if (partners_due || anew) && compiled.elapsed() >= pause {
                 let started = Instant::now();
-                ruler.take_partners(&guard);
+                ruler.take_partners(&guard, anew);
+                (partners_due, anew) = (false, false);
                 compiled = Instant::now();
                 pause = started.elapsed().saturating_mul(PARTNERS_SHARE);
             }

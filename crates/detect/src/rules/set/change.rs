@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::rule::{Rule, RuleId};
+use super::super::rule::Rule;
 use super::arrangement::Arrangement;
 use super::{Gates, RuleSet};
 
@@ -11,18 +11,19 @@ use super::{Gates, RuleSet};
 pub(crate) const ADDED_MAX: usize = 1024;
 
 impl RuleSet {
-    /// A set with some rules more; one that is there already is replaced. None where they are so many
-    /// that all should be compiled anew.
+    /// A set with some rules more; one that is there already, of the same origin, is replaced. None where
+    /// they are so many that all should be compiled anew.
     pub(crate) fn with(&self, more: Vec<Rule>) -> Option<Self> {
         let added = self.rules.len().saturating_sub(self.base_len);
         if added.saturating_add(more.len()) > ADDED_MAX {
             return None;
         }
         let mut set = self.share();
-        set.take_out(|id| {
-            let mut more = more.iter();
-            more.any(|rule| (rule.id.gid, rule.id.sid) == (id.gid, id.sid))
-        });
+        let is_same = |one: &Rule, other: &Rule| {
+            let of = |rule: &Rule| rule.origin.as_ref().map(|origin| origin.object.clone());
+            one.key() == other.key() && of(one) == of(other)
+        };
+        set.take_out(|known| more.iter().any(|rule| is_same(known, rule)));
         for rule in more {
             let number = u32::try_from(set.rules.len()).ok()?;
             let key = rule.order(&set.action_order);
@@ -41,7 +42,7 @@ impl RuleSet {
 
     /// A set without the rules of which `which` is true.
     #[must_use]
-    pub fn without(&self, which: impl FnMut(RuleId) -> bool) -> Self {
+    pub fn without(&self, which: impl FnMut(&Rule) -> bool) -> Self {
         let mut set = self.share();
         set.take_out(which);
         set.settle();
@@ -73,8 +74,8 @@ impl RuleSet {
         })
     }
 
-    fn take_out(&mut self, mut which: impl FnMut(RuleId) -> bool) {
-        let gone = self.numbered().filter(|(_, rule)| which(rule.id));
+    fn take_out(&mut self, mut which: impl FnMut(&Rule) -> bool) {
+        let gone = self.numbered().filter(|(_, rule)| which(rule));
         let gone: Vec<u32> = gone.map(|(number, _)| number).collect();
         if gone.is_empty() {
             return;

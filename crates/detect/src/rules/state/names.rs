@@ -52,7 +52,7 @@ impl Names {
 
     /// All of them, by number.
     #[must_use]
-    pub(crate) fn all(&self) -> &[Box<str>] {
+    pub fn all(&self) -> &[Box<str>] {
         &self.names
     }
 
