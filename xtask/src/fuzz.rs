@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz`.
+//! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz` and `crates/detect/fuzz`.
 //!
 //! NAME is a protocol, by its folder of seeds, or a target: one that looks at no single protocol.
 //! `all` goes through all of them.
@@ -12,7 +12,8 @@ use anyhow::bail;
 use crate::{cargo, sh};
 
 const SECONDS: &str = "60";
-const FUZZ: &str = "crates/packet/fuzz";
+/// Where fuzzers stand.
+const FUZZ: [&str; 2] = ["crates/packet/fuzz", "crates/detect/fuzz"];
 /// The target for protocols, which takes the protocol's name from its environment.
 const PROTOCOL: &str = "protocol";
 /// The target for conversations in packets, which takes the seeds of all protocols.
@@ -28,42 +29,57 @@ pub(crate) fn run(name: &str, rest: &[&str]) -> anyhow::Result<ExitCode> {
         ["--seconds", seconds] => seconds,
         _ => bail!("fuzz takes NAME and --seconds N"),
     };
-    let folder = testkit::workspace_root().join(FUZZ);
-    let targets = names(&folder.join("fuzz_targets"))?;
-    let protocols = names(&folder.join("corpus"))?;
     if !testkit::has_program("cargo-fuzz") {
         println!("installing cargo-fuzz");
         sh(cargo().args(["install", "--locked", "cargo-fuzz"]))?;
     }
-    let known: BTreeSet<_> = targets.union(&protocols).collect();
+    let mut is_known = false;
+    for folder in FUZZ {
+        is_known |= run_in(folder, name, seconds)?;
+    }
+    if !is_known {
+        bail!(
+            "{name} is neither a folder of seeds nor a target in {}",
+            FUZZ.join(" or ")
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the fuzzers of a folder that are meant; whether there are any.
+fn run_in(fuzz: &str, name: &str, seconds: &str) -> anyhow::Result<bool> {
+    let folder = testkit::workspace_root().join(fuzz);
+    let targets = names(&folder.join("fuzz_targets"))?;
+    let seeded = names(&folder.join("corpus"))?;
+    let known: BTreeSet<_> = targets.union(&seeded).collect();
     let known = known.into_iter().filter(|known| *known != PROTOCOL);
     let wanted: Vec<_> = known
         .filter(|known| name == "all" || name == *known)
         .collect();
-    if wanted.is_empty() {
-        bail!("{name} is neither a folder of seeds nor a target in {FUZZ}");
-    }
-    for name in wanted {
-        let is_target = targets.contains(name);
-        let target = if is_target { name } else { PROTOCOL };
-        let own = BTreeSet::from([name.clone()]);
-        let names = if name == CONVERSATION {
-            &protocols
-        } else {
-            &own
-        };
+    for name in &wanted {
+        let is_target = targets.contains(*name);
+        let target = if is_target { name.as_str() } else { PROTOCOL };
+        let own = BTreeSet::from([(*name).clone()]);
+        let names = if *name == CONVERSATION { &seeded } else { &own };
         let folder = &folder;
         let seeds = SEEDS.iter().flat_map(|part| {
             let of = names.iter();
             of.map(move |name| folder.join(part).join(name))
         });
         println!("{name}: {seconds} s");
-        fuzz(name, target, seeds.filter(|seeds| seeds.is_dir()), seconds)?;
+        run_one(
+            fuzz,
+            name,
+            target,
+            seeds.filter(|seeds| seeds.is_dir()),
+            seconds,
+        )?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(!wanted.is_empty())
 }
 
-fn fuzz(
+fn run_one(
+    fuzz: &str,
     name: &str,
     target: &str,
     seeds: impl Iterator<Item = PathBuf>,
@@ -75,7 +91,7 @@ fn fuzz(
     let mut command = cargo();
     command.env("FUZZ_PROTOCOL", name);
     // the parsers are safe Rust: no sanitizer, which would need a nightly compiler
-    command.args(["fuzz", "run", "--fuzz-dir", FUZZ, "--sanitizer", "none"]);
+    command.args(["fuzz", "run", "--fuzz-dir", fuzz, "--sanitizer", "none"]);
     command.arg(target).arg(&grown).args(seeds).arg("--");
     command.args([
         &format!("-max_total_time={seconds}"),

@@ -2,13 +2,14 @@
 
 mod finish;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use packet::{Digests, Direction};
 
 use super::classes::Classes;
 use super::content::Content;
-use super::dataset::{Declaration, Loaded, SetId};
+use super::dataset::{Declaration, Loaded, OBJECT_BYTES_MAX, SetId};
 use super::diagnostic::Problem;
 use super::effect::Effect;
 use super::header::{Action, Apps, Header, Hook};
@@ -63,6 +64,12 @@ impl Surroundings<'_> {
                 "{file}: {count} values have no room within the set's memcap"
             ));
         }
+        if loaded.too_long > 0 {
+            let count = loaded.too_long;
+            said.push(format!(
+                "{file}: {count} objects are longer than {OBJECT_BYTES_MAX} bytes"
+            ));
+        }
         let room = WARNINGS_MAX.saturating_sub(self.warnings.len());
         self.warnings.extend(said.into_iter().take(room));
     }
@@ -74,10 +81,11 @@ impl Surroundings<'_> {
         at: Piece<'_>,
     ) -> Result<SetId, Problem> {
         let known = self.datasets.known(declared.name);
-        let set = self
-            .datasets
-            .declare(declared)
-            .map_err(|message| at.wrong(message))?;
+        let set = self.datasets.declare(declared).map_err(|message| {
+            at.wrong(message).mend(
+                "say the same of a set wherever it is named, and its type where it is named first",
+            )
+        })?;
         if known.is_none()
             && let Some(file) = &declared.load
         {
@@ -85,7 +93,9 @@ impl Surroundings<'_> {
                 Some(bytes) => {
                     let loaded = self.datasets.load(set, &String::from_utf8_lossy(&bytes));
                     if let Some(error) = &loaded.error {
-                        return Err(at.wrong(format!("the file {file:?}: {error}")));
+                        return Err(at.wrong(format!("the file {file:?}: {error}")).mend(
+                            "name a file of the format, and with array_key its list of objects",
+                        ));
                     }
                     self.warn_of(file, &loaded, declared);
                 }
@@ -145,6 +155,8 @@ type Latest = (usize, usize, bool);
 #[derive(Debug, Clone, Default)]
 struct Current {
     buffer: Option<&'static Buffer>,
+    /// Where it is named in the rule.
+    at: Range<usize>,
     transforms: Vec<Transform>,
     /// Whose, in a rule over both sides of a transaction.
     side: Option<Direction>,
@@ -244,12 +256,13 @@ impl<'b, 'e> Builder<'b, 'e> {
             }
         };
         if side == Some(Direction::ToServer) && buffer.stage == Stage::File {
-            return Err(
-                at.unsupported("files of the client are not supported in rules over both sides")
-            );
+            return Err(at
+                .unsupported("files of the client are not supported in rules over both sides")
+                .mend("write -> for =>, or look at the server's files"));
         }
         Ok(Current {
             buffer: Some(buffer),
+            at: at.span(),
             side,
             ..Current::default()
         })
@@ -493,7 +506,9 @@ impl<'b, 'e> Builder<'b, 'e> {
             return Ok(known);
         }
         if self.variables.len() >= VARIABLES_MAX {
-            return Err(name.wrong(format!("more than {VARIABLES_MAX} variables")));
+            return Err(name
+                .wrong(format!("more than {VARIABLES_MAX} variables"))
+                .mend("use a name again that is not needed any more"));
         }
         self.variables.push(name.text.to_owned());
         Ok(self.variables.len().saturating_sub(1))

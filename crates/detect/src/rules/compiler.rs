@@ -4,12 +4,14 @@ mod foreign;
 
 use std::sync::Arc;
 
+use packet::settings::Settings;
+
 use super::builder::{Builder, ReadFile, Surroundings};
 use super::classes::Classes;
-use super::dataset::Datasets;
-use super::diagnostic::{Diagnostic, Problem};
+use super::dataset::{self, Datasets};
+use super::diagnostic::{Diagnostic, Lines, Problem};
 use super::header::{Header, Sharing, Vars};
-use super::keyword::{Arg, Keyword};
+use super::keyword::{self, Arg, Keyword};
 use super::requires;
 use super::rule::{Origin, Rule};
 use super::set::RuleSet;
@@ -93,21 +95,38 @@ impl<'e> Compiler<'e> {
         self
     }
 
+    /// Makes the sets that the settings name (`datasets`), for rules to name without their types.
+    /// Those that are wrong are told, and are not there.
+    pub fn declare_sets(&mut self, settings: &Settings) {
+        for (name, declared) in dataset::declared(settings, self.names) {
+            let at = Piece { text: name, at: 0 };
+            let made = declared.and_then(|set| {
+                let made = self.around().declare(&set, at);
+                made.map_err(|problem| problem.message)
+            });
+            if let Err(message) = made {
+                self.warnings.push(format!("datasets.{name}: {message}"));
+            }
+        }
+    }
+
     /// Compiles the rules of a file. Those that are refused are told, and the others stand.
     pub fn file(&mut self, name: &str, text: &str) {
+        let mut lines = Lines::of(text);
         for (start, rule) in syntax::rules(text) {
             match self.rule(&rule) {
                 Ok(None) => self.passed_over = self.passed_over.saturating_add(1),
                 Ok(Some(rule)) if self.rules.len() < RULES_MAX => self.rules.push(rule),
                 Ok(Some(_)) => {
-                    let problem = Problem::wrong(0..0, format!("more than {RULES_MAX} rules"));
+                    let problem = Problem::wrong(0..0, format!("more than {RULES_MAX} rules"))
+                        .mend("take out rules that are not needed");
                     self.diagnostics
-                        .push(Diagnostic::place(name, text, start, None, problem));
+                        .push(lines.place(name, start, None, problem));
                     return;
                 }
                 Err((sid, problem)) => {
                     self.diagnostics
-                        .push(Diagnostic::place(name, text, start, sid, problem));
+                        .push(lines.place(name, start, sid, problem));
                 }
             }
         }
@@ -119,7 +138,7 @@ impl<'e> Compiler<'e> {
         &self.diagnostics
     }
 
-    /// What was wrong with files that rules name, though their rules stand.
+    /// What was wrong with files that rules name, though their rules stand, and with sets of the settings.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -176,12 +195,8 @@ impl<'e> Compiler<'e> {
         .map_err(|problem| (sid, problem))
     }
 
-    fn compile(&mut self, text: &str, parts: &RuleText<'_>) -> Result<Rule, Problem> {
-        if self.origin.is_some() {
-            foreign::check_text(parts)?;
-        }
-        let header = Header::parse(parts, &self.vars, &self.sharing)?;
-        let mut around = Surroundings {
+    fn around(&mut self) -> Surroundings<'_> {
+        Surroundings {
             classes: &self.classes,
             thresholds: &self.thresholds,
             names: self.names,
@@ -189,7 +204,16 @@ impl<'e> Compiler<'e> {
             files: self.files,
             reputations: &self.reputations,
             warnings: &mut self.warnings,
-        };
+        }
+    }
+
+    fn compile(&mut self, text: &str, parts: &RuleText<'_>) -> Result<Rule, Problem> {
+        let origin = self.origin.clone();
+        if origin.is_some() {
+            foreign::check_text(parts)?;
+        }
+        let header = Header::parse(parts, &self.vars, &self.sharing)?;
+        let mut around = self.around();
         let mut builder = Builder::new(header, &mut around);
         for option in &parts.options {
             let arg = Arg {
@@ -199,7 +223,7 @@ impl<'e> Compiler<'e> {
             apply(&mut builder, arg)?;
         }
         let whole = Piece { text, at: 0 };
-        match &self.origin {
+        match &origin {
             Some(origin) => foreign::build(builder, origin, whole),
             None => builder.build(whole),
         }
@@ -214,13 +238,14 @@ fn apply(builder: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value.map(|_value| arg.unquoted()).transpose()?;
     if let Some(transform) = super::transform::Transform::parse(name, value.map(|value| value.text))
     {
-        let transform =
-            transform.map_err(|message| arg.value.unwrap_or(arg.name).wrong(message))?;
+        let transform = transform.map_err(|message| {
+            let at = arg.value.unwrap_or(arg.name);
+            let usage = super::transform::Transform::usage(name);
+            at.wrong(message).mend(format!("write {usage}"))
+        })?;
         return builder.transform(transform, arg.name);
     }
-    Err(arg
-        .name
-        .unsupported(format!("keyword {name:?} is not supported")))
+    Err(keyword::unknown(arg.name))
 }
 
 /// The number of a rule that may be wrong otherwise.

@@ -96,12 +96,6 @@ impl Content {
             .filter(|_| is_placed)
     }
 
-    /// Whether it stands in its window at all.
-    pub(crate) fn occurs(&self, walk: &Walk<'_, '_>) -> bool {
-        let window = self.window(walk);
-        window.is_some_and(|(from, to)| self.find(walk, from, to).is_some())
-    }
-
     /// Between which bytes it must stand.
     pub(crate) fn window(&self, walk: &Walk<'_, '_>) -> Option<(usize, usize)> {
         let len = int(walk.bytes.len());

@@ -71,30 +71,67 @@ pub struct Diagnostic {
     pub problem: Problem,
 }
 
+/// Most characters of what is said to be wrong.
+const MESSAGE_CHARS_MAX: usize = 300;
 /// Most characters of a line that are shown around the place that is meant.
 const SHOWN_MAX: usize = 120;
 
-impl Diagnostic {
-    /// Places a problem of the rule that stands at `start` of a file's text.
+/// Lines of a file, counted once from its start to its end.
+#[derive(Debug)]
+pub(crate) struct Lines<'t> {
+    text: &'t str,
+    /// Up to where they were counted, and how many.
+    counted: usize,
+    line: usize,
+}
+
+impl<'t> Lines<'t> {
+    pub(crate) fn of(text: &'t str) -> Self {
+        Self {
+            text,
+            counted: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of a place, from 1. It must not lie before one that was asked for earlier.
+    fn of_place(&mut self, at: usize) -> usize {
+        let between = self
+            .text
+            .as_bytes()
+            .get(self.counted..at)
+            .unwrap_or_default();
+        let more = between.iter().filter(|byte| **byte == b'\n').count();
+        self.counted = self.counted.max(at);
+        self.line = self.line.saturating_add(more);
+        self.line
+    }
+
+    /// Places a problem of the rule that stands at `start`. Each rule has one at most.
     pub(crate) fn place(
+        &mut self,
         file: &str,
-        text: &str,
         start: usize,
         sid: Option<u32>,
         problem: Problem,
-    ) -> Self {
+    ) -> Diagnostic {
+        let text = self.text;
+        let problem = Problem {
+            message: shortened(problem.message),
+            ..problem
+        };
         let at = start.saturating_add(problem.at.start).min(text.len());
         let end = start.saturating_add(problem.at.end).clamp(at, text.len());
         let before = text.get(..at).unwrap_or_default();
         let line_start = before
             .rfind('\n')
             .map_or(0, |newline| newline.saturating_add(1));
-        let line = before.matches('\n').count().saturating_add(1);
+        let line = self.of_place(at);
         let line_end = text.get(at..).and_then(|rest| rest.find('\n'));
         let line_end = line_end.map_or(text.len(), |len| at.saturating_add(len));
         let in_line = text.get(line_start..at).unwrap_or_default();
         let meant = text.get(at..end.min(line_end)).unwrap_or_default();
-        Self {
+        Diagnostic {
             file: file.to_owned(),
             line: count32(line),
             column: count32(in_line.chars().count().saturating_add(1)),
@@ -133,6 +170,14 @@ impl fmt::Display for Diagnostic {
             write!(f, "\n  = {}", self.problem.mend)?;
         }
         Ok(())
+    }
+}
+
+/// What is wrong repeats what the author wrote: not all of it, where it is long.
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", message.get(..end).unwrap_or_default()),
+        None => message,
     }
 }
 

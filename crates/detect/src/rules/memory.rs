@@ -15,6 +15,8 @@ pub(crate) struct FlowMemory {
     pub(crate) variables: Variables,
     /// What was measured of its buffers.
     pub(crate) entropies: Entropies,
+    /// How many bits and numbers had no room since that was last counted.
+    pub(crate) refused: u64,
     /// What its records show of it has changed.
     pub(crate) has_changed: bool,
     /// Rules that show its packets.

@@ -10,6 +10,9 @@ use super::memory::FlowMemory;
 
 /// Most notes of one walk over a buffer.
 pub(crate) const NOTES_MAX: usize = 64;
+/// Most bytes of the notes of one walk, and of those of one rule over its buffers: what the context of an
+/// alert holds at most.
+pub(crate) const NOTES_BYTES_MAX: usize = 64 << 10;
 /// Most variables of a flow.
 pub(crate) const FLOW_VARIABLES_MAX: usize = 64;
 /// Most bytes of the variables of a flow, and of those of a packet.
@@ -28,6 +31,34 @@ pub(crate) enum Note {
     Flow { name: Arc<str>, value: Vec<u8> },
     /// A variable of the packet.
     Packet { name: Arc<str>, value: Vec<u8> },
+}
+
+impl Note {
+    /// Bytes of it.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Context { key, json } => key.len().saturating_add(json.len()),
+            Self::Flow { name, value } | Self::Packet { name, value } => {
+                name.len().saturating_add(value.len())
+            }
+        }
+    }
+}
+
+/// Takes notes together, as far as there is room. False where something was left out, for the caller to
+/// count.
+pub(crate) fn join(notes: &mut Vec<Note>, more: &mut dyn Iterator<Item = Note>) -> bool {
+    let mut bytes = notes.iter().map(Note::len).fold(0, usize::saturating_add);
+    let mut is_whole = true;
+    for note in more {
+        bytes = bytes.saturating_add(note.len());
+        if notes.len() >= NOTES_MAX || bytes > NOTES_BYTES_MAX {
+            is_whole = false;
+            break;
+        }
+        notes.push(note);
+    }
+    is_whole
 }
 
 /// Variables by name, within bounds.

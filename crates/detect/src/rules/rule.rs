@@ -263,11 +263,19 @@ pub(crate) struct Found {
     pub(crate) again: usize,
 }
 
+/// What a look at a few bytes counts for.
+const READS_FEW: usize = 16;
+
 /// Something that holds of a buffer or does not; it may move the place behind which later steps
 /// look, and set variables.
 pub(crate) trait Check: Debug + Send + Sync {
     /// Whether it holds.
     fn holds(&self, walk: &mut Walk<'_, '_>) -> bool;
+
+    /// How many bytes of a buffer of `len` it reads, about: what it takes off the walk's budget.
+    fn reads(&self, _len: usize) -> usize {
+        READS_FEW
+    }
 
     /// It looks behind the match before it.
     fn is_relative(&self) -> bool {

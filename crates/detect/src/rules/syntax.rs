@@ -137,12 +137,12 @@ pub(crate) fn parse(text: &str) -> Result<RuleText<'_>, Problem> {
     let mut fields = Fields {
         rest: whole.part(header),
     };
-    let action = fields.next("an action", "alert, drop, reject or pass")?;
-    let protocol = fields.next("a protocol", "tcp, udp, icmp, ip, http, dns, tls...")?;
-    let src = fields.next("a source", "any, an address or $HOME_NET")?;
+    let action = fields.next("action", "alert, drop, reject or pass")?;
+    let protocol = fields.next("protocol", "tcp, udp, icmp, ip, http, dns, tls...")?;
+    let src = fields.next("source", "any, an address or $HOME_NET")?;
     let src_ports = fields.next("source ports", "any, 80, [80,443] or $HTTP_PORTS")?;
-    let direction = fields.next("a direction", "-> or <>")?;
-    let dst = fields.next("a destination", "any, an address or $HOME_NET")?;
+    let direction = fields.next("direction", "->, <> or =>")?;
+    let dst = fields.next("destination", "any, an address or $HOME_NET")?;
     let dst_ports = fields.next("destination ports", "any, 80, [80,443] or $HTTP_PORTS")?;
     let left = fields.rest.trim();
     if !left.text.is_empty() {
@@ -190,8 +190,13 @@ impl<'t> Fields<'t> {
         self.rest = rest.part(behind);
         if field.text.is_empty() {
             return Err(field
-                .wrong(format!("{what} is missing"))
+                .wrong(format!("no {what}"))
                 .mend(format!("write {such}")));
+        }
+        if depth > 0 {
+            return Err(field
+                .wrong(format!("a group of the {what} does not end"))
+                .mend("end it with ]"));
         }
         Ok(field)
     }
@@ -281,10 +286,7 @@ mod tests {
     fn what_is_missing_is_named() {
         for (text, message) in [
             ("alert tcp any any -> any any", "no options"),
-            (
-                "alert tcp any -> any any (sid:1;)",
-                "destination ports is missing",
-            ),
+            ("alert tcp any -> any any (sid:1;)", "no destination ports"),
             (
                 "alert tcp any any -> any any (sid:1;",
                 "the options do not end",

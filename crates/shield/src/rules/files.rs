@@ -1,5 +1,6 @@
-//! Which files of rules there are, and whether they changed.
+//! Which files of rules there are, whether they changed, and where those lie that rules name.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -125,9 +126,46 @@ fn stamp(path: &Path) -> Stamp {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
+/// Files that rules name: beside the file of rules, else where the program runs.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    folder: RefCell<PathBuf>,
+}
+
+impl Beside {
+    /// The rules of a file come next.
+    pub(super) fn enter(&self, rules: &Path) {
+        let folder = rules.parent().unwrap_or(Path::new(""));
+        self.folder.replace(folder.to_owned());
+    }
+
+    /// Reads a file that a rule names; a path that is absolute stands for itself.
+    pub(super) fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let beside = self.folder.borrow().join(path);
+        std::fs::read(beside).or_else(|_| std::fs::read(path)).ok()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_rules_name_are_those_beside_the_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("hosts.lst"), "a").unwrap();
+        let beside = Beside::default();
+        assert_eq!(beside.read("hosts.lst"), None);
+        beside.enter(&folder.path().join("some.rules"));
+        assert_eq!(beside.read("hosts.lst").as_deref(), Some(&b"a"[..]));
+        assert_eq!(beside.read("none.lst"), None);
+        let whole = folder.path().join("hosts.lst");
+        beside.enter(Path::new("elsewhere.rules"));
+        assert_eq!(
+            beside.read(whole.to_str().unwrap()).as_deref(),
+            Some(&b"a"[..])
+        );
+    }
 
     #[test]
     fn wildcards_fit_names_as_in_a_shell() {

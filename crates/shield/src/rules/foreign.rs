@@ -92,7 +92,7 @@ impl Foreign {
         wanted: &Wanted<'_>,
         refuse: Refuse<'_>,
     ) -> Option<RuleSet> {
-        // they name no file
+        // they name no file and no set
         let mut notes = Vec::new();
         let mut compiler = compiler(wanted, &mut self.names, &|_| None, &mut notes);
         for (asker, shared) in shared {

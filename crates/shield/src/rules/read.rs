@@ -2,11 +2,14 @@
 //! captures.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use detect::rules::dataset::Datasets;
+use detect::rules::dataset::{Datasets, Limits};
 use detect::rules::state::{GlobalThresholds, Names, Reputations, iprep};
 use detect::rules::{Classes, Compiler, Diagnostic, RuleSet, Vars};
 use packet::settings::Settings;
+
+use super::files::Beside;
 
 /// What is to be read.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +32,7 @@ pub struct Read {
     pub refused: Vec<Diagnostic>,
     /// How many are not meant for this engine, by their own `requires`.
     pub passed_over: usize,
-    /// What was wrong with files that rules name, though their rules stand.
+    /// What was wrong with files that rules name, though their rules stand, and with sets of the settings.
     pub warnings: Vec<String>,
     /// What was wrong with files that the settings name.
     pub notes: Vec<String>,
@@ -46,9 +49,13 @@ pub fn read(wanted: &Wanted<'_>, names: &mut Names) -> Result<Read, (PathBuf, st
         texts.push((path, bytes));
     }
     let mut notes = Vec::new();
-    let file = |path: &str| std::fs::read(Path::new(path)).ok();
+    let beside = Rc::new(Beside::default());
+    let files = Rc::clone(&beside);
+    let file = move |path: &str| files.read(path);
     let mut compiler = compiler(wanted, names, &file, &mut notes);
+    compiler.declare_sets(wanted.settings);
     for (path, bytes) in &texts {
+        beside.enter(path);
         compiler.file(&path.display().to_string(), &String::from_utf8_lossy(bytes));
     }
     Ok(Read {
@@ -60,7 +67,7 @@ pub fn read(wanted: &Wanted<'_>, names: &mut Names) -> Result<Read, (PathBuf, st
     })
 }
 
-/// A compiler without rules that knows what rules refer to.
+/// A compiler without rules that knows what rules refer to, but for the sets of the settings.
 pub(super) fn compiler<'e>(
     wanted: &Wanted<'_>,
     names: &'e mut Names,
@@ -100,7 +107,8 @@ pub(super) fn compiler<'e>(
             .iter()
             .map(|error| format!("threshold.config: {error}")),
     );
-    Compiler::new(vars, classes, names, Datasets::default(), file)
+    let sets = Datasets::new(Limits::from_settings(settings));
+    Compiler::new(vars, classes, names, sets, file)
         .with_action_order(order.collect())
         .with_thresholds(thresholds)
         .with_reputations(reputations(settings, notes))
@@ -176,4 +184,52 @@ fn side_file(wanted: &Wanted<'_>, key: &str, usual: &str, notes: &mut Vec<String
         ));
     }
     read.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_those_of_the_settings_and_files_those_beside_the_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| folder.path().join(name);
+        std::fs::write(of("beside.lst"), "YQ==\n").unwrap();
+        std::fs::write(of("set.lst"), "YQ==\nYg==\n").unwrap();
+        let rule = |sid: u32, set: &str| {
+            format!("alert dns any any -> any any (dns.query; dataset:isset,{set}; sid:{sid};)\n")
+        };
+        let rules = [
+            rule(1, "own,type string,load beside.lst"),
+            rule(2, "named"),
+            rule(3, "broken"),
+            rule(4, "gone,type string,load gone.lst"),
+        ];
+        std::fs::write(of("a.rules"), rules.concat()).unwrap();
+        let set = of("set.lst");
+        let yaml = format!(
+            "datasets:\n  named: {{type: string, load: {}}}\n  broken: {{type: colour}}\n",
+            set.display()
+        );
+        let read = read(
+            &Wanted {
+                files: &[of("a.rules")],
+                settings: &Settings::parse(&yaml).unwrap(),
+                configured: false,
+            },
+            &mut Names::default(),
+        );
+        let read = read.unwrap();
+        let refused: Vec<_> = read.refused.iter().map(|refused| refused.sid).collect();
+        assert_eq!(
+            (read.set.len(), &refused[..]),
+            (2, &[Some(3), Some(4)][..]),
+            "{:?}",
+            read.refused
+        );
+        let [warning] = &read.warnings[..] else {
+            panic!("{:?}", read.warnings);
+        };
+        assert!(warning.starts_with("datasets.broken: type is"), "{warning}");
+    }
 }

@@ -160,9 +160,11 @@ impl Builder<'_, '_> {
         self.inspections.retain(Inspection::asks);
         if self.current.buffer.is_some() && self.current.place.is_none() {
             let name = self.current.buffer.map_or("", |buffer| buffer.name);
-            return Err(whole
-                .wrong(format!("nothing is asked of {name}"))
-                .mend("write a content behind it"));
+            return Err(Problem::wrong(
+                self.current.at.clone(),
+                format!("nothing is asked of {name}"),
+            )
+            .mend("write a content behind it"));
         }
         Ok(())
     }

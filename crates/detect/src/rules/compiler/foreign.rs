@@ -198,6 +198,26 @@ mod tests {
     }
 
     #[test]
+    fn no_file_is_read_for_a_partners_rule() {
+        let mut names = Names::default();
+        let (classes, sets) = (Classes::default(), Datasets::default());
+        let read = |path: &str| -> Option<Vec<u8>> { panic!("{path} is read") };
+        let mut compiler = Compiler::new(Vars::usual(), classes, &mut names, sets, &read);
+        for option in [
+            "filemd5:hosts.lst",
+            "filesha1:!hosts.lst",
+            "filesha256:hosts.lst",
+            "content:\"attack\"; dataset:isset,hosts,type string,load hosts.lst",
+            "content:\"attack\"; http.host; dataset:set,hosts,type string,state hosts.lst",
+            "content:\"attack\"; http.host; datarep:hosts,>,1,type string,load hosts.lst",
+        ] {
+            let rule = format!("alert http any any -> any any ({option}; sid:7;)");
+            assert_eq!(compiler.foreign(origin("alpha"), &rule), 1, "{option}");
+        }
+        assert!(compiler.finish().is_empty());
+    }
+
+    #[test]
     fn own_rules_compiled_behind_a_partners_are_the_operators() {
         let mut names = Names::default();
         let (classes, sets) = (Classes::default(), Datasets::default());

@@ -12,8 +12,11 @@ const KEYS_MAX: usize = 16;
 /// The objects of a file: the members of the list at `array_key`.
 pub(super) fn objects<'a>(text: &'a str, array_key: &str) -> Result<Vec<&'a RawValue>, String> {
     let file: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let list = at(file, array_key).ok_or_else(|| format!("there is no {array_key}"))?;
-    serde_json::from_str(list.get()).map_err(|_| "is not a list".to_owned())
+    let list = at(file, array_key).ok_or_else(|| format!("there is no {array_key:?} in it"))?;
+    serde_json::from_str(list.get()).map_err(|_| match array_key {
+        "" => "it is no list of objects".to_owned(),
+        key => format!("{key:?} is no list of objects in it"),
+    })
 }
 
 /// The string at a key with dots in an object.

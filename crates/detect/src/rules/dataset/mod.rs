@@ -12,13 +12,14 @@
 //! [{"host": "a.com", "why": "phishing"}]            format json; ndjson: an object a line
 //! ```
 //!
-//! **Bounds and failure bias: open.** A set takes no more memory than its `memcap`; a value that
-//! does not fit is not added, its `set` does not match, and [`Datasets::refused`] counts it.
+//! **Bounds and failure bias: open.** A set takes no more memory than its `memcap`, and all together no
+//! more than [`Limits::bytes_max`]; a value that does not fit is not added, its `set` does not match, and [`Datasets::refused`] counts it.
 //! Nothing is forgotten for it: what was loaded is worth more than what the network brings.
 
 mod json;
 mod option;
 mod set;
+mod settings;
 mod table;
 mod value;
 
@@ -30,13 +31,21 @@ pub use option::{
 };
 pub use set::Loaded;
 use set::Set;
+pub(crate) use settings::declared;
 pub use value::Kind;
+
+/// Longest object of a set of JSON, bytes without white space: alerts carry it.
+pub const OBJECT_BYTES_MAX: usize = 16 << 10;
 
 /// Bounds of sets.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Most memory of a set that names no `memcap`, bytes.
     pub memcap: u64,
+    /// Largest `memcap` that a rule may name, bytes; the settings may name larger ones.
+    pub memcap_max: u64,
+    /// Most memory of all sets, bytes.
+    pub bytes_max: u64,
     /// Largest `hashsize` of a set.
     pub hashsize_max: u32,
     /// Most sets.
@@ -47,6 +56,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memcap: 100 << 20,
+            memcap_max: 1 << 30,
+            bytes_max: 4 << 30,
             hashsize_max: 65_536,
             sets_max: 4_096,
         }
@@ -73,6 +84,8 @@ pub struct FileToLoad<'a> {
 pub struct Datasets {
     limits: Limits,
     sets: Vec<Set>,
+    /// Memory of all, bytes.
+    held: u64,
     of_name: HashMap<u32, SetId>,
 }
 
@@ -142,14 +155,38 @@ impl Datasets {
 
     /// Adds what a file holds.
     pub fn load(&mut self, set: SetId, contents: &str) -> Loaded {
-        let set = self.sets.get_mut(set.0 as usize);
-        set.map(|set| set.load(contents)).unwrap_or_default()
+        self.change(set, |set| set.load(contents))
+            .unwrap_or_default()
     }
 
     /// Does a `dataset` option to a set with the bytes of a buffer. Whether it matches.
     pub fn dataset(&mut self, set: SetId, command: Command, buffer: &[u8]) -> bool {
-        let set = self.sets.get_mut(set.0 as usize);
-        set.is_some_and(|set| set.command(command, buffer))
+        match command {
+            Command::IsSet | Command::IsNotSet => self
+                .sets
+                .get_mut(set.0 as usize)
+                .is_some_and(|set| set.command(command, buffer)),
+            Command::Set | Command::Unset => self
+                .change(set, |set| set.command(command, buffer))
+                .unwrap_or(false),
+        }
+    }
+
+    /// Changes a set, with the room that the others leave it.
+    fn change<T>(&mut self, set: SetId, work: impl FnOnce(&mut Set) -> T) -> Option<T> {
+        let bytes = |set: &Set| u64::try_from(set.bytes()).unwrap_or(u64::MAX);
+        let set = self.sets.get_mut(set.0 as usize)?;
+        let others = self.held.saturating_sub(bytes(set));
+        set.room = self.limits.bytes_max.saturating_sub(others);
+        let done = work(set);
+        self.held = others.saturating_add(bytes(set));
+        Some(done)
+    }
+
+    /// Largest `memcap` that a rule may name, bytes.
+    #[must_use]
+    pub fn memcap_max(&self) -> u64 {
+        self.limits.memcap_max
     }
 
     /// Whether the reputation of a buffer in a set compares as a `datarep` option wants it.
@@ -222,6 +259,9 @@ impl Datasets {
                 taken.push(id);
             }
         }
+        let bytes = self.sets.iter().map(Set::bytes);
+        let bytes = bytes.fold(0, usize::saturating_add);
+        self.held = u64::try_from(bytes).unwrap_or(u64::MAX);
         taken
     }
 

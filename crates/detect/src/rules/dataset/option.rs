@@ -198,12 +198,15 @@ impl Parts {
             "format" => return self.format(of),
             "array_key" => self.array_key.replace(text(of)?).is_some(),
             "value_key" => self.value_key.replace(text(of)?).is_some(),
-            "context_key" | "enrichment_key" => self.context_key.replace(text(of)?).is_some(),
+            "context_key" | "enrichment_key" => self.context_key.replace(key_of(of)?).is_some(),
             "remove_key" => std::mem::replace(&mut self.remove_key, true),
-            _ => return Err(key.error("unknown part of a dataset")),
+            other => return Err(key.error(format!("{other:?} is no part of a set"))),
         };
         match again {
-            true => Err(key.error("is there twice, or 'state' beside 'load' or 'save'")),
+            true => Err(key.error(format!(
+                "{} is there twice, or 'state' beside 'load' or 'save'",
+                key.text
+            ))),
             false => Ok(()),
         }
     }
@@ -240,6 +243,15 @@ fn text(field: Field<'_>) -> Result<String, OptionError> {
         return Err(field.error("a text of 1 to 1024 bytes is expected"));
     }
     Ok(field.text.to_owned())
+}
+
+/// A key of a record: what reads records takes such names everywhere.
+fn key_of(field: Field<'_>) -> Result<String, OptionError> {
+    let is_of_key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    match field.text.bytes().all(is_of_key) {
+        true => text(field),
+        false => Err(field.error("a key has letters, digits, '_', '-' and '.' alone")),
+    }
 }
 
 /// A file below a directory: rules come from elsewhere and do not choose what is overwritten.
@@ -348,6 +360,14 @@ mod tests {
             (
                 "set,s,type string,load j,format json,value_key h,context_key c",
                 0,
+            ),
+            (
+                "isset,s,type string,load j,format json,value_key h,context_key a b",
+                63,
+            ),
+            (
+                "isset,s,type string,load j,format json,value_key h,context_key \"",
+                63,
             ),
             ("isset,s,load ", 12),
         ] {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::OBJECT_BYTES_MAX;
 use super::json;
 use super::option::{Command, Declaration, Json};
 use super::table::{Key, Table};
@@ -23,6 +24,9 @@ pub struct Loaded {
     pub refused: usize,
     /// How many values had no room.
     pub left_out: usize,
+    /// How many objects are longer than [`OBJECT_BYTES_MAX`](super::OBJECT_BYTES_MAX): their values
+    /// were not added.
+    pub too_long: usize,
     /// Numbers of the first lines or objects that were refused, from 1.
     pub refused_first: Vec<usize>,
     /// Why the file as a whole was refused.
@@ -35,6 +39,8 @@ pub(super) struct Set {
     kind: Kind,
     keys: Keys,
     memcap: u64,
+    /// What the other sets leave it, bytes.
+    pub(super) room: u64,
     pub(super) refused: u64,
     contents: Contents,
 }
@@ -74,6 +80,7 @@ enum Added {
     New,
     Repeated,
     NoRoom,
+    TooLong,
 }
 
 impl Set {
@@ -94,6 +101,7 @@ impl Set {
             declared,
             kind,
             keys: Keys::default(),
+            room: u64::MAX,
             refused: 0,
             contents,
         }
@@ -224,6 +232,7 @@ impl Set {
             Some(Added::New) => &mut loaded.added,
             Some(Added::Repeated) => &mut loaded.repeated,
             Some(Added::NoRoom) => &mut loaded.left_out,
+            Some(Added::TooLong) => &mut loaded.too_long,
             None => {
                 if loaded.refused_first.len() < LINES_TOLD_MAX {
                     loaded.refused_first.push(number);
@@ -247,7 +256,10 @@ impl Set {
         if self.contains(&key) {
             return Added::Repeated;
         }
-        if self.bytes_with(value, &beside) > self.memcap {
+        if matches!(&beside, Beside::Object(object) if object.len() > OBJECT_BYTES_MAX) {
+            return Added::TooLong;
+        }
+        if self.bytes_with(value, &beside) > self.memcap.min(self.room) {
             self.refused = self.refused.saturating_add(1);
             return Added::NoRoom;
         }

@@ -7,6 +7,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 /// What an entry is found by.
 pub(super) type Key = [u8; 16];
 
+/// About what an empty table takes for its first entries, bytes.
+const FIRST_BYTES: usize = 256;
+
 /// Keys and values within a bound of memory.
 #[derive(Debug)]
 pub(super) struct Table<V> {
@@ -35,7 +38,7 @@ impl<V> Table<V> {
     pub(super) fn bytes_with_one_more(&self) -> usize {
         match self.slots.len() < self.slots.capacity() {
             true => self.bytes(),
-            false => self.bytes().saturating_mul(2),
+            false => self.bytes().saturating_mul(2).max(FIRST_BYTES),
         }
     }
 

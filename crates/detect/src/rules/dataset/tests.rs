@@ -196,6 +196,22 @@ fn json() {
 }
 
 #[test]
+fn objects_are_bounded_and_each_rule_says_what_it_shows() {
+    let long = "x".repeat(OBJECT_BYTES_MAX);
+    let file = format!("{{\"h\": \"a\", \"n\": 1}}\n{{\"h\": \"b\", \"n\": \"{long}\"}}\n");
+    let value = "isset,s,type string,load f,format ndjson,value_key h,context_key c";
+    let (mut bench, set, loaded) = Bench::loaded(value, &file);
+    assert_eq!((loaded.added, loaded.too_long, loaded.refused), (1, 1, 0));
+    assert!(!bench.matches("isset,s", b"b"));
+    // whether the value is shown with the object is said by each rule for itself
+    let without = bench.rule(&format!("{value},remove_key")).unwrap().1;
+    let with = bench.rule(value).unwrap().1;
+    let context = |option: &DatasetOption| bench.sets.context(set, option, b"a");
+    assert_eq!(context(&with).as_deref(), Some(r#"{"h":"a","n":1}"#));
+    assert_eq!(context(&without).as_deref(), Some(r#"{"n":1}"#));
+}
+
+#[test]
 fn memcap_bounds_a_set_and_what_has_no_room_is_counted() {
     for options in ["", ",save o"] {
         let mut bench = Bench::new();
@@ -219,6 +235,65 @@ fn memcap_bounds_a_set_and_what_has_no_room_is_counted() {
     );
     assert_eq!(loaded.added + loaded.left_out, 20_000);
     assert!((500..5_000).contains(&loaded.added), "{loaded:?}");
+}
+
+#[test]
+fn all_sets_together_are_bounded() {
+    let mut bench = Bench::new();
+    bench.sets = Datasets::new(Limits {
+        bytes_max: 1 << 20,
+        ..Limits::default()
+    });
+    let mut sets = Vec::new();
+    for number in 0..50 {
+        let (set, option) = bench
+            .rule(&format!("set,s{number},type string,memcap 100kb"))
+            .unwrap();
+        for value in 0..10_000_u32 {
+            bench
+                .sets
+                .dataset(set, option.command, &value.to_be_bytes());
+        }
+        sets.push(set);
+    }
+    let bytes: usize = sets.iter().map(|set| bench.sets.bytes(*set)).sum();
+    assert!((500 << 10..=1 << 20).contains(&bytes), "{bytes}");
+    assert!(bench.sets.refused() > 0);
+    // what is taken out makes room
+    let first = *sets.first().unwrap();
+    let len = bench.sets.len(first);
+    for value in 0..10_000_u32 {
+        bench
+            .sets
+            .dataset(first, Command::Unset, &value.to_be_bytes());
+    }
+    assert!(bench.sets.is_empty(first) && len > 0);
+    assert!(bench.matches("set,s0", b"x"));
+}
+
+#[test]
+fn huge_files_fill_their_memcap_and_no_more() {
+    let lines: String = (0..1_000_000_u32)
+        .map(|n| format!("{}\n", std::net::Ipv4Addr::from(n)))
+        .collect();
+    let (bench, set, loaded) = Bench::loaded("isset,s,type ip,load f,memcap 1mb", &lines);
+    assert_eq!(loaded.added + loaded.left_out, 1_000_000);
+    assert!((10_000..80_000).contains(&loaded.added), "{loaded:?}");
+    assert!(bench.sets.bytes(set) <= 1 << 20);
+    // lines of a megabyte: a hash stands for a value, and what is kept whole must have room
+    let long = "A".repeat(1 << 20);
+    let (bench, set, loaded) = Bench::loaded("isset,s,type string,load f", &long);
+    assert_eq!(loaded.added, 1);
+    assert!(bench.sets.bytes(set) < 1 << 10);
+    let (.., loaded) = Bench::loaded("isset,s,type string,load f,save o,memcap 100kb", &long);
+    assert_eq!((loaded.added, loaded.left_out), (0, 1));
+    let hexadecimal = "a".repeat(1 << 20);
+    let (.., loaded) = Bench::loaded("isset,s,type md5,load f", &hexadecimal);
+    assert_eq!((loaded.added, loaded.refused), (0, 1));
+    let object = format!("{{\"h\": \"{long}\"}}\n{{\"h\": \"a\"}}");
+    let value = "isset,s,type string,load f,format ndjson,value_key h,context_key c";
+    let (.., loaded) = Bench::loaded(value, &object);
+    assert_eq!((loaded.added, loaded.too_long), (1, 1));
 }
 
 #[test]

@@ -38,8 +38,14 @@ impl Addresses {
 
     /// Which share of all addresses they are: the greater of those of IPv4 and IPv6.
     pub(crate) fn share(&self) -> f64 {
-        let v4 = self.v4.iter().map(|(from, to)| f64::from(to - from) + 1.0);
-        let v6 = self.v6.iter().map(|(from, to)| (to - from) as f64 + 1.0);
+        let v4 = self
+            .v4
+            .iter()
+            .map(|(from, to)| f64::from(to.saturating_sub(from)) + 1.0);
+        let v6 = self
+            .v6
+            .iter()
+            .map(|(from, to)| to.saturating_sub(from) as f64 + 1.0);
         let v4 = v4.sum::<f64>() / 2_f64.powi(32);
         v4.max(v6.sum::<f64>() / 2_f64.powi(128))
     }
@@ -69,10 +75,11 @@ impl List for Addresses {
         self.v4.is_empty() && self.v6.is_empty()
     }
 
-    fn union(self, other: &Self) -> Self {
+    fn union(all: Vec<Self>) -> Self {
+        let (v4, v6): (Vec<_>, Vec<_>) = all.into_iter().map(|one| (one.v4, one.v6)).unzip();
         Self {
-            v4: self.v4.union(&other.v4),
-            v6: self.v6.union(&other.v6),
+            v4: Ranges::union(v4),
+            v6: Ranges::union(v6),
         }
     }
 

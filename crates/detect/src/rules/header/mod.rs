@@ -9,7 +9,7 @@ mod vars;
 pub(crate) use address::Addresses;
 pub(crate) use port::Ports;
 pub(crate) use protocol::{Apps, Hook, Layer, Protocol, apps};
-pub use vars::{NESTED_MAX, Vars};
+pub use vars::{NESTED_MAX, TERMS_MAX, Vars};
 
 use std::sync::Arc;
 
@@ -49,9 +49,17 @@ impl Action {
             "reject" | "rejectsrc" => Self::Reject(RejectTarget::Source),
             "rejectdst" => Self::Reject(RejectTarget::Destination),
             "rejectboth" => Self::Reject(RejectTarget::Both),
-            "config" => return Err(text.unsupported("config rules are not supported")),
+            "config" => {
+                let mend = "records are chosen in the settings of the outputs";
+                return Err(text
+                    .unsupported("config rules are not supported")
+                    .mend(mend));
+            }
             other if other == "accept" || other.contains(':') => {
-                return Err(text.unsupported("firewall rules are not supported"));
+                let mend = "write alert, drop, reject, rejectdst, rejectboth or pass";
+                return Err(text
+                    .unsupported("firewall rules are not supported")
+                    .mend(mend));
             }
             other => {
                 let message = format!("{other:?} is no action");
@@ -143,7 +151,7 @@ impl Header {
             of_both_sides,
             negated: [rule.src, rule.dst]
                 .iter()
-                .any(|field| vars.negates(field.text, 0)),
+                .any(|field| vars.negates(field.text)),
         })
     }
 

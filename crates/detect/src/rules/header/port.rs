@@ -40,8 +40,8 @@ impl List for Ports {
         self.0.is_empty()
     }
 
-    fn union(self, other: &Self) -> Self {
-        Self(self.0.union(&other.0))
+    fn union(all: Vec<Self>) -> Self {
+        Self(Ranges::union(all.into_iter().map(|one| one.0)))
     }
 
     fn without(&self, other: &Self) -> Self {

@@ -30,7 +30,9 @@ impl Hook {
         match text.text {
             "all" => Ok(Self::All),
             "flow_start" => Ok(Self::FlowStart),
-            other => Err(text.unsupported(format!("the hook {other:?} is not supported"))),
+            other => Err(text
+                .unsupported(format!("the hook {other:?} is not supported"))
+                .mend("write all or flow_start, or the protocol alone")),
         }
     }
 }
@@ -189,7 +191,9 @@ impl Protocol {
             });
         }
         if hook.is_some() {
-            return Err(text.unsupported("hooks behind this protocol are not supported"));
+            return Err(text
+                .unsupported("hooks behind this protocol are not supported")
+                .mend("write the protocol alone"));
         }
         let apps = apps(&name).ok_or_else(|| {
             let message = format!("{:?} is no protocol that is known", text.text);

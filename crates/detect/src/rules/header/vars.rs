@@ -1,7 +1,7 @@
 //! Variables, and the lists in which header fields are written.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use packet::settings::Settings;
@@ -13,6 +13,8 @@ use crate::rules::syntax::Piece;
 
 /// Deepest nesting of groups and variables.
 pub const NESTED_MAX: u32 = 16;
+/// Most terms of a field, those of its variables included as often as they stand there.
+pub const TERMS_MAX: u32 = 1 << 20;
 
 /// What variables of rules stand for: `vars.address-groups` and `vars.port-groups` of the settings.
 #[derive(Debug, Default)]
@@ -106,7 +108,7 @@ impl Vars {
         if let Some(known) = self.known.borrow().addresses.get(text.text) {
             return Ok(known.clone());
         }
-        let read: Addresses = list(text, &self.addresses, 0)?;
+        let read: Addresses = Lists::of(&self.addresses).list(text, 0)?;
         self.known
             .borrow_mut()
             .addresses
@@ -115,20 +117,28 @@ impl Vars {
     }
 
     /// Whether addresses are written as those that are left of others.
-    pub(super) fn negates(&self, text: &str, depth: u32) -> bool {
-        let names = text.split('$').skip(1).filter_map(|rest| {
-            let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
-            self.addresses.get(rest.get(..end.unwrap_or(rest.len()))?)
-        });
-        let mut values = names.take_while(|_| depth < NESTED_MAX);
-        text.contains('!') || values.any(|value| self.negates(value, depth.saturating_add(1)))
+    pub(super) fn negates(&self, text: &str) -> bool {
+        let mut names = HashSet::new();
+        let mut texts = vec![text];
+        while let Some(text) = texts.pop() {
+            if text.contains('!') {
+                return true;
+            }
+            for rest in text.split('$').skip(1) {
+                let is_behind = |letter: char| !letter.is_ascii_alphanumeric() && letter != '_';
+                let name = rest.split(is_behind).next().unwrap_or_default();
+                let value = self.addresses.get(name).filter(|_| names.insert(name));
+                texts.extend(value.map(String::as_str));
+            }
+        }
+        false
     }
 
     pub(super) fn ports(&self, text: Piece<'_>) -> Result<Ports, Problem> {
         if let Some(known) = self.known.borrow().ports.get(text.text) {
             return Ok(known.clone());
         }
-        let read: Ports = list(text, &self.ports, 0)?;
+        let read: Ports = Lists::of(&self.ports).list(text, 0)?;
         self.known
             .borrow_mut()
             .ports
@@ -145,70 +155,106 @@ pub(super) trait List: Sized + Clone {
     const WHAT: &'static str;
     fn any() -> Self;
     fn is_nothing(&self) -> bool;
-    fn union(self, other: &Self) -> Self;
+    fn union(all: Vec<Self>) -> Self;
     fn without(&self, other: &Self) -> Self;
     fn term(text: Piece<'_>) -> Term<Self>;
 }
 
-/// Reads `term`, `!term`, `$NAME` or `[term, ...]`.
-fn list<L: List>(
-    text: Piece<'_>,
-    vars: &HashMap<String, String>,
-    depth: u32,
-) -> Result<L, Problem> {
-    if depth > NESTED_MAX {
-        return Err(text.wrong(format!("groups nested deeper than {NESTED_MAX} levels")));
+/// Reads the lists of one field.
+struct Lists<'v> {
+    vars: &'v HashMap<String, String>,
+    /// How many terms may still be read.
+    terms: Cell<u32>,
+}
+
+impl<'v> Lists<'v> {
+    fn of(vars: &'v HashMap<String, String>) -> Self {
+        Self {
+            vars,
+            terms: Cell::new(TERMS_MAX),
+        }
     }
-    let text = text.trim();
-    if let Some(negated) = text.text.strip_prefix('!') {
-        let negated: L = list(text.part(negated), vars, depth.saturating_add(1))?;
-        return nonempty(L::any().without(&negated), text);
-    }
-    if text.text.eq_ignore_ascii_case("any") {
-        return Ok(L::any());
-    }
-    if let Some(name) = text.text.strip_prefix('$') {
-        let Some(value) = vars.get(name) else {
-            let message = format!("no variable ${name} of {}", L::WHAT);
+
+    /// Reads `term`, `!term`, `$NAME` or `[term, ...]`.
+    fn list<L: List>(&self, text: Piece<'_>, depth: u32) -> Result<L, Problem> {
+        if depth > NESTED_MAX {
             return Err(text
+                .wrong(format!("groups nested deeper than {NESTED_MAX} levels"))
+                .mend("flatten the groups, or take out a variable that names itself"));
+        }
+        let left = self.terms.get().checked_sub(1).ok_or_else(|| {
+            text.wrong(format!(
+                "more than {TERMS_MAX} {} with those of the variables",
+                L::WHAT
+            ))
+            .mend("name each variable once")
+        })?;
+        self.terms.set(left);
+        let deeper = depth.saturating_add(1);
+        let text = text.trim();
+        if let Some(negated) = text.text.strip_prefix('!') {
+            let negated: L = self.list(text.part(negated), deeper)?;
+            return nonempty(L::any().without(&negated), text);
+        }
+        if text.text.eq_ignore_ascii_case("any") {
+            return Ok(L::any());
+        }
+        if let Some(name) = text.text.strip_prefix('$') {
+            return self.variable(name, text, deeper);
+        }
+        match text.text.strip_prefix('[') {
+            Some(inner) => self.group(text.part(inner), text, deeper),
+            None => L::term(text),
+        }
+    }
+
+    fn variable<L: List>(&self, name: &str, at: Piece<'_>, depth: u32) -> Result<L, Problem> {
+        let Some(value) = self.vars.get(name) else {
+            let message = format!("no variable ${name} of {}", L::WHAT);
+            return Err(at
                 .wrong(message)
                 .mend("define it under vars, or write the value"));
         };
         let value = Piece { text: value, at: 0 };
-        return list(value, vars, depth.saturating_add(1)).map_err(|problem| {
-            let message = format!("in ${name}: {}", problem.message);
-            text.wrong(message).mend(problem.mend)
-        });
+        self.list(value, depth).map_err(|problem| {
+            let message = match problem.message.starts_with("in $") {
+                false => format!("in ${name}: {}", problem.message),
+                true => problem.message,
+            };
+            at.wrong(message).mend(problem.mend)
+        })
     }
-    let Some(inner) = text.text.strip_prefix('[') else {
-        return L::term(text);
-    };
-    let inner = inner.strip_suffix(']').ok_or_else(|| {
-        text.wrong("a group that does not end")
-            .mend("end it with ]")
-    })?;
-    let (mut taken, mut left_out): (Option<L>, Option<L>) = (None, None);
-    for term in terms(text.part(inner)) {
-        if term.text.is_empty() {
-            return Err(term
-                .wrong("an empty place in a group")
-                .mend("take the comma out"));
+
+    /// `inner` is what follows the bracket that opens `whole`.
+    fn group<L: List>(&self, inner: Piece<'_>, whole: Piece<'_>, depth: u32) -> Result<L, Problem> {
+        let inner = inner.text.strip_suffix(']').map(|text| inner.part(text));
+        let inner = inner.ok_or_else(|| {
+            whole
+                .wrong("a group that does not end")
+                .mend("end it with ]")
+        })?;
+        let (mut taken, mut left_out) = (Vec::<L>::new(), Vec::<L>::new());
+        for term in terms(inner) {
+            if term.text.is_empty() {
+                return Err(term
+                    .wrong("an empty place in a group")
+                    .mend("take a comma out, or write what is missing"));
+            }
+            match term.text.strip_prefix('!') {
+                Some(negated) => left_out.push(self.list(term.part(negated), depth)?),
+                None => taken.push(self.list(term, depth)?),
+            }
         }
-        let (into, term) = match term.text.strip_prefix('!') {
-            Some(negated) => (&mut left_out, term.part(negated)),
-            None => (&mut taken, term),
+        let taken = match taken.is_empty() {
+            true => L::any(),
+            false => L::union(taken),
         };
-        let read: L = list(term, vars, depth.saturating_add(1))?;
-        *into = Some(match into.take() {
-            Some(all) => all.union(&read),
-            None => read,
-        });
+        let left = match left_out.is_empty() {
+            true => taken,
+            false => taken.without(&L::union(left_out)),
+        };
+        nonempty(left, whole)
     }
-    let taken = taken.unwrap_or_else(L::any);
-    nonempty(
-        left_out.map_or(taken.clone(), |left_out| taken.without(&left_out)),
-        text,
-    )
 }
 
 fn nonempty<L: List>(list: L, text: Piece<'_>) -> Result<L, Problem> {

@@ -7,7 +7,7 @@ use packet::{AppProto, FlowState as Standing};
 use super::super::alert::Alert;
 use super::super::header::{Action, RejectTarget};
 use super::super::memory::Memory;
-use super::super::note::{Note, Remembered, context};
+use super::super::note::{Note, Remembered, context, join};
 use super::super::rule::{Asked, Rule};
 use super::super::scene::Scene;
 use super::super::set::RuleSet;
@@ -79,7 +79,9 @@ impl Inspector {
                     self.wait(state, moment.direction, found);
                     continue;
                 };
-                found.notes.extend_from_slice(notes);
+                let is_whole = join(&mut found.notes, &mut notes.iter().cloned());
+                let hit = &mut self.counters.variables_max_hit;
+                *hit = hit.saturating_add(u64::from(!is_whole));
             }
             if !self.conditions_hold(rule, &scene, state) {
                 continue;
@@ -267,6 +269,9 @@ impl Inspector {
             effect.apply(scene, &mut memory);
         }
         memory.flow.has_changed |= !rule.effects.is_empty();
+        let refused = std::mem::take(&mut memory.flow.refused);
+        let hit = &mut self.counters.variables_max_hit;
+        *hit = hit.saturating_add(refused);
         let judgement = match ends.filter(|_| !rule.filter.is_empty()) {
             Some(ends) => rule
                 .filter

@@ -34,13 +34,13 @@ use ::packet::{
 use super::alert::{Alert, Reason, Told};
 use super::header::RejectTarget;
 use super::memory::FlowMemory;
-use super::note::{Note, Remembered, Variables};
+use super::note::{Note, Remembered, Variables, join};
 use super::rule::{Inspection, Rule};
 use super::scene::{Scene, Values};
 use super::set::RuleSet;
 use super::state::tags::HostTags;
 use super::state::{HostBits, Thresholds};
-use super::walk::{VARIABLES_MAX, Walk};
+use super::walk::{VARIABLES_MAX, Walk, Work};
 pub use bodies::Bodies;
 use candidates::Finder;
 use carrier::Files;
@@ -68,6 +68,8 @@ pub struct Inspector {
     is_late: bool,
     /// Bytes of streams and files that wait, over all flows.
     window_bytes: usize,
+    /// What looks into buffers cost.
+    work: Work,
     outcome: Outcome,
     alerts: Vec<Alert>,
     /// Variables of the packet at hand.
@@ -170,6 +172,7 @@ impl Inspector {
             events: Vec::new(),
             is_late: false,
             window_bytes: 0,
+            work: Work::default(),
             outcome: Outcome::default(),
             alerts: Vec::new(),
             variables: Variables::default(),
@@ -192,7 +195,11 @@ impl Inspector {
     /// What was counted.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters {
+            walks: self.work.walks,
+            searched_bytes: self.work.searched,
+            ..self.counters
+        }
     }
 
     /// What was counted, by name; alerts are counted by who writes them.
@@ -238,6 +245,7 @@ impl Inspector {
     /// Open: where a bound is hit, rules do not match.
     pub fn event(&mut self, event: &Event<'_>, now_ns: u64) {
         self.remembered = None;
+        self.work.renew();
         self.dispatch(event, now_ns);
         for (flow, buffer, entropy) in std::mem::take(&mut self.measured) {
             if let Some(state) = self.flow(flow) {
@@ -438,11 +446,12 @@ impl Inspector {
         }
         let mut left = None;
         values.iter().any(|value| {
-            let mut walk = Walk::new(scene);
+            let mut walk = Walk::new(scene).within(&self.work);
             walk.variables = held.variables;
             walk.pcre = left.unwrap_or(walk.pcre);
             let holds = walk.over(value, inspection);
             left = Some(walk.pcre);
+            self.work.spend(&walk);
             if walk.exhausted || walk.pcre.exhausted {
                 self.counters.walks_exhausted = self.counters.walks_exhausted.saturating_add(1);
             }
@@ -455,9 +464,9 @@ impl Inspector {
                     None => self.measured.push((flow.id, buffer, entropy)),
                 }
             }
-            if holds {
-                held.take(walk, inspection);
-            }
+            let is_whole = !holds || held.take(walk, inspection);
+            let hit = &mut self.counters.variables_max_hit;
+            *hit = hit.saturating_add(u64::from(!is_whole));
             holds
         })
     }
@@ -472,8 +481,8 @@ struct Held {
 }
 
 impl Held {
-    fn take(&mut self, mut walk: Walk<'_, '_>, inspection: &Inspection) {
-        self.notes.append(&mut walk.notes);
+    /// Takes what a walk noted; false where not all of it has room.
+    fn take(&mut self, walk: Walk<'_, '_>, inspection: &Inspection) -> bool {
         if let Some((start, end)) = walk.matched {
             self.reason.get_or_insert(Reason {
                 buffer: inspection.buffer.map_or("payload", |buffer| buffer.name),
@@ -482,6 +491,7 @@ impl Held {
             });
         }
         self.variables = walk.variables;
+        join(&mut self.notes, &mut walk.notes.into_iter())
     }
 }
 

@@ -90,6 +90,10 @@ pub struct Counters {
     pub alerts_max_hit: u64,
     /// Alerts that a threshold or `noalert` silenced.
     pub alerts_suppressed: u64,
+    /// Walks over buffers.
+    pub walks: u64,
+    /// Bytes that they searched, each as often as it was.
+    pub searched_bytes: u64,
     /// Walks over a buffer that ended at a bound.
     pub walks_exhausted: u64,
     /// Flows of which nothing was remembered, for there were too many.
@@ -103,6 +107,7 @@ pub struct Counters {
     /// Files, or sides of transactions that carry them, that were not looked at, or not to their
     /// end: there were too many.
     pub files_max_hit: u64,
-    /// Variables of flows and packets that were not kept, for there were too many or too long ones.
+    /// Bits, numbers and variables of flows and packets, and parts of the context of alerts, that were
+    /// not kept, for there were too many or too long ones.
     pub variables_max_hit: u64,
 }

@@ -158,7 +158,9 @@ pub(super) fn compare_some(
     let test = test(parts.next().unwrap_or(value), range, names)?;
     let which = parts.next().map_or(Ok(Which::Any), which)?;
     if let Some(more) = parts.next() {
-        return Err(more.wrong("more than a number and which one"));
+        return Err(more
+            .wrong("more than a number and which one")
+            .mend("write number,any, number,all or number,index"));
     }
     ask_which(rule, arg, buffer, test, which)
 }
@@ -270,9 +272,10 @@ fn which(text: Piece<'_>) -> Result<Which, Problem> {
             None => number(text).map(Which::At),
             Some(back) => {
                 let back: usize = number(text.part(back))?;
-                back.checked_sub(1)
-                    .map(Which::FromEnd)
-                    .ok_or_else(|| text.wrong("numbers from the end begin with -1"))
+                back.checked_sub(1).map(Which::FromEnd).ok_or_else(|| {
+                    text.wrong("numbers from the end begin with -1")
+                        .mend("write -1 for the last")
+                })
             }
         },
     }

@@ -44,7 +44,7 @@ fn base64_decode(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem
             "bytes" => decode.bytes = Some(number(word.part(rest).trim())?),
             "offset" => decode.offset = number(word.part(rest).trim())?,
             "relative" => decode.relative = true,
-            _ => return Err(unknown(word)),
+            _ => return Err(unknown(arg, word)),
         }
     }
     rule.ask(Step::Check(Box::new(decode)));
@@ -63,6 +63,10 @@ impl Check for Decode {
             .unwrap_or_default();
         walk.decoded = decoded(rest);
         !walk.decoded.is_empty()
+    }
+
+    fn reads(&self, len: usize) -> usize {
+        len
     }
 
     fn is_relative(&self) -> bool {

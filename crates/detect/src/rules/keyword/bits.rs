@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{Arg, Keyword};
 use crate::rules::builder::Builder;
-use crate::rules::dataset::{self, Command, DatarepOption, DatasetOption, SetId};
+use crate::rules::dataset::{
+    self, Command, DatarepOption, DatasetOption, Datasets, Declaration, SetId,
+};
 use crate::rules::diagnostic::Problem;
 use crate::rules::effect::Apply;
 use crate::rules::memory::Memory;
@@ -16,7 +18,6 @@ use crate::rules::state::flowint::{self, FlowInt, Operation};
 use crate::rules::state::hostbits::{self, HostBit};
 use crate::rules::state::iprep::IpRep;
 use crate::rules::state::{Ends, OptionError, Reputations, threshold};
-use crate::rules::syntax::Piece;
 use crate::rules::walk::Walk;
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -40,25 +41,25 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     Keyword::call(
         "hostbits",
-        "set|unset|toggle|isset|isnotset,name[,src|dst|both][,seconds]",
+        "set|unset|toggle|isset|isnotset,name[,src|dst]",
         "A bit of a host.",
         hostbits,
     ),
     Keyword::call(
         "iprep",
-        "any|src|dst|both,category,comparison,score or isset|isnotset",
+        "any|src|dst|both,category,<|<=|>|>=|==|!=,score, or isset or isnotset for the last two",
         "What is known of an address, in files that the settings name.",
         iprep,
     ),
     Keyword::call(
         "threshold",
-        "type limit|threshold|both|backoff,track by_src|by_dst|by_both|by_rule|by_flow,count N,seconds N",
+        "type limit|threshold|both,track by_src|by_dst|by_both|by_rule|by_flow,count N,seconds N, or type backoff,track by_flow,count N,multiplier N",
         "How often the rule alerts.",
         threshold,
     ),
     Keyword::call(
         "detection_filter",
-        "track by_src|by_dst|by_both|by_rule|by_flow,count N,seconds N",
+        "track by_src|by_dst|by_flow,count N,seconds N",
         "How often it must match before it alerts.",
         detection_filter,
     ),
@@ -70,22 +71,29 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     Keyword::call(
         "datarep",
-        "name,operation,value[,load FILE,type string|md5|sha256]",
+        "name,>|<|==,value[,type string|md5|sha256|ipv4|ip][,load FILE]",
         "The buffer's reputation in a set.",
         datarep,
     ),
 ];
 
-/// A problem of an option's value, at its place.
-fn placed(value: Piece<'_>, error: OptionError) -> Problem {
+/// A problem of an option's value, at its place: the part of it between commas.
+fn placed(arg: Arg<'_>, error: OptionError) -> Problem {
+    let value = arg.value.unwrap_or(arg.name);
+    let rest = value.text.get(error.at..).unwrap_or_default();
+    let len = rest
+        .split(',')
+        .next()
+        .map_or(0, |part| part.trim_end().len());
     let at = value.at.saturating_add(error.at);
-    Problem::wrong(at..at.saturating_add(1), error.reason)
+    let (name, usage) = (arg.name.text, Keyword::usage(arg.name.text));
+    Problem::wrong(at..at.saturating_add(len.max(1)), error.reason)
+        .mend(format!("write {name}:{usage};"))
 }
 
 fn flowbits(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
-    let bit =
-        flowbits::parse(value.text, rule.around.names).map_err(|error| placed(value, error))?;
+    let bit = flowbits::parse(value.text, rule.around.names).map_err(|error| placed(arg, error))?;
     match &bit {
         FlowBit::IsSet(_) | FlowBit::IsNotSet(_) => {
             rule.bits_rank = if rule.bits_rank >= SETS {
@@ -127,15 +135,20 @@ impl Condition for OfFlow<FlowBit> {
 impl Apply for OfFlow<FlowBit> {
     fn apply(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) {
         if scene.flow.is_some() {
-            memory.flow.bits.apply(&self.0);
+            let is_kept = memory.flow.bits.apply(&self.0);
+            count_refused(memory, is_kept);
         }
     }
 }
 
+fn count_refused(memory: &mut Memory<'_>, is_kept: bool) {
+    let refused = &mut memory.flow.refused;
+    *refused = refused.saturating_add(u64::from(!is_kept));
+}
+
 fn flowint(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
-    let int =
-        flowint::parse(value.text, rule.around.names).map_err(|error| placed(value, error))?;
+    let int = flowint::parse(value.text, rule.around.names).map_err(|error| placed(arg, error))?;
     match int.operation {
         Operation::Add(_) | Operation::Subtract(_) | Operation::Assign(_) => {
             rule.effects.push(Box::new(OfFlow(int)))
@@ -156,15 +169,28 @@ impl Condition for OfFlow<FlowInt> {
 impl Apply for OfFlow<FlowInt> {
     fn apply(&self, scene: &Scene<'_>, memory: &mut Memory<'_>) {
         if scene.flow.is_some() {
-            memory.flow.ints.apply(&self.0);
+            let is_kept = memory.flow.ints.apply(&self.0);
+            count_refused(memory, is_kept);
         }
     }
 }
 
 fn xbits(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
-    let bit = hostbits::parse_xbits(value.text, rule.around.names)
-        .map_err(|error| placed(value, error))?;
+    let bit =
+        hostbits::parse_xbits(value.text, rule.around.names).map_err(|error| placed(arg, error))?;
+    let is_of_transaction = matches!(
+        bit,
+        HostBit::Bit {
+            track: hostbits::Track::Transaction,
+            ..
+        }
+    );
+    if is_of_transaction {
+        return Err(value
+            .unsupported("bits of transactions are not supported")
+            .mend("write flowbits, or track ip_pair"));
+    }
     host_bit(rule, bit);
     Ok(())
 }
@@ -172,7 +198,7 @@ fn xbits(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
 fn hostbits(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
     let bit = hostbits::parse_hostbits(value.text, rule.around.names)
-        .map_err(|error| placed(value, error))?;
+        .map_err(|error| placed(arg, error))?;
     host_bit(rule, bit);
     Ok(())
 }
@@ -220,9 +246,9 @@ impl Apply for OfHost {
 fn iprep(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
     let reputations = Arc::clone(rule.around.reputations);
-    let option = reputations.parse(value.text).map_err(|error| {
-        placed(value, error).mend("name the category in the file of categories")
-    })?;
+    let option = reputations
+        .parse(value.text)
+        .map_err(|error| placed(arg, error))?;
     rule.conditions.push(Box::new(OfReputation {
         option,
         reputations,
@@ -249,14 +275,14 @@ impl Condition for OfReputation {
 
 fn threshold(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
-    rule.threshold = Some(threshold::parse(value.text).map_err(|error| placed(value, error))?);
+    rule.threshold = Some(threshold::parse(value.text).map_err(|error| placed(arg, error))?);
     Ok(())
 }
 
 fn detection_filter(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
     let filter =
-        threshold::parse_detection_filter(value.text).map_err(|error| placed(value, error))?;
+        threshold::parse_detection_filter(value.text).map_err(|error| placed(arg, error))?;
     rule.detection_filter = Some(filter);
     Ok(())
 }
@@ -265,7 +291,8 @@ fn dataset(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
     let around = &mut rule.around;
     let option =
-        dataset::parse_dataset(value.text, around.names).map_err(|error| placed(value, error))?;
+        dataset::parse_dataset(value.text, around.names).map_err(|error| placed(arg, error))?;
+    within_bounds(around.datasets, &option.set, arg)?;
     let set = around.declare(&option.set, value)?;
     let context = option.context_key.as_deref().map(Arc::from);
     rule.ask(Step::Check(Box::new(InSet {
@@ -274,6 +301,19 @@ fn dataset(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         context,
     })));
     Ok(())
+}
+
+/// A rule does not choose how much memory is taken.
+fn within_bounds(sets: &Datasets, set: &Declaration, arg: Arg<'_>) -> Result<(), Problem> {
+    let max = sets.memcap_max();
+    match set.memcap.is_some_and(|memcap| memcap > max) {
+        true => Err(arg
+            .value
+            .unwrap_or(arg.name)
+            .wrong(format!("memcap is beyond {max} bytes"))
+            .mend("name a smaller one, or the set under datasets in the settings")),
+        false => Ok(()),
+    }
 }
 
 /// The buffer is in a set.
@@ -300,13 +340,18 @@ impl Check for InSet {
         }
         holds
     }
+
+    fn reads(&self, len: usize) -> usize {
+        len
+    }
 }
 
 fn datarep(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let value = arg.value()?;
     let around = &mut rule.around;
     let option =
-        dataset::parse_datarep(value.text, around.names).map_err(|error| placed(value, error))?;
+        dataset::parse_datarep(value.text, around.names).map_err(|error| placed(arg, error))?;
+    within_bounds(around.datasets, &option.set, arg)?;
     let set = around.declare(&option.set, value)?;
     rule.ask(Step::Check(Box::new(HasReputation { set, option })));
     Ok(())
@@ -324,5 +369,9 @@ impl Check for HasReputation {
         walk.scene
             .sets
             .with(|sets| sets.datarep(self.set, &self.option, walk.bytes))
+    }
+
+    fn reads(&self, len: usize) -> usize {
+        len
     }
 }

@@ -171,6 +171,10 @@ impl Check for Entropy {
         walk.entropy = Some(entropy);
         self.compared.holds(entropy)
     }
+
+    fn reads(&self, len: usize) -> usize {
+        len
+    }
 }
 
 /// Shannon's entropy of bytes, in bits.

@@ -1,5 +1,7 @@
 //! Numbers within a buffer: tested, jumped by, kept for later, worked with.
 
+mod written;
+
 use super::payload::value_of;
 use super::{Arg, Keyword, number};
 use crate::rules::builder::Builder;
@@ -8,11 +10,12 @@ use crate::rules::diagnostic::Problem;
 use crate::rules::rule::{Check, Step};
 use crate::rules::syntax::Piece;
 use crate::rules::walk::Walk;
+use written::{Written, integer};
 
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword::call(
         "byte_test",
-        "bytes,[!]<|>|=|<=|>=|&|^,value,offset[,relative][,big|little][,string,hex|dec|oct][,bitmask M]",
+        "bytes,[!]<|>|=|<=|>=|&|^,value,offset[,relative][,big|little|dce][,string,hex|dec|oct][,bitmask M]",
         "A number in the buffer compares to a value.",
         byte_test,
     ),
@@ -30,184 +33,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     Keyword::call(
         "byte_math",
-        "bytes N,offset N,oper +|-|*|/|<<|>>,rvalue N,result NAME[,relative][,endian big|little][,string hex|dec|oct][,bitmask M]",
+        "bytes N,offset N,oper +|-|*|/|<<|>>,rvalue N,result NAME[,relative][,endian big|little|dce][,string hex|dec|oct][,bitmask M]",
         "Work with a number in the buffer and keep the result as a variable.",
         byte_math,
     ),
 ];
-
-/// Most bytes of a number in binary.
-const BINARY_BYTES_MAX: i64 = 8;
-/// Most digits of a number in text.
-const DIGITS_MAX: i64 = 23;
-
-/// How a number is written in a buffer.
-#[derive(Debug, Clone, Copy)]
-struct Written {
-    bytes: Value,
-    offset: Value,
-    relative: bool,
-    little: bool,
-    /// In text, of this radix.
-    radix: Option<u32>,
-    bitmask: u64,
-}
-
-/// A number that was read, and where it ends in the buffer.
-struct Read {
-    number: u64,
-    start: usize,
-    end: usize,
-}
-
-impl Written {
-    fn new(bytes: Value, offset: Value) -> Self {
-        Self {
-            bytes,
-            offset,
-            relative: false,
-            little: false,
-            radix: None,
-            bitmask: u64::MAX,
-        }
-    }
-
-    /// Takes a word of an option; false if it says something else.
-    fn take(&mut self, word: Piece<'_>) -> Result<bool, Problem> {
-        let (name, rest) = word
-            .text
-            .split_once(char::is_whitespace)
-            .unwrap_or((word.text, ""));
-        match name {
-            "relative" => self.relative = true,
-            "big" => self.little = false,
-            "little" => self.little = true,
-            "endian" => self.little = rest.trim() == "little",
-            // its kind may follow
-            "string" if rest.is_empty() => self.radix = self.radix.or(Some(ANY_RADIX)),
-            "string" => self.radix = Some(radix(word.part(rest).trim())?),
-            "hex" | "dec" | "oct" => self.radix = Some(radix(word)?),
-            "bitmask" => self.bitmask = integer(word.part(rest).trim())?,
-            "dce" => {
-                return Err(
-                    word.unsupported("numbers in the byte order of DCERPC are not supported")
-                );
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    fn checked(self, at: Piece<'_>) -> Result<Self, Problem> {
-        let max = if self.radix.is_some() {
-            DIGITS_MAX
-        } else {
-            BINARY_BYTES_MAX
-        };
-        match self.bytes {
-            Value::Number(bytes) if !(0..=max).contains(&bytes) => Err(at
-                .wrong(format!("a number of {bytes} bytes"))
-                .mend(format!("read at most {max} bytes"))),
-            Value::Number(_) | Value::Variable(_) => Ok(self),
-        }
-    }
-
-    fn read(&self, walk: &Walk<'_, '_>) -> Option<Read> {
-        let base = if self.relative {
-            i64::try_from(walk.cursor).ok()?
-        } else {
-            0
-        };
-        let start = usize::try_from(base.checked_add(self.offset.get(walk))?).ok()?;
-        let rest = walk.bytes.get(start..)?;
-        let wanted = usize::try_from(self.bytes.get(walk)).ok()?;
-        let (raw, len) = match self.radix {
-            None => {
-                let bytes = rest.get(..wanted).filter(|bytes| bytes.len() <= 8)?;
-                (binary(bytes, self.little), wanted)
-            }
-            Some(radix) => text(rest.get(..wanted.min(rest.len()))?, radix)?,
-        };
-        let number = (raw & self.bitmask)
-            .checked_shr(self.bitmask.trailing_zeros())
-            .unwrap_or(0);
-        Some(Read {
-            number,
-            start,
-            end: start.saturating_add(len),
-        })
-    }
-}
-
-fn binary(bytes: &[u8], little: bool) -> u64 {
-    let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-    match little {
-        true => bytes.iter().rev().fold(0, add),
-        false => bytes.iter().fold(0, add),
-    }
-}
-
-/// The number itself says its radix, as in C: `0x` hexadecimal, `0` octal, else decimal.
-const ANY_RADIX: u32 = 0;
-
-/// A number in text, as far as it goes, and how many bytes it takes.
-fn text(bytes: &[u8], radix: u32) -> Option<(u64, usize)> {
-    let blank = bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_whitespace())
-        .count();
-    let mut rest = bytes.get(blank..)?;
-    let mut len = blank;
-    let radix = match (radix, rest) {
-        (ANY_RADIX, [b'0', b'x' | b'X', ..]) => 16,
-        (ANY_RADIX, [b'0', ..]) => 8,
-        (ANY_RADIX, _) => 10,
-        (radix, _) => radix,
-    };
-    if radix == 16 && (rest.starts_with(b"0x") || rest.starts_with(b"0X")) {
-        rest = rest.get(2..)?;
-        len = len.saturating_add(2);
-    }
-    let mut number = None::<u64>;
-    for byte in rest {
-        let Some(digit) = char::from(*byte).to_digit(radix) else {
-            break;
-        };
-        let before = number.unwrap_or(0);
-        number = Some(
-            before
-                .checked_mul(u64::from(radix))?
-                .checked_add(u64::from(digit))?,
-        );
-        len = len.saturating_add(1);
-    }
-    number.map(|number| (number, len))
-}
-
-fn radix(word: Piece<'_>) -> Result<u32, Problem> {
-    match word.text {
-        "hex" => Ok(16),
-        "dec" => Ok(10),
-        "oct" => Ok(8),
-        _ => Err(word
-            .wrong("no kind of number in text")
-            .mend("write hex, dec or oct")),
-    }
-}
-
-/// A whole number, in hexadecimal behind `0x`.
-fn integer(word: Piece<'_>) -> Result<u64, Problem> {
-    match word
-        .text
-        .strip_prefix("0x")
-        .or(word.text.strip_prefix("0X"))
-    {
-        Some(digits) => {
-            u64::from_str_radix(digits, 16).map_err(|_e| word.wrong("no hexadecimal number"))
-        }
-        None => number(word),
-    }
-}
 
 /// A number that may be in hexadecimal, or a variable.
 fn operand(rule: &Builder<'_, '_>, word: Piece<'_>) -> Result<Value, Problem> {
@@ -222,12 +52,15 @@ fn operand(rule: &Builder<'_, '_>, word: Piece<'_>) -> Result<Value, Problem> {
 fn missing(arg: Arg<'_>) -> Problem {
     let usage = Keyword::find(arg.name.text).map_or("", |keyword| keyword.usage);
     arg.name
-        .wrong("too few parts")
+        .wrong(format!("{} has too few parts", arg.name.text))
         .mend(format!("write {}:{usage};", arg.name.text))
 }
 
-pub(super) fn unknown(word: Piece<'_>) -> Problem {
-    word.wrong(format!("{:?} is nothing that is known here", word.text))
+/// A word that a keyword does not know.
+pub(super) fn unknown(arg: Arg<'_>, word: Piece<'_>) -> Problem {
+    let (name, usage) = (arg.name.text, Keyword::usage(arg.name.text));
+    word.wrong(format!("{:?} is no word that {name} knows", word.text))
+        .mend(format!("write {name}:{usage};"))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -265,18 +98,18 @@ fn byte_test(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         "^" => Operator::Xor,
         _ => {
             return Err(operator
-                .wrong("no operator")
-                .mend("write <, >, =, <=, >=, & or ^"));
+                .wrong(format!("{:?} is no comparison", operator.text))
+                .mend("write <, >, =, <=, >=, & or ^, and ! before it for the opposite"));
         }
     };
     let value = operand(rule, value)?;
     let mut written = Written::new(operand(rule, bytes)?, operand(rule, offset)?);
     for word in words {
         if !written.take(word)? {
-            return Err(unknown(word));
+            return Err(unknown(arg, word));
         }
     }
-    let written = written.checked(bytes)?;
+    let written = written.checked(rule, bytes)?;
     rule.ask(Step::Check(Box::new(Test {
         written,
         operator,
@@ -354,10 +187,10 @@ fn byte_jump(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
             "from_beginning" => jump.from = From::Beginning,
             "from_end" => jump.from = From::End,
             "post_offset" => jump.post_offset = operand(rule, word.part(rest).trim())?,
-            _ => return Err(unknown(word)),
+            _ => return Err(unknown(arg, word)),
         }
     }
-    jump.written = jump.written.checked(bytes)?;
+    jump.written = jump.written.checked(rule, bytes)?;
     rule.ask(Step::Check(Box::new(jump)));
     Ok(())
 }
@@ -425,11 +258,11 @@ fn byte_extract(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem>
         match option {
             "multiplier" => multiplier = number(word.part(rest).trim())?,
             "align" => align = number(word.part(rest).trim())?,
-            _ => return Err(unknown(word)),
+            _ => return Err(unknown(arg, word)),
         }
     }
     let extract = Extract {
-        written: written.checked(bytes)?,
+        written: written.checked(rule, bytes)?,
         multiplier,
         align,
         variable: rule.set_variable(name)?,
@@ -508,20 +341,22 @@ fn byte_math(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         let (name, rest) = word
             .text
             .split_once(char::is_whitespace)
-            .ok_or_else(|| unknown(word))?;
+            .ok_or_else(|| unknown(arg, word))?;
         let rest = word.part(rest).trim();
         match name {
             "bytes" => bytes = Some(rest),
             "offset" => offset = Some(rest),
             "oper" => {
                 let known = OPERATORS.iter().find(|(sign, _)| *sign == rest.text);
-                let known = known
-                    .ok_or_else(|| rest.wrong("no operator").mend("write +, -, *, /, << or >>"))?;
+                let known = known.ok_or_else(|| {
+                    rest.wrong(format!("{:?} is no operator", rest.text))
+                        .mend("write +, -, *, /, << or >>")
+                })?;
                 operator = Some(known.1);
             }
             "rvalue" => value = Some(operand(rule, rest)?),
             "result" => result = Some(rest),
-            _ => return Err(unknown(word)),
+            _ => return Err(unknown(arg, word)),
         }
     }
     let all = bytes.zip(offset).zip(operator).zip(value).zip(result);
@@ -529,7 +364,7 @@ fn byte_math(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     written.bytes = operand(rule, bytes)?;
     written.offset = operand(rule, offset)?;
     let math = Math {
-        written: written.checked(bytes)?,
+        written: written.checked(rule, bytes)?,
         operator,
         value,
         variable: rule.set_variable(result)?,

@@ -122,7 +122,9 @@ pub(super) fn bytes(text: Piece<'_>) -> Result<Vec<u8>, Problem> {
         match byte {
             b'|' => {
                 if high.is_some() {
-                    return Err(text.wrong("an odd number of hexadecimal digits between bars"));
+                    return Err(text
+                        .wrong("an odd number of hexadecimal digits between bars")
+                        .mend("write two digits for each byte, as |0d 0a|"));
                 }
                 in_hex = !in_hex;
             }
@@ -173,11 +175,19 @@ pub(super) fn bytes(text: Piece<'_>) -> Result<Vec<u8>, Problem> {
             .wrong("a bar that is not closed")
             .mend("write |7c| for a bar"));
     }
+    of_sound_length(text, bytes)
+}
+
+fn of_sound_length(text: Piece<'_>, bytes: Vec<u8>) -> Result<Vec<u8>, Problem> {
     if bytes.is_empty() {
-        return Err(text.wrong("an empty content"));
+        return Err(text
+            .wrong("an empty content")
+            .mend("write the bytes that must occur, or take the keyword out"));
     }
     if bytes.len() > CONTENT_BYTES_MAX {
-        return Err(text.wrong(format!("a content longer than {CONTENT_BYTES_MAX} bytes")));
+        return Err(text
+            .wrong(format!("a content longer than {CONTENT_BYTES_MAX} bytes"))
+            .mend("write a part of it, or several contents behind one another"));
     }
     Ok(bytes)
 }

@@ -73,6 +73,16 @@ static STUB: Buffer = buffer("dcerpc.stub_data", |scene, values| {
     values.maybe(stubs.filter(|stub| !stub.is_empty()).map(Vec::as_slice));
 });
 
+/// Whether a buffer is the data of calls.
+pub(super) fn is_stub(buffer: Option<&'static Buffer>) -> bool {
+    buffer.is_some_and(|buffer| std::ptr::eq(buffer, &STUB))
+}
+
+/// Whether the numbers of the call at hand are little-endian.
+pub(super) fn is_little(scene: &Scene<'_>) -> bool {
+    stubs(scene).is_some_and(|stubs| stubs.is_little(scene.direction))
+}
+
 /// A kind of message: a call.
 const REQUEST: u8 = 0;
 

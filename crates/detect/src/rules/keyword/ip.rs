@@ -264,7 +264,9 @@ fn fragbits(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         }
     }
     if wanted == 0 {
-        return Err(value.wrong("no fragment bits").mend("write M, D or R"));
+        return Err(value
+            .wrong(format!("{:?} names no fragment bits", value.text))
+            .mend("write M, D or R"));
     }
     holds(rule, move |decoded| {
         let bits = ip4(decoded).and_then(|ip| ip.header.get(6).copied());
@@ -458,7 +460,8 @@ impl Condition for Version {
 fn geoip(_: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     Err(arg
         .name
-        .unsupported("geoip is not supported: there is no database of countries"))
+        .unsupported("geoip is not supported: there is no database of countries")
+        .mend("write the networks that are meant as addresses of the header"))
 }
 
 static IPV4: Buffer = buffer("ipv4.hdr", |scene, values| {

@@ -155,7 +155,11 @@ fn target(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     rule.about.target = Some(match value.text {
         "src_ip" => "src_ip",
         "dest_ip" => "dest_ip",
-        _ => return Err(value.wrong("no side").mend("write src_ip or dest_ip")),
+        other => {
+            return Err(value
+                .wrong(format!("{other:?} is no side"))
+                .mend("write src_ip or dest_ip"));
+        }
     });
     Ok(())
 }

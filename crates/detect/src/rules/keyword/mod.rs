@@ -5,6 +5,7 @@
 
 mod app;
 mod app_layer;
+mod asn1;
 mod base64;
 mod bits;
 mod buffer;
@@ -49,16 +50,19 @@ mod ssh;
 mod tag;
 mod tcp;
 mod tls;
+mod unknown;
 mod websocket;
 
 use packet::Direction;
 
 pub(crate) use file::FILE;
+pub(crate) use unknown::unknown;
 
 use super::builder::Builder;
 use super::diagnostic::Problem;
 use super::scene::Buffer;
 use super::syntax::Piece;
+use super::transform::REFERENCE;
 
 /// All families of keywords.
 pub(crate) const FAMILIES: &[Family] = &[
@@ -81,6 +85,10 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         name: "Base64",
         keywords: base64::KEYWORDS,
+    },
+    Family {
+        name: "ASN.1",
+        keywords: asn1::KEYWORDS,
     },
     Family {
         name: "Buffers as a whole",
@@ -276,19 +284,26 @@ pub fn reference() -> String {
             family.name
         ));
         for keyword in family.keywords {
-            let usage = keyword.usage.replace('|', "\\|");
-            let usage = if usage.is_empty() {
-                usage
-            } else {
-                format!("`{usage}`")
-            };
-            page.push_str(&format!(
-                "| `{}` | {usage} | {} |\n",
-                keyword.name, keyword.summary
-            ));
+            page.push_str(&row(keyword.name, keyword.usage, keyword.summary));
         }
     }
+    page.push_str(
+        "\n## Transforms\n\nBehind a buffer: contents then look into what it becomes.\n\n\
+         | keyword | value | meaning |\n|---|---|---|\n",
+    );
+    for (name, usage, summary) in REFERENCE {
+        page.push_str(&row(name, usage, summary));
+    }
     page
+}
+
+fn row(name: &str, usage: &str, summary: &str) -> String {
+    let usage = usage.replace('|', "\\|");
+    let usage = match usage.is_empty() {
+        true => usage,
+        false => format!("`{usage}`"),
+    };
+    format!("| `{name}` | {usage} | {summary} |\n")
 }
 
 impl Keyword {
@@ -380,7 +395,7 @@ impl<'t> Arg<'t> {
             let usage = Keyword::usage(self.name.text);
             let name = self.name.text;
             self.name
-                .wrong(format!("{name} has no value"))
+                .wrong(format!("{name} needs a value"))
                 .mend(format!("write {name}:{usage};"))
         })
     }
@@ -392,7 +407,7 @@ impl<'t> Arg<'t> {
             Some(value) => {
                 let name = self.name.text;
                 Err(value
-                    .wrong(format!("{name} has no value"))
+                    .wrong(format!("{name} takes no value"))
                     .mend(format!("write {name};")))
             }
         }
@@ -416,8 +431,10 @@ impl<'t> Arg<'t> {
 
 /// A number.
 pub(crate) fn number<N: std::str::FromStr>(text: Piece<'_>) -> Result<N, Problem> {
-    text.text.parse().map_err(|_e| {
-        text.wrong(format!("{:?} is no number that fits", text.text))
-            .mend("write a number")
+    text.text.parse().map_err(|_e| match text.text {
+        "" => text.wrong("no number").mend("write one"),
+        other => text
+            .wrong(format!("{other:?} is no number that fits"))
+            .mend("write a whole number, and not too large a one"),
     })
 }

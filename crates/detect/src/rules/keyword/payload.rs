@@ -16,7 +16,7 @@ use crate::rules::pcre::{Flags, Match, Of, Pcre};
 use crate::rules::rule::{Check, Condition, Find, Found, Step, Subject};
 use crate::rules::scene::Scene;
 use crate::rules::syntax::Piece;
-use crate::rules::walk::Walk;
+use crate::rules::walk::{AUTOMATON, Walk};
 
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword::call(
@@ -133,13 +133,17 @@ impl Find for Expression {
         let start = self.first(walk)?;
         let hay = walk.bytes.get(start..)?;
         let within = from.checked_sub(start)?;
-        let found = if self.captures.is_empty() || self.negated {
-            self.pcre.find_span(hay, within, &mut walk.pcre)?
-        } else {
-            let found = self.pcre.find(hay, within, &mut walk.pcre)?;
-            self.note(hay, &found, walk);
-            found.start..found.end
+        let is_noted = !self.captures.is_empty() && !self.negated;
+        let found = match is_noted {
+            false => self.pcre.find_span(hay, within, &mut walk.pcre),
+            true => self.pcre.find(hay, within, &mut walk.pcre).map(|found| {
+                self.note(hay, &found, walk);
+                found.start..found.end
+            }),
         };
+        let read = found.as_ref().map_or(hay.len(), |found| found.end);
+        walk.searched(read.saturating_sub(within).saturating_mul(AUTOMATON));
+        let found = found?;
         let (begins, ends) = (
             start.saturating_add(found.start),
             start.saturating_add(found.end),

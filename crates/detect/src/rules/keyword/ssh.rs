@@ -4,7 +4,7 @@ use packet::applayer::ssh::{Peer, Session};
 use packet::{AppProto, Direction};
 
 use super::app::{self, Get};
-use super::{Arg, Keyword};
+use super::{Arg, Keyword, content};
 use crate::rules::builder::Builder;
 use crate::rules::content::Content;
 use crate::rules::diagnostic::Problem;
@@ -72,9 +72,20 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 ];
 
 fn protoversion(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
-    let version = arg.unquoted()?.text.as_bytes().to_vec();
+    let version = arg.unquoted()?;
+    let is_number = !version.text.is_empty() && version.text.split('.').all(is_digits);
+    if !is_number && version.text != "2_compat" {
+        return Err(version
+            .wrong(format!("{:?} is no version of SSH", version.text))
+            .mend("write a version as 2.0 or 1.99, or 2_compat"));
+    }
+    let version = version.text.as_bytes().to_vec();
     let asked = Step::Check(Box::new(Version(version)));
     rule.ask_of(&PROTO, asked, arg.name)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The version of a banner.
@@ -93,7 +104,7 @@ impl Check for Version {
 }
 
 fn softwareversion(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
-    let mut content = Content::new(arg.unquoted()?.text.as_bytes().to_vec(), false);
+    let mut content = Content::new(content::bytes(arg.unquoted()?)?, false);
     content.ignore_case();
     rule.ask_of(&SOFTWARE, Step::Content(Box::new(content)), arg.name)
 }

@@ -472,5 +472,8 @@ fn validity(rule: &mut Builder<'_, '_>, arg: Arg<'_>, validity: Validity) -> Res
 
 fn store(_: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     arg.nothing()?;
-    Err(arg.name.unsupported("certificates are not stored"))
+    Err(arg
+        .name
+        .unsupported("certificates are not stored")
+        .mend("take it out; alerts show the certificate's fields"))
 }

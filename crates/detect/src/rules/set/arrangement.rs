@@ -132,6 +132,10 @@ fn index((app, direction, stage): Place) -> usize {
 }
 
 /// Points by the number of their place.
+#[expect(
+    clippy::iter_over_hash_type,
+    reason = "each has a place of its own: their order does not show"
+)]
 fn by_index(gathered: HashMap<Place, Gathering>) -> Vec<Option<Point>> {
     let mut points = Vec::new();
     for (place, gathering) in gathered {

@@ -216,11 +216,11 @@ impl GatheredList {
     }
 }
 
+/// Ports, and the groups that they have in common.
+type Together<'g> = (Vec<u16>, Vec<&'g (Key, GatheredGroup)>);
+
 /// Groups that some ports have in common: what is looked for together with those, the nearest first.
-fn together(
-    end: End,
-    of_ports: &[(Key, GatheredGroup)],
-) -> Vec<(Vec<u16>, Vec<&(Key, GatheredGroup)>)> {
+fn together(end: End, of_ports: &[(Key, GatheredGroup)]) -> Vec<Together<'_>> {
     let its = of_ports
         .iter()
         .enumerate()

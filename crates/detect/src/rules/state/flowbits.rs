@@ -42,7 +42,7 @@ pub fn parse(value: &str, names: &mut Names) -> Result<FlowBit, OptionError> {
     }
     let known = ["set", "unset", "toggle", "isset", "isnotset"].contains(&command.text);
     if !known {
-        return Err(command.error("unknown flowbits command"));
+        return Err(command.error(format!("{:?} is no command of flowbits", command.text)));
     }
     let list = list.ok_or_else(|| command.error("a name is expected"))?;
     let bits = bits(list, names)?;

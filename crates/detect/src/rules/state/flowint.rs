@@ -107,7 +107,7 @@ pub fn parse(value: &str, names: &mut Names) -> Result<FlowInt, OptionError> {
         "isnotset" | "notset" => Operation::IsNotSet,
         text => match Comparison::of(text) {
             Some(comparison) => Operation::Compare(comparison, operand()?),
-            None => return Err(operation.error("unknown flowint operation")),
+            None => return Err(operation.error(format!("{text:?} is no operation of flowint"))),
         },
     };
     let name = name.name(names)?;

@@ -54,7 +54,7 @@ impl Command {
             "set" => Self::Set,
             "unset" => Self::Unset,
             "toggle" => Self::Toggle,
-            _ => return Err(field.error("unknown command")),
+            other => return Err(field.error(format!("{other:?} is no command of bits"))),
         })
     }
 }

@@ -163,7 +163,8 @@ impl Reputations {
             _ => return Err(side.error("any, src, dst or both is expected")),
         };
         let number = self.categories.get(category.text);
-        let number = number.ok_or_else(|| category.error("the category is not known"))?;
+        let number =
+            number.ok_or_else(|| category.error("the category stands in no file of categories"))?;
         let test = match operator.text {
             "isset" => Test::IsSet,
             "isnotset" => Test::IsNotSet,
@@ -172,7 +173,9 @@ impl Reputations {
                     "=" => Some(Comparison::Equal),
                     text => Comparison::of(text),
                 };
-                let comparison = comparison.ok_or_else(|| operator.error("unknown operator"))?;
+                let comparison = comparison.ok_or_else(|| {
+                    operator.error(format!("{:?} is no comparison", operator.text))
+                })?;
                 let score = next();
                 let number = u8::try_from(score.number()?);
                 let number = number.map_err(|_too_large| score.error("0 to 255 is expected"))?;

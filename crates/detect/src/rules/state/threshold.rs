@@ -137,10 +137,10 @@ impl<'a> Parts<'a> {
             "multiplier" if with_type => {
                 self.multiplier.replace((value, value.number()?)).is_some()
             }
-            _ => return Err(key.error("unknown part of a threshold")),
+            other => return Err(key.error(format!("{other:?} is no part of a threshold"))),
         };
         match again {
-            true => Err(key.error("is there twice")),
+            true => Err(key.error(format!("{} is there twice", key.text))),
             false => Ok(()),
         }
     }

@@ -78,6 +78,52 @@ const TRANSFORMS: [(&str, Parse); 18] = [
     ("pcrexform", pattern::parse),
 ];
 
+/// Keywords, how their values are written, and what they mean.
+pub(crate) const REFERENCE: [(&str, &str, &str); 18] = [
+    ("dotprefix", "", "A dot in front of it."),
+    ("strip_whitespace", "", "Without white space."),
+    (
+        "compress_whitespace",
+        "",
+        "With one space for each run of white space.",
+    ),
+    ("to_lowercase", "", "In small letters."),
+    ("to_uppercase", "", "In capital letters."),
+    (
+        "header_lowercase",
+        "",
+        "With the names of header fields in small letters.",
+    ),
+    (
+        "strip_pseudo_headers",
+        "",
+        "Without the header fields that begin with a colon.",
+    ),
+    ("to_md5", "", "Its MD5, 16 bytes."),
+    ("to_sha1", "", "Its SHA-1, 20 bytes."),
+    ("to_sha256", "", "Its SHA-256, 32 bytes."),
+    ("url_decode", "", "With the escapes of URLs undone."),
+    ("domain", "", "The registered domain of a name."),
+    ("tld", "", "The public suffix of a name."),
+    (
+        "xor",
+        "\"hexadecimal digits\"",
+        "Each byte changed by a key.",
+    ),
+    (
+        "from_base64",
+        "[bytes N][,offset N][,mode rfc4648|rfc2045|strict]",
+        "What Base64 stands for.",
+    ),
+    ("gunzip", "[max-size N]", "What gzip holds."),
+    ("zlib_deflate", "[max-size N]", "What zlib holds."),
+    (
+        "pcrexform",
+        "\"expression with one group\"",
+        "What a group of an expression took.",
+    ),
+];
+
 impl Transform {
     /// The transform that a keyword and its value, without quotes, name. None when the keyword is
     /// no transform.
@@ -105,6 +151,20 @@ impl Transform {
     /// (a capital letter behind `to_lowercase`) never matches; Suricata refuses it.
     pub fn can_hold(&self, content: &[u8]) -> bool {
         self.operation.can_hold(content)
+    }
+
+    /// All keywords.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        TRANSFORMS.iter().map(|(name, _)| *name)
+    }
+
+    /// How the keyword is written in a rule.
+    pub(crate) fn usage(name: &str) -> String {
+        let known = REFERENCE.iter().find(|(known, ..)| *known == name);
+        match known.map_or("", |(_, usage, _)| *usage) {
+            "" => format!("{name};"),
+            usage => format!("{name}:{usage};"),
+        }
     }
 
     /// The keyword.

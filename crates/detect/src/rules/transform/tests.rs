@@ -227,3 +227,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_transform_stands_in_the_reference() {
+    let names: Vec<_> = super::REFERENCE.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(names, Transform::names().collect::<Vec<_>>());
+    assert_eq!(Transform::usage("to_md5"), "to_md5;");
+    assert_eq!(Transform::usage("gunzip"), "gunzip:[max-size N];");
+}

@@ -97,7 +97,8 @@ impl Parser {
                 };
                 tx.request = Some(Part::of(REQUEST, request.stub_bytes));
                 tx.opnum = request.opnum;
-                tx.stubs.add(cx, Direction::ToServer, stub(body));
+                tx.stubs
+                    .add(cx, Direction::ToServer, stub(body), head.little);
                 let called = |interface: &&Interface| interface.context == request.context;
                 tx.interfaces = self.interfaces.iter().filter(called).copied().collect();
             }
@@ -147,7 +148,8 @@ impl Parser {
         }
         tx.response = Some(Part::of(head.kind, stub_bytes));
         if head.kind == RESPONSE {
-            tx.stubs.add(cx, Direction::ToClient, stub(body));
+            tx.stubs
+                .add(cx, Direction::ToClient, stub(body), head.little);
         }
         cx.transaction(&tx);
     }

@@ -37,13 +37,27 @@ pub struct Stubs {
     pub request: Vec<u8>,
     /// What the server sends.
     pub response: Vec<u8>,
+    /// Whose numbers are little-endian, the client's and the server's.
+    little: [bool; 2],
 }
 
 impl Stubs {
-    /// Keeps more data of a direction, if anybody looks into it.
-    pub(crate) fn add(&mut self, cx: &Context<'_, '_>, direction: Direction, data: &[u8]) {
+    /// Keeps more data of a direction, if anybody looks into it. `little`: its numbers are
+    /// little-endian.
+    pub(crate) fn add(
+        &mut self,
+        cx: &Context<'_, '_>,
+        direction: Direction,
+        data: &[u8],
+        little: bool,
+    ) {
         if !cx.config.inspect {
             return;
+        }
+        let [of_client, of_server] = &mut self.little;
+        match direction {
+            Direction::ToServer => *of_client = little,
+            Direction::ToClient => *of_server = little,
         }
         let kept = match direction {
             Direction::ToServer => &mut self.request,
@@ -51,6 +65,16 @@ impl Stubs {
         };
         let room = STUB_BYTES_MAX.saturating_sub(kept.len()).min(data.len());
         kept.extend_from_slice(data.get(..room).unwrap_or_default());
+    }
+
+    /// Whether the numbers in the data of a direction are little-endian.
+    #[must_use]
+    pub fn is_little(&self, direction: Direction) -> bool {
+        let [of_client, of_server] = self.little;
+        match direction {
+            Direction::ToServer => of_client,
+            Direction::ToClient => of_server,
+        }
     }
 
     /// Bytes kept.

@@ -16,6 +16,8 @@ struct Head {
     activity: Uuid,
     number: u32,
     len: u16,
+    /// Numbers are little-endian.
+    little: bool,
 }
 
 /// Length of the head, bytes.
@@ -49,6 +51,7 @@ impl Head {
             activity: Uuid::of(data.get(40..56)?, little)?,
             number: u32_at(data, 64, little)?,
             len,
+            little,
         })
     }
 
@@ -81,7 +84,7 @@ impl Parser {
             if let Some(request) = &mut tx.request {
                 request.add(head.len.into());
             }
-            tx.stubs.add(cx, Direction::ToServer, stub);
+            tx.stubs.add(cx, Direction::ToServer, stub, head.little);
             return;
         }
         if self.pending.len() >= self.options.transactions_max
@@ -102,7 +105,7 @@ impl Parser {
             interfaces: Vec::new(),
             stubs: Stubs::default(),
         };
-        tx.stubs.add(cx, Direction::ToServer, stub);
+        tx.stubs.add(cx, Direction::ToServer, stub, head.little);
         cx.progress_of(&tx, Direction::ToServer);
         self.pending.push_back(tx);
     }
@@ -110,7 +113,7 @@ impl Parser {
     fn response(&mut self, cx: &mut Context<'_, '_>, head: &Head, stub: &[u8]) {
         let Some(at) = self.find(head) else { return };
         if let Some(tx) = self.pending.get_mut(at) {
-            tx.stubs.add(cx, Direction::ToClient, stub);
+            tx.stubs.add(cx, Direction::ToClient, stub, head.little);
             match &mut tx.response {
                 Some(response) => response.add(head.len.into()),
                 None => tx.response = Some(Part::of(RESPONSE, head.len.into())),

@@ -40,12 +40,14 @@ impl State {
                     && let Some(call) = self.call_mut(id, pdu.call_id)
                 {
                     call.asked = added(call.asked, request.stub_bytes);
-                    call.stubs.add(cx, Direction::ToServer, stub(body));
+                    call.stubs
+                        .add(cx, Direction::ToServer, stub(body), pdu.little);
                     return true;
                 }
                 call.opnum = request.opnum;
                 call.asked = (1, request.stub_bytes);
-                call.stubs.add(cx, Direction::ToServer, stub(body));
+                call.stubs
+                    .add(cx, Direction::ToServer, stub(body), pdu.little);
                 let bound = self.interfaces.iter();
                 let called = bound.filter(|interface| interface.context == request.context);
                 call.interfaces = called
@@ -149,7 +151,8 @@ impl Call {
         self.response = Some(pdu.kind);
         if pdu.kind == RESPONSE {
             let body = data.get(HEAD..).unwrap_or_default();
-            self.stubs.add(cx, Direction::ToClient, stub(body));
+            self.stubs
+                .add(cx, Direction::ToClient, stub(body), pdu.little);
             self.answered = added(self.answered, u32::from(pdu.len).saturating_sub(24));
         }
     }

@@ -14,6 +14,10 @@ fn asker(name: &str) -> Asker {
     }
 }
 
+fn pattern(terms: Vec<Term>) -> Detectable {
+    Detectable::Pattern(Arc::new(Pattern { terms }))
+}
+
 /// Takes an indicator `name` on a URL and detects with it.
 fn take(view: &mut View, lane: Lane, name: &str, path: &str) {
     let asker = asker(name);
@@ -34,19 +38,14 @@ fn take(view: &mut View, lane: Lane, name: &str, path: &str) {
     };
     view.apply(lane, entry, &object);
     let terms = vec![Term::Url(format!("http://evil.example/{path}").into())];
-    view.index(lane, &asker, Arc::new(Pattern { terms }), 50);
+    view.index(lane, &asker, pattern(terms), 50);
 }
 
 /// Detects with something that every index refuses.
 fn take_refused(view: &mut View, name: &str) {
     take(view, Lane::Community, name, "never");
     let terms = vec![Term::Domain("com".into())];
-    view.index(
-        Lane::Community,
-        &asker(name),
-        Arc::new(Pattern { terms }),
-        50,
-    );
+    view.index(Lane::Community, &asker(name), pattern(terms), 50);
 }
 
 /// Takes an indicator out of the community's lane.

@@ -280,7 +280,11 @@ fn urilen(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
         None => &URI,
         Some(word) if word.text == "norm" => &URI,
         Some(word) if word.text == "raw" => &URI_RAW,
-        Some(word) => return Err(word.wrong("no form of the URI").mend("write norm or raw")),
+        Some(word) => {
+            return Err(word
+                .wrong(format!("{:?} is no form of the URI", word.text))
+                .mend("write norm or raw"));
+        }
     };
     rule.ask_of(buffer, Step::Check(Box::new(Size(size))), arg.name)
 }
