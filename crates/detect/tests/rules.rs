@@ -85,6 +85,27 @@ alert http any any -> any any (file.data; content:"the response"; sid:2;)"#;
     assert_eq!(counters.window_bytes_max_hit, 0);
 }
 
+#[test]
+fn streams_are_looked_into_where_no_parser_reads_on() {
+    let rules = r#"
+alert tcp any any -> any any (content:"the needle is here"; sid:1;)
+alert tcp-pkt any any -> any any (content:"the needle is here"; sid:2;)
+"#;
+    // of no protocol that is known, and long enough that this is settled
+    let noise: Vec<u8> = (0..6_000_u32).map(|n| 128 + (n * n % 101) as u8).collect();
+    let noise = noise.chunks(1_000).flat_map(|part| [(0, part), (1, part)]);
+    let talk: Vec<u8> = noise
+        .chain([(0, &b"..the needle is here.."[..]), (1, b"..")])
+        .flat_map(|(direction, data)| chunk(direction, data))
+        .collect();
+    let plan = Plan {
+        segment_bytes_max: 7,
+        ..Plan::WHOLE
+    };
+    let found = run(rules, &Conversation::read(&talk), plan, Options::default());
+    assert_eq!(found.0, [1]);
+}
+
 /// The numbers of the rules that alert, each once, in order.
 fn alerts(rules: &str, talk: &Conversation, options: Options) -> Vec<u32> {
     run(rules, talk, Plan::WHOLE, options).0
@@ -172,9 +193,11 @@ fn http() -> Conversation {
     let request: &[u8] =
         b"GET /index.html?x=1 HTTP/1.1\r\nHost: www.example\r\nUser-Agent: test\r\n\r\n";
     let response: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\nthe response is this body";
-    let chunk = |direction: u8, data: &[u8]| {
-        let len = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
-        [&[direction][..], &len, data].concat()
-    };
     Conversation::read(&[chunk(0, request), chunk(1, response)].concat())
+}
+
+/// What one side says, as [`Conversation::read`] reads it.
+fn chunk(direction: u8, data: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
+    [&[direction][..], &len, data].concat()
 }

@@ -350,8 +350,12 @@ fn pass(cx: &mut Context<'_, '_>, app: &mut App, direction: Direction, chunk: Ch
             false
         }
         Chunk::Gap(len) => {
-            cx.counters.gaps = cx.counters.gaps.saturating_add(1);
-            cx.counters.gap_bytes = cx.counters.gap_bytes.saturating_add(len);
+            // what no parser misses is said only to those who look into streams
+            let is_missed = !app.is_over();
+            if is_missed {
+                cx.counters.gaps = cx.counters.gaps.saturating_add(1);
+                cx.counters.gap_bytes = cx.counters.gap_bytes.saturating_add(len);
+            }
             if cx.config.inspect {
                 (cx.out)(Event::Stream(cx.flow, direction, StreamPiece::Gap(len)));
             }
@@ -359,7 +363,7 @@ fn pass(cx: &mut Context<'_, '_>, app: &mut App, direction: Direction, chunk: Ch
                 frames.gap(direction, len);
             }
             app.gap(cx, direction, len);
-            true
+            is_missed
         }
         Chunk::Beyond(hole, data) => {
             if cx.config.inspect && hole > 0 {

@@ -515,13 +515,18 @@ impl Visit<'_, '_> {
         if over_budget {
             self.counters.heads_max_hit = self.counters.heads_max_hit.saturating_add(1);
         }
-        if session.is_over() || over_budget {
+        let is_over = session.is_over();
+        let is_encrypted = is_over
+            && !cold.flow.app_error
+            && matches!(cold.flow.app, AppProto::Ssh | AppProto::Tls);
+        // who looks into streams reads on where no parser does, as long as there is something to read
+        let reads_on = self.config.inspect && !is_encrypted;
+        if is_over && !reads_on || over_budget {
             self.counters.stream_bytes = kept;
             cold.session = None;
             cold.unread = true;
             cold.starved = over_budget;
-            cold.flow.is_encrypted =
-                cold.is_done() && matches!(cold.flow.app, AppProto::Ssh | AppProto::Tls);
+            cold.flow.is_encrypted = is_encrypted && !over_budget;
         } else {
             self.counters.stream_bytes = kept.saturating_add(to_u64(now));
         }

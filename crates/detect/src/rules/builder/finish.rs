@@ -34,6 +34,7 @@ impl Builder<'_, '_> {
         let of_both_sides = self.header.of_both_sides;
         let stage = self.stage(whole)?;
         let layer = self.header.protocol.layer;
+        let streams_only = self.payload_from.streams_only || layer == Layer::TcpStream;
         Ok(Rule {
             asked: self.asked(),
             app_events: self.app_events,
@@ -66,11 +67,11 @@ impl Builder<'_, '_> {
             ),
             silent: self.silent,
             needs_packet: (self.needs_packet || payload_placed || layer == Layer::TcpPacket)
-                && !self.payload_from.streams_only,
+                && !streams_only,
             needs_flow: self.needs_flow,
             payload_from: PayloadFrom {
                 packets_only: self.payload_from.packets_only || layer == Layer::TcpPacket,
-                ..self.payload_from
+                streams_only,
             },
             bits_rank: self.bits_rank,
             header: self.header,

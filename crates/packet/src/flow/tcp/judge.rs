@@ -122,7 +122,7 @@ impl Tracker {
             && tcp.payload_len > 0
             && flags.ack()
             && receiver.has_sent_up_to(tcp.ack)
-            && !is_after(sender.ack, tcp.ack)
+            && (!sender.is(Side::ACKED) || !is_after(sender.ack, tcp.ack))
             && !flags.rst()
             && !flags.syn()
     }
