@@ -3,10 +3,10 @@
 
 use super::{Event, StreamPiece, StreamTrouble, Urgent};
 use crate::applayer::detection::App;
-use crate::applayer::{Context, Frames};
+use crate::applayer::{AppProto, Context, Frames};
 use crate::bytes::len32;
 use crate::flow::tcp::is_after;
-use crate::flow::{Direction, StreamFacts};
+use crate::flow::{Direction, Flow, StreamFacts};
 use crate::stream::{Chunk, Policy, Pushed, Stream, Terms};
 
 #[derive(Debug)]
@@ -82,6 +82,12 @@ impl Session {
     /// Nobody reads on.
     pub(crate) fn is_over(&self) -> bool {
         self.app.is_over()
+    }
+
+    /// Whether what follows is encrypted: the parser has read all that it can, and no mistake.
+    pub(super) fn is_encrypted(&self, flow: &Flow) -> bool {
+        let is_encrypting = matches!(flow.app, AppProto::Ssh | AppProto::Tls);
+        self.is_over() && is_encrypting && !flow.app_error
     }
 
     /// Whether one side was read to the streams' depth, bytes.

@@ -3,7 +3,7 @@
 use super::exception::{Exception, ExceptionPolicy, Refusal};
 use super::session::{Acked, Heed, Session, Troubles};
 use super::{Anomaly, Config, Counters, Event, Sink, StreamTrouble, URGENT_BYTES_MAX, Urgent};
-use crate::applayer::{AppProto, Context, Expectations};
+use crate::applayer::{Context, Expectations};
 use crate::bytes::len32;
 use crate::decode::{Decoded, Ip, Tcp, Transport};
 use crate::flow::entry::{Cold, Entry};
@@ -512,16 +512,12 @@ impl Visit<'_, '_> {
         let (now, before) = session.recharge();
         let kept = self.counters.stream_bytes.saturating_sub(to_u64(before));
         let over_budget = kept.saturating_add(to_u64(now)) > to_u64(self.config.stream_bytes_max);
-        if over_budget {
-            self.counters.heads_max_hit = self.counters.heads_max_hit.saturating_add(1);
-        }
-        let is_over = session.is_over();
-        let is_encrypted = is_over
-            && !cold.flow.app_error
-            && matches!(cold.flow.app, AppProto::Ssh | AppProto::Tls);
+        let hit = &mut self.counters.heads_max_hit;
+        *hit = hit.saturating_add(u64::from(over_budget));
+        let is_encrypted = session.is_encrypted(&cold.flow);
         // who looks into streams reads on where no parser does, as long as there is something to read
-        let reads_on = self.config.inspect && !is_encrypted;
-        if is_over && !reads_on || over_budget {
+        let is_over = session.is_over() && (is_encrypted || !self.config.inspect);
+        if is_over || over_budget {
             self.counters.stream_bytes = kept;
             cold.session = None;
             cold.unread = true;
