@@ -1,11 +1,13 @@
 //! Rules against made conversations, from their text to their alerts.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use detect::rules::dataset::Datasets;
 use detect::rules::state::Names;
 use detect::rules::{Classes, Compiler, Counters, Inspector, Options, RuleSet, Vars};
 use packet::{Config, Frame, LinkType, Sensor, Way};
+use testkit::capture::Frames;
 use testkit::conversation::{Conversation, Plan};
 
 #[test]
@@ -106,12 +108,36 @@ alert tcp-pkt any any -> any any (content:"the needle is here"; sid:2;)
     assert_eq!(found.0, [1]);
 }
 
+#[test]
+fn rules_of_streams_look_at_no_packet() {
+    let rules = r#"
+alert tcp any any -> any any (content:"User-Agent"; sid:1;)
+alert tcp-stream any any -> any any (content:"User-Agent"; sid:2;)
+alert tcp-pkt any any -> any any (content:"User-Agent"; sid:3;)
+"#;
+    assert_eq!(alerts(rules, &http(), Options::default()), [1, 2, 3]);
+    // before its handshake is over, a connection has no streams
+    let frames = http().tcp(80, Plan::WHOLE);
+    let found = run_without(1..3, rules, &frames, Options::default());
+    assert_eq!(found.0, [1, 3]);
+}
+
 /// The numbers of the rules that alert, each once, in order.
 fn alerts(rules: &str, talk: &Conversation, options: Options) -> Vec<u32> {
     run(rules, talk, Plan::WHOLE, options).0
 }
 
 fn run(rules: &str, talk: &Conversation, plan: Plan, options: Options) -> (Vec<u32>, Counters) {
+    run_without(0..0, rules, &talk.tcp(80, plan), options)
+}
+
+/// The same without some frames.
+fn run_without(
+    lost: Range<usize>,
+    rules: &str,
+    frames: &Frames,
+    options: Options,
+) -> (Vec<u32>, Counters) {
     let mut sensor = Sensor::new(Config {
         inspect: true,
         inline: options.inline,
@@ -119,8 +145,12 @@ fn run(rules: &str, talk: &Conversation, plan: Plan, options: Options) -> (Vec<u
     });
     let mut inspector = Inspector::new(options, compiled(rules));
     let mut found = Vec::new();
-    let frames = talk.tcp(80, plan);
-    for (ts_ns, data) in frames.iter() {
+    for (ts_ns, data) in frames
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !lost.contains(at))
+        .map(|(_, frame)| frame)
+    {
         let frame = Frame {
             ts_ns,
             link: LinkType::Ethernet,

@@ -356,8 +356,10 @@ impl Tracker {
             };
         }
         let answered = self.sender(direction.reversed()).is(Side::SEEN);
+        let is_opening = self.state == TcpState::SynSent;
         let sender = self.sender_mut(direction);
-        if !sender.is(Side::SEEN) {
+        // a stray acknowledgement before it says nothing of where it starts
+        if !sender.is(Side::SEEN) || is_opening && !sender.is(Side::ISN) {
             sender.start(tcp);
             return Step {
                 accepted: true,

@@ -119,6 +119,22 @@ fn a_forged_answer_in_front_of_the_true_one_does_not_hide_what_the_client_sends(
 }
 
 #[test]
+fn a_handshake_split_behind_a_stray_acknowledgement_is_followed() {
+    let mut line = Line::new();
+    line.client(SYN, CLIENT, 0, 0);
+    line.server(ACK, 0, CLIENT + 1, 0);
+    line.server(SYN, SERVER, 0, 0);
+    line.client(SYN | ACK, CLIENT, SERVER + 1, 0);
+    line.server(ACK, SERVER + 1, CLIENT + 1, 0);
+    assert!(line.client(ACK, CLIENT + 1, SERVER + 1, 4).accepted);
+    assert_eq!(line.tracker.state(), Some(TcpState::Established));
+    assert_eq!(
+        line.tracker.stream_start(Direction::ToServer),
+        Some(CLIENT + 1)
+    );
+}
+
+#[test]
 fn who_ended_a_connection_is_who_sent_the_first_fin_or_the_reset() {
     const FIN: u8 = 1;
     const RST: u8 = 4;
