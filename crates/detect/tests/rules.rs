@@ -1,12 +1,14 @@
 //! Rules against made conversations, from their text to their alerts.
 
+mod common;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use detect::rules::dataset::Datasets;
+use common::{chunk, compile, frame, http, sids};
 use detect::rules::state::Names;
-use detect::rules::{Classes, Compiler, Counters, Inspector, Options, RuleSet, Vars};
-use packet::{Config, Frame, LinkType, Sensor, Way};
+use detect::rules::{Counters, Inspector, Options};
+use packet::{Config, Sensor};
 use testkit::capture::Frames;
 use testkit::conversation::{Conversation, Plan};
 
@@ -143,7 +145,8 @@ fn run_without(
         inline: options.inline,
         ..Config::default()
     });
-    let mut inspector = Inspector::new(options, compiled(rules));
+    let set = compile(rules, &mut Names::default()).finish();
+    let mut inspector = Inspector::new(options, Arc::new(set));
     let mut found = Vec::new();
     for (ts_ns, data) in frames
         .iter()
@@ -151,52 +154,18 @@ fn run_without(
         .filter(|(at, _)| !lost.contains(at))
         .map(|(_, frame)| frame)
     {
-        let frame = Frame {
-            ts_ns,
-            link: LinkType::Ethernet,
-            data,
-            wire_len: u32::try_from(data.len()).unwrap_or(u32::MAX),
-            way: Way::Unknown,
-        };
-        sensor.packet(&frame, &mut |event| {
+        sensor.packet(&frame(ts_ns, data), &mut |event| {
             inspector.event(&event, ts_ns);
-            found.extend(
-                inspector
-                    .alerts()
-                    .filter_map(|alert| Some(alert.rule()?.id.sid)),
-            );
+            found.extend(sids(&mut inspector));
         });
     }
     sensor.finish(&mut |event| {
         inspector.event(&event, 0);
-        found.extend(
-            inspector
-                .alerts()
-                .filter_map(|alert| Some(alert.rule()?.id.sid)),
-        );
+        found.extend(sids(&mut inspector));
     });
     found.sort_unstable();
     found.dedup();
     (found, inspector.counters())
-}
-
-fn compiled(text: &str) -> Arc<RuleSet> {
-    let mut names = Names::default();
-    let none = |_: &str| None;
-    let mut compiler = Compiler::new(
-        Vars::usual(),
-        Classes::default(),
-        &mut names,
-        Datasets::default(),
-        &none,
-    );
-    compiler.file("test", text);
-    assert!(
-        compiler.diagnostics().is_empty(),
-        "{:?}",
-        compiler.diagnostics()
-    );
-    Arc::new(compiler.finish())
 }
 
 #[test]
@@ -217,17 +186,4 @@ alert http any any -> any any (http.uri; content:"x="; isdataat:2,relative; sid:
 alert http any any -> any any (http.uri; content:"x="; byte_test:1,=,1,0,relative,string; sid:4;)
 "#;
     assert_eq!(alerts(rules, &http(), Options::default()), [1, 2, 4]);
-}
-
-fn http() -> Conversation {
-    let request: &[u8] =
-        b"GET /index.html?x=1 HTTP/1.1\r\nHost: www.example\r\nUser-Agent: test\r\n\r\n";
-    let response: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\nthe response is this body";
-    Conversation::read(&[chunk(0, request), chunk(1, response)].concat())
-}
-
-/// What one side says, as [`Conversation::read`] reads it.
-fn chunk(direction: u8, data: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
-    [&[direction][..], &len, data].concat()
 }

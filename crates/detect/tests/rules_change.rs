@@ -1,13 +1,15 @@
 //! Sets of rules that are made of others, and literals that are looked for in some places alone: the
 //! same alerts as where all is compiled together, and looked for everywhere.
 
+mod common;
+
 use std::sync::Arc;
 
-use detect::rules::dataset::Datasets;
+use common::{compile, frame, http, sids};
 use detect::rules::state::Names;
-use detect::rules::{Classes, Compiler, Inspector, Options, RuleSet, Vars};
-use packet::{Config, Frame, LinkType, Sensor, Way};
-use testkit::conversation::{Conversation, Plan};
+use detect::rules::{Inspector, Options, RuleSet};
+use packet::{Config, Sensor};
+use testkit::conversation::Plan;
 
 const RULES: &str = r#"
 alert http any any -> any any (flowbits:isset,seen; http.stat_code; content:"200"; sid:1;)
@@ -160,16 +162,6 @@ alert ip [{client},203.0.113.1-203.0.113.9] any -> any 80 (sid:8;)
     assert_eq!(alerts(&set), [1, 2, 4, 6, 8]);
 }
 
-fn compile<'n>(text: &str, names: &'n mut Names) -> Compiler<'n> {
-    let none: &'static (dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync) = &|_| None;
-    let (vars, sets) = (Vars::usual(), Datasets::default());
-    let mut compiler = Compiler::new(vars, Classes::default(), names, sets, none);
-    compiler.file("test", text);
-    let wrong = compiler.diagnostics();
-    assert!(wrong.is_empty(), "{wrong:?}");
-    compiler
-}
-
 /// The numbers of the rules that alert, each once, in order.
 fn alerts(set: &Arc<RuleSet>) -> Vec<u32> {
     run(set, Plan::WHOLE, None)
@@ -190,37 +182,14 @@ fn run(set: &Arc<RuleSet>, plan: Plan, swap: Option<(usize, &Arc<RuleSet>)>) -> 
         }
         sensor.packet(&frame(ts_ns, data), &mut |event| {
             inspector.event(&event, ts_ns);
-            let alerts = inspector.alerts();
-            found.extend(alerts.filter_map(|alert| Some(alert.rule()?.id.sid)));
+            found.extend(sids(&mut inspector));
         });
     }
     sensor.finish(&mut |event| {
         inspector.event(&event, 0);
-        let alerts = inspector.alerts();
-        found.extend(alerts.filter_map(|alert| Some(alert.rule()?.id.sid)));
+        found.extend(sids(&mut inspector));
     });
     found.sort_unstable();
     found.dedup();
     found
-}
-
-fn frame(ts_ns: u64, data: &[u8]) -> Frame<'_> {
-    Frame {
-        ts_ns,
-        link: LinkType::Ethernet,
-        data,
-        wire_len: u32::try_from(data.len()).unwrap_or(u32::MAX),
-        way: Way::Unknown,
-    }
-}
-
-fn http() -> Conversation {
-    let request: &[u8] =
-        b"GET /index.html?x=1 HTTP/1.1\r\nHost: www.example\r\nUser-Agent: test\r\n\r\n";
-    let response: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\nthe response is this body";
-    let chunk = |direction: u8, data: &[u8]| {
-        let len = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
-        [&[direction][..], &len, data].concat()
-    };
-    Conversation::read(&[chunk(0, request), chunk(1, response)].concat())
 }
