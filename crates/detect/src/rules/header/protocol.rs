@@ -107,6 +107,11 @@ impl Apps {
         self.0 == 0
     }
 
+    /// Those in either.
+    pub(crate) fn with(self, more: Self) -> Self {
+        Self(self.0 | more.0)
+    }
+
     pub(crate) fn contains(self, app: AppProto) -> bool {
         self.0 & bit(app) != 0
     }

@@ -77,7 +77,7 @@ impl Finder {
             }
             for list in &point.lists {
                 values(list, &mut |value| {
-                    list.scan((value, search.from), ports, seen, &mut add);
+                    list.scan((value, search.from), (search.app, ports), seen, &mut add);
                 });
             }
         }

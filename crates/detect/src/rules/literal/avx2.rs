@@ -15,7 +15,7 @@ use std::arch::x86_64::{
     _mm256_slli_epi32, _mm256_srl_epi32, _mm256_srli_epi16, _mm256_srlv_epi32,
 };
 
-use super::filter::{Buckets, Filter};
+use super::filter::{Buckets, Filter, Table};
 use super::gram::{FOLD, GRAM, MULTIPLIER};
 use super::set::usize_of;
 
@@ -62,8 +62,7 @@ pub(super) fn scan_buckets(
 
 #[target_feature(enable = "avx2")]
 fn bucket_blocks(buckets: &Buckets, width: usize, hay: &[u8], hit: &mut impl FnMut(usize) -> bool) {
-    let test = Halves::new(buckets);
-    windows(hay, width, hit, |bytes| test.positions(bytes, GRAM));
+    bucket_windows(buckets, (width, GRAM), hay, hit);
 }
 
 /// Calls `hit` likewise, but with every [`GRAM`]th position alone. Returns how many bytes were read:
@@ -102,8 +101,7 @@ fn sparse_blocks(filter: &Filter, hay: &[u8], hit: &mut impl FnMut(usize) -> boo
 #[target_feature(enable = "avx2")]
 fn blocks(filter: &Filter, width: usize, hay: &[u8], hit: &mut impl FnMut(usize) -> bool) -> usize {
     if let Some(buckets) = filter.buckets() {
-        let test = Halves::new(buckets);
-        return windows(hay, width, hit, |bytes| test.positions(bytes, width));
+        return bucket_windows(buckets, (width, width), hay, hit);
     }
     let test = Words::new(filter, width);
     let mut at = 0_usize;
@@ -114,6 +112,28 @@ fn blocks(filter: &Filter, width: usize, hay: &[u8], hit: &mut impl FnMut(usize)
         at = at.wrapping_add(NARROW);
     }
     at
+}
+
+/// Calls `hit` with the positions that may have a gram of some buckets, the shortest and the longest of
+/// so many bytes. Returns how many positions were tested.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn bucket_windows(
+    buckets: &Buckets,
+    (shortest, longest): (usize, usize),
+    hay: &[u8],
+    hit: &mut impl FnMut(usize) -> bool,
+) -> usize {
+    let first = Halves::new(&buckets.first);
+    match &buckets.second {
+        None => windows(hay, shortest, hit, |bytes| first.positions(bytes, longest)),
+        Some(second) => {
+            let second = Halves::new(second);
+            windows(hay, shortest, hit, |bytes| {
+                first.positions(bytes, longest) | second.positions(bytes, longest)
+            })
+        }
+    }
 }
 
 /// Calls `hit` with what a test of [`WIDE`] positions says, from the first to the last of a buffer.
@@ -172,7 +192,7 @@ struct Halves {
 
 impl Halves {
     #[target_feature(enable = "avx2")]
-    fn new(buckets: &Buckets) -> Self {
+    fn new(buckets: &Table) -> Self {
         let table = |table: [u8; 16]| _mm256_broadcastsi128_si256(load(&table));
         Self {
             low: buckets.low.map(table),

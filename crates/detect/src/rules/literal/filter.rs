@@ -14,6 +14,8 @@ const WORDS_LOG2_MIN: u32 = 3;
 const WORDS_LOG2_MAX: u32 = 15;
 /// Most patterns for which [`Buckets`] let few enough positions pass.
 pub(super) const BUCKETED_MAX: usize = 64;
+/// Most of them for which one [`Table`] is enough.
+const TABLE_MAX: usize = 16;
 
 /// A Bloom filter of grams with both bits of a gram in the same word, so that a test reads memory
 /// once.
@@ -31,6 +33,14 @@ pub(super) struct Filter {
 /// position passes if a bucket has all halves of its bytes. (Hyperscan's Teddy works like this.)
 #[derive(Debug, Default)]
 pub(super) struct Buckets {
+    pub(super) first: Table,
+    /// Eight more, where the grams of a bucket would be so many that text passes as a rule.
+    pub(super) second: Option<Box<Table>>,
+}
+
+/// Eight buckets.
+#[derive(Debug, Default)]
+pub(super) struct Table {
     /// By byte of the gram and its low half: the buckets with a gram that has it there.
     pub(super) low: [[u8; 16]; GRAM],
     /// The same by the high half.
@@ -155,7 +165,8 @@ impl Filter {
     /// Bytes on the heap.
     pub(super) fn bytes(&self) -> usize {
         let words = self.words.capacity().saturating_mul(size_of::<u32>());
-        let buckets = self.buckets.as_ref().map_or(0, |_| size_of::<Buckets>());
+        let buckets = self.buckets.as_ref();
+        let buckets = buckets.map_or(0, |buckets| buckets.bytes());
         words.saturating_add(buckets)
     }
 
@@ -184,26 +195,24 @@ impl Buckets {
     /// Those of folded grams with so many bytes each; what follows those may be any. Like grams belong
     /// side by side.
     pub(super) fn new(grams: &[(u32, usize)]) -> Self {
-        let mut buckets = Self::default();
-        for (number, (gram, width)) in grams.iter().enumerate() {
-            let bucket = number.saturating_mul(8).checked_div(grams.len());
-            let bit = 1_u8.wrapping_shl(bucket.map_or(0, u32_of));
-            let tables = buckets.low.iter_mut().zip(&mut buckets.high);
-            let bytes = gram.to_le_bytes().into_iter().enumerate();
-            for ((low, high), (place, byte)) in tables.zip(bytes) {
-                let is_any = place >= *width;
-                for (half, entry) in low.iter_mut().enumerate() {
-                    let is_it = is_any || usize::from(byte & 15) == half;
-                    *entry |= if is_it { bit } else { 0 };
-                }
-                // Both bytes that fold to this one.
-                for (half, entry) in high.iter_mut().enumerate() {
-                    let is_it = is_any || usize::from(byte >> 4) == half | 2;
-                    *entry |= if is_it { bit } else { 0 };
-                }
-            }
+        if grams.len() <= TABLE_MAX {
+            return Self {
+                first: Table::new(grams),
+                second: None,
+            };
         }
-        buckets
+        let half = grams.len().div_ceil(2);
+        let (first, second) = grams.split_at_checked(half).unwrap_or((grams, &[]));
+        Self {
+            first: Table::new(first),
+            second: Some(Box::new(Table::new(second))),
+        }
+    }
+
+    /// Bytes that they take.
+    pub(super) fn bytes(&self) -> usize {
+        let second = self.second.as_ref().map_or(0, |_| size_of::<Table>());
+        size_of::<Self>().saturating_add(second)
     }
 
     /// Calls `hit` with the positions that have one of the grams, the shortest of so many bytes, until
@@ -221,6 +230,32 @@ impl Buckets {
     #[cfg(not(target_arch = "x86_64"))]
     pub(super) fn scan(&self, _: usize, _: &[u8], _: &mut impl FnMut(usize) -> bool) -> bool {
         false
+    }
+}
+
+impl Table {
+    /// Eight buckets of folded grams as in [`Buckets::new`].
+    fn new(grams: &[(u32, usize)]) -> Self {
+        let mut table = Self::default();
+        for (number, (gram, width)) in grams.iter().enumerate() {
+            let bucket = number.saturating_mul(8).checked_div(grams.len());
+            let bit = 1_u8.wrapping_shl(bucket.map_or(0, u32_of));
+            let tables = table.low.iter_mut().zip(&mut table.high);
+            let bytes = gram.to_le_bytes().into_iter().enumerate();
+            for ((low, high), (place, byte)) in tables.zip(bytes) {
+                let is_any = place >= *width;
+                for (half, entry) in low.iter_mut().enumerate() {
+                    let is_it = is_any || usize::from(byte & 15) == half;
+                    *entry |= if is_it { bit } else { 0 };
+                }
+                // Both bytes that fold to this one.
+                for (half, entry) in high.iter_mut().enumerate() {
+                    let is_it = is_any || usize::from(byte >> 4) == half | 2;
+                    *entry |= if is_it { bit } else { 0 };
+                }
+            }
+        }
+        table
     }
 }
 

@@ -192,7 +192,7 @@ impl Joint {
 
     /// Bytes on the heap.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Buckets>()
+        self.buckets.bytes()
     }
 }
 

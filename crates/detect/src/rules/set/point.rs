@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use packet::AppProto;
 
-use super::super::header::{Header, Ports};
+use super::super::header::{Apps, Header, Ports};
 use super::super::literal::{Literals, Pattern, Seen};
 use super::super::rule::{Asked, Fast, Inspection, Rule};
 use super::super::scene::Buffer;
@@ -29,8 +30,11 @@ pub(crate) struct List {
     /// The buffer; none for payload.
     pub(crate) buffer: Option<&'static Buffer>,
     pub(crate) transforms: Vec<Transform>,
-    /// Those that are looked for whatever the ports.
-    anywhere: Vec<Group>,
+    /// Those that are looked for whatever the ports, of rules that ask for no protocol.
+    of_all: Vec<Group>,
+    /// Those that are looked for in a protocol, with those of all unless these are apart.
+    of_apps: HashMap<AppProto, Vec<Group>>,
+    is_apart: bool,
     /// Those that are looked for with some ports alone, and their numbers by port of the sender and
     /// of the receiver.
     of_ports: Vec<Group>,
@@ -52,23 +56,30 @@ const NEAR: [usize; 2] = [16, 256];
 /// Most ports of a rule whose literals are looked for with those ports alone.
 const PORTS_MAX: usize = 1024;
 
-/// So many times a literal may be stored, on average, for the ports that it is looked for with.
+/// So many times a literal may be stored, on average, for the ports and protocols that it is looked
+/// for with.
 const COPIES_MAX: usize = 8;
 
 impl List {
     /// Calls `found` with each rule whose literal ends in `value` behind the first `from` bytes, as far
-    /// as `ports` of sender and receiver may be the rule's.
+    /// as the protocol, and `ports` of sender and receiver, may be the rule's.
     pub(crate) fn scan(
         &self,
         (value, from): (&[u8], usize),
-        ports: Option<[u16; 2]>,
+        (app, ports): (Option<AppProto>, Option<[u16; 2]>),
         seen: &mut Seen,
         found: &mut dyn FnMut(u32),
     ) {
         if value.len() <= from {
             return;
         }
-        for group in &self.anywhere {
+        let of_app = app.and_then(|app| self.of_apps.get(&app));
+        if of_app.is_none() || self.is_apart {
+            for group in &self.of_all {
+                group.scan(value, from, seen, found);
+            }
+        }
+        for group in of_app.into_iter().flatten() {
             group.scan(value, from, seen, found);
         }
         let Some(ports) = ports.filter(|_| !self.of_ports.is_empty()) else {
@@ -146,6 +157,8 @@ struct Key {
     /// In at most so many first bytes, as a bound in [`NEAR`].
     near: Option<usize>,
     ports: Option<(End, Arc<Ports>)>,
+    /// The protocols that they ask for, where they look into payload and name no ports.
+    apps: Apps,
 }
 
 /// A literal, and whether case does not count.
@@ -167,15 +180,18 @@ impl GatheredList {
         same && self.transforms == inspection.transforms
     }
 
-    fn add(&mut self, number: u32, header: &Header, fast: &Fast) {
+    fn add(&mut self, number: u32, rule: &Rule, fast: &Fast) {
         let near = NEAR
             .iter()
             .position(|near| fast.within.is_some_and(|within| within <= *near));
         let within = fast.within.filter(|_| near.is_some());
-        let key = Key {
-            near,
-            ports: self.buffer.is_none().then(|| telling(header)).flatten(),
+        let is_payload = self.buffer.is_none();
+        let ports = is_payload.then(|| telling(&rule.header)).flatten();
+        let apps = match &ports {
+            None if is_payload => rule.apps,
+            None | Some(_) => Apps::NONE,
         };
+        let key = Key { near, ports, apps };
         let group = self.groups.entry(key).or_default();
         group.within = group.within.max(within);
         let literal = (Arc::clone(&fast.bytes), fast.nocase);
@@ -187,13 +203,13 @@ impl GatheredList {
             .groups
             .into_iter()
             .partition(|(key, _)| key.ports.is_some());
+        let (of_all, of_apps, is_apart) = by_app(&anywhere);
         let mut list = List {
             buffer: self.buffer,
             transforms: self.transforms,
-            anywhere: anywhere
-                .iter()
-                .map(|(_, group)| Group::of([group]))
-                .collect(),
+            of_all,
+            of_apps,
+            is_apart,
             of_ports: Vec::new(),
             by_port: Default::default(),
         };
@@ -214,6 +230,42 @@ impl GatheredList {
         }
         list
     }
+}
+
+/// Groups for what has none of the protocols that rules ask for, and for each of those; and whether
+/// the first are apart from the others.
+fn by_app(groups: &[(Key, GatheredGroup)]) -> (Vec<Group>, HashMap<AppProto, Vec<Group>>, bool) {
+    let size = |is_its: &dyn Fn(Apps) -> bool| {
+        let its = groups.iter().filter(|(key, _)| is_its(key.apps));
+        its.map(|(_, group)| group.literals.len()).sum::<usize>()
+    };
+    let of_tiers = |is_its: &dyn Fn(Apps) -> bool| {
+        let tiers = (0..NEAR.len()).map(Some).chain([None]);
+        let of_tier = |near| {
+            let its = groups
+                .iter()
+                .filter(move |(key, _)| key.near == near && is_its(key.apps));
+            let mut its = its.map(|(_, group)| group).peekable();
+            its.peek().is_some().then(|| Group::of(its))
+        };
+        tiers.filter_map(of_tier).collect::<Vec<_>>()
+    };
+    let apps = groups
+        .iter()
+        .fold(Apps::NONE, |all, (key, _)| all.with(key.apps));
+    let (all, of_all) = (size(&|_| true), size(&|apps| apps.is_empty()));
+    // many protocols would make many copies
+    let copied = of_all.saturating_mul(apps.iter().count());
+    let is_apart = copied > all.saturating_mul(COPIES_MAX);
+    let of_apps = apps.iter().map(|app| {
+        let is_its = |apps: Apps| apps.contains(app) || apps.is_empty() && !is_apart;
+        (app, of_tiers(&is_its))
+    });
+    (
+        of_tiers(&|apps| apps.is_empty()),
+        of_apps.collect(),
+        is_apart,
+    )
 }
 
 /// Ports, and the groups that they have in common.
@@ -298,7 +350,7 @@ impl Gathering {
             self.lists.len().saturating_sub(1)
         });
         if let Some(list) = self.lists.get_mut(at) {
-            list.add(number, &rule.header, fast);
+            list.add(number, rule, fast);
         }
     }
 
