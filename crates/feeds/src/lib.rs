@@ -23,6 +23,6 @@ pub mod protected;
 mod value;
 
 pub use author::{Author, CONFIDENCE_DEFAULT, TTL_DEFAULT, Written, revocation};
-pub use claim::{Claim, Refused, Told};
+pub use claim::{Claim, Place, Refused, Told};
 pub use live::{Entry, Filter, Gather, LeftOut, Live};
 pub use value::{Kind, Value, ValueError};

@@ -9,7 +9,7 @@ use stix::lease::Selector;
 use stix::pattern::{HashKind, Term};
 
 /// Longest value that is read, in bytes.
-pub const VALUE_BYTES_MAX: usize = 8192;
+const VALUE_BYTES_MAX: usize = 8192;
 
 /// What an indicator looks for, in canonical form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

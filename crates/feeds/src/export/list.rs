@@ -14,6 +14,13 @@ pub(super) fn new() -> Box<dyn Export> {
 
 impl Export for List {
     fn write(&self, live: &Live, _: &Options, out: &mut dyn Folder) -> io::Result<()> {
+        if !out.is_folder() {
+            return out.file("shieldwall.txt", &mut |file| {
+                live.entries
+                    .keys()
+                    .try_for_each(|value| writeln!(file, "{value}"))
+            });
+        }
         for kind in Kind::all().filter(|kind| of_kind(live, *kind).next().is_some()) {
             out.file(&format!("{kind}.txt"), &mut |file| {
                 for (value, _) in of_kind(live, kind) {

@@ -27,6 +27,9 @@ pub trait Export {
 
 /// Where files go.
 pub trait Folder {
+    /// Whether several files are wanted; else all goes into one.
+    fn is_folder(&self) -> bool;
+
     /// Makes a file and has `write` fill it.
     ///
     /// # Errors

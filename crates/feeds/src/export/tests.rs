@@ -10,6 +10,10 @@ use stix::Object;
 pub(crate) struct Memory(pub(crate) BTreeMap<String, String>);
 
 impl Folder for Memory {
+    fn is_folder(&self) -> bool {
+        true
+    }
+
     fn file(
         &mut self,
         name: &str,

@@ -1,6 +1,7 @@
 //! Reading what other tools write. One file per format, one line in [`FORMATS`].
 
 mod list;
+mod misp;
 
 use std::io::{self, BufRead};
 
@@ -8,6 +9,8 @@ use stix::Timestamp;
 
 use crate::claim::Told;
 use crate::value::Kind;
+
+pub use misp::manifest;
 
 /// Reads one format.
 pub trait Import: Send + Sync {
@@ -36,12 +39,20 @@ pub struct Format {
 }
 
 /// All formats.
-pub const FORMATS: [Format; 1] = [Format {
-    name: "list",
-    about: "one value per line, comments, defanged or not; files of hosts",
-    whole: true,
-    new: list::new,
-}];
+pub const FORMATS: [Format; 2] = [
+    Format {
+        name: "list",
+        about: "one value per line, comments, defanged or not; files of hosts",
+        whole: true,
+        new: list::new,
+    },
+    Format {
+        name: "misp",
+        about: "MISP's JSON: events, attributes of a search, the folder of a feed",
+        whole: true,
+        new: misp::new,
+    },
+];
 
 /// How a source is to be read.
 #[derive(Clone, Debug, Default)]
