@@ -19,6 +19,7 @@ pub mod ledger;
 mod lines;
 pub mod live;
 pub mod protected;
+mod table;
 
 mod value;
 

@@ -10,22 +10,29 @@ pub(crate) struct Lines<'a> {
     input: &'a mut dyn BufRead,
     number: u64,
     line: Vec<u8>,
+    max: usize,
 }
 
 /// A line.
 pub(crate) enum Line<'a> {
     /// Its text, without its end, and its number from 1.
     Text(&'a [u8], u64),
-    /// It is longer than [`LINE_BYTES_MAX`]; its number.
+    /// It is longer than the bound; its number.
     TooLong(u64),
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(input: &'a mut dyn BufRead) -> Self {
+        Self::with_max(input, LINE_BYTES_MAX)
+    }
+
+    /// With another bound on the length of a line, in bytes.
+    pub(crate) fn with_max(input: &'a mut dyn BufRead, max: usize) -> Self {
         Self {
             input,
             number: 0,
             line: Vec::new(),
+            max,
         }
     }
 
@@ -41,7 +48,7 @@ impl<'a> Lines<'a> {
             any = true;
             let end = piece.iter().position(|byte| *byte == b'\n');
             let whole = piece.get(..end.unwrap_or(piece.len())).unwrap_or(piece);
-            if self.line.len().saturating_add(whole.len()) > LINE_BYTES_MAX {
+            if self.line.len().saturating_add(whole.len()) > self.max {
                 long = true;
                 self.line.clear();
             }

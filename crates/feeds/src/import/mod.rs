@@ -1,11 +1,16 @@
 //! Reading what other tools write. One file per format, one line in [`FORMATS`].
 
+mod abuse;
+mod columns;
+mod crowdsec;
+mod csv;
 mod list;
 mod misp;
+mod stix;
 
 use std::io::{self, BufRead};
 
-use stix::Timestamp;
+use ::stix::Timestamp;
 
 use crate::claim::Told;
 use crate::value::Kind;
@@ -39,7 +44,25 @@ pub struct Format {
 }
 
 /// All formats.
-pub const FORMATS: [Format; 2] = [
+pub const FORMATS: [Format; 6] = [
+    Format {
+        name: "abuse",
+        about: "tables of abuse.ch: URLhaus, Feodo Tracker, ThreatFox, MalwareBazaar, SSLBL",
+        whole: true,
+        new: abuse::new,
+    },
+    Format {
+        name: "crowdsec",
+        about: "CrowdSec's decisions: cscli decisions list -o json, or the local API's stream",
+        whole: true,
+        new: crowdsec::new,
+    },
+    Format {
+        name: "csv",
+        about: "separated values; --column says which column is what",
+        whole: true,
+        new: csv::new,
+    },
     Format {
         name: "list",
         about: "one value per line, comments, defanged or not; files of hosts",
@@ -51,6 +74,12 @@ pub const FORMATS: [Format; 2] = [
         about: "MISP's JSON: events, attributes of a search, the folder of a feed",
         whole: true,
         new: misp::new,
+    },
+    Format {
+        name: "stix",
+        about: "STIX 2.1: a bundle, an envelope, an object, or lines of them; they go on as they are",
+        whole: true,
+        new: stix::new,
     },
 ];
 
