@@ -107,7 +107,8 @@ pub(crate) fn split(row: &str, separator: u8) -> Option<Vec<Field>> {
     let mut chars = row.chars().peekable();
     let mut column = 0_u64;
     while let Some(c) = chars.next() {
-        column = column.saturating_add(1);
+        // Columns are those of the line that a field stands in.
+        column = if c == '\n' { 0 } else { column.saturating_add(1) };
         match c {
             '"' if quoted && chars.peek() == Some(&'"') => {
                 chars.next();

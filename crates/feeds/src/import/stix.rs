@@ -113,14 +113,18 @@ fn told(object: Result<Object, stix::ObjectError>, place: impl FnOnce() -> Place
         Err(error) => {
             // The path of the error says where in the document; the place says which document.
             let reason = format!("{}: {} ({})", error.path, error.fault, error.rule());
-            Told::Refused(Refused::new(place(), reason, error.mend()))
+            Told::Refused(Refused {
+                place: place(),
+                reason,
+                mend: error.mend().to_owned().into(),
+            })
         }
     }
 }
 
 /// Objects of a document that is not held whole.
 fn long(input: &mut dyn BufRead, tell: &mut Tell<'_>) -> Result<(), ReadError> {
-    let left = Rc::new(Cell::new(0));
+    let left = Rc::new(Cell::new(limits().object_bytes_max));
     let reader = Metered {
         input,
         left: Rc::clone(&left),
