@@ -23,6 +23,7 @@ pub mod marking;
 pub mod object;
 pub mod pattern;
 pub mod time;
+mod tree;
 
 pub use error::ObjectError;
 pub use id::StixId;
