@@ -16,6 +16,7 @@ pub mod bundle;
 pub mod canonical;
 pub mod error;
 pub mod id;
+mod jcs;
 mod json;
 pub mod lease;
 pub mod limits;
@@ -24,6 +25,7 @@ pub mod object;
 pub mod pattern;
 pub mod time;
 mod tree;
+pub mod validate;
 
 pub use error::ObjectError;
 pub use id::StixId;
