@@ -229,7 +229,10 @@ mod tests {
         assert!(read(once.as_bytes(), 9).is_ok());
         for again in ["k0", "k24", "k25", "k99"] {
             let twice = format!("{{{},\"{again}\":1}}", keys.join(","));
-            assert_eq!(refusal(&twice, 9), (format!("$.{again}"), Fault::DuplicateKey));
+            assert_eq!(
+                refusal(&twice, 9),
+                (format!("$.{again}"), Fault::DuplicateKey)
+            );
         }
     }
 

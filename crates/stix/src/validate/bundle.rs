@@ -75,7 +75,11 @@ fn versions(report: &mut Report, objects: &[Json<'_>], path: &Path<'_>) {
         else {
             continue;
         };
-        let time = |key| members.text(key).and_then(|text| Timestamp::parse(text).ok());
+        let time = |key| {
+            members
+                .text(key)
+                .and_then(|text| Timestamp::parse(text).ok())
+        };
         let versions = by_id.entry(id).or_insert_with(|| {
             order.push(id);
             Vec::new()
@@ -118,7 +122,13 @@ fn compare(report: &mut Report, versions: &[Version<'_>], path: &Path<'_>) {
         if before.author != after.author {
             let what = "only the creator of an object should make new versions of it".into();
             let mend = "make an object of your own, and relate it by derived-from";
-            report.push(Level::Should, &path.key("created_by_ref"), VERSIONS, what, mend);
+            report.push(
+                Level::Should,
+                &path.key("created_by_ref"),
+                VERSIONS,
+                what,
+                mend,
+            );
         }
         if before.revoked {
             let what = "an object that is revoked must not have later versions".into();

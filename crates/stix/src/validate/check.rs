@@ -130,12 +130,17 @@ impl<'c, 'a> Scope<'c, 'a> {
             return;
         };
         let (wrong, how) = match strictly {
-            true => (second <= first, "later than"),
-            false => (second < first, "not earlier than"),
+            true => (second <= first, "must be later than"),
+            false => (second < first, "must not be earlier than"),
         };
         if wrong {
-            let what = format!("must be {how} {earlier}");
-            self.error(later, record.rule, what, "correct one of the two timestamps");
+            let what = format!("{how} {earlier}");
+            self.error(
+                later,
+                record.rule,
+                what,
+                "correct one of the two timestamps",
+            );
         }
     }
 }
@@ -219,7 +224,12 @@ impl Checker<'_> {
     }
 
     fn mistyped(&mut self, rule: &'static str, path: &Path<'_>, what: &'static str) {
-        self.error(rule, path, what, "write the value in the type of the property");
+        self.error(
+            rule,
+            path,
+            what,
+            "write the value in the type of the property",
+        );
     }
 
     pub(super) fn value(
@@ -347,9 +357,9 @@ impl Checker<'_> {
             let what = format!("not a timestamp: {error}");
             return self.error("STIX 2.1 section 2.16", path, what, MEND);
         }
-        let digits = text.split_once('.').map_or(0, |(_, fraction)| {
-            fraction.len().saturating_sub("Z".len())
-        });
+        let digits = text
+            .split_once('.')
+            .map_or(0, |(_, fraction)| fraction.len().saturating_sub("Z".len()));
         match precision {
             Precision::Millisecond if digits < 3 => {
                 let what = "must be precise to the millisecond: three digits of fraction";
@@ -405,13 +415,7 @@ impl Checker<'_> {
         }
     }
 
-    fn list(
-        &mut self,
-        rule: &'static str,
-        kind: &'static Kind,
-        value: &Json<'_>,
-        path: &Path<'_>,
-    ) {
+    fn list(&mut self, rule: &'static str, kind: &'static Kind, value: &Json<'_>, path: &Path<'_>) {
         match value.as_list() {
             None => self.mistyped(rule, path, "must be a list"),
             Some([]) => self.empty_list(path),
@@ -425,7 +429,12 @@ impl Checker<'_> {
 
     fn empty_list(&mut self, path: &Path<'_>) {
         let what = "a list must have at least one element";
-        self.error("STIX 2.1 section 2.12", path, what, "leave the property out");
+        self.error(
+            "STIX 2.1 section 2.12",
+            path,
+            what,
+            "leave the property out",
+        );
     }
 
     fn dictionary(

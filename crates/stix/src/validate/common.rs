@@ -105,7 +105,10 @@ pub(super) const KILL_CHAIN_PHASE: Record = Record {
         req("kill_chain_name", Kind::Form(&form::KILL_CHAIN)),
         req("phase_name", Kind::Form(&form::KILL_CHAIN)),
     ],
-    rules: &[],
+    rules: &[
+        Rule::Own(|scope| filled(scope, "kill_chain_name", "STIX 2.1 section 2.11")),
+        Rule::Own(|scope| filled(scope, "phase_name", "STIX 2.1 section 2.11")),
+    ],
 };
 
 /// A list of kill chain phases.
@@ -127,6 +130,13 @@ const GRANULAR_MARKING: Record = Record {
 
 /// A list of references to objects of any type.
 pub(super) const OBJECT_REFS: Kind = Kind::List(&Kind::Ref(&ANY));
+
+/// A required text that is empty says nothing.
+pub(super) fn filled(scope: &mut Scope<'_, '_>, key: &'static str, rule: &'static str) {
+    if scope.members.text(key) == Some("") {
+        scope.error(key, rule, form::FILLED.what, form::FILLED.mend);
+    }
+}
 
 fn external_reference(scope: &mut Scope<'_, '_>) {
     let members = scope.members;

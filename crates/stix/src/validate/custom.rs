@@ -36,7 +36,8 @@ pub(super) fn property(
         report.push(Level::Must, path, rule, what.into(), mend);
     };
     if !form::is_name(name) {
-        let what = "a property's name must be 3 to 250 of a-z, 0-9 and '_', and begin with a letter";
+        let what =
+            "a property's name must be 3 to 250 of a-z, 0-9 and '_', and begin with a letter";
         error("STIX 2.1 section 3.1", what, "rename the property");
     }
     if unknown != Unknown::Nested && RESERVED.contains(&name) {
@@ -44,7 +45,11 @@ pub(super) fn property(
         error("STIX 2.1 section 3.8", "the name is reserved", mend);
     }
     if *value == Json::Null {
-        error("STIX 2.1 section 2", "must not be null", "leave the property out");
+        error(
+            "STIX 2.1 section 2",
+            "must not be null",
+            "leave the property out",
+        );
     }
     let text = value.as_str();
     if name.ends_with("_hex") && text.is_some_and(|text| !(form::HEX.test)(text)) {
@@ -53,8 +58,11 @@ pub(super) fn property(
     if name.ends_with("_bin") && text.is_some_and(|text| !(form::BINARY.test)(text)) {
         error(form::BINARY.rule, form::BINARY.what, form::BINARY.mend);
     }
-    inside(report, value, path);
+    if value.as_list().is_some_and(<[_]>::is_empty) {
+        error("STIX 2.1 section 2.12", EMPTY, "leave the property out");
+    }
     if unknown != Unknown::Defined {
+        inside(report, value, path);
         let (what, mend) = match name.starts_with("x_") {
             true => (
                 "a custom property should be defined by an extension",
@@ -65,21 +73,25 @@ pub(super) fn property(
                 "define it in an extension-definition, or begin its name with x_ and its source",
             ),
         };
-        report.push(Level::Should, path, "STIX 2.1 section 11.1", what.into(), mend);
+        report.push(
+            Level::Should,
+            path,
+            "STIX 2.1 section 11.1",
+            what.into(),
+            mend,
+        );
     }
 }
 
-/// What holds of any value: lists are not empty, keys of dictionaries are in lower case.
+const EMPTY: &str = "a list must have at least one element";
+
+/// What holds of any value: lists are not empty, keys of dictionaries are in lower case. What stands
+/// deeper is the author's own, so these are warnings.
 fn inside(report: &mut Report, value: &Json<'_>, path: &Path<'_>) {
     match value {
         Json::List(list) => {
-            if list.is_empty() {
-                let what = "a list must have at least one element";
-                let mend = "leave the property out";
-                report.push(Level::Must, path, "STIX 2.1 section 2.12", what.into(), mend);
-            }
             for (index, value) in list.iter().enumerate() {
-                inside(report, value, &path.index(index));
+                deeper(report, value, &path.index(index));
             }
         }
         Json::Object(members) => {
@@ -88,13 +100,33 @@ fn inside(report: &mut Report, value: &Json<'_>, path: &Path<'_>) {
                 if key.bytes().any(|b| b.is_ascii_uppercase()) {
                     let what = "a dictionary's key should be in lower case";
                     let mend = "write the key in lower case";
-                    report.push(Level::Should, &path, "STIX 2.1 section 2.3", what.into(), mend);
+                    report.push(
+                        Level::Should,
+                        &path,
+                        "STIX 2.1 section 2.3",
+                        what.into(),
+                        mend,
+                    );
                 }
-                inside(report, value, &path);
+                deeper(report, value, &path);
             }
         }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) => {}
     }
+}
+
+fn deeper(report: &mut Report, value: &Json<'_>, path: &Path<'_>) {
+    if value.as_list().is_some_and(<[_]>::is_empty) {
+        let mend = "leave the property out";
+        report.push(
+            Level::Should,
+            path,
+            "STIX 2.1 section 2.12",
+            EMPTY.into(),
+            mend,
+        );
+    }
+    inside(report, value, path);
 }
 
 /// The kinds of extensions that an object names.
@@ -130,7 +162,12 @@ pub(super) fn class(members: &Members<'_>) -> Class {
 }
 
 /// Checks the type of an object that the specification does not define.
-pub(super) fn object(checker: &mut Checker<'_>, kind: &str, members: &Members<'_>, path: &Path<'_>) {
+pub(super) fn object(
+    checker: &mut Checker<'_>,
+    kind: &str,
+    members: &Members<'_>,
+    path: &Path<'_>,
+) {
     let path = path.key("type");
     if kind == "action" {
         let mend = "choose another name";
@@ -167,7 +204,12 @@ pub(super) fn extensions(
     };
     if extensions.is_empty() {
         let what = "a dictionary must have at least one entry";
-        checker.error("STIX 2.1 section 2.3", &path, what, "leave the property out");
+        checker.error(
+            "STIX 2.1 section 2.3",
+            &path,
+            what,
+            "leave the property out",
+        );
     }
     let predefined = known.map_or(&[][..], |known| known.extensions);
     for (key, value) in extensions.iter() {
@@ -239,8 +281,14 @@ fn extension(
             checker.warn("STIX 2.1 section 11.3", path, what, mend);
         }
         None => {
-            let what = "must be the identifier of an extension-definition, or a name that ends in -ext";
-            checker.error(RULE, path, what, "define the extension, and name it by its identifier");
+            let what =
+                "must be the identifier of an extension-definition, or a name that ends in -ext";
+            checker.error(
+                RULE,
+                path,
+                what,
+                "define the extension, and name it by its identifier",
+            );
         }
     }
 }

@@ -5,9 +5,7 @@ use crate::tree::Json;
 use super::check::Scope;
 use super::form;
 use super::sco;
-use super::table::{
-    COUNT, INTEGER, Kind, NUMBER, Precision, Record, Rule, TEXTS, opt, req,
-};
+use super::table::{COUNT, INTEGER, Kind, NUMBER, Precision, Record, Rule, TEXTS, opt, req};
 use super::vocabulary as words;
 
 type Entry = (&'static str, &'static Record);
@@ -286,14 +284,24 @@ fn exif_tags(scope: &mut Scope<'_, '_>) {
     let known = |key: &str| key.starts_with(|c: char| c.is_ascii_uppercase());
     if odd_key(scope, "exif_tags", known).is_some() {
         let what = "must have names of EXIF tags as keys, in their own case";
-        scope.error("exif_tags", RASTER_IMAGE.rule, what, "write the tag as EXIF does");
+        scope.error(
+            "exif_tags",
+            RASTER_IMAGE.rule,
+            what,
+            "write the tag as EXIF does",
+        );
     }
 }
 
 fn header_fields(scope: &mut Scope<'_, '_>) {
     if odd_key(scope, "request_header", form::is_header_field).is_some() {
         let what = "should have names of registered HTTP fields as keys";
-        scope.warn("request_header", HTTP_REQUEST.rule, what, "use a registered name");
+        scope.warn(
+            "request_header",
+            HTTP_REQUEST.rule,
+            what,
+            "use a registered name",
+        );
     }
 }
 
@@ -308,7 +316,12 @@ fn socket_options(scope: &mut Scope<'_, '_>) {
     };
     if odd_key(scope, "options", known).is_some() {
         let what = "must have names of socket options as keys, such as SO_KEEPALIVE";
-        scope.error("options", SOCKET.rule, what, "write the option as the system does");
+        scope.error(
+            "options",
+            SOCKET.rule,
+            what,
+            "write the option as the system does",
+        );
     }
 }
 
@@ -340,7 +353,12 @@ fn startup_info(scope: &mut Scope<'_, '_>) {
     let members = value.as_object();
     if members.is_none_or(|members| members.is_empty()) {
         let what = "must be a dictionary with at least one entry";
-        scope.error("startup_info", WINDOWS_PROCESS.rule, what, "leave the property out");
+        scope.error(
+            "startup_info",
+            WINDOWS_PROCESS.rule,
+            what,
+            "leave the property out",
+        );
     } else if odd_key(scope, "startup_info", |key| KEYS.contains(&key)).is_some() {
         let what = "must have the members of STARTUPINFO as keys, in their own case";
         let mend = "write the member as the system does";

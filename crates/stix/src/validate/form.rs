@@ -54,17 +54,13 @@ forms! {
         "must be a URI of RFC 3986", "write scheme:rest, with %XX for other characters";
     SELECTOR: Must "7.2.3.2", is_selector,
         "must be a selector: names and [index], joined by '.'", "write for example labels.[0]";
-    KILL_CHAIN: Should "2.11", |text| {
-            !text.is_empty() && !text.bytes().any(|b| b.is_ascii_uppercase() || b == b' ' || b == b'_')
-        },
+    KILL_CHAIN: Should "2.11", is_hyphenated,
         "should be in lower case, with hyphens between words", "write for example lateral-movement";
     COUNTRY: Should "4.10.1", |text| {
             COUNTRIES.contains(&&*text.to_ascii_uppercase()) && text.len() == 2
         },
         "should be a country code of ISO 3166-1 alpha-2", "write for example US";
-    PRODUCT: Should "4.12.1", |text| {
-            !text.is_empty() && !text.bytes().any(|b| b.is_ascii_uppercase() || b == b' ' || b == b'_')
-        },
+    PRODUCT: Should "4.12.1", is_hyphenated,
         "should be in lower case, with hyphens between words", "write for example some-scanner";
     RELATIONSHIP_TYPE: Must "5.1.1", |text| {
             let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -133,6 +129,12 @@ pub(super) fn is_header_field(name: &str) -> bool {
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
+/// In lower case, without spaces and underscores.
+fn is_hyphenated(text: &str) -> bool {
+    let odd = |b: u8| b.is_ascii_uppercase() || b == b' ' || b == b'_';
+    !text.bytes().any(odd)
+}
+
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
@@ -194,7 +196,9 @@ const SELECTOR_BYTES_MAX: usize = 4096;
 
 /// A key, or an index in brackets.
 fn is_step(step: &str) -> bool {
-    let index = step.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let index = step
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     index.is_some_and(is_digits) || super::check::is_dictionary_key(step)
 }
 

@@ -83,7 +83,12 @@ pub(super) fn check(
     };
     if of != kind {
         let what = "must begin with the type of the object";
-        checker.error(RULE, &path, what, "use the type of the id, or the id of the type");
+        checker.error(
+            RULE,
+            &path,
+            what,
+            "use the type of the id, or the id of the type",
+        );
     }
     let rfc = uuid.get_variant() == Variant::RFC4122 && (1..=8).contains(&uuid.get_version_num());
     if !rfc {
@@ -121,12 +126,25 @@ fn observable(
     let timed = ["start", "end"].iter().any(|name| members.has(name));
     match expected(known, members) {
         Some(expected) if expected != uuid && !random && !timed => {
-            let what = format!("should be the deterministic identifier, {}--{expected}", known.name);
-            checker.warn(RULE, path, what, "derive the identifier as the section says");
+            let what = format!(
+                "should be the deterministic identifier, {}--{expected}",
+                known.name
+            );
+            checker.warn(
+                RULE,
+                path,
+                what,
+                "derive the identifier as the section says",
+            );
         }
         Some(_) if random => {
             let what = "should be a deterministic identifier, a UUID of version 5";
-            checker.warn(RULE, path, what, "derive the identifier as the section says");
+            checker.warn(
+                RULE,
+                path,
+                what,
+                "derive the identifier as the section says",
+            );
         }
         Some(_) | None => {}
     }

@@ -26,7 +26,11 @@ pub(super) fn definition(scope: &mut Scope<'_, '_>) {
         [true, true] => {}
         [false, false] if members.has("extensions") => {}
         [true, false] | [false, true] | [false, false] => {
-            let missing = if both == [true, false] { "definition" } else { "definition_type" };
+            let missing = if both == [true, false] {
+                "definition"
+            } else {
+                "definition_type"
+            };
             let what = "a marking must have a definition_type and a definition, or an extension";
             scope.error(missing, RULE, what, "add what is missing");
         }
@@ -34,7 +38,12 @@ pub(super) fn definition(scope: &mut Scope<'_, '_>) {
     let definition = members.get("definition");
     let object = definition.and_then(Json::as_object);
     if definition.is_some() && object.is_none() {
-        scope.error("definition", RULE, "must be an object", "write {\"statement\": text}");
+        scope.error(
+            "definition",
+            RULE,
+            "must be an object",
+            "write {\"statement\": text}",
+        );
     }
     match kind {
         Some("statement") => {
@@ -78,7 +87,12 @@ fn tlp_1(scope: &mut Scope<'_, '_>, definition: Option<&Members<'_>>) {
         && !members.has("granular_markings");
     if !same {
         let what = "a marking of type tlp must be one of the four that the section gives";
-        scope.error("", TLP_RULE, what, "refer to the marking by its fixed identifier");
+        scope.error(
+            "",
+            TLP_RULE,
+            what,
+            "refer to the marking by its fixed identifier",
+        );
     }
 }
 
@@ -99,7 +113,12 @@ fn tlp_2(scope: &mut Scope<'_, '_>) {
     if fixed.as_ref().map(StixId::as_str) != members.text("id") {
         let what = "a marking of TLP 2.0 must be one of the five that its extension gives";
         let rule = "the extension definition of TLP 2.0";
-        scope.error("extensions", rule, what, "refer to the marking by its fixed identifier");
+        scope.error(
+            "extensions",
+            rule,
+            what,
+            "refer to the marking by its fixed identifier",
+        );
     }
 }
 

@@ -30,7 +30,10 @@ const EXTENSION_DEFINITION: Record = Record {
         opt("description", Kind::Text),
         req("schema", Kind::Text),
         req("version", Kind::Text),
-        req("extension_types", Kind::List(&Kind::Enum(&words::EXTENSION_TYPE))),
+        req(
+            "extension_types",
+            Kind::List(&Kind::Enum(&words::EXTENSION_TYPE)),
+        ),
         opt("extension_properties", TEXTS),
     ],
     rules: &[Rule::Own(definition), Rule::Should(&["description"])],
@@ -96,7 +99,9 @@ fn contents(scope: &mut Scope<'_, '_>) {
         let legal = (form::LANGUAGE.test)(language);
         wrong = wrong
             .or((!legal).then_some("its keys must be language codes of RFC 5646"))
-            .or(texts.is_none().then_some("each language must have at least one property"))
+            .or(texts
+                .is_none()
+                .then_some("each language must have at least one property"))
             .or((!named).then_some("the keys under a language must be names of properties"));
     }
     if let Some(what) = wrong {

@@ -100,7 +100,13 @@ pub(crate) fn object(
     let Some(kind) = members.get("type").and_then(Json::as_str) else {
         let what = "a required property is missing, or no string".into();
         let path = path.key("type");
-        return report.push(must, &path, "STIX 2.1 section 3.2", what, "add the property");
+        return report.push(
+            must,
+            &path,
+            "STIX 2.1 section 3.2",
+            what,
+            "add the property",
+        );
     };
     let known = table::find(kind);
     let class = known.map_or_else(|| custom::class(members), |known| known.class);
@@ -115,7 +121,12 @@ pub(crate) fn object(
         beside,
     };
     named(&mut checker, kind, known, members, path);
-    checker.whole(sro::common(class), known.map(|known| &known.record), members, path);
+    checker.whole(
+        sro::common(class),
+        known.map(|known| &known.record),
+        members,
+        path,
+    );
     if let Some(value) = members.get("extensions") {
         custom::extensions(&mut checker, known, value, path);
     }
@@ -135,7 +146,12 @@ fn named(
 ) {
     if !crate::id::is_kind(kind) {
         let what = "a type's name must be 3 to 250 of a-z, 0-9 and single hyphens, and begin with a letter";
-        checker.error("STIX 2.1 section 3.1", &path.key("type"), what, "rename the type");
+        checker.error(
+            "STIX 2.1 section 3.1",
+            &path.key("type"),
+            what,
+            "rename the type",
+        );
     } else if known.is_none() {
         custom::object(checker, kind, members, path);
     }
@@ -145,7 +161,12 @@ fn named(
     {
         let what = "must be \"2.1\"";
         let mend = "set spec_version to \"2.1\", after converting the object";
-        checker.error("STIX 2.1 section 3.2", &path.key("spec_version"), what, mend);
+        checker.error(
+            "STIX 2.1 section 3.2",
+            &path.key("spec_version"),
+            what,
+            mend,
+        );
     }
 }
 
@@ -158,7 +179,13 @@ fn embedded(report: &mut Report, members: &Members<'_>, path: &Path<'_>) {
     let Some(objects) = objects.as_object().filter(|objects| !objects.is_empty()) else {
         let what = "must be a dictionary with at least one observable".into();
         let mend = "use object_refs";
-        return report.push(form::Level::Must, &path, "STIX 2.1 section 4.14.1", what, mend);
+        return report.push(
+            form::Level::Must,
+            &path,
+            "STIX 2.1 section 4.14.1",
+            what,
+            mend,
+        );
     };
     for (key, value) in objects.iter() {
         let path = path.key(key);
@@ -166,7 +193,13 @@ fn embedded(report: &mut Report, members: &Members<'_>, path: &Path<'_>) {
         if kind.is_some_and(|kind| !table::is_observable_or_custom(kind)) {
             let what = "must be a cyber-observable object".into();
             let mend = "share the object beside the observed data, and refer to it";
-            report.push(form::Level::Must, &path, "STIX 2.1 section 4.14.1", what, mend);
+            report.push(
+                form::Level::Must,
+                &path,
+                "STIX 2.1 section 4.14.1",
+                what,
+                mend,
+            );
             continue;
         }
         object(report, value, &path, Some(objects));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::error::ObjectError;
+use crate::error::{Fault, ObjectError};
 use crate::tree::Path;
 
 use super::form::Level;
@@ -50,12 +50,33 @@ impl Report {
         Self {
             errors: vec![Finding {
                 path: error.path.clone(),
-                rule: error.rule().into(),
+                rule: error.rule().to_owned().into(),
                 what: error.fault.to_string().into(),
-                mend: error.mend().into(),
+                mend: error.mend().to_owned().into(),
             }],
             ..Self::default()
         }
+    }
+
+    /// The first broken MUST, which says how many more there are.
+    pub(crate) fn into_result(self) -> Result<(), ObjectError> {
+        let more = self.errors.len().saturating_sub(1);
+        let Some(first) = self.errors.into_iter().next() else {
+            return Ok(());
+        };
+        let Finding {
+            path,
+            rule,
+            what,
+            mend,
+        } = first;
+        let fault = Fault::Broken {
+            rule,
+            what,
+            mend,
+            more,
+        };
+        Err(ObjectError { path, fault })
     }
 
     pub(super) fn push(

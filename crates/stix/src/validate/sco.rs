@@ -31,7 +31,11 @@ pub(super) static TYPES: [Type; 18] = [
     observable("directory", &["path"], DIRECTORY),
     observable("domain-name", &["value"], DOMAIN_NAME),
     observable("email-addr", &["value"], EMAIL_ADDR),
-    observable("email-message", &["from_ref", "subject", "body"], EMAIL_MESSAGE),
+    observable(
+        "email-message",
+        &["from_ref", "subject", "body"],
+        EMAIL_MESSAGE,
+    ),
     Type {
         extensions: &extension::FILE,
         ..observable(
@@ -49,7 +53,13 @@ pub(super) static TYPES: [Type; 18] = [
         ..observable(
             "network-traffic",
             &[
-                "start", "end", "src_ref", "dst_ref", "src_port", "dst_port", "protocols",
+                "start",
+                "end",
+                "src_ref",
+                "dst_ref",
+                "src_port",
+                "dst_port",
+                "protocols",
                 "extensions",
             ],
             NETWORK_TRAFFIC,
@@ -59,7 +69,11 @@ pub(super) static TYPES: [Type; 18] = [
         extensions: &extension::PROCESS,
         ..observable("process", &[], PROCESS)
     },
-    observable("software", &["name", "cpe", "swid", "vendor", "version"], SOFTWARE),
+    observable(
+        "software",
+        &["name", "cpe", "swid", "vendor", "version"],
+        SOFTWARE,
+    ),
     observable("url", &["value"], URL),
     Type {
         extensions: &extension::USER_ACCOUNT,
@@ -69,8 +83,16 @@ pub(super) static TYPES: [Type; 18] = [
             USER_ACCOUNT,
         )
     },
-    observable("windows-registry-key", &["key", "values"], WINDOWS_REGISTRY_KEY),
-    observable("x509-certificate", &["hashes", "serial_number"], X509_CERTIFICATE),
+    observable(
+        "windows-registry-key",
+        &["key", "values"],
+        WINDOWS_REGISTRY_KEY,
+    ),
+    observable(
+        "x509-certificate",
+        &["hashes", "serial_number"],
+        X509_CERTIFICATE,
+    ),
 ];
 
 /// A reference to types of observables alone.
@@ -84,10 +106,18 @@ macro_rules! target {
     };
 }
 target!(ARTIFACTS, "an artifact", "artifact");
-target!(ARTIFACT_OR_FILE, "an artifact or a file", "artifact" | "file");
+target!(
+    ARTIFACT_OR_FILE,
+    "an artifact or a file",
+    "artifact" | "file"
+);
 target!(FILES, "a file", "file");
 target!(DIRECTORIES, "a directory", "directory");
-target!(FILES_AND_DIRECTORIES, "a file or a directory", "file" | "directory");
+target!(
+    FILES_AND_DIRECTORIES,
+    "a file or a directory",
+    "file" | "directory"
+);
 target!(ACCOUNTS, "a user account", "user-account");
 target!(ADDRESSES, "an e-mail address", "email-addr");
 target!(MAC_ADDRESSES, "a MAC address", "mac-addr");
@@ -117,7 +147,10 @@ const ARTIFACT: Record = Record {
         opt("payload_bin", Kind::Binary),
         opt("url", Kind::Form(&form::URL)),
         opt("hashes", Kind::Hashes),
-        opt("encryption_algorithm", Kind::Enum(&words::ENCRYPTION_ALGORITHM)),
+        opt(
+            "encryption_algorithm",
+            Kind::Enum(&words::ENCRYPTION_ALGORITHM),
+        ),
         opt("decryption_key", Kind::Text),
     ],
     rules: &[
@@ -145,7 +178,10 @@ const DIRECTORY: Record = Record {
         opt("ctime", TIME),
         opt("mtime", TIME),
         opt("atime", TIME),
-        opt("contains_refs", Kind::List(&Kind::Ref(&FILES_AND_DIRECTORIES))),
+        opt(
+            "contains_refs",
+            Kind::List(&Kind::Ref(&FILES_AND_DIRECTORIES)),
+        ),
     ],
     rules: &[],
 };
@@ -183,7 +219,10 @@ const EMAIL_MESSAGE: Record = Record {
         opt("message_id", Kind::Text),
         opt("subject", Kind::Text),
         opt("received_lines", TEXTS),
-        opt("additional_header_fields", Kind::Dictionary(&Kind::TextOrTexts)),
+        opt(
+            "additional_header_fields",
+            Kind::Dictionary(&Kind::TextOrTexts),
+        ),
         opt("body", Kind::Text),
         opt("body_multipart", Kind::List(&Kind::Record(&MIME_PART))),
         opt("raw_email_ref", Kind::Ref(&ARTIFACTS)),

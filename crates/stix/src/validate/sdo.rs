@@ -3,7 +3,7 @@
 use crate::tree::Json;
 
 use super::check::Scope;
-use super::common::{KILL_CHAIN_PHASES, OBJECT_REFS};
+use super::common::{KILL_CHAIN_PHASES, OBJECT_REFS, filled};
 use super::form;
 use super::table::{
     Class, Kind, NUMBER, Record, Rule, TEXTS, TIME, Target, Type, is_observable_or_custom, opt, req,
@@ -54,7 +54,9 @@ const ATTACK_PATTERN: Record = Record {
         opt("aliases", TEXTS),
         KILL_CHAIN_PHASES,
     ],
-    rules: &[Rule::Own(|scope| numbered(scope, "capec", "CAPEC-", "STIX 2.1 section 4.1.1"))],
+    rules: &[Rule::Own(|scope| {
+        numbered(scope, "capec", "CAPEC-", "STIX 2.1 section 4.1.1")
+    })],
 };
 
 const CAMPAIGN: Record = Record {
@@ -84,7 +86,9 @@ const GROUPING: Record = Record {
         req("context", Kind::Open(&words::GROUPING_CONTEXT)),
         req("object_refs", OBJECT_REFS),
     ],
-    rules: &[Rule::Own(|scope| filled(scope, "context", "STIX 2.1 section 4.4.1"))],
+    rules: &[Rule::Own(|scope| {
+        filled(scope, "context", "STIX 2.1 section 4.4.1")
+    })],
 };
 
 const IDENTITY: Record = Record {
@@ -202,7 +206,10 @@ const MALWARE: Record = Record {
     properties: &[
         opt("name", NAME),
         opt("description", Kind::Text),
-        opt("malware_types", Kind::List(&Kind::Open(&words::MALWARE_TYPE))),
+        opt(
+            "malware_types",
+            Kind::List(&Kind::Open(&words::MALWARE_TYPE)),
+        ),
         req("is_family", Kind::Boolean),
         opt("aliases", TEXTS),
         KILL_CHAIN_PHASES,
@@ -276,9 +283,7 @@ const NOTE: Record = Record {
 };
 
 const OBSERVED: Target = Target {
-    allows: |name| {
-        matches!(name, "relationship" | "sighting") || is_observable_or_custom(name)
-    },
+    allows: |name| matches!(name, "relationship" | "sighting") || is_observable_or_custom(name),
     what: "cyber-observable and relationship objects",
     must: true,
 };
@@ -364,7 +369,9 @@ const TOOL: Record = Record {
 const VULNERABILITY: Record = Record {
     rule: "STIX 2.1 section 4.19.1",
     properties: &[req("name", NAME), opt("description", Kind::Text)],
-    rules: &[Rule::Own(|scope| numbered(scope, "cve", "CVE-", "STIX 2.1 section 4.19.1"))],
+    rules: &[Rule::Own(|scope| {
+        numbered(scope, "cve", "CVE-", "STIX 2.1 section 4.19.1")
+    })],
 };
 
 /// A malware family must have a name.
@@ -373,13 +380,6 @@ fn family(scope: &mut Scope<'_, '_>) {
     if is_family == Some(true) && !scope.members.has("name") {
         let what = "a malware family must have a name";
         scope.error("name", MALWARE.rule, what, "add the property");
-    }
-}
-
-/// An empty text says nothing.
-fn filled(scope: &mut Scope<'_, '_>, key: &'static str, rule: &'static str) {
-    if scope.members.text(key) == Some("") {
-        scope.error(key, rule, "must not be empty", "say what it is");
     }
 }
 
@@ -398,7 +398,12 @@ fn observables(scope: &mut Scope<'_, '_>) {
     };
     if refs.is_some_and(|refs| !refs.is_empty() && refs.iter().all(kind)) {
         let what = "must refer to at least one cyber-observable object";
-        scope.error("object_refs", OBSERVED_DATA.rule, what, "add the observable");
+        scope.error(
+            "object_refs",
+            OBSERVED_DATA.rule,
+            what,
+            "add the observable",
+        );
     }
 }
 

@@ -28,8 +28,7 @@ pub(super) static TYPES: [Type; 2] = [
 const END: Target = Target {
     allows: |name| {
         name != "bundle"
-            && class(name)
-                .is_none_or(|class| matches!(class, Class::Domain | Class::Observable))
+            && class(name).is_none_or(|class| matches!(class, Class::Domain | Class::Observable))
     },
     what: "a domain or a cyber-observable object",
     must: true,
@@ -45,10 +44,7 @@ const RELATIONSHIP: Record = Record {
         opt("start_time", TIME),
         opt("stop_time", TIME),
     ],
-    rules: &[
-        Rule::After("start_time", "stop_time"),
-        Rule::Own(suggested),
-    ],
+    rules: &[Rule::After("start_time", "stop_time"), Rule::Own(suggested)],
 };
 
 const SIGHTED: Target = Target {
@@ -87,14 +83,21 @@ const SIGHTING: Record = Record {
 /// The relationships that the sections of both objects suggest.
 fn suggested(scope: &mut Scope<'_, '_>) {
     let text = |key| scope.members.text(key);
-    let kind = |key| text(key).and_then(|id| id.split_once("--")).map(|(kind, _)| kind);
+    let kind = |key| {
+        text(key)
+            .and_then(|id| id.split_once("--"))
+            .map(|(kind, _)| kind)
+    };
     let named = text("relationship_type").zip(kind("source_ref").zip(kind("target_ref")));
     let Some((relation, (source, target))) = named else {
         return;
     };
     let known = [source, target].iter().all(|name| class(name).is_some());
     if known && !relation::is_suggested(source, relation, target) {
-        let what = format!("{source} {} {target} is not a suggested relationship", shown(relation));
+        let what = format!(
+            "{source} {} {target} is not a suggested relationship",
+            shown(relation)
+        );
         let mend = "use one that the sections of the two objects name, or related-to";
         scope.warn("relationship_type", "STIX 2.1 section 5.1.1", what, mend);
     }

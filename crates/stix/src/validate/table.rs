@@ -173,10 +173,7 @@ pub(super) fn find(name: &str) -> Option<&'static Type> {
         &super::sro::TYPES,
         &super::meta::TYPES,
     ];
-    rooms
-        .into_iter()
-        .flatten()
-        .find(|known| known.name == name)
+    rooms.into_iter().flatten().find(|known| known.name == name)
 }
 
 /// The class of a type that STIX 2.1 defines.
