@@ -36,6 +36,8 @@ pub(crate) fn run(data: &[u8]) -> Report {
                 || object.head().kind.as_ref() == "bundle"
         );
     }
-    validate::deterministic(data);
+    if let Some(uuid) = validate::deterministic(data) {
+        assert_eq!(uuid.get_version_num(), 5);
+    }
     report
 }

@@ -285,7 +285,8 @@ async fn a_revocation_without_its_marking_reaches_whoever_got_the_object() {
     assert_eq!((news.lane, news.from, news.to), (Lane::Community, 1, 2));
     let mut wide = withdrawn(&named);
     wide["object_marking_refs"] = open["object_marking_refs"].clone();
-    wide["extensions"][stix::lease::EXTENSION_ID]["audience"] = json!([]);
+    let lease = wide["extensions"][stix::lease::EXTENSION_ID].as_object_mut();
+    lease.unwrap().remove("audience");
     a.share(&[wide.clone()]).await;
     let news = frame(&b, &mut events).await;
     assert_eq!((news.lane, news.from, news.to), (Lane::Addressed, 1, 2));

@@ -307,13 +307,9 @@ impl Checker<'_> {
     ) {
         let number = value.as_number();
         let whole = number.and_then(|number| {
-            let float = || number.as_f64().filter(|float| float.fract() == 0.0);
-            number.as_i64().map(i128::from).or_else(|| {
-                number
-                    .as_u64()
-                    .map(i128::from)
-                    .or_else(|| float().map(|float| float.clamp(-1e18, 1e18) as i128))
-            })
+            let signed = number.as_i64().map(i128::from);
+            let unsigned = || number.as_u64().map(i128::from);
+            signed.or_else(unsigned).or_else(|| whole_float(number))
         });
         match whole {
             Some(whole) if (i128::from(min)..=i128::from(max)).contains(&whole) => {}
@@ -482,6 +478,17 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// A number without a fraction that is written with one, such as `1.0`; as far away as can be where
+/// it is beyond what a range may hold.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole, and clamped to what fits"
+)]
+fn whole_float(number: &serde_json::Number) -> Option<i128> {
+    let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+    Some(float.clamp(-1e18, 1e18) as i128)
 }
 
 /// Section 2.3.

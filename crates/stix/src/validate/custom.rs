@@ -17,6 +17,8 @@ pub(super) enum Unknown {
     Top,
     /// At the top of an object whose extensions define it.
     Defined,
+    /// Inside an extension, whose names are its own.
+    Extension,
     /// Inside a value that the specification defines.
     Nested,
 }
@@ -40,7 +42,7 @@ pub(super) fn property(
             "a property's name must be 3 to 250 of a-z, 0-9 and '_', and begin with a letter";
         error("STIX 2.1 section 3.1", what, "rename the property");
     }
-    if unknown != Unknown::Nested && RESERVED.contains(&name) {
+    if matches!(unknown, Unknown::Top | Unknown::Defined) && RESERVED.contains(&name) {
         let mend = "choose another name";
         error("STIX 2.1 section 3.8", "the name is reserved", mend);
     }
@@ -61,7 +63,7 @@ pub(super) fn property(
     if value.as_list().is_some_and(<[_]>::is_empty) {
         error("STIX 2.1 section 2.12", EMPTY, "leave the property out");
     }
-    if unknown != Unknown::Defined {
+    if matches!(unknown, Unknown::Top | Unknown::Nested) {
         inside(report, value, path);
         let (what, mend) = match name.starts_with("x_") {
             true => (
@@ -264,7 +266,7 @@ fn extension(
             if name != "extension_type" {
                 property(
                     checker.report,
-                    Unknown::Defined,
+                    Unknown::Extension,
                     name,
                     value,
                     &path.key(name),

@@ -43,7 +43,7 @@ forms! {
     FILLED: Must "3.2", |text| !text.is_empty(),
         "a required text must not be empty", "say what it is";
     HEX: Must "2.8", |text| {
-            !text.is_empty() && text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit())
+            !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit())
         },
         "must be pairs of hexadecimal digits", "write an even number of 0-9, a-f";
     BINARY: Must "2.1", is_base64,
@@ -143,7 +143,7 @@ fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     let padding = text.len().saturating_sub(body.len());
     let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-    !body.is_empty() && text.len() % 4 == 0 && padding <= 2 && body.bytes().all(legal)
+    !body.is_empty() && text.len().is_multiple_of(4) && padding <= 2 && body.bytes().all(legal)
 }
 
 fn is_language(text: &str) -> bool {

@@ -96,9 +96,8 @@ pub(super) fn check(
         checker.warn(RULE, &path, what, "draw a UUID of version 4");
     }
     if checker.class == Class::Observable {
-        match known {
-            Some(known) => observable(checker, known, uuid, members, &path),
-            None => {}
+        if let Some(known) = known {
+            observable(checker, known, uuid, members, &path);
         }
     } else if rfc && uuid.get_version_num() != 4 {
         let what = "should be a UUID of version 4";

@@ -46,20 +46,18 @@ pub(super) fn definition(scope: &mut Scope<'_, '_>) {
         );
     }
     match kind {
-        Some("statement") => {
-            if object.is_some_and(|object| object.text("statement").is_none()) {
-                let what = "must have a statement, a string";
-                let rule = "STIX 2.1 section 7.2.1.3";
-                scope.error("definition", rule, what, "write {\"statement\": text}");
-            }
+        Some("statement") if object.is_some_and(|object| object.text("statement").is_none()) => {
+            let what = "must have a statement, a string";
+            let mend = "write {\"statement\": text}";
+            scope.error("definition", "STIX 2.1 section 7.2.1.3", what, mend);
         }
+        Some("statement") | None => {}
         Some("tlp") => tlp_1(scope, object),
         Some(_) => {
             let what = "should be statement or tlp; other markings should use an extension";
             let mend = "define the marking in an extension-definition";
             scope.warn("definition_type", RULE, what, mend);
         }
-        None => {}
     }
     tlp_2(scope);
 }
