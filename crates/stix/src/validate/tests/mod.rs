@@ -97,7 +97,9 @@ fn least() -> Vec<Value> {
                 object.as_object_mut().unwrap().remove("modified");
                 object
             }
-            _ => versioned(kind, &own),
+            table::Class::Domain | table::Class::Relationship | table::Class::Meta => {
+                versioned(kind, &own)
+            }
         }
     })
     .collect()
