@@ -212,6 +212,21 @@ fn the_markings_of_tlp_are_fixed() {
 }
 
 #[test]
+fn a_marking_that_is_not_known_is_carried_and_allows_nothing() {
+    let acs = json!({"type": "marking-definition", "spec_version": "2.1", "created": AT, "id": id("marking-definition"),
+        "extensions": {"extension-definition--3a65884d-005a-4290-8335-cb2d778a83ce": {
+            "extension_type": "property-extension", "identifier": "isa:guide.19001.ACS3", "control_set": {"classification": "U"}}}});
+    assert_eq!(report(&acs), Report::default());
+    let tool = versioned(
+        "tool",
+        &json!({"name": "a", "object_marking_refs": [acs["id"]]}),
+    );
+    let object =
+        crate::Object::parse_valid(tool.to_string().as_bytes(), &Limits::default()).unwrap();
+    assert!(object.head().unknown_markings());
+}
+
+#[test]
 fn versions_in_a_bundle_agree() {
     let bundle = |changes: Value| {
         let first = versioned(
