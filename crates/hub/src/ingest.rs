@@ -88,7 +88,7 @@ impl Hub {
         bytes: &[u8],
     ) -> Result<Vec<ObjectOutcome>, Problem> {
         let parsed =
-            bundle::parse(bytes, &self.stix_limits()).map_err(|error| unreadable(&error))?;
+            bundle::parse_valid(bytes, &self.stix_limits()).map_err(|error| unreadable(&error))?;
         let mut outcomes: Vec<Option<ObjectOutcome>> = Vec::with_capacity(parsed.len());
         let mut objects = Vec::with_capacity(parsed.len());
         let mut named = None;

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// Compile rules, and say what of them is refused and why.
     #[command(subcommand)]
     Rules(Rules),
+    /// Look into STIX 2.1.
+    #[command(subcommand)]
+    Stix(Stix),
     /// Share an indicator, or a file of STIX objects, with the exchange.
     Share(Share),
     /// Follow what the exchange says to this partner, as it says it.
@@ -65,6 +68,24 @@ pub(crate) struct RulesCheck {
     /// A suricata.yaml whose variables the rules use; without one, those of most configurations.
     #[arg(long, value_name = "YAML")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// `stix`: STIX 2.1, without an exchange.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Stix {
+    /// Say which rules of STIX 2.1 objects and bundles break; exit status 1 when one breaks a MUST.
+    ///
+    /// Without files, JSON lines {"instance": OBJECT} are read from standard input, and each is
+    /// answered by a line {"errors": [...], "warnings": [...]}.
+    Validate(StixValidate),
+}
+
+/// `stix validate`.
+#[derive(Debug, Args)]
+pub(crate) struct StixValidate {
+    /// Files of objects or bundles.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `up`: the whole exchange in one process.

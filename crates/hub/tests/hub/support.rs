@@ -251,7 +251,7 @@ fn parse(text: &str) -> Event {
 
 /// An indicator for an address, with a lease of a minute.
 pub(crate) fn indicator(name: &str, address: &str, tlp: Tlp, audience: &[&str]) -> Value {
-    json!({
+    let mut indicator = json!({
         "type": "indicator",
         "spec_version": "2.1",
         "id": StixId::v5("indicator", name),
@@ -271,7 +271,10 @@ pub(crate) fn indicator(name: &str, address: &str, tlp: Tlp, audience: &[&str]) 
             "ttl_s": 60,
             "evidence": "path-proven",
             "detector": "scan-trw@1",
-            "audience": audience,
         } },
-    })
+    });
+    if !audience.is_empty() {
+        indicator["extensions"][stix::lease::EXTENSION_ID]["audience"] = json!(audience);
+    }
+    indicator
 }
