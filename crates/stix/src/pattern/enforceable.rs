@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use super::error::Refusal;
 use super::property::Property;
-use super::tree::{Comparison, Observation, Operator, Test};
+use super::tree::{Comparison, Observation, Operator, Relation, Test};
 use super::{TERMS_MAX, Term};
 use crate::lease::Proto;
 
@@ -213,13 +213,17 @@ fn drafts(test: &Test<'_>) -> Result<Vec<Draft>, Refusal> {
     if let Some(at) = test.not {
         return Err(Refusal::unsupported(at, "NOT is not supported", OPERATORS));
     }
-    let supported = match test.operator {
-        "=" | "==" | "IN" => true,
-        "ISSUBSET" => property.is_address(),
+    let supported = match test.relation {
+        Relation::Equal | Relation::In => true,
+        Relation::Subset => property.is_address(),
         _ => false,
     };
     if !supported {
-        let what = format!("{} on {} is not supported", test.operator, test.path.text);
+        let what = format!(
+            "{} on {} is not supported",
+            test.relation.keyword(),
+            test.path.text
+        );
         return Err(Refusal::unsupported(test.operator_at, what, OPERATORS));
     }
     if test.operands.is_empty() {
@@ -230,7 +234,7 @@ fn drafts(test: &Test<'_>) -> Result<Vec<Draft>, Refusal> {
             "name at least one constant",
         ));
     }
-    let subset = test.operator == "ISSUBSET";
+    let subset = test.relation == Relation::Subset;
     test.operands
         .iter()
         .map(|operand| property.draft(operand, subset))

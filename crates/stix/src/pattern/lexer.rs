@@ -66,6 +66,11 @@ const KEYWORDS: [&str; 17] = [
     "TIMES",
 ];
 
+/// Whether a word is one of the language's.
+pub(super) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word) || matches!(word, "TRUE" | "FALSE")
+}
+
 /// Reads tokens one after the other.
 #[derive(Clone)]
 pub(super) struct Lexer<'a> {
