@@ -35,6 +35,14 @@ pub(super) fn terms(observation: &Observation<'_>) -> Result<Vec<Term>, Refusal>
     }
 }
 
+/// Whether every part of a comparison comes to terms.
+pub(super) fn alternatives_of(comparison: &Comparison<'_>) -> Result<(), Refusal> {
+    let drafts = alternatives(comparison)?.into_iter();
+    drafts
+        .map(Draft::finish)
+        .try_for_each(|term| term.map(|_| ()))
+}
+
 const ONE_OBSERVATION: &str = "what a shield enforces is decided on one observation; share it as \
                                an indicator for hunting";
 const OPERATORS: &str = "supported are =, IN and, for addresses, ISSUBSET";

@@ -151,6 +151,17 @@ impl Relation {
         }
     }
 
+    /// The relation that holds of two values that have an order where this one does not.
+    pub(super) const fn opposite(self) -> Option<Self> {
+        Some(match self {
+            Self::Less => Self::AtLeast,
+            Self::AtLeast => Self::Less,
+            Self::Greater => Self::AtMost,
+            Self::AtMost => Self::Greater,
+            _ => return None,
+        })
+    }
+
     /// The relation that an operator asks for; nothing for another text.
     pub(super) fn of(operator: &str) -> Option<Self> {
         Some(match operator {
