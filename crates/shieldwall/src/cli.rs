@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// Compile rules, and say what of them is refused and why.
     #[command(subcommand)]
     Rules(Rules),
+    /// Judge STIX: JSON lines in, one JSON line out for each.
+    #[command(subcommand)]
+    Stix(Stix),
     /// Share an indicator, or a file of STIX objects, with the exchange.
     Share(Share),
     /// Follow what the exchange says to this partner, as it says it.
@@ -45,6 +48,25 @@ pub(crate) enum Command {
     /// Attack and measure the loop, in network namespaces made for it.
     #[command(subcommand)]
     Lab(Lab),
+}
+
+/// `stix`: each line that is read is a question in JSON, and is answered by one line, in order; empty
+/// lines are passed over. Exit status 1 when one of the answers is no.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Stix {
+    /// {"pattern": P} -> whether P is a legal pattern, its canonical form and fingerprint, and how far
+    /// it can be enforced.
+    Pattern(StixLines),
+    /// {"pattern": P, "observations": [bundle, ...]} -> "match", "no-match" or "error".
+    Match(StixLines),
+}
+
+/// Where questions come from.
+#[derive(Debug, Args)]
+pub(crate) struct StixLines {
+    /// Files of JSON lines; without any, standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `rules`: rules in Suricata's language.

@@ -7,6 +7,7 @@ mod rules;
 mod scan;
 mod share;
 mod shield;
+mod stix;
 mod stop;
 mod up;
 mod watch;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Hub(args) => crate::block_on(hub::run(args, json)),
         Command::Shield(args) => shield::run(args, json),
         Command::Scan(args) => scan::run(&args, json),
+        Command::Stix(args) => stix::run(&args),
         Command::Share(args) => crate::block_on(share::run(args, json)),
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),

@@ -118,3 +118,49 @@ fn digits(algorithm: &str) -> Option<usize> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pattern::Expression;
+
+    /// Column of what is wrong and part of its text, or `ok`, and a pattern.
+    const CHECKED: &str = r"
+ok |  | ([a:b = 1]) WITHIN 5 SECONDS WITHIN 6 SECONDS
+ok |  | ([a:b = 1] REPEATS 2 TIMES) REPEATS 2 TIMES
+ok |  | [a:b = 1] REPEATS 2 TIMES WITHIN 2 SECONDS START t'2024-01-01T00:00:00Z' STOP t'2024-01-02T00:00:00Z'
+ok |  | [a:b = 1] START t'2024-01-02T00:00:00Z' STOP t'2024-01-01T00:00:00Z'
+28 | WITHIN | [a:b = 1] WITHIN 5 SECONDS WITHIN 6 SECONDS
+28 | REPEATS | ([a:b = 1] REPEATS 2 TIMES REPEATS 3 TIMES)
+44 | REPEATS | [a:b = 1] REPEATS 2 TIMES WITHIN 2 SECONDS REPEATS 2 TIMES
+ok |  | [a:b = 1 OR c:d = 2]
+ok |  | [(a:b = 1 OR c:d = 2) AND a:e = 3]
+16 | different types | [a:b = 1 AND c:d = 2]
+31 | different types | [(a:b = 1 OR c:d = 2) AND e:e = 3]
+18 | different types | [EXISTS a:b AND (c:d = 2 OR e:f = 1)]
+ok |  | [file:hashes.MD5 = 'cead3f77f6cda6ec00f57d76c9a69faa']
+ok |  | [file:hashes.MD5 IN ('cead3f77f6cda6ec00f57d76c9a69faa')]
+ok |  | [file:hashes.MD5 LIKE 'cead%']
+ok |  | [file:hashes.ssdeep = 'x'] AND [file:hashes.TLSH = 'x'] AND [file:hashes.other = 'x']
+ok |  | [x:y.MD5 = 'f'] AND [file:hashes[*] = 'f']
+20 | MD5 | [file:hashes.MD5 = 'f']
+21 | MD5 | [file:hashes.MD5 != 'f']
+59 | md5 | [file:hashes.'md5' IN ('cead3f77f6cda6ec00f57d76c9a69faa', 'f')]
+22 | SHA256 | [x:y[0].hashes.SHA256 = h'aa']
+25 | RIPEMD | [x:hashes.'RIPEMD-160' = 'cead3f77f6cda6ec00f57d76c9a69faa']
+";
+
+    #[test]
+    fn what_the_grammar_cannot_say_is_checked() {
+        for row in CHECKED.trim().lines() {
+            let [column, what, text] = row.splitn(3, " | ").collect::<Vec<_>>().try_into().unwrap();
+            let checked = Expression::parse(text).unwrap().check();
+            match checked {
+                Ok(()) => assert_eq!(column, "ok", "{text}"),
+                Err(error) => {
+                    assert_eq!(error.column.to_string(), column, "{text}: {error}");
+                    assert!(error.what.contains(what), "{text}: {error}");
+                }
+            }
+        }
+    }
+}

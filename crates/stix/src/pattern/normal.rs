@@ -263,3 +263,6 @@ impl Span {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

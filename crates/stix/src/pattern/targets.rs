@@ -231,3 +231,63 @@ impl Refusal {
         self.what.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::Expression;
+
+    /// Grade for the index, for a rule, for the matcher, and a pattern.
+    const GRADES: &str = r"
+exact | exact | exact | [ipv4-addr:value = '192.0.2.1']
+exact | exact | exact | [domain-name:value IN ('a.example', 'b.example')] OR [url:value = 'http://a.example/']
+exact | exact | exact | [network-traffic:dst_ref.value = '192.0.2.1' AND network-traffic:dst_port = 443]
+under | under | exact | [domain-name:value = 'a.example' OR file:name = 'x']
+under | under | exact | [domain-name:value = 'a.example'] OR [file:name = 'x']
+over | over | exact | [network-traffic:dst_port = 443 AND network-traffic:src_byte_count > 5]
+over | over | exact | [domain-name:value = 'a.example'] AND [file:name = 'x']
+over | over | exact | [domain-name:value = 'a.example'] REPEATS 5 TIMES WITHIN 60 SECONDS
+over | over | exact | [file:name = 'x'] FOLLOWEDBY [domain-name:value = 'a.example']
+not enforceable | not enforceable | exact | [file:name = 'x']
+not enforceable | not enforceable | exact | [domain-name:value = 'a.example'] REPEATS 2 TIMES OR [file:name = 'x']
+not enforceable | exact | exact | [url:value LIKE 'http://a.example/%']
+under | exact | exact | [url:value MATCHES '^http' OR url:value = 'http://a.example/']
+not enforceable | exact | exact | [network-traffic:extensions.'http-request-ext'.request_header.'User-Agent' = 'x']
+not enforceable | not enforceable | not enforceable | [file:name = 'x'] WITHIN 0 SECONDS
+";
+
+    #[test]
+    fn each_target_says_how_far_it_does_what_the_pattern_says() {
+        for row in GRADES.trim().lines() {
+            let [index, rule, matcher, text] =
+                row.splitn(4, " | ").collect::<Vec<_>>().try_into().unwrap();
+            let pattern = Expression::parse(text).unwrap();
+            for (target, want) in [
+                (Target::Index, index),
+                (Target::Rule, rule),
+                (Target::Matcher, matcher),
+            ] {
+                let fit = pattern.fit(target);
+                assert_eq!(fit.grade.name(), want, "{target:?} {text}: {fit:?}");
+                assert_eq!(
+                    fit.why.is_none(),
+                    fit.grade == Grade::Exact,
+                    "{text}: {fit:?}"
+                );
+            }
+        }
+    }
+
+    /// What a target that enforces a part finds is more, or less, as its grade says.
+    #[test]
+    fn a_pattern_that_becomes_terms_is_exact_in_the_index() {
+        for text in [
+            "[ipv4-addr:value = '192.0.2.1'] OR [file:name = 'x']",
+            "[url:value = 'http://a.example/']",
+            "[a:b = 1]",
+        ] {
+            let exact = Expression::parse(text).unwrap().fit(Target::Index).grade == Grade::Exact;
+            assert_eq!(exact, crate::pattern::parse(text).is_ok(), "{text}");
+        }
+    }
+}

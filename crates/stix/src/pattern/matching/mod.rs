@@ -201,3 +201,6 @@ fn qualified(inner: Box<Plan>, qualifier: &Qualifier<'_>, at: usize) -> Result<P
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

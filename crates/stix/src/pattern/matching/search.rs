@@ -625,3 +625,6 @@ fn shift(way: &[(usize, usize)], wanted: u64, given: &mut Given, left: &mut [u64
     }
     amount
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,13 +120,16 @@ fn hash(kind: HashKind, text: &str) -> Option<Box<str>> {
     canonical::hash(kind, text)
 }
 
-/// An address or a network without host bits.
+/// An address or a network without host bits. IPv4 inside IPv6 stays as it is: it is no value of an
+/// `ipv4-addr`.
 fn address(text: &str) -> Option<Box<str>> {
     let net: ipnet::IpNet = match text.contains('/') {
         true => text.parse().ok()?,
         false => text.parse::<std::net::IpAddr>().ok()?.into(),
     };
-    (net.trunc() == net).then(|| network(net).into())
+    let form = network(net);
+    let same_family = form.contains(':') == text.contains(':');
+    (net.trunc() == net && same_family).then(|| form.into())
 }
 
 /// A network in its form; a whole address without the length of its prefix.
