@@ -134,8 +134,8 @@ ok |  | [a:b = 1] START t'2024-01-02T00:00:00Z' STOP t'2024-01-01T00:00:00Z'
 44 | REPEATS | [a:b = 1] REPEATS 2 TIMES WITHIN 2 SECONDS REPEATS 2 TIMES
 ok |  | [a:b = 1 OR c:d = 2]
 ok |  | [(a:b = 1 OR c:d = 2) AND a:e = 3]
-16 | different types | [a:b = 1 AND c:d = 2]
-31 | different types | [(a:b = 1 OR c:d = 2) AND e:e = 3]
+14 | different types | [a:b = 1 AND c:d = 2]
+27 | different types | [(a:b = 1 OR c:d = 2) AND e:e = 3]
 18 | different types | [EXISTS a:b AND (c:d = 2 OR e:f = 1)]
 ok |  | [file:hashes.MD5 = 'cead3f77f6cda6ec00f57d76c9a69faa']
 ok |  | [file:hashes.MD5 IN ('cead3f77f6cda6ec00f57d76c9a69faa')]
@@ -144,9 +144,9 @@ ok |  | [file:hashes.ssdeep = 'x'] AND [file:hashes.TLSH = 'x'] AND [file:hashes
 ok |  | [x:y.MD5 = 'f'] AND [file:hashes[*] = 'f']
 20 | MD5 | [file:hashes.MD5 = 'f']
 21 | MD5 | [file:hashes.MD5 != 'f']
-59 | md5 | [file:hashes.'md5' IN ('cead3f77f6cda6ec00f57d76c9a69faa', 'f')]
-22 | SHA256 | [x:y[0].hashes.SHA256 = h'aa']
-25 | RIPEMD | [x:hashes.'RIPEMD-160' = 'cead3f77f6cda6ec00f57d76c9a69faa']
+60 | md5 | [file:hashes.'md5' IN ('cead3f77f6cda6ec00f57d76c9a69faa', 'f')]
+25 | SHA256 | [x:y[0].hashes.SHA256 = h'aa']
+26 | RIPEMD | [x:hashes.'RIPEMD-160' = 'cead3f77f6cda6ec00f57d76c9a69faa']
 ";
 
     #[test]
