@@ -2,12 +2,7 @@
 //!
 //! The data stand outside this repository, in the folder that `SHIELDWALL_SHARED` names or in
 //! `../shared` beside the workspace; without them these tests are skipped aloud.
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::arithmetic_side_effects,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -221,11 +221,9 @@ fn drafts(test: &Test<'_>) -> Result<Vec<Draft>, Refusal> {
     if let Some(at) = test.not {
         return Err(Refusal::unsupported(at, "NOT is not supported", OPERATORS));
     }
-    let supported = match test.relation {
-        Relation::Equal | Relation::In => true,
-        Relation::Subset => property.is_address(),
-        _ => false,
-    };
+    let subset = test.relation == Relation::Subset;
+    let supported =
+        matches!(test.relation, Relation::Equal | Relation::In) || subset && property.is_address();
     if !supported {
         let what = format!(
             "{} on {} is not supported",
@@ -242,7 +240,6 @@ fn drafts(test: &Test<'_>) -> Result<Vec<Draft>, Refusal> {
             "name at least one constant",
         ));
     }
-    let subset = test.relation == Relation::Subset;
     test.operands
         .iter()
         .map(|operand| property.draft(operand, subset))

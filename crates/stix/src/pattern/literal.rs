@@ -129,9 +129,9 @@ fn order(whole: i128, real: f64) -> Option<Ordering> {
         reason = "it is whole, and within the range of the type"
     )]
     let by_whole = whole.cmp(&(floor as i128));
-    Some(match by_whole {
-        Ordering::Equal if floor < real => Ordering::Less,
-        other => other,
+    Some(match floor < real {
+        true => by_whole.then(Ordering::Less),
+        false => by_whole,
     })
 }
 

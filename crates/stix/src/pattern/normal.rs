@@ -81,9 +81,11 @@ impl Seen {
         let mut flat = Vec::new();
         let mut single = Vec::new();
         for part in parts {
-            match part {
-                Self::Joined(inner, parts) if inner == operator => flat.extend(parts),
-                other => flat.push(other),
+            let inside = matches!(&part, Self::Joined(inner, _) if *inner == operator);
+            if !inside {
+                flat.push(part);
+            } else if let Self::Joined(_, parts) = part {
+                flat.extend(parts);
             }
         }
         if operator == Operator::FollowedBy {
@@ -92,9 +94,10 @@ impl Seen {
         if operator == Operator::Or {
             let mut others = Vec::new();
             for part in flat {
-                match part {
-                    Self::One(plain) => single.push(plain),
-                    other => others.push(other),
+                if let Self::One(plain) = part {
+                    single.push(plain);
+                } else {
+                    others.push(part);
                 }
             }
             flat = others;
@@ -122,13 +125,15 @@ impl Seen {
     fn within(self, seconds: Seconds) -> Self {
         let zero = seconds.is_zero();
         match self {
-            one @ Self::One(_) if !zero => one,
+            Self::One(plain) if !zero => Self::One(plain),
             Self::Between(inner, spans) => Self::Between(Box::new(inner.within(seconds)), spans),
             Self::Within(inner, before) => {
                 let shorter = before.is_zero() || nanos(&before.0) <= nanos(&seconds.0) && !zero;
                 Self::Within(inner, if shorter { before } else { seconds })
             }
-            other => Self::Within(Box::new(other), seconds),
+            other @ (Self::One(_) | Self::Joined(..) | Self::Repeats(..)) => {
+                Self::Within(Box::new(other), seconds)
+            }
         }
     }
 
@@ -156,7 +161,9 @@ impl Seen {
     fn between(self, spans: Vec<Span>) -> Self {
         let (inner, mut all) = match self {
             Self::Between(inner, before) => (inner, before),
-            other => (Box::new(other), Vec::new()),
+            other @ (Self::One(_) | Self::Joined(..) | Self::Within(..) | Self::Repeats(..)) => {
+                (Box::new(other), Vec::new())
+            }
         };
         all.extend(spans);
         all.sort();
@@ -173,10 +180,12 @@ impl Seen {
         match self {
             Self::One(plain) => format!("[{}]", plain.text()),
             Self::Joined(operator, parts) => {
-                let parts = parts.iter().map(|part| match part {
-                    Self::Joined(..) => format!("({})", part.text()),
-                    _ => part.text(),
-                });
+                let parts = parts
+                    .iter()
+                    .map(|part| match matches!(part, Self::Joined(..)) {
+                        true => format!("({})", part.text()),
+                        false => part.text(),
+                    });
                 let parts: Vec<String> = parts.collect();
                 parts.join(&format!(" {} ", operator.keyword()))
             }
@@ -204,10 +213,9 @@ impl Seen {
 
     /// What a qualifier can stand after; `open`: the qualifiers of this one are of other kinds.
     fn qualified(&self, open: bool) -> String {
-        match self {
-            Self::One(_) => self.text(),
-            _ if open => self.text(),
-            _ => format!("({})", self.text()),
+        match open || matches!(self, Self::One(_)) {
+            true => self.text(),
+            false => format!("({})", self.text()),
         }
     }
 }

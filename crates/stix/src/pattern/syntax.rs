@@ -210,13 +210,16 @@ impl<'a> Parser<'a> {
             return Ok((relation, self.set()?));
         }
         let text_only = matches!(relation, R::Like | R::Matches | R::Subset | R::Superset);
+        let ordered = matches!(relation, R::Less | R::AtMost | R::Greater | R::AtLeast);
         let wanted = if text_only { "a string" } else { "a constant" };
         let operand = self.operand(wanted)?;
-        let unordered = operand.constant == Constant::Boolean;
-        let wanted = match relation {
-            R::Equal | R::Unequal => None,
-            _ if text_only => (operand.constant != Constant::Text).then_some("a string"),
-            _ => unordered.then_some("a constant that has an order"),
+        let constant = operand.constant;
+        let wanted = if text_only && constant != Constant::Text {
+            Some("a string")
+        } else if ordered && constant == Constant::Boolean {
+            Some("a constant that has an order")
+        } else {
+            None
         };
         match wanted {
             None => Ok((relation, smallvec![operand])),

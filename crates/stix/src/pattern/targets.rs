@@ -178,11 +178,10 @@ fn compared(comparison: &Comparison<'_>, target: Target) -> Fit {
 /// in names, URLs and requests, and numbers of traffic.
 fn has_keyword(test: &Test<'_>) -> bool {
     use Relation as R;
-    let text = match test.relation {
-        R::Equal | R::In | R::Like | R::Matches => true,
-        R::Unequal => test.operands.len() == 1,
-        _ => false,
-    };
+    let text = matches!(
+        test.relation,
+        R::Equal | R::Unequal | R::In | R::Like | R::Matches
+    );
     match Property::of(&test.path) {
         Ok(Property::Domain | Property::Url) => text,
         Ok(Property::DstPort) => is_order(test.relation),

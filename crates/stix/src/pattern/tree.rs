@@ -158,7 +158,8 @@ impl Relation {
             Self::AtLeast => Self::Less,
             Self::Greater => Self::AtMost,
             Self::AtMost => Self::Greater,
-            _ => return None,
+            Self::Equal | Self::Unequal | Self::In | Self::Exists => return None,
+            Self::Like | Self::Matches | Self::Subset | Self::Superset => return None,
         })
     }
 

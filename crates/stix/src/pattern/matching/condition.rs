@@ -118,11 +118,11 @@ impl Property {
 
 fn check(test: &Test<'_>) -> Result<Check, Refusal> {
     use Relation as R;
-    if test.relation == R::In || test.relation == R::Equal || test.relation == R::Unequal {
-        return set(test).map(Check::Among);
+    if test.relation == R::Exists {
+        return Ok(Check::Exists);
     }
     let Some(operand) = test.operands.first() else {
-        return Ok(Check::Exists);
+        return Ok(Check::Among(Vec::new()));
     };
     Ok(match test.relation {
         R::Like => Check::Like(Wildcard::new(&operand.value.nfc().collect::<String>())),
@@ -136,7 +136,10 @@ fn check(test: &Test<'_>) -> Result<Check, Refusal> {
         }
         R::Subset => Check::Subset(network(operand)?),
         R::Superset => Check::Superset(network(operand)?),
-        relation => Check::Order(relation, Literal::of(operand)?),
+        R::Equal | R::Unequal | R::In | R::Exists => return set(test).map(Check::Among),
+        relation @ (R::Less | R::AtMost | R::Greater | R::AtLeast) => {
+            Check::Order(relation, Literal::of(operand)?)
+        }
     })
 }
 
@@ -215,7 +218,15 @@ fn has(relation: Relation, order: Ordering) -> bool {
         Relation::AtMost => order.is_le(),
         Relation::Greater => order.is_gt(),
         Relation::AtLeast => order.is_ge(),
-        _ => order.is_eq(),
+        // What asks for no order has been judged by other means.
+        Relation::Equal
+        | Relation::Unequal
+        | Relation::In
+        | Relation::Like
+        | Relation::Matches
+        | Relation::Subset
+        | Relation::Superset
+        | Relation::Exists => order.is_eq(),
     }
 }
 

@@ -90,15 +90,15 @@ pub(super) fn walk<'v>(
 
 /// A value; decoded, when the name of the property says that it is bytes as text.
 fn place<'v>(key: &str, value: &'v Value) -> Result<Place<'v>, MatchError> {
-    let (decode, name): (fn(&str) -> Option<Box<[u8]>>, _) = match key {
-        _ if key.ends_with("_hex") => (hex, "hexadecimal"),
-        _ if key.ends_with("_bin") => (base64, "base64"),
-        _ => return Ok(Place::Value(value)),
-    };
     let Value::String(text) = value else {
         return Ok(Place::Value(value));
     };
-    let bytes = decode(text).ok_or_else(|| {
+    let (decoded, name) = match key {
+        _ if key.ends_with("_hex") => (hex(text), "hexadecimal"),
+        _ if key.ends_with("_bin") => (base64(text), "base64"),
+        _ => return Ok(Place::Value(value)),
+    };
+    let bytes = decoded.ok_or_else(|| {
         let key: String = key.chars().take(80).collect();
         let what = format!("a property {key} holds no {name}");
         MatchError::data(what, "correct the observed data")

@@ -47,9 +47,10 @@ impl Plain {
     pub(super) fn any(parts: Vec<Self>) -> Self {
         let mut flat = Vec::new();
         for part in parts {
-            match part {
-                Self::Any(parts) => flat.extend(parts),
-                other => flat.push(other),
+            if let Self::Any(parts) = part {
+                flat.extend(parts);
+            } else {
+                flat.push(part);
             }
         }
         let merged = merge(flat, |not, _| !not);
@@ -60,9 +61,10 @@ impl Plain {
     fn all(parts: Vec<Self>) -> Self {
         let mut flat = Vec::new();
         for part in parts {
-            match part {
-                Self::All(parts) => flat.extend(parts),
-                other => flat.push(other),
+            if let Self::All(parts) = part {
+                flat.extend(parts);
+            } else {
+                flat.push(part);
             }
         }
         let merged = merge(flat, |not, single| not && single);
@@ -91,7 +93,8 @@ impl Plain {
                 let not = if not { "NOT " } else { "" };
                 return Self::Other(format!("{not}EXISTS {path}"));
             }
-            _ => {}
+            R::Less | R::AtMost | R::Greater | R::AtLeast => {}
+            R::Like | R::Matches | R::Subset | R::Superset => {}
         }
         let relation = test.relation.opposite().filter(|_| not);
         let keyword = relation.unwrap_or(test.relation).keyword();
@@ -136,9 +139,9 @@ impl Plain {
 
     pub(super) fn text(&self) -> String {
         let joined = |parts: &[Self], operator: &str| {
-            let parts = parts.iter().map(|part| match part {
-                Self::Any(_) => format!("({})", part.text()),
-                _ => part.text(),
+            let parts = parts.iter().map(|part| match matches!(part, Self::Any(_)) {
+                true => format!("({})", part.text()),
+                false => part.text(),
             });
             parts.collect::<Vec<String>>().join(operator)
         };
@@ -169,7 +172,12 @@ fn operand(relation: Relation, operand: &Operand<'_>) -> String {
             Some(network) => Quoted(&value::network(network)).to_string(),
             None => Quoted(&operand.value).to_string(),
         },
-        _ => value::constant(operand),
+        Relation::Equal | Relation::Unequal | Relation::In | Relation::Exists => {
+            value::constant(operand)
+        }
+        Relation::Less | Relation::AtMost | Relation::Greater | Relation::AtLeast => {
+            value::constant(operand)
+        }
     }
 }
 
@@ -183,21 +191,19 @@ fn merge(parts: Vec<Plain>, joins: fn(not: bool, single: bool) -> bool) -> BTree
     let mut sets: BTreeMap<(String, bool, bool, Class), BTreeSet<String>> = BTreeMap::new();
     let mut rest = BTreeSet::new();
     for part in parts {
-        match part {
-            Plain::Among {
-                path,
-                not,
-                single,
-                class,
-                values,
-            } if joins(not, single) => {
-                sets.entry((path, not, single, class))
-                    .or_default()
-                    .extend(values);
-            }
-            other => {
-                rest.insert(other);
-            }
+        let is_set = matches!(&part, Plain::Among { not, single, .. } if joins(*not, *single));
+        if !is_set {
+            rest.insert(part);
+        } else if let Plain::Among {
+            path,
+            not,
+            single,
+            class,
+            values,
+        } = part
+        {
+            let key = (path, not, single, class);
+            sets.entry(key).or_default().extend(values);
         }
     }
     let sets = sets.into_iter();
