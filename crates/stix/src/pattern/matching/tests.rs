@@ -49,16 +49,8 @@ fn judge(rows: &str, documents: &[Value]) {
     }
 }
 
-#[test]
-fn values_are_compared_by_their_types() {
-    let object = json!({
-        "type": "a", "n": null, "i": 5, "f": 5.0, "big": 9_007_199_254_740_993_u64, "b": true,
-        "s": "hello", "u": "Ă", "e": "é", "l": [1, "two", null, [7, 8], {"k": 1}], "d": {"x": 1}, "el": [],
-        "t": "2026-01-01T00:00:00Z", "odd": "2026-02-30T00:00:00Z", "x_hex": "616263",
-        "wrong_hex": "zz", "x_bin": "YWJj", "wrong_bin": "!!", "num_hex": 5, "e_hex": "e9",
-        "line": "a\nb", "end": "abc\n",
-    });
-    let rows = r"
+/// Of the object of the test below.
+const VALUES: &str = r"
 no [a:n = 'x']
 yes [a:n != 'x']
 yes [a:n NOT = 'x']
@@ -130,7 +122,17 @@ error [a:s MATCHES '(']
 yes [b:x = 1 OR a:i = 5]
 no [b:x = 1 AND a:i = 5]
 ";
-    judge(rows, &[seen(vec![object], 1, 0, 0)]);
+
+#[test]
+fn values_are_compared_by_their_types() {
+    let object = json!({
+        "type": "a", "n": null, "i": 5, "f": 5.0, "big": 9_007_199_254_740_993_u64, "b": true,
+        "s": "hello", "u": "Ă", "e": "é", "l": [1, "two", null, [7, 8], {"k": 1}], "d": {"x": 1}, "el": [],
+        "t": "2026-01-01T00:00:00Z", "odd": "2026-02-30T00:00:00Z", "x_hex": "616263",
+        "wrong_hex": "zz", "x_bin": "YWJj", "wrong_bin": "!!", "num_hex": 5, "e_hex": "e9",
+        "line": "a\nb", "end": "abc\n",
+    });
+    judge(VALUES, &[seen(vec![object], 1, 0, 0)]);
 }
 
 #[test]

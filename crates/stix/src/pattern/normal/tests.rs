@@ -270,7 +270,7 @@ fn documents() -> impl Strategy<Value = Vec<Value>> {
         let time = |second: u32| format!("2026-01-01T00:00:{second:02}Z");
         let hex = if hex == "zz" { Value::Null } else { json!(hex) };
         json!({"type": "bundle", "objects": [
-            {"type": "observed-data", "number_observed": times, "first_observed": time(first), "last_observed": time(first + lasts), "object_refs": ["p--0", "q--0"]},
+            {"type": "observed-data", "number_observed": times, "first_observed": time(first), "last_observed": time(first.saturating_add(lasts)), "object_refs": ["p--0", "q--0"]},
             {"type": kind, "id": "p--0", "n": n, "l": [m, x], "d": {"x": x}, "x_hex": hex, "k_ref": "q--0", "ks_refs": ["q--0", "p--0"]},
             {"type": "q", "id": "q--0", "n": m},
         ]})

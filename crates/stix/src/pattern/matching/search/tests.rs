@@ -51,7 +51,12 @@ fn ways(plan: &Plan, fitting: &[Vec<usize>], sightings: &[Sighting]) -> BTreeSet
         }
         Plan::Within(inner, nanos) => {
             let mut all = ways(inner, fitting, sightings);
-            all.retain(|way| begin(way, sightings).0 - end(way, sightings).0 <= *nanos);
+            all.retain(|way| {
+                begin(way, sightings)
+                    .0
+                    .saturating_sub(end(way, sightings).0)
+                    <= *nanos
+            });
             all
         }
         Plan::Between(inner, start, stop) => {
@@ -104,7 +109,7 @@ fn sightings() -> impl Strategy<Value = Vec<Sighting>> {
     let one = (1_u64..4, 0_i128..6, 0_i128..3).prop_map(|(times, first, lasts)| Sighting {
         times,
         first: Moment(first),
-        last: Moment(first + lasts),
+        last: Moment(first.saturating_add(lasts)),
     });
     proptest::collection::vec(one, OBSERVATIONS)
 }
