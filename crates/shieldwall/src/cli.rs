@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Compile rules, and say what of them is refused and why.
     #[command(subcommand)]
     Rules(Rules),
-    /// Look into STIX 2.1.
+    /// Judge STIX 2.1: patterns, matches, objects.
     #[command(subcommand)]
     Stix(Stix),
     /// Share an indicator, or a file of STIX objects, with the exchange.
@@ -48,6 +48,30 @@ pub(crate) enum Command {
     /// Attack and measure the loop, in network namespaces made for it.
     #[command(subcommand)]
     Lab(Lab),
+}
+
+/// `stix`: each line that is read is a question in JSON, and is answered by one line, in order; empty
+/// lines are passed over. Exit status 1 when one of the answers is no.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Stix {
+    /// {"pattern": P} -> whether P is a legal pattern, its canonical form and fingerprint, and how far
+    /// it can be enforced.
+    Pattern(StixLines),
+    /// {"pattern": P, "observations": [bundle, ...]} -> "match", "no-match" or "error".
+    Match(StixLines),
+    /// {"instance": OBJECT} -> which rules of STIX 2.1 an object or a bundle breaks; or judge files.
+    ///
+    /// A line is answered by {"errors": [...], "warnings": [...]}: a broken MUST is an error, a broken
+    /// SHOULD a warning. Exit status 1 when something breaks a MUST.
+    Validate(StixValidate),
+}
+
+/// Where questions come from.
+#[derive(Debug, Args)]
+pub(crate) struct StixLines {
+    /// Files of JSON lines; without any, standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `rules`: rules in Suricata's language.
@@ -70,20 +94,10 @@ pub(crate) struct RulesCheck {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// `stix`: STIX 2.1, without an exchange.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Stix {
-    /// Say which rules of STIX 2.1 objects and bundles break; exit status 1 when one breaks a MUST.
-    ///
-    /// Without files, JSON lines {"instance": OBJECT} are read from standard input, and each is
-    /// answered by a line {"errors": [...], "warnings": [...]}.
-    Validate(StixValidate),
-}
-
 /// `stix validate`.
 #[derive(Debug, Args)]
 pub(crate) struct StixValidate {
-    /// Files of objects or bundles.
+    /// Files of objects or bundles; without any, JSON lines from standard input.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 }

@@ -6,8 +6,8 @@
     reason = "tests"
 )]
 
-#[path = "../fuzz/judged.rs"]
-mod judged;
+#[path = "../fuzz/validation.rs"]
+mod validation;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn seeds_of_the_fuzzer_are_valid() {
     let seeds = seeds();
     assert!(seeds.len() >= 8);
     for (name, seed) in seeds {
-        let report = judged::run(&seed);
+        let report = validation::run(&seed);
         assert!(report.is_valid(), "{name}: {report:#?}");
     }
 }
@@ -51,9 +51,9 @@ proptest! {
         let mut bytes = seeds[which].1.clone();
         let place = at.index(bytes.len());
         bytes[place] = byte;
-        judged::run(&bytes);
+        validation::run(&bytes);
         bytes.drain(place.min(cut.index(bytes.len()))..place);
-        judged::run(&bytes);
+        validation::run(&bytes);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Whole validation of a document.
 #![no_main]
 
-#[path = "../judged.rs"]
-mod judged;
+#[path = "../validation.rs"]
+mod validation;
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    judged::run(data);
+    validation::run(data);
 });
