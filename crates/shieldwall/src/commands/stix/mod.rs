@@ -182,7 +182,7 @@ mod tests {
         let (lines, _) = answers(b"{\"pattern\": \"[a:b = 1] OR\"}", pattern::judge);
         assert_eq!(
             (&lines[0]["column"], &lines[0]["valid"]),
-            (&12.into(), &false.into())
+            (&13.into(), &false.into())
         );
     }
 
