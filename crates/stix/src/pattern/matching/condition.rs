@@ -77,6 +77,16 @@ impl Condition {
     }
 }
 
+/// How many regular expressions there are.
+pub(super) fn expressions(comparison: &Comparison<'_>) -> usize {
+    match comparison {
+        Comparison::Or(parts) | Comparison::And { parts, .. } => {
+            parts.iter().map(expressions).sum()
+        }
+        Comparison::Test(test) => usize::from(test.relation == Relation::Matches),
+    }
+}
+
 impl Property {
     fn compile(test: &Test<'_>) -> Result<Self, Refusal> {
         let owned = |step: &Step<'_>| match step {

@@ -23,6 +23,10 @@ use condition::Condition;
 pub use observed::Observations;
 use plan::Plan;
 
+/// Most regular expressions in one pattern that is matched: what they may come to takes seconds to
+/// compile.
+const EXPRESSIONS_MAX: usize = 128;
+
 /// Bounds on the work of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatchLimits {
@@ -112,6 +116,10 @@ pub struct Matcher {
 
 impl Matcher {
     pub(super) fn compile(observation: &Observation<'_>) -> Result<Self, Refusal> {
+        if expressions(observation) > EXPRESSIONS_MAX {
+            let what = format!("the pattern has more than {EXPRESSIONS_MAX} MATCHES");
+            return Err(Refusal::bound(0, what, "share it as several indicators"));
+        }
         let mut conditions = Vec::new();
         let plan = compile(observation, &mut conditions)?;
         Ok(Self { conditions, plan })
@@ -142,6 +150,15 @@ impl Matcher {
             matched,
             steps: steps.taken,
         })
+    }
+}
+
+/// How many regular expressions there are.
+fn expressions(observation: &Observation<'_>) -> usize {
+    match observation {
+        Observation::Test(comparison) => condition::expressions(comparison),
+        Observation::Joined { parts, .. } => parts.iter().map(expressions).sum(),
+        Observation::Qualified { inner, .. } => expressions(inner),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{MatchError, Steps};
 /// Longest expression, in bytes.
 const EXPRESSION_BYTES_MAX: usize = 8 << 10;
 /// Longest program of one expression, in bytes.
-const PROGRAM_BYTES_MAX: usize = 1 << 20;
+const PROGRAM_BYTES_MAX: usize = 2 << 20;
 /// Most instructions of one expression that steps back.
 const INSTRUCTIONS_MAX: usize = 1 << 12;
 /// Most steps back of one search.

@@ -361,6 +361,14 @@ fn the_work_is_bounded_and_the_bound_is_told() {
 }
 
 #[test]
+fn regular_expressions_are_counted() {
+    let many = |count| format!("[{}]", vec!["a:b MATCHES 'x'"; count].join(" OR "));
+    assert_eq!(result(&many(EXPRESSIONS_MAX), &[]), Ok(false));
+    let error = result(&many(EXPRESSIONS_MAX + 1), &[]).unwrap_err();
+    assert!(error.contains("MATCHES"), "{error}");
+}
+
+#[test]
 fn many_observations_are_no_trouble() {
     let many: Vec<Value> = (0..3000).map(|at| named("a", 1, at, at)).collect();
     let rows = "
