@@ -1,6 +1,6 @@
 //! The pattern of an indicator (section 9).
 
-use crate::pattern::{self, PatternErrorKind};
+use crate::pattern::{Expression, PatternErrorKind};
 
 use super::check::Scope;
 
@@ -10,7 +10,11 @@ pub(super) fn pattern(scope: &mut Scope<'_, '_>) {
     if members.text("pattern_type") != Some("stix") {
         return;
     }
-    let Some(Err(error)) = members.text("pattern").map(pattern::parse) else {
+    let Some(text) = members.text("pattern") else {
+        return;
+    };
+    let legal = Expression::parse(text).and_then(|pattern| pattern.check());
+    let Err(error) = legal else {
         return;
     };
     if error.kind == PatternErrorKind::Syntax {
