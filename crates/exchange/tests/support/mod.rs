@@ -1,7 +1,5 @@
 //! What the tests of this crate share: objects, partners, and a clock in the test's hand.
 
-pub(crate) mod postgres;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

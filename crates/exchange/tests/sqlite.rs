@@ -1,4 +1,7 @@
-//! Every store against the conformance suite, and SQLite's own promises.
+//! SQLite against the conformance suite and the model, and its own promises.
+//!
+//! Nothing in here starts a process: one that is being started holds the lock of a store that was just
+//! closed for a moment.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -14,12 +17,11 @@ mod support;
 use std::path::PathBuf;
 
 use exchange::sqlite::Options;
-use exchange::{Lane, Log as _, NewPartner, PostgresStore, Registry as _, SqliteStore, StoreError};
+use exchange::{Lane, Log as _, NewPartner, Registry as _, SqliteStore, StoreError};
 use tempfile::TempDir;
 
 use crate::conformance::{Backend, conformance};
 use crate::model::model;
-use crate::support::postgres::Postgres;
 use crate::support::{at, indicator, partner, to_all};
 
 pub(crate) struct Sqlite(TempDir);
@@ -56,33 +58,8 @@ impl Backend for Sqlite {
     }
 }
 
-impl Backend for Postgres {
-    type Store = PostgresStore;
-
-    async fn open(&self) -> PostgresStore {
-        PostgresStore::open(&self.url(), Self::options())
-            .await
-            .unwrap()
-    }
-
-    async fn close(&self, store: PostgresStore) {
-        store.close().await.unwrap();
-    }
-}
-
-mod sqlite {
-    use super::*;
-
-    conformance!(Sqlite::always);
-    model!(Sqlite::always);
-}
-
-mod postgres {
-    use super::*;
-
-    conformance!(Postgres::new);
-    model!(Postgres::new);
-}
+conformance!(Sqlite::always);
+model!(Sqlite::always);
 
 #[tokio::test]
 async fn a_second_writer_is_kept_out_and_administration_is_not() {
