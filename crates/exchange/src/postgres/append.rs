@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnection;
 use sqlx::types::Uuid;
 use sqlx::{Connection as _, Row as _};
-use stix::Timestamp;
+use stix::{StixId, Timestamp};
 
 use super::{LogWriter, PostgresStore, Session, lock, session};
 use crate::append::{
@@ -163,6 +163,22 @@ impl Tables for PgConnection {
         }
         Ok(())
     }
+
+    async fn supersede(&mut self, revised: &[&Submission]) -> Result<(), StoreError> {
+        let ids = || revised.iter().map(|of| &of.object.head().id);
+        sqlx::query(SUPERSEDE)
+            .bind(ids().map(StixId::uuid).collect::<Vec<Uuid>>())
+            .bind(ids().map(StixId::kind).collect::<Vec<&str>>())
+            .bind(
+                revised
+                    .iter()
+                    .map(|of| of.source.as_ref())
+                    .collect::<Vec<&str>>(),
+            )
+            .execute(self)
+            .await?;
+        Ok(())
+    }
 }
 
 /// One new object: its event's number is its head's.
@@ -289,6 +305,11 @@ const INSERT_PAYLOADS: &str = "INSERT INTO payloads (seq, salt, raw)
     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])";
 const INSERT_ADDRESSED: &str = "INSERT INTO addressed (partner, position, seq, date_added, stale)
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[])";
+const SUPERSEDE: &str = "UPDATE events e SET superseded = true
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS k (id, kind, source)
+    WHERE e.id = k.id AND e.kind = k.kind AND e.source = k.source AND NOT e.superseded
+      AND EXISTS (SELECT 1 FROM events y WHERE y.id = k.id AND y.kind = k.kind
+        AND y.source = k.source AND y.modified > e.modified)";
 
 macro_rules! holders_where {
     ($versions:literal) => {

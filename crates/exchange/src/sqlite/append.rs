@@ -163,7 +163,22 @@ impl Tables for SqliteConnection {
         .await?;
         Ok(())
     }
+
+    async fn supersede(&mut self, revised: &[&Submission]) -> Result<(), StoreError> {
+        for of in revised {
+            sqlx::query(SUPERSEDE)
+                .bind(of.object.head().id.as_str())
+                .bind(of.source.as_ref())
+                .execute(&mut *self)
+                .await?;
+        }
+        Ok(())
+    }
 }
+
+const SUPERSEDE: &str = "UPDATE heads SET superseded = 1
+    WHERE id = ?1 AND source = ?2 AND superseded = 0
+      AND modified < (SELECT max(h.modified) FROM heads h WHERE h.id = ?1 AND h.source = ?2)";
 
 const KNOWN: &str = ")
 SELECT k.i, x.commitment, p.salt,
