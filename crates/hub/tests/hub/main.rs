@@ -13,6 +13,7 @@ mod browser;
 mod console;
 mod follow;
 mod identity;
+mod postgres;
 mod support;
 mod taxii;
 mod taxii_client;
