@@ -168,10 +168,11 @@ fn app_of_way(flow: &Flow, direction: Direction) -> AppProto {
         Direction::ToServer => to_server,
         Direction::ToClient => to_client,
     };
-    match found {
-        AppProto::Unknown => app_of(flow),
-        found => found,
-    }
+    let app = app_of(flow);
+    let is_known = !matches!(app, AppProto::Unknown | AppProto::Failed);
+    // that nothing was found says something beside what was found the other way
+    let is_told = found != AppProto::Unknown && (found != AppProto::Failed || is_known);
+    if is_told { found } else { app }
 }
 
 fn write_icmp(object: &mut Object<'_>, flow: &Flow) {

@@ -125,7 +125,8 @@ impl Inspector {
         let Some(window) = state.streams.get_mut(at(direction)) else {
             return;
         };
-        if !window.is_due(flow, self.options.stream_bytes_min) && !(all && window.has_news()) {
+        let is_due = window.is_due(flow, self.options.stream_bytes_min);
+        if !(is_due || all && window.has_news()) {
             return;
         }
         let scene = Scene {

@@ -564,10 +564,9 @@ impl Parser {
 /// Most exchanges that wait with files to be told of.
 const UNTOLD_MAX: usize = 64;
 
-/// Length of the first line with its end, or of all there is.
+/// Length of the first line with its end; 0 where it has none.
 fn first_line_len(data: &[u8]) -> usize {
-    let end = memchr::memchr(b'\n', data).and_then(|at| at.checked_add(1));
-    end.unwrap_or(data.len())
+    memchr::memchr(b'\n', data).map_or(0, |at| at.saturating_add(1))
 }
 
 fn frame_kind(direction: Direction) -> &'static str {
