@@ -11,7 +11,6 @@ use crate::{
 };
 
 /// One of the back-ends.
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 #[derive(Debug)]
 pub enum EitherStore {
     /// The embedded one.
