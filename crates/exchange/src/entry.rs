@@ -21,6 +21,31 @@ pub enum EventKind {
     Erase,
 }
 
+impl EventKind {
+    /// What stands for it in a database.
+    pub(crate) fn code(self) -> i16 {
+        match self {
+            Self::Accept => 0,
+            Self::Widen => 1,
+            Self::Narrow => 2,
+            Self::Revoke => 3,
+            Self::Erase => 4,
+        }
+    }
+
+    /// The kind that a code stands for.
+    pub(crate) fn of_code(code: i16) -> Option<Self> {
+        let kinds = [
+            Self::Accept,
+            Self::Widen,
+            Self::Narrow,
+            Self::Revoke,
+            Self::Erase,
+        ];
+        kinds.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
 /// One of the two sequences of a partner's view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {

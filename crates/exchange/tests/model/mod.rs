@@ -8,15 +8,14 @@ use proptest::prelude::*;
 use sharing::Reach;
 use stix::Timestamp;
 
-use crate::Sqlite;
-use crate::conformance::Backend as _;
+use crate::conformance::Backend;
 use crate::support::{addressed, at, id, indicator, partner, to_all};
 
 const PARTNERS: [&str; 3] = ["alpha", "bravo", "charlie"];
 
 /// One object handed in: few identities, so that they meet.
 #[derive(Clone, Debug)]
-struct Handed {
+pub(crate) struct Handed {
     source: usize,
     n: u32,
     version: i64,
@@ -27,7 +26,7 @@ struct Handed {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Append {
         batch: Vec<Handed>,
         clock: i64,
@@ -232,8 +231,7 @@ fn versions(wanted: u8) -> Vec<VersionMatch> {
     }
 }
 
-async fn play(steps: Vec<Step>) {
-    let place = Sqlite::new();
+async fn play(place: impl Backend, steps: Vec<Step>) {
     let mut store = place.open().await;
     let mut model = Model::default();
     let mut cursors = [Position::default(); 3];
@@ -319,12 +317,32 @@ fn name(outcome: &Outcome) -> &'static str {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn a_store_does_what_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(play(steps));
-    }
+pub(crate) fn histories() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..40)
 }
+
+/// Plays a history on a back-end and on the model.
+pub(crate) fn check(place: impl Backend, steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(play(place, steps));
+}
+
+/// Makes the test of a back-end; see `conformance!` for `$make`.
+macro_rules! model {
+    ($make:expr) => {
+        proptest::proptest! {
+            #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+
+            #[test]
+            fn a_store_does_what_the_model_does(steps in crate::model::histories()) {
+                if let Some(backend) = $make(concat!(module_path!(), "::model")) {
+                    crate::model::check(backend, steps);
+                }
+            }
+        }
+    };
+}
+pub(crate) use model;

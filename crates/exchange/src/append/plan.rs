@@ -4,14 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sqlx::SqliteConnection;
 use stix::{Object, StixId, Timestamp};
 
-use super::append::{Item, Verdict, commit_to};
 use super::ends::{Ends, LaneEnd, just_after};
-use super::read::event_code;
-use super::spread::Spread;
-use super::{LogWriter, bulk};
+use super::{Item, Spread, Tables, Verdict, commit_to};
 use crate::{Appended, Entry, EventKind, Lane, LaneEntries, Outcome, StoreError, Submission};
 
 /// Everything that a batch adds.
@@ -19,9 +15,7 @@ use crate::{Appended, Entry, EventKind, Lane, LaneEntries, Outcome, StoreError, 
 pub(super) struct Plan {
     ends: Ends,
     now: Timestamp,
-    heads: Vec<HeadRow>,
-    events: Vec<EventRow>,
-    addressed: Vec<AddressedRow>,
+    rows: Rows,
     lanes: BTreeMap<Option<Arc<str>>, Vec<Entry>>,
     /// Latest version by lane, id and source among what this batch adds.
     versions: HashMap<LaneObject, Timestamp>,
@@ -33,31 +27,42 @@ pub(super) struct Plan {
 /// Lane (the community's under no name), id and source.
 type LaneObject = (Option<Arc<str>>, StixId, Arc<str>);
 
-#[derive(Debug)]
-struct HeadRow {
-    n: i64,
-    index: usize,
-    salt: [u8; SALT_LENGTH],
-    commitment: [u8; 32],
+/// What a batch adds to the tables.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// One for each new object.
+    pub(crate) heads: Vec<HeadRow>,
+    /// One for each new object, in the same order.
+    pub(crate) events: Vec<EventRow>,
+    pub(crate) addressed: Vec<AddressedRow>,
 }
 
 #[derive(Debug)]
-struct EventRow {
-    seq: i64,
-    head: i64,
-    kind: EventKind,
-    community: Option<i64>,
-    date_added: Option<i64>,
-    stale: bool,
+pub(crate) struct HeadRow {
+    pub(crate) n: i64,
+    /// Of the submission in its batch.
+    pub(crate) index: usize,
+    pub(crate) salt: [u8; SALT_LENGTH],
+    pub(crate) commitment: [u8; 32],
 }
 
 #[derive(Debug)]
-struct AddressedRow {
-    partner: Arc<str>,
-    position: i64,
-    seq: i64,
-    date_added: i64,
-    stale: bool,
+pub(crate) struct EventRow {
+    pub(crate) seq: i64,
+    pub(crate) head: i64,
+    pub(crate) kind: EventKind,
+    pub(crate) community: Option<i64>,
+    pub(crate) date_added: Option<i64>,
+    pub(crate) stale: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct AddressedRow {
+    pub(crate) partner: Arc<str>,
+    pub(crate) position: i64,
+    pub(crate) seq: i64,
+    pub(crate) date_added: i64,
+    pub(crate) stale: bool,
 }
 
 const SALT_LENGTH: usize = 16;
@@ -67,9 +72,7 @@ impl Plan {
         Self {
             ends,
             now,
-            heads: Vec::new(),
-            events: Vec::new(),
-            addressed: Vec::new(),
+            rows: Rows::default(),
             lanes: BTreeMap::new(),
             versions: HashMap::new(),
             dates: BTreeMap::new(),
@@ -80,7 +83,7 @@ impl Plan {
     /// Adds one event, in each lane of its spread; `newer` are those that hold a newer version.
     pub(super) async fn add(
         &mut self,
-        connection: &mut SqliteConnection,
+        tables: &mut impl Tables,
         item: &Item<'_>,
         newer: &Spread,
     ) -> Result<(), StoreError> {
@@ -88,7 +91,7 @@ impl Plan {
         self.ends.seq = self.ends.seq.saturating_add(1);
         let (seq, head) = (self.ends.seq, self.ends.head);
         let (salt, commitment) = ([0; SALT_LENGTH], [0; 32]);
-        self.heads.push(HeadRow {
+        self.rows.heads.push(HeadRow {
             n: head,
             index: item.index,
             salt,
@@ -109,27 +112,27 @@ impl Plan {
             event.stale = self.enter(None, item.submission, end, newer.community);
             self.dates.insert(item.index, end.date);
         }
-        self.events.push(event);
+        self.rows.events.push(event);
         for partner in &item.spread.partners {
-            self.address(connection, partner, item, seq, newer).await?;
+            self.address(tables, partner, item, seq, newer).await?;
         }
         Ok(())
     }
 
     async fn address(
         &mut self,
-        connection: &mut SqliteConnection,
+        tables: &mut impl Tables,
         partner: &Arc<str>,
         item: &Item<'_>,
         seq: i64,
         newer: &Spread,
     ) -> Result<(), StoreError> {
         let earliest = self.now.max(just_after(self.ends.community.date));
-        let end = self.ends.addressed(connection, partner).await?;
+        let end = self.ends.addressed(tables, partner).await?;
         let end = end.advance(earliest);
         let known = newer.partners.contains(partner);
         let stale = self.enter(Some(partner), item.submission, end, known);
-        self.addressed.push(AddressedRow {
+        self.rows.addressed.push(AddressedRow {
             partner: Arc::clone(partner),
             position: end.position,
             seq,
@@ -186,10 +189,10 @@ impl Plan {
         &mut self,
         batch: &[Submission],
     ) -> Result<(), StoreError> {
-        let mut salts = vec![0; self.heads.len().saturating_mul(SALT_LENGTH)];
+        let mut salts = vec![0; self.rows.heads.len().saturating_mul(SALT_LENGTH)];
         aws_lc_rs::rand::fill(&mut salts).map_err(|_| StoreError::Randomness)?;
         let (salts, _) = salts.as_chunks::<SALT_LENGTH>();
-        for (row, salt) in self.heads.iter_mut().zip(salts) {
+        for (row, salt) in self.rows.heads.iter_mut().zip(salts) {
             let Some(submission) = batch.get(row.index) else {
                 continue;
             };
@@ -199,62 +202,12 @@ impl Plan {
         Ok(())
     }
 
-    pub(super) async fn insert(
-        &self,
-        connection: &mut SqliteConnection,
-        batch: &[Submission],
-    ) -> Result<(), StoreError> {
-        let heads: Vec<(&HeadRow, &Submission)> = self
-            .heads
-            .iter()
-            .filter_map(|row| batch.get(row.index).map(|submission| (row, submission)))
-            .collect();
-        bulk::insert(connection, HEADS, &heads, |to, (row, submission)| {
-            let head = submission.object.head();
-            to.push_bind(row.n)
-                .push_bind(head.id.as_str())
-                .push_bind(submission.source.as_ref())
-                .push_bind(submission.object.version().as_micros())
-                .push_bind(head.kind.as_ref())
-                .push_bind(head.spec_version.as_deref())
-                .push_bind(head.valid_until.map(Timestamp::as_micros))
-                .push_bind(head.revoked)
-                .push_bind(row.commitment.as_slice());
-        })
-        .await?;
-        bulk::insert(
-            connection,
-            "payloads (n, salt, raw) ",
-            &heads,
-            |to, (row, submission)| {
-                to.push_bind(row.n)
-                    .push_bind(row.salt.as_slice())
-                    .push_bind(submission.object.raw());
-            },
-        )
-        .await?;
-        bulk::insert(connection, EVENTS, &self.events, |to, row| {
-            to.push_bind(row.seq)
-                .push_bind(event_code(row.kind))
-                .push_bind(row.head)
-                .push_bind(row.community)
-                .push_bind(row.date_added)
-                .push_bind(row.stale);
-        })
-        .await?;
-        bulk::insert(connection, ADDRESSED, &self.addressed, |to, row| {
-            to.push_bind(row.partner.as_ref())
-                .push_bind(row.position)
-                .push_bind(row.seq)
-                .push_bind(row.date_added)
-                .push_bind(row.stale);
-        })
-        .await?;
-        Ok(())
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
     }
 
-    pub(super) fn done(self, verdicts: &[Verdict], log: &mut LogWriter) -> Appended {
-        log.ends = Some(self.ends);
+    /// What was done, and where the log ends then.
+    pub(super) fn done(self, verdicts: &[Verdict]) -> (Appended, Ends) {
         let outcome = |(index, verdict): (usize, &Verdict)| match verdict {
             Verdict::New { .. } => Outcome::Accepted {
                 date_added: self.dates.get(&index).copied().unwrap_or(self.latest),
@@ -267,11 +220,12 @@ impl Plan {
         let lanes = lanes
             .map(|(partner, entries)| LaneEntries { partner, entries })
             .collect();
-        Appended {
+        let appended = Appended {
             outcomes,
             lanes,
             latest: self.latest,
-        }
+        };
+        (appended, self.ends)
     }
 }
 
@@ -282,8 +236,3 @@ fn kind_of(object: &Object) -> EventKind {
         EventKind::Accept
     }
 }
-
-const HEADS: &str = "heads \
-    (n, id, source, modified, kind, spec_version, valid_until, revoked, commitment) ";
-const EVENTS: &str = "events (seq, kind, head, community, date_added, stale) ";
-const ADDRESSED: &str = "addressed (partner, position, seq, date_added, stale) ";
