@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod append;
+mod either;
 pub mod entry;
 pub mod error;
 mod fanout;
@@ -24,6 +25,7 @@ mod view;
 
 mod handle;
 
+pub use either::EitherStore;
 pub use entry::{
     Entry, EventKind, Filter, Lane, Outcome, Page, Position, Submission, VersionMatch,
 };

@@ -16,11 +16,18 @@ use crate::StoreError;
 /// `sslmode` says otherwise.
 #[derive(Clone)]
 pub struct PostgresUrl {
+    text: String,
     options: PgConnectOptions,
     shown: String,
 }
 
 impl PostgresUrl {
+    /// The text that it was read from, with the password if one stands in it: for files that only
+    /// the hub's user may read.
+    pub fn secret_text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn options(&self) -> &PgConnectOptions {
         &self.options
     }
@@ -66,7 +73,11 @@ impl FromStr for PostgresUrl {
             options = options.ssl_mode(PgSslMode::VerifyFull);
         }
         let shown = shown(&options);
-        Ok(Self { options, shown })
+        Ok(Self {
+            text: text.to_owned(),
+            options,
+            shown,
+        })
     }
 }
 
