@@ -2,6 +2,7 @@
 
 use crate::authn::Caller;
 use crate::body::Room;
+use crate::collections::Collections;
 use crate::config::Config;
 use crate::console::Board;
 use crate::counters::Counters;
@@ -30,6 +31,7 @@ pub(crate) struct Hub {
     pub(crate) cursor_key: cursor::Key,
     pub(crate) counters: Arc<Counters>,
     pub(crate) room: Room,
+    pub(crate) collections: Collections,
     pub(crate) states: States,
     pub(crate) statuses: Statuses,
     pub(crate) streams: Streams,

@@ -1,5 +1,6 @@
 //! `hub.toml`, read and checked.
 
+use crate::collections::{self, Collection};
 use crate::error::HubError;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ pub struct Config {
     pub community: String,
     /// What an object without any marking counts as.
     pub default_tlp: Tlp,
+    /// The TAXII collections; none is the same as [`Collection::all`] alone.
+    pub collections: Vec<Collection>,
     /// The bounds.
     pub limits: Limits,
 }
@@ -100,7 +103,7 @@ impl Config {
             let mend = "name the DNS names or addresses partners reach the hub under";
             return Err(HubError::config("names is empty", mend));
         }
-        Ok(())
+        collections::check(&self.collections)
     }
 }
 
@@ -119,6 +122,8 @@ struct ConfigFile {
     community: String,
     #[serde(default = "default_tlp")]
     default_tlp: String,
+    #[serde(default)]
+    collection: Vec<Collection>,
     #[serde(default)]
     limits: Limits,
 }
@@ -140,6 +145,7 @@ impl ConfigFile {
             console_partners: self.console_partners,
             community: self.community,
             default_tlp,
+            collections: self.collection,
             limits: self.limits,
         };
         config.check()?;

@@ -64,7 +64,7 @@ pub(crate) async fn post(
     caller: Caller,
     body: Body,
 ) -> Result<Response, Problem> {
-    let outcomes = hub.ingest(&caller, &body.bytes).await?;
+    let outcomes = hub.ingest(&caller, &body.bytes, &|_| None).await?;
     let accepted = outcomes
         .iter()
         .filter(|outcome| outcome.is_success())
@@ -82,10 +82,12 @@ pub(crate) async fn post(
 
 impl Hub {
     /// Takes a bundle, an envelope or one object; the outcomes stand in the order of the document.
+    /// `refuses` says why an object is not taken where it was sent to, if it is not.
     pub(crate) async fn ingest(
         &self,
         caller: &Caller,
         bytes: &[u8],
+        refuses: &(dyn Fn(&Object) -> Option<String> + Sync),
     ) -> Result<Vec<ObjectOutcome>, Problem> {
         let parsed =
             bundle::parse(bytes, &self.stix_limits()).map_err(|error| unreadable(&error))?;
@@ -93,15 +95,16 @@ impl Hub {
         let mut objects = Vec::with_capacity(parsed.len());
         let mut named = None;
         for (index, result) in parsed.into_iter().enumerate() {
-            match result {
+            let taken = result.map_err(|error| error.to_string());
+            match taken.and_then(|object| refuses(&object).map_or(Ok(object), Err)) {
                 Ok(object) => {
                     objects.push(object);
                     outcomes.push(None);
                 }
-                Err(error) => {
+                Err(reason) => {
                     let names = named.get_or_insert_with(|| Named::all(bytes));
                     let name = names.get(index).cloned().unwrap_or_default();
-                    outcomes.push(Some(name.refused(error.to_string())));
+                    outcomes.push(Some(name.refused(reason)));
                 }
             }
         }

@@ -12,6 +12,7 @@ mod app;
 mod authn;
 mod body;
 mod clock;
+mod collections;
 mod config;
 mod console;
 mod counters;
@@ -27,6 +28,7 @@ mod taxii2;
 mod tls;
 
 pub use admin::{Admin, INVITATION_LIFETIME};
+pub use collections::{Collection, Members};
 pub use config::{Config, Limits};
 pub use counters::Counters;
 pub use error::HubError;

@@ -3,6 +3,7 @@
 use crate::admin::{About, Admin, store_error, store_path};
 use crate::app::{self, Hub};
 use crate::body::Room;
+use crate::collections::{Collection, Collections};
 use crate::config::Config;
 use crate::console::{self, Board, Console};
 use crate::counters::Counters;
@@ -162,6 +163,10 @@ fn assemble(
         .try_into()
         .map_err(|_| HubError::Authority("keys/cursors.key is not 32 bytes".to_owned()))?;
     let limits = config.limits;
+    let collections = match config.collections.as_slice() {
+        [] => Collections::new(&config.community, &[Collection::all()]),
+        configured => Collections::new(&config.community, configured),
+    };
     let settings = exchange::Config {
         digest_every: Duration::from_secs(limits.digest_s.max(1)),
         ..exchange::Config::new(Live::empty)
@@ -171,6 +176,7 @@ fn assemble(
         cursor_key: cursor::Key::new(&secret),
         counters: Arc::default(),
         room: Room::new(limits.bodies_bytes_max),
+        collections,
         states: States::new(limits.shields_max),
         statuses: Statuses::default(),
         streams: Streams::new(limits.push_streams_max, shutdown),

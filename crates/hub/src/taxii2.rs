@@ -1,4 +1,5 @@
-//! TAXII 2.1: one API root, one collection, which holds what the asker may see.
+//! TAXII 2.1: one API root, and the collections of the configuration, each of which shows what the
+//! asker may see.
 //!
 //! Every answer is a function of the asker's view and its request alone: an object that it may not
 //! see changes no byte of any page, count, header or cursor.
@@ -11,6 +12,7 @@ pub(crate) use status::Statuses;
 use crate::app::Hub;
 use crate::authn::Caller;
 use crate::body::Body;
+use crate::collections::{self, Rights};
 use crate::reply::{Problem, taxii_json};
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -20,7 +22,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use std::sync::Arc;
-use stix::StixId;
 use taxii::media;
 use taxii::message::{ApiRoot, Collection, Collections, Discovery};
 
@@ -88,52 +89,70 @@ async fn api_root(State(hub): State<Arc<Hub>>, _: Caller) -> Response {
 }
 
 /// TAXII 2.1 section 5.1.
-async fn collections(State(hub): State<Arc<Hub>>, _: Caller) -> Response {
-    taxii_json(
-        StatusCode::OK,
-        &Collections {
-            collections: vec![the_collection(&hub)],
-        },
-    )
+async fn collections(State(hub): State<Arc<Hub>>, caller: Caller) -> Response {
+    let of = hub.collections.of(&caller.partner);
+    let collections = of.map(|found| resource(&hub, found)).collect();
+    taxii_json(StatusCode::OK, &Collections { collections })
 }
 
 /// TAXII 2.1 section 5.2.
 async fn collection(
     State(hub): State<Arc<Hub>>,
-    _: Caller,
+    caller: Caller,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    known_collection(&hub, &name)?;
-    Ok(taxii_json(StatusCode::OK, &the_collection(&hub)))
+    let found = find(&hub, &caller, &name)?;
+    Ok(taxii_json(StatusCode::OK, &resource(&hub, found)))
 }
 
-fn the_collection(hub: &Hub) -> Collection {
+/// A collection as it was found for a caller: identifier, configuration, rights.
+type Found<'a> = (&'a str, &'a collections::Collection, Rights);
+
+fn resource(hub: &Hub, (id, collection, rights): Found<'_>) -> Collection {
+    let title = match (&collection.title, collection.alias.as_str()) {
+        (Some(title), _) => title.clone(),
+        (None, "all") => format!("{}: everything you may see", hub.config.community),
+        (None, alias) => format!("{}: {alias}", hub.config.community),
+    };
     Collection {
-        id: collection_id(hub),
-        title: format!("{}: everything you may see", hub.config.community),
-        description: Some("What partners share with you, and what you share".to_owned()),
-        alias: Some(ALIAS.to_owned()),
-        can_read: true,
-        can_write: true,
+        id: id.to_owned(),
+        title,
+        description: collection.description.clone(),
+        alias: Some(collection.alias.clone()),
+        can_read: rights.read,
+        can_write: rights.write,
         media_types: vec![media::STIX.to_owned()],
     }
 }
 
-/// The collection's readable name in URLs.
-const ALIAS: &str = "all";
-
-fn collection_id(hub: &Hub) -> String {
-    StixId::v5("x-collection", &hub.config.community)
-        .uuid()
-        .to_string()
+/// The collection of this identifier or alias. One that the caller may neither read nor write is
+/// not told from one that is not there.
+fn find<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a>, Problem> {
+    let found = hub.collections.find(&caller.partner, name);
+    found.ok_or_else(Problem::not_found)
 }
 
-fn known_collection(hub: &Hub, name: &str) -> Result<(), Problem> {
-    if name == ALIAS || name == collection_id(hub) {
-        Ok(())
-    } else {
-        Err(Problem::not_found())
+/// The same, for reading.
+fn to_read<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a>, Problem> {
+    let found = find(hub, caller, name)?;
+    match found.2.read {
+        true => Ok(found),
+        false => Err(forbidden("read from", "can_read")),
     }
+}
+
+/// The same, for adding.
+fn to_write<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a>, Problem> {
+    let found = find(hub, caller, name)?;
+    match found.2.write {
+        true => Ok(found),
+        false => Err(forbidden("write to", "can_write")),
+    }
+}
+
+fn forbidden(what: &str, right: &str) -> Problem {
+    let mend = format!("you may not {what} this collection; choose one with {right}");
+    Problem::client(StatusCode::FORBIDDEN, "forbidden", mend)
 }
 
 /// The name under which the client reached this hub; what it sent goes back to it alone.

@@ -1,6 +1,7 @@
 //! Reading the collection: objects, one object, its versions, the manifest (TAXII 2.1 section 5).
 
-use super::{Caller, Hub, Problem, known_collection, taxii_json};
+use super::{Caller, Hub, Problem, taxii_json, to_read};
+use crate::collections::Collection;
 use crate::reply::taxii_bytes;
 use axum::extract::{Path, Query as UrlQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
@@ -96,7 +97,8 @@ pub(super) async fn manifest(
 struct Request<'a> {
     hub: &'a Hub,
     audience: Audience,
-    /// What cursors are bound to: the partner and the resource.
+    collection: &'a Collection,
+    /// What cursors are bound to: the resource, the collection and what it shows, the partner.
     view: String,
     query: Query,
 }
@@ -104,12 +106,12 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn read(
         hub: &'a Hub,
-        caller: &Caller,
+        caller: &'a Caller,
         collection: &str,
         uri: &Uri,
         resource: &str,
     ) -> Result<Self, Problem> {
-        known_collection(hub, collection)?;
+        let (id, collection, _) = to_read(hub, caller, collection)?;
         let UrlQuery(pairs) = UrlQuery::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Problem::bad_request(error.to_string()))?;
         let pairs = pairs
@@ -117,10 +119,13 @@ impl<'a> Request<'a> {
             .map(|(name, value)| (name.as_str(), value.as_str()));
         let query = Query::parse(pairs).map_err(|error| Problem::bad_request(error.to_string()))?;
         let audience = Audience::Partner(Arc::clone(&caller.partner));
+        let kinds: Vec<&str> = collection.kinds.iter().map(String::as_str).collect();
+        let view = format!("{resource}/{id}/{}/{}", kinds.join(","), caller.partner);
         Ok(Self {
             hub,
             audience,
-            view: format!("{resource}/{}", caller.partner),
+            collection,
+            view,
             query,
         })
     }
@@ -138,11 +143,28 @@ impl<'a> Request<'a> {
         let from = self
             .from()
             .map_err(|error| Problem::bad_request(format!("next: {error}")))?;
+        let Some(kinds) = self.kinds() else {
+            return Ok(Page::default());
+        };
         let store = self.hub.exchange.store();
         let page = store
-            .page(&self.audience, from, limit, &self.filter())
+            .page(&self.audience, from, limit, &self.filter(kinds))
             .await;
         page.map_err(|error| Problem::ours(&error))
+    }
+
+    /// The types wanted, of those that the collection shows: empty means all, none that there is
+    /// nothing to be had.
+    fn kinds(&self) -> Option<Vec<String>> {
+        if self.query.kinds.is_empty() {
+            return Some(self.collection.kinds.iter().cloned().collect());
+        }
+        let wanted = self.query.kinds.iter();
+        let kinds: Vec<String> = wanted
+            .filter(|kind| self.collection.holds(kind))
+            .cloned()
+            .collect();
+        (!kinds.is_empty()).then_some(kinds)
     }
 
     fn from(&self) -> Result<Position, CursorError> {
@@ -185,6 +207,7 @@ impl<'a> Request<'a> {
         let ids = self.query.ids.clone();
         let any = Filter {
             ids,
+            kinds: self.collection.kinds.iter().cloned().collect(),
             versions: vec![exchange::VersionMatch::All],
             ..Filter::default()
         };
@@ -200,7 +223,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn filter(&self) -> Filter {
+    fn filter(&self, kinds: Vec<String>) -> Filter {
         let version = |version: &VersionMatch| match *version {
             VersionMatch::Last => exchange::VersionMatch::Last,
             VersionMatch::First => exchange::VersionMatch::First,
@@ -210,7 +233,7 @@ impl<'a> Request<'a> {
         Filter {
             added_after: self.query.added_after,
             ids: self.query.ids.clone(),
-            kinds: self.query.kinds.clone(),
+            kinds,
             versions: self.query.versions.iter().map(version).collect(),
             spec_versions: self.query.spec_versions.clone(),
         }

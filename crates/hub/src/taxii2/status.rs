@@ -1,6 +1,6 @@
 //! Adding objects: `POST objects/` and the status of the request (TAXII 2.1 sections 4.3, 5.5).
 
-use super::{Body, Caller, Hub, Problem, is_envelope, known_collection, taxii_json};
+use super::{Body, Caller, Hub, Problem, is_envelope, taxii_json, to_write};
 use crate::clock;
 use crate::ingest::ObjectOutcome;
 use axum::extract::{Path, State};
@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use stix::{StixId, Timestamp};
+use stix::{Object, StixId, Timestamp};
 use taxii::message::{Progress, Status, StatusDetail};
 
 /// Statuses that are kept of one partner to be asked for again; its oldest go first.
@@ -138,10 +138,11 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    known_collection(&hub, &collection)?;
+    let (_, collection, _) = to_write(&hub, &caller, &collection)?;
     is_envelope(&headers)?;
     let received = clock::now();
-    let outcomes = hub.ingest(&caller, &body.bytes).await?;
+    let refuses = |object: &Object| collection.refuses(object);
+    let outcomes = hub.ingest(&caller, &body.bytes, &refuses).await?;
     let status = status(&caller.partner, &body.bytes, received, outcomes);
     let answer = taxii_json(StatusCode::ACCEPTED, &status);
     hub.statuses.keep(&caller.partner, status);

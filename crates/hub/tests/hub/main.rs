@@ -10,9 +10,11 @@
 
 mod bounds;
 mod browser;
+mod collections;
 mod console;
 mod follow;
 mod identity;
+mod interop;
 mod support;
 mod taxii;
 mod taxii_client;
