@@ -208,7 +208,7 @@ fn decided(object: &Object, outcome: Outcome) -> ObjectOutcome {
     }
 }
 
-const CONFLICT: &str = "you shared other content under this id and version before; \
+const CONFLICT: &str = "you shared other content under this id and version before, or deleted it; \
      give the object a new \"modified\" time";
 
 fn unreadable(error: &bundle::BundleError) -> Problem {

@@ -53,7 +53,7 @@ pub(crate) fn routes() -> Router<Arc<Hub>> {
         objects,
     );
     let object = "/taxii2/api/collections/{collection}/objects/{object}/";
-    router = both(router, object, get(read::object));
+    router = both(router, object, get(read::object).delete(read::delete));
     let versions = "/taxii2/api/collections/{collection}/objects/{object}/versions/";
     router = both(router, versions, get(read::versions));
     router = both(
@@ -147,6 +147,18 @@ fn to_write<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a
     match found.2.write {
         true => Ok(found),
         false => Err(forbidden("write to", "can_write")),
+    }
+}
+
+/// The same, for deleting.
+fn to_delete<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a>, Problem> {
+    let found = find(hub, caller, name)?;
+    match found.2 {
+        Rights {
+            read: true,
+            write: true,
+        } => Ok(found),
+        _ => Err(forbidden("delete from", "can_read and can_write")),
     }
 }
 

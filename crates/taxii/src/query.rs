@@ -86,6 +86,21 @@ impl Query {
         Ok(query)
     }
 
+    /// Reads the parameters of a deletion, for which there are but two (section 5.7).
+    ///
+    /// # Errors
+    /// As [`Query::parse`]; any other parameter is refused.
+    pub fn parse_deletion<'a>(
+        parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, QueryError> {
+        let parameters: Vec<(&str, &str)> = parameters.into_iter().collect();
+        let known = |name: &str| matches!(name, "match[version]" | "match[spec_version]");
+        match parameters.iter().find(|(name, _)| !known(name)) {
+            Some((name, _)) => Err(QueryError::Unknown(shorten(name))),
+            None => Self::parse(parameters),
+        }
+    }
+
     /// The filters in one canonical text, for binding cursors to them; limit and cursor are no
     /// part of it.
     pub fn filters(&self) -> String {
@@ -216,6 +231,16 @@ mod tests {
             Query::parse([("match[type]", &*many)]),
             Err(QueryError::TooMany)
         );
+    }
+
+    #[test]
+    fn a_deletion_takes_versions_alone() {
+        let query = Query::parse_deletion([("match[version]", "all")]).unwrap();
+        assert_eq!(query.versions, [VersionMatch::All]);
+        for name in ["limit", "next", "added_after", "match[id]", "match[type]"] {
+            let refused = Query::parse_deletion([(name, "x")]);
+            assert_eq!(refused, Err(QueryError::Unknown(name.into())));
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! Reading the collection: objects, one object, its versions, the manifest (TAXII 2.1 section 5).
+//! Reading a collection: objects, one object, its versions, the manifest; and deleting an object
+//! (TAXII 2.1 section 5).
 
-use super::{Caller, Hub, Problem, taxii_json, to_read};
+use super::{Caller, Hub, Problem, taxii_json, to_delete, to_read};
 use crate::collections::Collection;
 use crate::reply::taxii_bytes;
 use axum::extract::{Path, Query as UrlQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
-use axum::response::Response;
-use exchange::{Filter, Log as _, Page, Position};
+use axum::response::{IntoResponse as _, Response};
+use exchange::{Erasure, Filter, Log as _, Page, Position};
 use sharing::Audience;
 use std::sync::Arc;
 use stix::StixId;
@@ -15,7 +16,7 @@ use taxii::media;
 use taxii::message::{
     HEADER_DATE_ADDED_FIRST, HEADER_DATE_ADDED_LAST, Listing, Manifest, ManifestRecord, envelope,
 };
-use taxii::query::{Query, VersionMatch};
+use taxii::query::{Query, QueryError, VersionMatch};
 
 /// Objects of a page when the client asks for no number.
 const PAGE_DEFAULT: usize = 100;
@@ -93,6 +94,60 @@ pub(super) async fn manifest(
     Ok(dated(taxii_json(StatusCode::OK, &manifest), &page))
 }
 
+/// `DELETE objects/{id}/` (section 5.7): destroys the caller's own versions for good, all of them
+/// unless `match[version]` says which. What is another's is not there to be deleted, whether the
+/// caller may see it or not.
+pub(super) async fn delete(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Path((collection, object)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let (_, collection, _) = to_delete(&hub, &caller, &collection)?;
+    let query = parameters(&uri, |pairs| Query::parse_deletion(pairs.iter().copied()))?;
+    let id = StixId::parse(&object).map_err(|_| Problem::not_found())?;
+    let spec = &query.spec_versions;
+    let of_2_1 = spec.is_empty() || spec.iter().any(|version| version == "2.1");
+    if !collection.holds(id.kind()) || !of_2_1 {
+        return Err(Problem::not_found());
+    }
+    let erasure = Erasure {
+        source: Arc::clone(&caller.partner),
+        id,
+        versions: query.versions.iter().map(version_match).collect(),
+    };
+    match hub.exchange.erase(erasure).await? {
+        0 => Err(Problem::not_found()),
+        versions => {
+            tracing::info!(partner = %caller.partner, %object, versions, "erased");
+            Ok(StatusCode::OK.into_response())
+        }
+    }
+}
+
+/// Reads the parameters of a request.
+fn parameters<T>(
+    uri: &Uri,
+    read: impl FnOnce(&[(&str, &str)]) -> Result<T, QueryError>,
+) -> Result<T, Problem> {
+    let UrlQuery(pairs) = UrlQuery::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    let pairs: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    read(&pairs).map_err(|error| Problem::bad_request(error.to_string()))
+}
+
+fn version_match(version: &VersionMatch) -> exchange::VersionMatch {
+    match *version {
+        VersionMatch::Last => exchange::VersionMatch::Last,
+        VersionMatch::First => exchange::VersionMatch::First,
+        VersionMatch::All => exchange::VersionMatch::All,
+        VersionMatch::At(at) => exchange::VersionMatch::At(at),
+    }
+}
+
 /// A request for a page of the caller's view.
 struct Request<'a> {
     hub: &'a Hub,
@@ -112,12 +167,7 @@ impl<'a> Request<'a> {
         resource: &str,
     ) -> Result<Self, Problem> {
         let (id, collection, _) = to_read(hub, caller, collection)?;
-        let UrlQuery(pairs) = UrlQuery::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|error| Problem::bad_request(error.to_string()))?;
-        let pairs = pairs
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        let query = Query::parse(pairs).map_err(|error| Problem::bad_request(error.to_string()))?;
+        let query = parameters(uri, |pairs| Query::parse(pairs.iter().copied()))?;
         let audience = Audience::Partner(Arc::clone(&caller.partner));
         let kinds: Vec<&str> = collection.kinds.iter().map(String::as_str).collect();
         let view = format!("{resource}/{id}/{}/{}", kinds.join(","), caller.partner);
@@ -224,17 +274,11 @@ impl<'a> Request<'a> {
     }
 
     fn filter(&self, kinds: Vec<String>) -> Filter {
-        let version = |version: &VersionMatch| match *version {
-            VersionMatch::Last => exchange::VersionMatch::Last,
-            VersionMatch::First => exchange::VersionMatch::First,
-            VersionMatch::All => exchange::VersionMatch::All,
-            VersionMatch::At(at) => exchange::VersionMatch::At(at),
-        };
         Filter {
             added_after: self.query.added_after,
             ids: self.query.ids.clone(),
             kinds,
-            versions: self.query.versions.iter().map(version).collect(),
+            versions: self.query.versions.iter().map(version_match).collect(),
             spec_versions: self.query.spec_versions.clone(),
         }
     }

@@ -197,3 +197,33 @@ async fn s3_5_3_incorrect_collection_information() {
     }
     refused(add(&partner, "nowhere", &[object(1)]).await, 404).await;
 }
+
+async fn delete(partner: &Partner, collection: &str, object: &Value) -> Response {
+    let id = object["id"].as_str().unwrap();
+    let path = format!("{COLLECTIONS}{collection}/objects/{id}/");
+    partner
+        .send("DELETE", &path, super::TAXII, String::new())
+        .await
+}
+
+#[tokio::test]
+async fn s3_5_2_3_delete_request_to_read_only_or_write_only_collection() {
+    let (_world, partner) = hub_of_rights().await;
+    add(&partner, "all", &[object(1)]).await;
+    for collection in ["feed", "drop-box"] {
+        refused(delete(&partner, collection, &object(1)).await, 403).await;
+        // Whether the object is there makes no difference.
+        refused(delete(&partner, collection, &object(2)).await, 403).await;
+    }
+    let still = resource(&partner, OBJECTS).await;
+    assert_eq!(still["objects"], json!([object(1)]));
+}
+
+#[tokio::test]
+async fn s3_5_2_4_delete_request_to_no_read_no_write_collection() {
+    let (_world, partner) = hub_of_rights().await;
+    add(&partner, "all", &[object(1)]).await;
+    refused(delete(&partner, "closed", &object(1)).await, 404).await;
+    let still = resource(&partner, OBJECTS).await;
+    assert_eq!(still["objects"], json!([object(1)]));
+}

@@ -2,6 +2,8 @@
 //! over the wire: one test a row, named by its section. `docs/spec/taxii.md` lists them.
 
 mod access;
+mod content;
+mod filters;
 
 use crate::support::{Partner, World, indicator};
 use reqwest::Response;
@@ -81,4 +83,14 @@ async fn listed(partner: &Partner, alias: &str) -> Option<Value> {
 fn object(n: u8) -> Value {
     let address = format!("192.0.2.{n}");
     indicator(&format!("object-{n}"), &address, Tlp::Green, &[])
+}
+
+/// Versions of one object, the first one as [`object`] gives it.
+fn versions_of(n: u8, versions: u8) -> Vec<Value> {
+    let version = |month: u8| {
+        let mut version = object(n);
+        version["modified"] = json!(format!("2026-{month:02}-01T00:00:00.000Z"));
+        version
+    };
+    (1..=versions).map(version).collect()
 }
