@@ -56,6 +56,16 @@ pub struct Limits {
     pub shields_max: usize,
     /// Bytes of one state report.
     pub state_bytes_max: usize,
+    /// Requests of one partner in a second, in the long run; ten seconds' worth at once. 0: any.
+    pub requests_per_s_max: u32,
+    /// Objects that one partner hands in in a second, alike.
+    pub objects_per_s_max: u32,
+    /// Bytes of bodies with objects of one partner in a second, alike.
+    pub bytes_per_s_max: u32,
+    /// Objects of a TAXII addition that are decided before it is answered; more are pending then.
+    pub answered_objects_max: usize,
+    /// Additions of one partner that are pending.
+    pub pending_max: usize,
 }
 
 impl Default for Limits {
@@ -72,6 +82,11 @@ impl Default for Limits {
             digest_s: 5,
             shields_max: 256,
             state_bytes_max: 2 * 1024 * 1024,
+            requests_per_s_max: 5_000,
+            objects_per_s_max: 50_000,
+            bytes_per_s_max: 64 * 1024 * 1024,
+            answered_objects_max: 1_000,
+            pending_max: 8,
         }
     }
 }

@@ -20,6 +20,7 @@ mod enrol;
 mod error;
 mod ingest;
 mod push;
+mod quota;
 mod reply;
 mod run;
 mod secrets;

@@ -9,9 +9,10 @@ use crate::console::{self, Board, Console};
 use crate::counters::Counters;
 use crate::error::HubError;
 use crate::push::{Live, Signer, Streams};
+use crate::quota::Quotas;
 use crate::secrets;
 use crate::state::States;
-use crate::taxii2::Statuses;
+use crate::taxii2::{Pending, Statuses};
 use crate::tls;
 use crate::tls::authority::Authority;
 use crate::tls::listen::{self, Service};
@@ -176,6 +177,12 @@ fn assemble(
         cursor_key: cursor::Key::new(&secret),
         counters: Arc::default(),
         room: Room::new(limits.bodies_bytes_max),
+        quotas: Quotas::new(
+            limits.requests_per_s_max,
+            limits.objects_per_s_max,
+            limits.bytes_per_s_max,
+        ),
+        pending: Pending::new(limits.pending_max),
         collections,
         states: States::new(limits.shields_max),
         statuses: Statuses::default(),

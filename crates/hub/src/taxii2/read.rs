@@ -56,6 +56,10 @@ pub(super) async fn versions(
 ) -> Result<Response, Problem> {
     let mut request = Request::read(&hub, &caller, &collection, &uri, "versions")?;
     request.only(&object)?;
+    if !request.query.versions.is_empty() {
+        let mend = "match[version] does not go with the versions; leave it out";
+        return Err(Problem::bad_request(mend));
+    }
     request.query.versions = vec![VersionMatch::All];
     let page = request.page().await?;
     request.or_404(&page).await?;
@@ -182,6 +186,10 @@ impl<'a> Request<'a> {
 
     /// Narrows the request to one object.
     fn only(&mut self, id: &str) -> Result<(), Problem> {
+        if !self.query.ids.is_empty() || !self.query.kinds.is_empty() {
+            let mend = "match[id] and match[type] do not go with one object; leave them out";
+            return Err(Problem::bad_request(mend));
+        }
         let id = StixId::parse(id).map_err(|_| Problem::not_found())?;
         self.query.ids = vec![id];
         Ok(())

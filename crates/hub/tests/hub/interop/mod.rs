@@ -94,3 +94,66 @@ fn versions_of(n: u8, versions: u8) -> Vec<Value> {
     };
     (1..=versions).map(version).collect()
 }
+
+const TABLE: &str = include_str!("../../../../../docs/spec/taxii.md");
+const TESTS: [&str; 3] = [
+    include_str!("access.rs"),
+    include_str!("content.rs"),
+    include_str!("filters.rs"),
+];
+
+#[test]
+fn the_table_names_every_row_with_its_test() {
+    let rows = TABLE.lines().filter_map(|line| {
+        let (section, rest) = line.strip_prefix("| 3.")?.split_once(" | ")?;
+        let test = rest.rsplit('`').nth(1)?;
+        Some((format!("3.{section}"), test.to_owned()))
+    });
+    let rows: Vec<(String, String)> = rows.collect();
+    assert_eq!(rows.len(), 39);
+    for (section, test) in &rows {
+        let prefix = format!("s{}_", section.replace('.', "_"));
+        assert!(test.starts_with(&prefix), "{section}: {test}");
+        let test = format!("async fn {test}()");
+        assert!(TESTS.iter().any(|tests| tests.contains(&test)), "{test}");
+    }
+    let tests = TESTS.iter().flat_map(|tests| tests.lines());
+    assert_eq!(
+        tests
+            .filter(|line| line.starts_with("async fn s3_"))
+            .count(),
+        39
+    );
+}
+
+/// The rows are those of the document, where its list is at hand.
+#[test]
+fn the_table_has_the_mandatory_rows_of_the_document() {
+    let list =
+        testkit::shared_dir().map(|of| of.join("vectors/exchange/taxii21-interop/manifest.toml"));
+    let Some(Ok(list)) = list.map(std::fs::read_to_string) else {
+        let name = "the_table_has_the_mandatory_rows_of_the_document";
+        return testkit::skip(
+            name,
+            "no list of the document's rows: set SHIELDWALL_SHARED",
+        );
+    };
+    let value = |of: &str, key: &str| {
+        let line = of.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split('"').nth(1).unwrap().to_owned()
+    };
+    let mandatory = list
+        .split("[[requirement]]")
+        .filter(|row| row.contains("verification = \"Mandatory\""));
+    let mut count = 0;
+    for row in mandatory {
+        let row = format!(
+            "| {} | {} |",
+            value(row, "section"),
+            value(row, "test_case")
+        );
+        assert!(TABLE.contains(&row), "{row}");
+        count += 1;
+    }
+    assert_eq!(count, 39);
+}
