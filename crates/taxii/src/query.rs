@@ -1,5 +1,6 @@
 //! URL parameters of TAXII 2.1 requests (sections 3.4 and 3.5): filters, limit and cursor.
 
+use crate::property::PropertyFilter;
 use stix::{StixId, Timestamp};
 
 /// Most values in one `match` parameter.
@@ -24,6 +25,8 @@ pub struct Query {
     pub versions: Vec<VersionMatch>,
     /// Only these specification versions; empty means all.
     pub spec_versions: Vec<String>,
+    /// Only what passes all of these.
+    pub properties: Vec<PropertyFilter>,
 }
 
 /// One value of `match[version]` (section 3.4.1).
@@ -106,13 +109,16 @@ impl Query {
     pub fn filters(&self) -> String {
         let after = self.added_after.map(|after| after.as_micros().to_string());
         let versions: Vec<String> = self.versions.iter().map(|v| format!("{v:?}")).collect();
+        let properties = self.properties.iter().map(|filter| format!("{filter:?}"));
+        let properties: Vec<String> = properties.collect();
         format!(
-            "after={} id={} type={} version={} spec={}",
+            "after={} id={} type={} version={} spec={} properties={}",
             after.unwrap_or_default(),
             sorted(self.ids.iter().map(StixId::as_str)),
             sorted(self.kinds.iter().map(String::as_str)),
             sorted(versions.iter().map(String::as_str)),
             sorted(self.spec_versions.iter().map(String::as_str)),
+            sorted(properties.iter().map(String::as_str)),
         )
     }
 
@@ -129,8 +135,28 @@ impl Query {
             "match[type]" => self.kinds = each(value, |kind| Ok(kind.into()))?,
             "match[version]" => self.versions = each(value, version)?,
             "match[spec_version]" => self.spec_versions = each(value, |spec| Ok(spec.into()))?,
-            _ => return Err(QueryError::Unknown(shorten(name))),
+            _ => self.take_property(name, value)?,
         }
+        Ok(())
+    }
+}
+
+impl Query {
+    fn take_property(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
+        let inner = name
+            .strip_prefix("match[")
+            .and_then(|rest| rest.strip_suffix(']'));
+        let filter = inner.and_then(|inner| PropertyFilter::parse(inner, value));
+        let filter = filter.ok_or_else(|| QueryError::Unknown(shorten(name)))?;
+        if value.split(',').count() > MATCH_VALUES_MAX {
+            return Err(QueryError::TooMany);
+        }
+        self.properties
+            .push(filter.map_err(|wanted| QueryError::Value {
+                name: "match[…-gte], match[…-lte]",
+                value: shorten(value),
+                wanted,
+            })?);
         Ok(())
     }
 }
@@ -250,5 +276,7 @@ mod tests {
         let other = Query::parse([("match[type]", "a")]).unwrap();
         assert_eq!(one.filters(), two.filters());
         assert_ne!(one.filters(), other.filters());
+        let named = |name| Query::parse([("match[name]", name)]).unwrap().filters();
+        assert_ne!(named("a"), named("b"));
     }
 }

@@ -7,7 +7,7 @@ use crate::reply::taxii_bytes;
 use axum::extract::{Path, Query as UrlQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use exchange::{Erasure, Filter, Log as _, Page, Position};
+use exchange::{Erasure, Filter, Lane, Log as _, Page, Position};
 use sharing::Audience;
 use std::sync::Arc;
 use stix::StixId;
@@ -20,6 +20,10 @@ use taxii::query::{Query, QueryError, VersionMatch};
 
 /// Objects of a page when the client asks for no number.
 const PAGE_DEFAULT: usize = 100;
+/// Objects that one request with filters on properties looks into.
+const LOOKED_INTO_MAX: usize = 2_000;
+/// Objects that it reads in one go.
+const LOOKED_INTO_AT_ONCE: usize = 250;
 
 /// `GET objects/` (section 5.4).
 pub(super) async fn objects(
@@ -205,10 +209,61 @@ impl<'a> Request<'a> {
             return Ok(Page::default());
         };
         let store = self.hub.exchange.store();
-        let page = store
-            .page(&self.audience, from, limit, &self.filter(kinds))
-            .await;
+        let filter = self.filter(kinds);
+        if !self.query.properties.is_empty() {
+            return self.page_of_matches(from, limit, &filter).await;
+        }
+        let page = store.page(&self.audience, from, limit, &filter).await;
         page.map_err(|error| Problem::ours(&error))
+    }
+
+    /// A page of what the filters on properties admit, for which the objects are looked into: no more
+    /// than [`LOOKED_INTO_MAX`] in one request. An empty page with more is possible.
+    async fn page_of_matches(
+        &self,
+        from: Position,
+        limit: usize,
+        filter: &Filter,
+    ) -> Result<Page, Problem> {
+        let store = self.hub.exchange.store();
+        let mut found = Page {
+            next: from,
+            more: true,
+            ..Page::default()
+        };
+        let mut looked_into = 0_usize;
+        while found.more && looked_into < LOOKED_INTO_MAX {
+            let page = store
+                .page(&self.audience, found.next, LOOKED_INTO_AT_ONCE, filter)
+                .await
+                .map_err(|error| Problem::ours(&error))?;
+            // A page with few has passed over many.
+            looked_into = looked_into.saturating_add(LOOKED_INTO_AT_ONCE);
+            for entry in page.entries {
+                if !self.admits(&entry.raw) {
+                    continue;
+                }
+                if found.entries.len() >= limit {
+                    return Ok(found);
+                }
+                let last = match entry.lane {
+                    Lane::Community => &mut found.next.community,
+                    Lane::Addressed => &mut found.next.addressed,
+                };
+                *last = entry.position;
+                found.entries.push(entry);
+            }
+            (found.next, found.more) = (page.next, page.more);
+        }
+        Ok(found)
+    }
+
+    fn admits(&self, raw: &[u8]) -> bool {
+        let object = serde_json::from_slice(raw).unwrap_or_default();
+        self.query
+            .properties
+            .iter()
+            .all(|filter| filter.admits(&object))
     }
 
     /// The types wanted, of those that the collection shows: empty means all, none that there is

@@ -21,7 +21,7 @@ fn id(object: &Value) -> &str {
 }
 
 /// The objects that a filter lets through; the manifest says the same.
-async fn filtered(partner: &Partner, query: &str) -> Vec<Value> {
+pub(super) async fn filtered(partner: &Partner, query: &str) -> Vec<Value> {
     let envelope = resource(partner, &format!("{OBJECTS}?{query}")).await;
     let manifest = resource(partner, &format!("{COLLECTIONS}all/manifest/?{query}")).await;
     let list = |of: &Value| of["objects"].as_array().cloned().unwrap_or_default();

@@ -4,6 +4,7 @@
 mod access;
 mod content;
 mod filters;
+mod optional;
 
 use crate::support::{Partner, World, indicator};
 use reqwest::Response;
