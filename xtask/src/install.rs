@@ -9,7 +9,7 @@ use std::{
 use crate::sh;
 
 /// A file or program that shows a Debian package is there.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 18] = [
     ("bpftool", "bpftool"),
     ("chromium", "chromium"),
     ("clang", "clang"),
@@ -21,6 +21,8 @@ const PACKAGES: [(&str, &str); 16] = [
     ("nft", "nftables"),
     ("nmap", "nmap"),
     ("nsenter", "util-linux"),
+    ("pg_isready", "postgresql-client"),
+    ("pg_ctlcluster", "postgresql"),
     ("python3", "python3"),
     ("strace", "strace"),
     ("tcpdump", "tcpdump"),

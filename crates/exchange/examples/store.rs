@@ -12,13 +12,13 @@
 #![expect(
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
     reason = "a measuring tool"
 )]
 
 use std::error::Error;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -192,8 +192,7 @@ impl<'a> Place<'a> {
         match kind {
             "sqlite" => Ok(Self::Sqlite(folder)),
             "postgres" => {
-                let readable =
-                    fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o755));
+                let readable = fs::Permissions::from_mode(0o755);
                 fs::set_permissions(folder, readable)?;
                 Ok(Self::Postgres(Server::start(
                     &fs::canonicalize(folder)?,

@@ -16,7 +16,7 @@ use crate::{enrol, ingest};
 use axum::Router;
 use axum::http::Method;
 use axum::routing::{get, post};
-use exchange::{Exchange, SqliteStore};
+use exchange::{EitherStore, Exchange};
 use std::sync::Arc;
 use taxii::cursor;
 
@@ -27,7 +27,7 @@ pub(crate) struct Hub {
     /// Name and port under which partners reach the hub.
     pub(crate) authority: String,
     pub(crate) ca: Authority,
-    pub(crate) exchange: Exchange<SqliteStore>,
+    pub(crate) exchange: Exchange<EitherStore>,
     pub(crate) signer: Signer,
     pub(crate) cursor_key: cursor::Key,
     pub(crate) counters: Arc<Counters>,

@@ -2,6 +2,7 @@
 
 use crate::collections::{self, Collection};
 use crate::error::HubError;
+use crate::storage::{Storage, StorageFile};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,8 +11,10 @@ use stix::Tlp;
 /// The configuration of one hub.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The data folder: keys and the store. Readable by the hub's user alone.
+    /// The data folder: keys and the embedded store. Readable by the hub's user alone.
     pub data: PathBuf,
+    /// Where the log and the partners are.
+    pub store: Storage,
     /// Where the hub listens with TLS.
     pub listen: SocketAddr,
     /// DNS names and addresses of the server's certificate; the first one goes into invitations.
@@ -140,6 +143,8 @@ struct ConfigFile {
     #[serde(default)]
     collection: Vec<Collection>,
     #[serde(default)]
+    store: StorageFile,
+    #[serde(default)]
     limits: Limits,
 }
 
@@ -153,6 +158,7 @@ impl ConfigFile {
             )
         })?;
         let config = Config {
+            store: self.store.checked(&self.data)?,
             data: self.data,
             listen: self.listen,
             names: self.names,
@@ -201,5 +207,27 @@ mod tests {
         assert!(error("default_tlp = \"GREENISH\"").contains("TLP:AMBER+STRICT"));
         assert!(error("lissten = 1").contains("lissten"));
         assert!(error("names = []").contains("names"));
+        let both = error("[store]\nsqlite = \"/x\"\npostgres = \"postgres://h@h/x\"");
+        assert!(both.contains("leave one of them out"), "{both}");
+        let url = error("[store]\npostgres = \"postgres://hub:sesame@h:port/x\"");
+        assert!(url.contains("[store]") && !url.contains("sesame"), "{url}");
+    }
+
+    #[test]
+    fn the_store_is_beside_the_keys_unless_said_otherwise() {
+        let store = |extra: &str| {
+            let text = format!("data = \"/d\"\nlisten = \"127.0.0.1:1\"\n{extra}\n");
+            format!("{:?}", Config::from_toml(&text).unwrap().store)
+        };
+        assert_eq!(store(""), r#"Sqlite("/d/exchange.db")"#);
+        assert_eq!(
+            store("[store]\nsqlite = \"/e/x.db\""),
+            r#"Sqlite("/e/x.db")"#
+        );
+        let url = store("[store]\npostgres = \"postgres://hub:sesame@127.0.0.1/x\"");
+        assert!(
+            url.starts_with("Postgres(") && !url.contains("sesame"),
+            "{url}"
+        );
     }
 }

@@ -25,6 +25,7 @@ mod reply;
 mod run;
 mod secrets;
 mod state;
+mod storage;
 mod taxii2;
 mod tls;
 
@@ -34,4 +35,5 @@ pub use config::{Config, Limits};
 pub use counters::Counters;
 pub use error::HubError;
 pub use run::{Handle, run};
+pub use storage::Storage;
 pub use tls::authority::PARTNER_LIFETIME;

@@ -1,6 +1,6 @@
 //! Starting and stopping a hub.
 
-use crate::admin::{About, Admin, store_error, store_path};
+use crate::admin::{About, Admin};
 use crate::app::{self, Hub};
 use crate::body::Room;
 use crate::collections::{Collection, Collections};
@@ -16,8 +16,7 @@ use crate::taxii2::{Pending, Statuses};
 use crate::tls;
 use crate::tls::authority::Authority;
 use crate::tls::listen::{self, Service};
-use exchange::sqlite::Options;
-use exchange::{Exchange, Log as _, SqliteStore};
+use exchange::{EitherStore, Exchange, Log as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -110,14 +109,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
     secrets::replace(&config.data.join("ca.pem"), ca.pem().as_bytes())?;
     let authority = authority(&config, tls_addr);
     let url = format!("https://{authority}");
-    About {
+    let about = About {
         url: url.clone(),
         community: config.community.clone(),
-    }
-    .write(&config.data)?;
-
-    let store = SqliteStore::open(&store_path(&config.data), Options::default()).await;
-    let store = Arc::new(store.map_err(store_error)?);
+        postgres: config.store.secret_text(),
+    };
+    let store = Arc::new(config.store.open().await?);
+    about.write(&config.data)?;
     let admin = Admin::over(&config.data, Arc::clone(&store));
     let hub = Arc::new(assemble(config, authority, ca, store, shutdown.clone())?);
     let tasks = TaskTracker::new();
@@ -153,7 +151,7 @@ fn assemble(
     config: Config,
     authority: String,
     ca: Authority,
-    store: Arc<SqliteStore>,
+    store: Arc<EitherStore>,
     shutdown: CancellationToken,
 ) -> Result<Hub, HubError> {
     let signer = Signer::open(&config.data, &config.community, store.epoch())?;

@@ -143,10 +143,13 @@ impl Server {
         let Some(process) = self.lock().take() else {
             return Ok(());
         };
-        // The sessions first: they are found by their parent.
-        let mut all: Vec<String> = children(process.pid);
-        all.push(process.pid.to_string());
-        run(Command::new("kill").arg("-9").args(&all))?;
+        // Sessions are found by their parent, which dies first: it must not see them die.
+        let sessions = children(process.pid);
+        run(Command::new("kill").args(["-9", &process.pid.to_string()]))?;
+        for session in sessions {
+            // It may have ended already.
+            run(Command::new("kill").args(["-9", &session])).ok();
+        }
         process.ended();
         Ok(())
     }

@@ -6,7 +6,7 @@ mod ends;
 mod plan;
 mod spread;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -63,6 +63,13 @@ pub(crate) trait Tables: Send {
         rows: &Rows,
         batch: &[Submission],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Marks the versions of these objects, each from its source, that are not the latest. Most
+    /// objects have one version for ever, so that a page need not look for another.
+    fn supersede(
+        &mut self,
+        revised: &[&Submission],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Writes a batch to the tables; what it did, and where the log ends once it is committed. `ends`
@@ -92,6 +99,10 @@ pub(crate) async fn append(
     }
     plan.salt_and_commit_to_payloads(batch)?;
     tables.insert(plan.rows(), batch).await?;
+    let revised = revised(batch, &verdicts);
+    if !revised.is_empty() {
+        tables.supersede(&revised).await?;
+    }
     Ok(plan.done(&verdicts))
 }
 
@@ -209,6 +220,22 @@ fn judge(batch: &[Submission], known: &[Known]) -> Vec<Verdict> {
         verdicts.push(verdict);
     }
     verdicts
+}
+
+/// The new submissions whose object has another version from its source, in the store or in the
+/// batch.
+fn revised<'a>(batch: &'a [Submission], verdicts: &[Verdict]) -> Vec<&'a Submission> {
+    let mut fresh: HashSet<(&str, &str)> = HashSet::new();
+    let new = batch.iter().zip(verdicts);
+    new.filter(|(of, verdict)| match verdict {
+        Verdict::New { known, .. } => {
+            let first = fresh.insert((of.object.head().id.as_str(), &of.source));
+            *known || !first
+        }
+        Verdict::Duplicate | Verdict::Conflict => false,
+    })
+    .map(|(of, _)| of)
+    .collect()
 }
 
 pub(super) fn commit_to(salt: &[u8], object: &Object) -> [u8; 32] {

@@ -241,6 +241,22 @@ impl Tables for PgConnection {
         }
         Ok(())
     }
+
+    async fn supersede(&mut self, revised: &[&Submission]) -> Result<(), StoreError> {
+        let ids = || revised.iter().map(|of| &of.object.head().id);
+        sqlx::query(SUPERSEDE)
+            .bind(ids().map(StixId::uuid).collect::<Vec<Uuid>>())
+            .bind(ids().map(StixId::kind).collect::<Vec<&str>>())
+            .bind(
+                revised
+                    .iter()
+                    .map(|of| of.source.as_ref())
+                    .collect::<Vec<&str>>(),
+            )
+            .execute(self)
+            .await?;
+        Ok(())
+    }
 }
 
 /// One new object: its event's number is its head's.
@@ -367,6 +383,12 @@ const INSERT_PAYLOADS: &str = "INSERT INTO payloads (seq, salt, raw)
     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])";
 const INSERT_ADDRESSED: &str = "INSERT INTO addressed (partner, position, seq, date_added, stale)
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[])";
+const SUPERSEDE: &str = "UPDATE events e SET superseded = true
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS k (id, kind, source)
+    WHERE e.id = k.id AND e.kind = k.kind AND e.source = k.source AND e.event <> 4
+      AND NOT e.superseded
+      AND EXISTS (SELECT 1 FROM events y WHERE y.id = k.id AND y.kind = k.kind
+        AND y.source = k.source AND y.event <> 4 AND y.modified > e.modified)";
 
 macro_rules! holders_where {
     ($versions:literal) => {

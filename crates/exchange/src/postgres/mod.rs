@@ -13,7 +13,7 @@ mod session;
 mod sql;
 mod url;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection as _, Row as _};
@@ -79,9 +79,7 @@ impl PostgresStore {
     pub async fn open(url: &PostgresUrl, options: Options) -> Result<Self, StoreError> {
         let mut connection = session::connect(url, options).await?;
         schema::migrate(&mut connection, new_epoch()).await?;
-        if !lock(&mut connection).await? {
-            return Err(StoreError::Locked(url.to_string()));
-        }
+        take_lock(&mut connection, url).await?;
         let fence = sqlx::query("UPDATE log SET fence = fence + 1 RETURNING fence")
             .fetch_one(&mut connection)
             .await?
@@ -116,9 +114,7 @@ impl PostgresStore {
     /// `Locked` while a hub has it; errors of the database.
     pub async fn renew_epoch(url: &PostgresUrl, options: Options) -> Result<(), StoreError> {
         let mut connection = session::connect(url, options).await?;
-        if !lock(&mut connection).await? {
-            return Err(StoreError::Locked(url.to_string()));
-        }
+        take_lock(&mut connection, url).await?;
         sqlx::query("UPDATE log SET epoch = greatest(epoch + 1, $1)")
             .bind(new_epoch())
             .execute(&mut connection)
@@ -162,6 +158,21 @@ impl PostgresStore {
         })
     }
 }
+
+/// Takes the lock, also from a hub that has just ended, whose session the server has yet to end.
+async fn take_lock(connection: &mut PgConnection, url: &PostgresUrl) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    while !lock(connection).await? {
+        if begun.elapsed() > LOCK_WAIT_MAX {
+            return Err(StoreError::Locked(url.to_string()));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// How long a session of a hub that has ended may take to end, too.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Takes the lock that keeps a second hub out of this schema, for as long as the session lasts;
 /// false while another has it.

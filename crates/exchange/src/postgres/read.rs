@@ -9,7 +9,7 @@ use sharing::Audience;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::types::Uuid;
-use sqlx::{Postgres, Row as _};
+use sqlx::{Decode, Postgres, Row as _};
 use stix::{StixId, Timestamp};
 
 use super::PostgresStore;
@@ -250,37 +250,40 @@ fn event(row: &PgRow) -> Result<Entry, StoreError> {
 
 /// The entry in a row; none where a filter left the payload out, or it was erased.
 fn entry(row: &PgRow) -> Result<Option<Entry>, StoreError> {
-    let raw = row.try_get::<Option<&[u8]>, _>(RAW)?;
+    let raw = get::<Option<&[u8]>>(row, RAW)?;
     raw.map(|raw| with(row, Bytes::copy_from_slice(raw)))
         .transpose()
 }
 
 fn with(row: &PgRow, raw: Bytes) -> Result<Entry, StoreError> {
-    let valid_until: Option<i64> = row.try_get(VALID_UNTIL)?;
-    let event = EventKind::of_code(row.try_get(EVENT)?);
-    let id = StixId::from_parts(row.try_get(KIND)?, row.try_get(ID)?);
+    let valid_until: Option<i64> = get(row, VALID_UNTIL)?;
+    let event = EventKind::of_code(get(row, EVENT)?);
+    let id = StixId::from_parts(get(row, KIND)?, get(row, ID)?);
     Ok(Entry {
         event: event.ok_or_else(|| damaged("an event of unknown kind"))?,
         lane: lane_of(row)?,
-        position: number(row.try_get(POSITION)?),
-        source: row.try_get::<&str, _>(SOURCE)?.into(),
-        date_added: Timestamp::from_micros(row.try_get(DATE_ADDED)?),
-        stale: row.try_get(STALE)?,
+        position: number(get(row, POSITION)?),
+        source: get::<&str>(row, SOURCE)?.into(),
+        date_added: Timestamp::from_micros(get(row, DATE_ADDED)?),
+        stale: get(row, STALE)?,
         id: id.map_err(|error| damaged(&error.to_string()))?,
-        version: Timestamp::from_micros(row.try_get(VERSION)?),
+        version: Timestamp::from_micros(get(row, VERSION)?),
         valid_until: valid_until.map(Timestamp::from_micros),
-        spec_version: row
-            .try_get::<Option<&str>, _>(SPEC_VERSION)?
-            .map(Into::into),
+        spec_version: get::<Option<&str>>(row, SPEC_VERSION)?.map(Into::into),
         raw,
     })
 }
 
 fn lane_of(row: &PgRow) -> Result<Lane, StoreError> {
-    let addressed: bool = row.try_get(LANE)?;
+    let addressed: bool = get(row, LANE)?;
     Ok(if addressed {
         Lane::Addressed
     } else {
         Lane::Community
     })
+}
+
+/// A column. Its type is that of the schema and is not compared for each row.
+fn get<'r, T: Decode<'r, Postgres>>(row: &'r PgRow, column: usize) -> Result<T, sqlx::Error> {
+    row.try_get_unchecked(column)
 }

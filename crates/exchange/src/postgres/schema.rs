@@ -93,6 +93,7 @@ CREATE TABLE events (
   id uuid NOT NULL,
   event smallint NOT NULL,
   stale boolean NOT NULL,
+  superseded boolean NOT NULL DEFAULT false,
   kind text COLLATE "C" NOT NULL,
   source text COLLATE "C" NOT NULL,
   spec_version text COLLATE "C",

@@ -13,12 +13,13 @@ pub(super) const ID: usize = 8;
 pub(super) const VERSION: usize = 9;
 pub(super) const VALID_UNTIL: usize = 10;
 pub(super) const SPEC_VERSION: usize = 11;
-pub(super) const RAW: usize = 12;
+// Then whether there is a later version from the same source.
+pub(super) const RAW: usize = 13;
 
 /// What every entry shows of its object, after the lane's own columns.
 macro_rules! object_columns {
     () => {
-        "e.event, e.source, e.kind, e.id, e.modified, e.valid_until, e.spec_version"
+        "e.event, e.source, e.kind, e.id, e.modified, e.valid_until, e.spec_version, e.superseded"
     };
 }
 
@@ -79,10 +80,10 @@ macro_rules! live_where {
             "WHERE e.kind = 'indicator' AND e.event = 0 \
              AND coalesce(e.valid_until, 9223372036854775807) > $2 AND ",
             $lane,
-            " AND NOT EXISTS (SELECT 1 FROM events y WHERE y.id = e.id AND y.kind = e.kind \
+            " AND NOT (e.superseded AND EXISTS (SELECT 1 FROM events y WHERE y.id = e.id AND y.kind = e.kind \
                AND y.source = e.source AND y.event <> 4 AND y.modified > e.modified AND ",
             $newer,
-            ")"
+            "))"
         )
     };
 }
@@ -127,9 +128,9 @@ macro_rules! page_of {
                WHEN NOT coalesce(w.kind = ANY($5::text[]), true) THEN NULL \
                WHEN CASE WHEN $6::boolean THEN true \
                  WHEN w.modified = ANY($7::bigint[]) THEN true \
-                 WHEN CASE WHEN $8::boolean THEN NOT ",
+                 WHEN CASE WHEN $8::boolean THEN CASE WHEN w.superseded THEN NOT ",
             other_version!(">"),
-            " ELSE false END THEN true WHEN CASE WHEN $9::boolean THEN NOT ",
+            " ELSE true END ELSE false END THEN true WHEN CASE WHEN $9::boolean THEN NOT ",
             other_version!("<"),
             " ELSE false END THEN true ELSE false END \
              THEN (SELECT p.raw FROM payloads p WHERE p.seq = w.seq) END \

@@ -17,7 +17,7 @@ use crate::StoreError;
 #[derive(Clone)]
 pub struct PostgresUrl {
     text: String,
-    options: PgConnectOptions,
+    options: Box<PgConnectOptions>,
     shown: String,
 }
 
@@ -75,7 +75,7 @@ impl FromStr for PostgresUrl {
         let shown = shown(&options);
         Ok(Self {
             text: text.to_owned(),
-            options,
+            options: Box::new(options),
             shown,
         })
     }

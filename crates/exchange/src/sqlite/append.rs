@@ -219,6 +219,17 @@ impl Tables for SqliteConnection {
         .await?;
         insert_events(self, rows).await
     }
+
+    async fn supersede(&mut self, revised: &[&Submission]) -> Result<(), StoreError> {
+        for of in revised {
+            sqlx::query(SUPERSEDE)
+                .bind(of.object.head().id.as_str())
+                .bind(of.source.as_ref())
+                .execute(&mut *self)
+                .await?;
+        }
+        Ok(())
+    }
 }
 
 async fn insert_events(connection: &mut SqliteConnection, rows: &Rows) -> Result<(), StoreError> {
@@ -241,6 +252,9 @@ async fn insert_events(connection: &mut SqliteConnection, rows: &Rows) -> Result
     .await?;
     Ok(())
 }
+const SUPERSEDE: &str = "UPDATE heads SET superseded = 1
+    WHERE id = ?1 AND source = ?2 AND superseded = 0
+      AND modified < (SELECT max(h.modified) FROM heads h WHERE h.id = ?1 AND h.source = ?2)";
 
 const KNOWN: &str = ")
 SELECT k.i, x.commitment, p.salt,

@@ -220,8 +220,13 @@ fn base_options(path: &Path, options: Options) -> SqliteConnectOptions {
         .busy_timeout(options.busy_timeout)
         .pragma("cache_size", CACHE_KIB)
         .pragma("secure_delete", "ON")
+        .row_buffer_size(ROWS_BUFFERED)
         .pragma("trusted_schema", "OFF")
 }
+
+/// Rows that SQLite's thread may be ahead of who reads them: a page, so that they seldom wait for
+/// each other.
+const ROWS_BUFFERED: usize = 512;
 
 /// Page cache of a connection: negative means KiB.
 const CACHE_KIB: &str = "-16384";

@@ -75,9 +75,9 @@ macro_rules! live_of {
              WHERE h.kind = 'indicator' AND h.revoked = 0 \
              AND coalesce(h.valid_until, 9223372036854775807) > ?2 AND ",
             $lane,
-            " AND NOT EXISTS (SELECT 1 FROM heads y CROSS JOIN events f ON f.head = y.n ",
+            " AND NOT (h.superseded AND EXISTS (SELECT 1 FROM heads y CROSS JOIN events f ON f.head = y.n ",
             $newer,
-            " AND y.id = h.id AND y.source = h.source AND y.modified > h.modified)"
+            " AND y.id = h.id AND y.source = h.source AND y.modified > h.modified))"
         )
     };
 }
@@ -120,9 +120,9 @@ macro_rules! page_of {
             ", CASE WHEN ?5 <> '' AND instr(?5, ',' || h.kind || ',') = 0 THEN NULL WHEN CASE \
                WHEN ?6 THEN 1 \
                WHEN instr(?7, ',' || h.modified || ',') > 0 THEN 1 \
-               WHEN CASE WHEN ?8 THEN NOT ",
+               WHEN CASE WHEN ?8 THEN CASE WHEN h.superseded THEN NOT ",
             other_version!(">"),
-            " ELSE 0 END THEN 1 WHEN CASE WHEN ?9 THEN NOT ",
+            " ELSE 1 END ELSE 0 END THEN 1 WHEN CASE WHEN ?9 THEN NOT ",
             other_version!("<"),
             " ELSE 0 END THEN 1 ELSE 0 END \
              THEN (SELECT p.raw FROM payloads p WHERE p.n = h.n) END \

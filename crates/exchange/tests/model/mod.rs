@@ -269,6 +269,17 @@ fn versions(wanted: u8) -> Vec<VersionMatch> {
     }
 }
 
+fn erasure(source: usize, n: u32, wanted: u8) -> Erasure {
+    Erasure {
+        source: PARTNERS[source].into(),
+        id: id("indicator", n),
+        versions: match wanted {
+            0 => vec![VersionMatch::Last],
+            wanted => versions(wanted),
+        },
+    }
+}
+
 async fn play(place: impl Backend, steps: Vec<Step>) {
     let mut store = place.open().await;
     let mut model = Model::default();
@@ -288,19 +299,12 @@ async fn play(place: impl Backend, steps: Vec<Step>) {
             Step::Erase {
                 source,
                 n,
-                versions: wanted,
+                versions,
                 clock,
             } => {
-                let erasure = Erasure {
-                    source: PARTNERS[source].into(),
-                    id: id("indicator", n),
-                    versions: match wanted {
-                        0 => vec![VersionMatch::Last],
-                        wanted => versions(wanted),
-                    },
-                };
+                let erasure = erasure(source, n, versions);
                 let erased = store.erase(&erasure, at(clock)).await.unwrap().versions;
-                assert_eq!(erased, model.erase(PARTNERS[source], n, wanted));
+                assert_eq!(erased, model.erase(PARTNERS[source], n, versions));
             }
             Step::Restart => store = place.restart(store).await,
             Step::Read {

@@ -27,7 +27,7 @@ async fn followers_are_told_and_a_new_one_gets_nothing_of_it() {
         world.partner("agency-b").await,
     );
     let object = indicator("secret", "192.0.2.7", Tlp::Green, &[]);
-    a.share(&[object.clone()]).await;
+    a.share(std::slice::from_ref(&object)).await;
     let mut old = b.follow(None).await;
     assert_eq!(
         frame(&mut old, &b).await.entries[0].event,
@@ -74,7 +74,7 @@ async fn what_is_anothers_is_not_there_to_be_deleted() {
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     // The same identifier from another source is another assertion.
-    b.share(&[open.clone()]).await;
+    b.share(std::slice::from_ref(&open)).await;
     assert_eq!(delete(&b, &open).await, 200);
     let left: Value = a.get(OBJECTS).await.json().await.unwrap();
     assert_eq!(left["objects"], json!([open, hidden]));
@@ -85,7 +85,7 @@ async fn what_was_deleted_is_not_taken_again_and_newer_is() {
     let world = World::start().await;
     let a = world.partner("agency-a").await;
     let object = indicator("once", "192.0.2.1", Tlp::Green, &[]);
-    a.share(&[object.clone()]).await;
+    a.share(std::slice::from_ref(&object)).await;
     assert_eq!(delete(&a, &object).await, 200);
     assert_eq!(delete(&a, &object).await, 404, "again");
     let again = a.post("/exchange/v1/objects", &object).await;

@@ -18,6 +18,7 @@ mod identity;
 mod interop;
 mod openapi;
 mod pains;
+mod postgres;
 mod quotas;
 mod support;
 mod taxii;

@@ -10,8 +10,10 @@ async fn add_some(partner: &Partner, count: u8) -> Vec<Value> {
     let with = |n: u8| {
         let mut object = object(n);
         object["confidence"] = json!(n);
-        object["indicator_types"] =
-            json!(["anonymization", if n % 2 == 0 { "even" } else { "odd" }]);
+        object["indicator_types"] = json!([
+            "anonymization",
+            if n.is_multiple_of(2) { "even" } else { "odd" }
+        ]);
         object
     };
     let objects: Vec<Value> = (1..=count).map(with).collect();
