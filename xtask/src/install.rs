@@ -31,7 +31,11 @@ const PACKAGES: [(&str, &str); 18] = [
 ];
 
 /// The reference clients that tests run against us, pinned.
-const TEST_PINS: [&str; 2] = ["stix2==3.0.2", "taxii2-client==2.3.0"];
+const TEST_PINS: [&str; 3] = [
+    "schemathesis==4.32.5",
+    "stix2==3.0.2",
+    "taxii2-client==2.3.0",
+];
 /// What only a recording needs.
 const RECORD_PINS: [&str; 1] = ["sqlmap==1.10.10"];
 

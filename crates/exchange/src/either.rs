@@ -6,8 +6,8 @@ use sharing::Audience;
 use stix::Timestamp;
 
 use crate::{
-    Appended, Certificate, Counts, Entry, Filter, Lane, Log, NewPartner, Page, Partner, Position,
-    PostgresStore, Registry, Secret, SqliteStore, StoreError, Submission,
+    Appended, Certificate, Counts, Entry, Erased, Erasure, Filter, Lane, Log, NewPartner, Page,
+    Partner, Position, PostgresStore, Registry, Secret, SqliteStore, StoreError, Submission,
 };
 
 /// One of the back-ends.
@@ -32,6 +32,10 @@ macro_rules! either {
 impl Log for EitherStore {
     async fn append(&self, batch: &[Submission], now: Timestamp) -> Result<Appended, StoreError> {
         either!(self, store => store.append(batch, now).await)
+    }
+
+    async fn erase(&self, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
+        either!(self, store => store.erase(erasure, now).await)
     }
 
     async fn lane(

@@ -27,7 +27,7 @@ mod handle;
 
 pub use either::EitherStore;
 pub use entry::{
-    Entry, EventKind, Filter, Lane, Outcome, Page, Position, Submission, VersionMatch,
+    Entry, Erasure, EventKind, Filter, Lane, Outcome, Page, Position, Submission, VersionMatch,
 };
 pub use error::{ExchangeError, StoreError};
 pub use fanout::{Delivery, LaneBatch, LaneDigest, Subscription};
@@ -36,4 +36,4 @@ pub use live::LiveSet;
 pub use postgres::{PostgresStore, PostgresUrl};
 pub use registry::{Certificate, NewPartner, Partner, Secret};
 pub use sqlite::SqliteStore;
-pub use store::{Appended, Counts, LaneEntries, Log, Registry, Store};
+pub use store::{Appended, Counts, Erased, LaneEntries, Log, Registry, Store};

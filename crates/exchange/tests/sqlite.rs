@@ -17,7 +17,7 @@ mod support;
 use std::path::PathBuf;
 
 use exchange::sqlite::Options;
-use exchange::{Lane, Log as _, NewPartner, Registry as _, SqliteStore, StoreError};
+use exchange::{Erasure, Lane, Log as _, NewPartner, Registry as _, SqliteStore, StoreError};
 use tempfile::TempDir;
 
 use crate::conformance::{Backend, conformance};
@@ -168,4 +168,34 @@ async fn a_database_of_a_newer_program_is_refused_by_version() {
         refused,
         Err(StoreError::NewerSchema { found: 99, .. })
     ));
+}
+
+#[tokio::test]
+async fn what_was_erased_is_in_none_of_the_files() {
+    let place = Sqlite::new();
+    let store = place.open().await;
+    let object = |n| indicator(n, 1, r#","name":"tell-nobody-of-this""#);
+    let batch: Vec<_> = (0..200).map(|n| to_all("alpha", object(n))).collect();
+    store.append(&batch, at(0)).await.unwrap();
+    assert!(place.holds("tell-nobody-of-this"));
+    for n in 0..200 {
+        let erasure = Erasure {
+            source: "alpha".into(),
+            id: support::id("indicator", n),
+            versions: vec![],
+        };
+        assert_eq!(store.erase(&erasure, at(10)).await.unwrap().versions, 1);
+    }
+    assert!(!place.holds("tell-nobody-of-this"), "while the hub runs");
+    store.close().await.unwrap();
+    assert!(!place.holds("tell-nobody-of-this"));
+}
+
+impl Sqlite {
+    /// Whether any file of the store holds these bytes.
+    fn holds(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.0.path()).unwrap();
+        let mut files = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.any(|bytes| bytes.windows(text.len()).any(|at| at == text.as_bytes()))
+    }
 }

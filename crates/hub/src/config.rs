@@ -1,5 +1,6 @@
 //! `hub.toml`, read and checked.
 
+use crate::collections::{self, Collection};
 use crate::error::HubError;
 use crate::storage::{Storage, StorageFile};
 use serde::Deserialize;
@@ -26,6 +27,8 @@ pub struct Config {
     pub community: String,
     /// What an object without any marking counts as.
     pub default_tlp: Tlp,
+    /// The TAXII collections; none is the same as [`Collection::all`] alone.
+    pub collections: Vec<Collection>,
     /// The bounds.
     pub limits: Limits,
 }
@@ -56,6 +59,16 @@ pub struct Limits {
     pub shields_max: usize,
     /// Bytes of one state report.
     pub state_bytes_max: usize,
+    /// Requests of one partner in a second, in the long run; ten seconds' worth at once. 0: any.
+    pub requests_per_s_max: u32,
+    /// Objects that one partner hands in in a second, alike.
+    pub objects_per_s_max: u32,
+    /// Bytes of bodies with objects of one partner in a second, alike.
+    pub bytes_per_s_max: u32,
+    /// Objects of a TAXII addition that are decided before it is answered; more are pending then.
+    pub answered_objects_max: usize,
+    /// Additions of one partner that are pending.
+    pub pending_max: usize,
 }
 
 impl Default for Limits {
@@ -72,6 +85,11 @@ impl Default for Limits {
             digest_s: 5,
             shields_max: 256,
             state_bytes_max: 2 * 1024 * 1024,
+            requests_per_s_max: 5_000,
+            objects_per_s_max: 50_000,
+            bytes_per_s_max: 64 * 1024 * 1024,
+            answered_objects_max: 1_000,
+            pending_max: 8,
         }
     }
 }
@@ -103,7 +121,7 @@ impl Config {
             let mend = "name the DNS names or addresses partners reach the hub under";
             return Err(HubError::config("names is empty", mend));
         }
-        Ok(())
+        collections::check(&self.collections)
     }
 }
 
@@ -122,6 +140,8 @@ struct ConfigFile {
     community: String,
     #[serde(default = "default_tlp")]
     default_tlp: String,
+    #[serde(default)]
+    collection: Vec<Collection>,
     #[serde(default)]
     store: StorageFile,
     #[serde(default)]
@@ -146,6 +166,7 @@ impl ConfigFile {
             console_partners: self.console_partners,
             community: self.community,
             default_tlp,
+            collections: self.collection,
             limits: self.limits,
         };
         config.check()?;

@@ -3,14 +3,16 @@
 use crate::admin::{About, Admin};
 use crate::app::{self, Hub};
 use crate::body::Room;
+use crate::collections::{Collection, Collections};
 use crate::config::Config;
 use crate::console::{self, Board, Console};
 use crate::counters::Counters;
 use crate::error::HubError;
 use crate::push::{Live, Signer, Streams};
+use crate::quota::Quotas;
 use crate::secrets;
 use crate::state::States;
-use crate::taxii2::Statuses;
+use crate::taxii2::{Pending, Statuses};
 use crate::tls;
 use crate::tls::authority::Authority;
 use crate::tls::listen::{self, Service};
@@ -160,6 +162,10 @@ fn assemble(
         .try_into()
         .map_err(|_| HubError::Authority("keys/cursors.key is not 32 bytes".to_owned()))?;
     let limits = config.limits;
+    let collections = match config.collections.as_slice() {
+        [] => Collections::new(&config.community, &[Collection::all()]),
+        configured => Collections::new(&config.community, configured),
+    };
     let settings = exchange::Config {
         digest_every: Duration::from_secs(limits.digest_s.max(1)),
         ..exchange::Config::new(Live::empty)
@@ -169,6 +175,13 @@ fn assemble(
         cursor_key: cursor::Key::new(&secret),
         counters: Arc::default(),
         room: Room::new(limits.bodies_bytes_max),
+        quotas: Quotas::new(
+            limits.requests_per_s_max,
+            limits.objects_per_s_max,
+            limits.bytes_per_s_max,
+        ),
+        pending: Pending::new(limits.pending_max),
+        collections,
         states: States::new(limits.shields_max),
         statuses: Statuses::default(),
         streams: Streams::new(limits.push_streams_max, shutdown),

@@ -6,10 +6,11 @@ mod ends;
 mod plan;
 mod spread;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use stix::{Object, Timestamp};
+use stix::{Object, StixId, Timestamp};
 
 pub(crate) use ends::{Ends, LaneEnd};
 use plan::Plan;
@@ -17,7 +18,8 @@ pub(crate) use plan::{AddressedRow, EventRow, HeadRow, Rows};
 use spread::spreads;
 pub(crate) use spread::{Spread, Versions};
 
-use crate::{Appended, StoreError, Submission};
+use crate::store::ERASED_MAX;
+use crate::{Appended, Erased, Erasure, StoreError, Submission, VersionMatch};
 
 /// The tables of a back-end, inside the transaction of an append.
 pub(crate) trait Tables: Send {
@@ -36,12 +38,24 @@ pub(crate) trait Tables: Send {
         batch: &[Submission],
     ) -> impl Future<Output = Result<Vec<Known>, StoreError>> + Send;
 
-    /// The lanes that hold older or newer versions of an object from its source.
+    /// The lanes that hold other versions of an object from its source, or this one.
     fn holders(
         &mut self,
-        submission: &Submission,
+        version: &Identity<'_>,
         versions: Versions,
     ) -> impl Future<Output = Result<Spread, StoreError>> + Send;
+
+    /// The versions of an object that are not erased yet, each with its head, oldest first; at most
+    /// [`ERASED_MAX`].
+    fn versions(
+        &mut self,
+        id: &StixId,
+        source: &str,
+        wanted: VersionMatch,
+    ) -> impl Future<Output = Result<Vec<(i64, Timestamp)>, StoreError>> + Send;
+
+    /// Destroys the payloads of the heads in these events, and writes the events.
+    fn erase(&mut self, rows: &Rows) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Writes what is new.
     fn insert(
@@ -76,7 +90,8 @@ pub(crate) async fn append(
     for item in in_lane_order(batch, &verdicts, &spreads) {
         let newer = match item.verdict {
             Verdict::New { outdated: true, .. } => {
-                tables.holders(item.submission, Versions::Newer).await?
+                let version = Identity::of(item.submission);
+                tables.holders(&version, Versions::Newer).await?
             }
             Verdict::New { .. } | Verdict::Duplicate | Verdict::Conflict => Spread::default(),
         };
@@ -89,6 +104,63 @@ pub(crate) async fn append(
         tables.supersede(&revised).await?;
     }
     Ok(plan.done(&verdicts))
+}
+
+/// Erases versions in the tables; as [`append`].
+pub(crate) async fn erase(
+    tables: &mut impl Tables,
+    ends: Option<Ends>,
+    erasure: &Erasure,
+    now: Timestamp,
+) -> Result<(Erased, Ends), StoreError> {
+    let ends = match ends {
+        Some(ends) => ends,
+        None => tables.ends().await?,
+    };
+    let (mut chosen, mut more) = (BTreeMap::new(), false);
+    let wanted = match erasure.versions.as_slice() {
+        [] => &[VersionMatch::All],
+        wanted => wanted,
+    };
+    for wanted in wanted {
+        let found = tables
+            .versions(&erasure.id, &erasure.source, *wanted)
+            .await?;
+        more |= found.len() >= ERASED_MAX;
+        chosen.extend(found.into_iter().map(|(head, version)| (version, head)));
+    }
+    let mut plan = Plan::new(ends, now);
+    for (version, head) in &chosen {
+        let identity = Identity {
+            id: &erasure.id,
+            source: &erasure.source,
+            version: *version,
+        };
+        let spread = tables.holders(&identity, Versions::Same).await?;
+        let newer = tables.holders(&identity, Versions::Newer).await?;
+        plan.erase(tables, &identity, *head, (&spread, &newer))
+            .await?;
+    }
+    tables.erase(plan.rows()).await?;
+    Ok(plan.erased(chosen.len(), more))
+}
+
+/// One version of an object from its source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity<'a> {
+    pub(crate) id: &'a StixId,
+    pub(crate) source: &'a Arc<str>,
+    pub(crate) version: Timestamp,
+}
+
+impl<'a> Identity<'a> {
+    pub(crate) fn of(submission: &'a Submission) -> Self {
+        Self {
+            id: &submission.object.head().id,
+            source: &submission.source,
+            version: submission.object.version(),
+        }
+    }
 }
 
 /// What the store knows of a submission's identity.

@@ -7,8 +7,11 @@ use bytes::Bytes;
 use stix::{Object, StixId, Timestamp};
 
 use super::ends::{Ends, LaneEnd, just_after};
-use super::{Item, Spread, Tables, Verdict, commit_to};
-use crate::{Appended, Entry, EventKind, Lane, LaneEntries, Outcome, StoreError, Submission};
+use super::{Identity, Item, Spread, Tables, Verdict, commit_to};
+use crate::entry::tombstone;
+use crate::{
+    Appended, Entry, Erased, EventKind, Lane, LaneEntries, Outcome, StoreError, Submission,
+};
 
 /// Everything that a batch adds.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ type LaneObject = (Option<Arc<str>>, StixId, Arc<str>);
 pub(crate) struct Rows {
     /// One for each new object.
     pub(crate) heads: Vec<HeadRow>,
-    /// One for each new object, in the same order.
+    /// One for each new object, in the same order; or one for each that is erased.
     pub(crate) events: Vec<EventRow>,
     pub(crate) addressed: Vec<AddressedRow>,
 }
@@ -163,15 +166,9 @@ impl Plan {
         let latest = self.versions.entry(key).or_insert(version);
         let stale = newer_known || *latest > version;
         *latest = version.max(*latest);
-        self.latest = self.latest.max(end.date);
-        let lane = if partner.is_some() {
-            Lane::Addressed
-        } else {
-            Lane::Community
-        };
-        self.lanes.entry(partner.cloned()).or_default().push(Entry {
+        let entry = Entry {
             event: kind_of(&submission.object),
-            lane,
+            lane: lane_of(partner),
             position: u64::try_from(end.position).unwrap_or(0),
             source: Arc::clone(&submission.source),
             date_added: end.date,
@@ -181,8 +178,57 @@ impl Plan {
             valid_until: head.valid_until,
             spec_version: head.spec_version.clone(),
             raw: Bytes::from_owner(submission.object.raw_shared()),
-        });
+        };
+        self.put(partner, entry);
         stale
+    }
+
+    fn put(&mut self, partner: Option<&Arc<str>>, entry: Entry) {
+        self.latest = self.latest.max(entry.date_added);
+        self.lanes.entry(partner.cloned()).or_default().push(entry);
+    }
+
+    /// Adds the event that a version was erased, in each lane that holds it; where there is a newer
+    /// one it is stale.
+    pub(super) async fn erase(
+        &mut self,
+        tables: &mut impl Tables,
+        version: &Identity<'_>,
+        head: i64,
+        (spread, newer): (&Spread, &Spread),
+    ) -> Result<(), StoreError> {
+        self.ends.seq = self.ends.seq.saturating_add(1);
+        let seq = self.ends.seq;
+        let mut event = EventRow {
+            seq,
+            head,
+            kind: EventKind::Erase,
+            community: None,
+            date_added: None,
+            stale: newer.community,
+        };
+        if spread.community {
+            let end = self.ends.community.advance(self.now);
+            event.community = Some(end.position);
+            event.date_added = Some(end.date.as_micros());
+            self.put(None, erased(version, None, end, newer.community));
+        }
+        self.rows.events.push(event);
+        for partner in &spread.partners {
+            let earliest = self.now.max(just_after(self.ends.community.date));
+            let end = self.ends.addressed(tables, partner).await?;
+            let end = end.advance(earliest);
+            let stale = newer.partners.contains(partner);
+            self.rows.addressed.push(AddressedRow {
+                partner: Arc::clone(partner),
+                position: end.position,
+                seq,
+                date_added: end.date.as_micros(),
+                stale,
+            });
+            self.put(Some(partner), erased(version, Some(partner), end, stale));
+        }
+        Ok(())
     }
 
     pub(super) fn salt_and_commit_to_payloads(
@@ -206,6 +252,17 @@ impl Plan {
         &self.rows
     }
 
+    /// What was erased, and where the log ends then.
+    pub(super) fn erased(self, versions: usize, more: bool) -> (Erased, Ends) {
+        let erased = Erased {
+            versions,
+            more,
+            lanes: by_lane(self.lanes),
+            latest: self.latest,
+        };
+        (erased, self.ends)
+    }
+
     /// What was done, and where the log ends then.
     pub(super) fn done(self, verdicts: &[Verdict]) -> (Appended, Ends) {
         let outcome = |(index, verdict): (usize, &Verdict)| match verdict {
@@ -216,16 +273,44 @@ impl Plan {
             Verdict::Conflict => Outcome::Conflict,
         };
         let outcomes = verdicts.iter().enumerate().map(outcome).collect();
-        let lanes = self.lanes.into_iter();
-        let lanes = lanes
-            .map(|(partner, entries)| LaneEntries { partner, entries })
-            .collect();
         let appended = Appended {
             outcomes,
-            lanes,
+            lanes: by_lane(self.lanes),
             latest: self.latest,
         };
         (appended, self.ends)
+    }
+}
+
+fn by_lane(lanes: BTreeMap<Option<Arc<str>>, Vec<Entry>>) -> Vec<LaneEntries> {
+    let lanes = lanes.into_iter();
+    lanes
+        .map(|(partner, entries)| LaneEntries { partner, entries })
+        .collect()
+}
+
+fn lane_of(partner: Option<&Arc<str>>) -> Lane {
+    if partner.is_some() {
+        Lane::Addressed
+    } else {
+        Lane::Community
+    }
+}
+
+/// The entry of an erased version in one lane.
+fn erased(version: &Identity<'_>, partner: Option<&Arc<str>>, end: LaneEnd, stale: bool) -> Entry {
+    Entry {
+        event: EventKind::Erase,
+        lane: lane_of(partner),
+        position: u64::try_from(end.position).unwrap_or(0),
+        source: Arc::clone(version.source),
+        date_added: end.date,
+        stale,
+        id: version.id.clone(),
+        version: version.version,
+        valid_until: None,
+        spec_version: None,
+        raw: tombstone(version.id, version.version),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sharing::Reach;
 
-use super::{Tables, Verdict};
+use super::{Identity, Tables, Verdict};
 use crate::{StoreError, Submission};
 
 /// A set of lanes.
@@ -85,7 +85,11 @@ pub(super) async fn spreads(
         let known = matches!(verdict, Verdict::New { known: true, .. });
         if revokes(submission) && (known || in_batch.is_some()) {
             let mut holders = match known {
-                true => tables.holders(submission, Versions::Older).await?,
+                true => {
+                    tables
+                        .holders(&Identity::of(submission), Versions::Older)
+                        .await?
+                }
                 false => Spread::default(),
             };
             if let Some(in_batch) = in_batch {
@@ -102,5 +106,6 @@ pub(super) async fn spreads(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Versions {
     Older,
+    Same,
     Newer,
 }

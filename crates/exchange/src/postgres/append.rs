@@ -2,14 +2,17 @@
 
 use sqlx::postgres::PgConnection;
 use sqlx::types::Uuid;
-use sqlx::{Connection as _, Row as _};
+use sqlx::{Connection as _, Postgres, Row as _, Transaction};
 use stix::{StixId, Timestamp};
 
 use super::{LogWriter, PostgresStore, Session, lock, session};
 use crate::append::{
-    self, AddressedRow, Ends, EventRow, HeadRow, Known, LaneEnd, Rows, Spread, Tables, Versions,
+    self, AddressedRow, Ends, EventRow, HeadRow, Identity, Known, LaneEnd, Rows, Spread, Tables,
+    Versions,
 };
-use crate::{Appended, StoreError, Submission};
+use crate::store::ERASED_MAX;
+use crate::view::count;
+use crate::{Appended, Erased, Erasure, EventKind, StoreError, Submission, VersionMatch};
 
 impl PostgresStore {
     pub(super) async fn append_batch(
@@ -30,6 +33,26 @@ impl PostgresStore {
         let (session, appended, ends) = session::bounded(self.options.timeout, writing).await?;
         (log.session, log.ends) = (Some(session), Some(ends));
         Ok(appended)
+    }
+
+    pub(super) async fn erase_versions(
+        &self,
+        erasure: &Erasure,
+        now: Timestamp,
+    ) -> Result<Erased, StoreError> {
+        let writer = self.writer.as_ref().ok_or(StoreError::NotWriter)?;
+        let mut log = writer.lock().await;
+        let (session, ends) = (log.session.take(), log.ends.take());
+        let writing = async {
+            let mut session = self.alive(session).await?;
+            let mut transaction = begin(&mut session, &log).await?;
+            let (erased, ends) = append::erase(&mut *transaction, ends, erasure, now).await?;
+            transaction.commit().await?;
+            Ok((session, erased, ends))
+        };
+        let (session, erased, ends) = session::bounded(self.options.timeout, writing).await?;
+        (log.session, log.ends) = (Some(session), Some(ends));
+        Ok(erased)
     }
 
     /// The session if the server still answers on it, else a new one.
@@ -55,6 +78,17 @@ async fn write(
     batch: &[Submission],
     now: Timestamp,
 ) -> Result<(Appended, Ends), StoreError> {
+    let mut transaction = begin(session, log).await?;
+    let written = append::append(&mut *transaction, ends, batch, now).await?;
+    transaction.commit().await?;
+    Ok(written)
+}
+
+/// Begins a transaction that fails unless the log is still ours.
+async fn begin<'a>(
+    session: &'a mut Session,
+    log: &LogWriter,
+) -> Result<Transaction<'a, Postgres>, StoreError> {
     if !session.locked {
         // The server may still hold our old session, and its lock with it. The fence decides.
         session.locked = lock(&mut session.connection).await?;
@@ -62,9 +96,7 @@ async fn write(
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let mut transaction = session.connection.begin_with(begin).await?;
     check_fence(&mut transaction, log.fence).await?;
-    let written = append::append(&mut *transaction, ends, batch, now).await?;
-    transaction.commit().await?;
-    Ok(written)
+    Ok(transaction)
 }
 
 /// Whoever takes the log over changes this row, and waits until a transaction that has locked it
@@ -121,18 +153,18 @@ impl Tables for PgConnection {
 
     async fn holders(
         &mut self,
-        submission: &Submission,
+        version: &Identity<'_>,
         versions: Versions,
     ) -> Result<Spread, StoreError> {
-        let id = &submission.object.head().id;
         let rows = sqlx::query(match versions {
             Versions::Older => HOLDERS_OF_OLDER,
+            Versions::Same => HOLDERS_OF_THIS,
             Versions::Newer => HOLDERS_OF_NEWER,
         })
-        .bind(id.uuid())
-        .bind(id.kind())
-        .bind(submission.source.as_ref())
-        .bind(submission.object.version().as_micros())
+        .bind(version.id.uuid())
+        .bind(version.id.kind())
+        .bind(version.source.as_ref())
+        .bind(version.version.as_micros())
         .fetch_all(self)
         .await?;
         let mut holders = Spread::default();
@@ -140,6 +172,52 @@ impl Tables for PgConnection {
             holders.add(row.try_get(0)?, row.try_get::<Option<&str>, _>(1)?);
         }
         Ok(holders)
+    }
+
+    async fn versions(
+        &mut self,
+        id: &StixId,
+        source: &str,
+        wanted: VersionMatch,
+    ) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+        let (order, exact, limit) = match wanted {
+            VersionMatch::All => (VERSIONS, None, count(ERASED_MAX)),
+            VersionMatch::First => (VERSIONS, None, 1),
+            VersionMatch::Last => (VERSIONS_FROM_LAST, None, 1),
+            VersionMatch::At(moment) => (VERSIONS, Some(moment.as_micros()), 1),
+        };
+        let rows = sqlx::query(order)
+            .bind(id.uuid())
+            .bind(id.kind())
+            .bind(source)
+            .bind(exact)
+            .bind(limit)
+            .fetch_all(self)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, Timestamp::from_micros(row.try_get(1)?))))
+            .collect()
+    }
+
+    async fn erase(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        let events = || rows.events.iter();
+        sqlx::query(INSERT_TOMBSTONES)
+            .bind(events().map(|event| event.head).collect::<Vec<_>>())
+            .bind(events().map(|event| event.seq).collect::<Vec<_>>())
+            .bind(events().map(|event| event.community).collect::<Vec<_>>())
+            .bind(events().map(|event| event.date_added).collect::<Vec<_>>())
+            .bind(events().map(|event| event.stale).collect::<Vec<_>>())
+            .bind(EventKind::Erase.code())
+            .execute(&mut *self)
+            .await?;
+        sqlx::query("DELETE FROM payloads WHERE seq = ANY($1::bigint[])")
+            .bind(events().map(|event| event.head).collect::<Vec<_>>())
+            .execute(&mut *self)
+            .await?;
+        if !rows.addressed.is_empty() {
+            insert_addressed(self, &rows.addressed).await?;
+        }
+        Ok(())
     }
 
     async fn insert(&mut self, rows: &Rows, batch: &[Submission]) -> Result<(), StoreError> {
@@ -292,10 +370,10 @@ const KNOWN: &str = "SELECT k.place, x.commitment, p.salt, l.modified
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
       WITH ORDINALITY AS k (id, kind, source, modified, place)
     CROSS JOIN LATERAL (SELECT e.modified FROM events e
-      WHERE e.id = k.id AND e.kind = k.kind AND e.source = k.source
+      WHERE e.id = k.id AND e.kind = k.kind AND e.source = k.source AND e.event <> 4
       ORDER BY e.modified DESC LIMIT 1) l
     LEFT JOIN events x ON x.id = k.id AND x.kind = k.kind AND x.source = k.source
-      AND x.modified = k.modified
+      AND x.modified = k.modified AND x.event <> 4
     LEFT JOIN payloads p ON p.seq = x.seq";
 const INSERT_EVENTS: &str = "INSERT INTO events (seq, community, date_added, modified, valid_until,
       id, event, stale, kind, source, spec_version, commitment)
@@ -307,20 +385,45 @@ const INSERT_ADDRESSED: &str = "INSERT INTO addressed (partner, position, seq, d
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[])";
 const SUPERSEDE: &str = "UPDATE events e SET superseded = true
     FROM unnest($1::uuid[], $2::text[], $3::text[]) AS k (id, kind, source)
-    WHERE e.id = k.id AND e.kind = k.kind AND e.source = k.source AND NOT e.superseded
+    WHERE e.id = k.id AND e.kind = k.kind AND e.source = k.source AND e.event <> 4
+      AND NOT e.superseded
       AND EXISTS (SELECT 1 FROM events y WHERE y.id = k.id AND y.kind = k.kind
-        AND y.source = k.source AND y.modified > e.modified)";
+        AND y.source = k.source AND y.event <> 4 AND y.modified > e.modified)";
 
 macro_rules! holders_where {
     ($versions:literal) => {
         concat!(
             "SELECT DISTINCT e.community IS NOT NULL, a.partner \
              FROM events e LEFT JOIN addressed a ON a.seq = e.seq \
-             WHERE e.id = $1 AND e.kind = $2 AND e.source = $3 AND e.modified ",
+             WHERE e.id = $1 AND e.kind = $2 AND e.source = $3 AND e.event <> 4 AND e.modified ",
             $versions
         )
     };
 }
 
 const HOLDERS_OF_OLDER: &str = holders_where!("< $4");
+const HOLDERS_OF_THIS: &str = holders_where!("= $4");
 const HOLDERS_OF_NEWER: &str = holders_where!("> $4");
+
+macro_rules! versions_by {
+    ($order:literal) => {
+        concat!(
+            "SELECT e.seq, e.modified FROM events e JOIN payloads p ON p.seq = e.seq \
+             WHERE e.id = $1 AND e.kind = $2 AND e.source = $3 AND e.event <> 4 \
+             AND ($4::bigint IS NULL OR e.modified = $4) ORDER BY e.modified ",
+            $order,
+            " LIMIT $5"
+        )
+    };
+}
+
+const VERSIONS: &str = versions_by!("ASC");
+const VERSIONS_FROM_LAST: &str = versions_by!("DESC");
+/// A tombstone repeats what its head says; it commits to nothing.
+const INSERT_TOMBSTONES: &str =
+    "INSERT INTO events (seq, community, date_added, modified, valid_until,
+      id, event, stale, kind, source, spec_version, commitment)
+    SELECT t.seq, t.community, t.date_added, e.modified, e.valid_until,
+      e.id, $6::smallint, t.stale, e.kind, e.source, e.spec_version, ''::bytea
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[])
+      AS t (head, seq, community, date_added, stale) JOIN events e ON e.seq = t.head";

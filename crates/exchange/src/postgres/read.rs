@@ -21,13 +21,17 @@ use super::sql::{
 use crate::store::READ_BYTES_MAX;
 use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, EventKind, Filter, Lane, Log, Page, Position, StoreError, Submission,
-    VersionMatch,
+    Appended, Counts, Entry, Erased, Erasure, EventKind, Filter, Lane, Log, Page, Position,
+    StoreError, Submission, VersionMatch,
 };
 
 impl Log for PostgresStore {
     async fn append(&self, batch: &[Submission], now: Timestamp) -> Result<Appended, StoreError> {
         self.append_batch(batch, now).await
+    }
+
+    async fn erase(&self, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
+        self.erase_versions(erasure, now).await
     }
 
     async fn lane(
@@ -49,7 +53,7 @@ impl Log for PostgresStore {
         while bytes < READ_BYTES_MAX
             && let Some(row) = rows.try_next().await?
         {
-            let entry = whole(&row)?;
+            let entry = event(&row)?;
             bytes = bytes.saturating_add(entry.raw.len());
             entries.push(entry);
         }
@@ -73,8 +77,9 @@ impl Log for PostgresStore {
         let mut found = BTreeMap::new();
         let mut keep = |rows: Vec<PgRow>| -> Result<(), StoreError> {
             for row in rows {
-                let seq: i64 = row.try_get(SEQ)?;
-                found.entry(seq).or_insert(whole(&row)?);
+                if let Some(entry) = entry(&row)? {
+                    found.entry(row.try_get::<i64, _>(SEQ)?).or_insert(entry);
+                }
             }
             Ok(())
         };
@@ -143,7 +148,7 @@ impl Log for PostgresStore {
         };
         let mut rows = query.fetch(&self.pool);
         while let Some(row) = rows.try_next().await? {
-            each(whole(&row)?);
+            each(event(&row)?);
         }
         Ok(())
     }
@@ -235,19 +240,26 @@ fn page_query<'q>(
         .bind(ids.iter().map(|id| id.kind()).collect::<Vec<&str>>())
 }
 
-fn whole(row: &PgRow) -> Result<Entry, StoreError> {
-    entry(row)?.ok_or_else(|| damaged("an event has no payload"))
+/// The event in a row; that of a payload which was erased since tells of the erasure.
+fn event(row: &PgRow) -> Result<Entry, StoreError> {
+    match entry(row)? {
+        Some(entry) => Ok(entry),
+        None => with(row, Bytes::new()).map(Entry::erased),
+    }
 }
 
-/// The entry in a row; none where a filter left the payload out.
+/// The entry in a row; none where a filter left the payload out, or it was erased.
 fn entry(row: &PgRow) -> Result<Option<Entry>, StoreError> {
-    let Some(raw) = get::<Option<&[u8]>>(row, RAW)? else {
-        return Ok(None);
-    };
+    let raw = get::<Option<&[u8]>>(row, RAW)?;
+    raw.map(|raw| with(row, Bytes::copy_from_slice(raw)))
+        .transpose()
+}
+
+fn with(row: &PgRow, raw: Bytes) -> Result<Entry, StoreError> {
     let valid_until: Option<i64> = get(row, VALID_UNTIL)?;
     let event = EventKind::of_code(get(row, EVENT)?);
     let id = StixId::from_parts(get(row, KIND)?, get(row, ID)?);
-    Ok(Some(Entry {
+    Ok(Entry {
         event: event.ok_or_else(|| damaged("an event of unknown kind"))?,
         lane: lane_of(row)?,
         position: number(get(row, POSITION)?),
@@ -258,8 +270,8 @@ fn entry(row: &PgRow) -> Result<Option<Entry>, StoreError> {
         version: Timestamp::from_micros(get(row, VERSION)?),
         valid_until: valid_until.map(Timestamp::from_micros),
         spec_version: get::<Option<&str>>(row, SPEC_VERSION)?.map(Into::into),
-        raw: Bytes::copy_from_slice(raw),
-    }))
+        raw,
+    })
 }
 
 fn lane_of(row: &PgRow) -> Result<Lane, StoreError> {

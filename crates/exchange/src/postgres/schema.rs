@@ -65,7 +65,7 @@ fn check(found: i64) -> Result<usize, StoreError> {
 /// Keeps two programs from migrating at once.
 const MIGRATION_LOCK: i32 = 0x5357_0002;
 
-const VERSIONS: &[&str] = &[V1];
+const VERSIONS: &[&str] = &[V1, V2];
 
 /// As in SQLite, events stand apart from payloads, and keep of a payload only a salted commitment:
 /// erasing an object destroys payload and salt, and what remains in the log cannot be matched to a
@@ -152,3 +152,10 @@ CREATE TABLE certificates (
   revoked bigint
 );
 "#;
+
+/// The event that a version was erased repeats its identity. The queries that go by this index say
+/// `event <> 4`, the code of an erasure.
+const V2: &str = "
+DROP INDEX events_identity;
+CREATE UNIQUE INDEX events_identity ON events (id, kind, source, modified) WHERE event <> 4;
+";

@@ -71,7 +71,8 @@ pub(super) const COMMUNITY_RECENT: &str =
 pub(super) const ADDRESSED_RECENT: &str =
     addressed_lane!("WHERE a.partner = $1 ORDER BY a.position DESC LIMIT $2");
 
-/// What is live, by the indexes: of the community from the index on what is live, because history
+/// What is live; a version that was erased is not, and what it had replaced is not either. By the
+/// indexes: of the community from the index on what is live, because history
 /// is long and most of it has expired; of a partner from its lane, which is short.
 macro_rules! live_where {
     ($lane:literal, $newer:literal) => {
@@ -80,7 +81,7 @@ macro_rules! live_where {
              AND coalesce(e.valid_until, 9223372036854775807) > $2 AND ",
             $lane,
             " AND NOT (e.superseded AND EXISTS (SELECT 1 FROM events y WHERE y.id = e.id AND y.kind = e.kind \
-               AND y.source = e.source AND y.modified > e.modified AND ",
+               AND y.source = e.source AND y.event <> 4 AND y.modified > e.modified AND ",
             $newer,
             "))"
         )
@@ -89,13 +90,13 @@ macro_rules! live_where {
 
 pub(super) const COMMUNITY_LIVE: &str = concat!(
     community_columns!(),
-    ", p.raw FROM events e LEFT JOIN payloads p ON p.seq = e.seq ",
+    ", p.raw FROM events e JOIN payloads p ON p.seq = e.seq ",
     live_where!("e.community <= $1", "y.community <= $1")
 );
 pub(super) const ADDRESSED_LIVE: &str = concat!(
     addressed_columns!(),
     ", p.raw FROM addressed a JOIN events e ON e.seq = a.seq \
-      LEFT JOIN payloads p ON p.seq = e.seq ",
+      JOIN payloads p ON p.seq = e.seq ",
     live_where!(
         "a.partner = $3 AND a.position <= $1",
         "EXISTS (SELECT 1 FROM addressed b WHERE b.seq = y.seq AND b.partner = $3 \
@@ -103,12 +104,14 @@ pub(super) const ADDRESSED_LIVE: &str = concat!(
     )
 );
 
-/// Whether the reader may see another version of the same object, newer or older.
+/// Whether the reader may see another version of the same object, newer or older; one that was
+/// erased is seen by nobody.
 macro_rules! other_version {
     ($than:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM events y WHERE y.id = w.id AND y.kind = w.kind \
-               AND y.source = w.source AND y.modified ",
+            "EXISTS (SELECT 1 FROM events y JOIN payloads q ON q.seq = y.seq \
+               WHERE y.id = w.id AND y.kind = w.kind AND y.source = w.source \
+               AND y.event <> 4 AND y.modified ",
             $than,
             " w.modified AND (y.community IS NOT NULL OR EXISTS \
                (SELECT 1 FROM addressed b WHERE b.seq = y.seq AND b.partner = $3)))"
@@ -151,9 +154,11 @@ pub(super) const PAGE_OF_IDS: &str = page_of!(concat!(
     "(",
     community_columns!(),
     " FROM unnest($10::uuid[], $11::text[]) AS i (id, kind) \
-      JOIN events e ON e.id = i.id AND e.kind = i.kind WHERE e.community > $1) UNION ALL (",
+      JOIN events e ON e.id = i.id AND e.kind = i.kind AND e.event <> 4 \
+      WHERE e.community > $1) UNION ALL (",
     addressed_columns!(),
     " FROM unnest($10::uuid[], $11::text[]) AS i (id, kind) \
-      JOIN events e ON e.id = i.id AND e.kind = i.kind JOIN addressed a ON a.seq = e.seq \
+      JOIN events e ON e.id = i.id AND e.kind = i.kind AND e.event <> 4 \
+      JOIN addressed a ON a.seq = e.seq \
       WHERE a.partner = $3 AND a.position > $2 AND e.community IS NULL)"
 ));

@@ -1,12 +1,16 @@
 //! Writing the log: one batch, one transaction, one commit.
 
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
-use stix::Timestamp;
+use stix::{StixId, Timestamp};
 
 use super::bulk::Chunks;
 use super::{LogWriter, SqliteStore, bulk};
-use crate::append::{self, Ends, HeadRow, Known, LaneEnd, Rows, Spread, Tables, Versions};
-use crate::{Appended, StoreError, Submission};
+use crate::append::{
+    self, Ends, HeadRow, Identity, Known, LaneEnd, Rows, Spread, Tables, Versions,
+};
+use crate::store::ERASED_MAX;
+use crate::view::count;
+use crate::{Appended, Erased, Erasure, StoreError, Submission, VersionMatch};
 
 impl SqliteStore {
     pub(super) async fn append_batch(
@@ -25,6 +29,40 @@ impl SqliteStore {
         transaction.commit().await?;
         log.ends = Some(ends);
         Ok(appended)
+    }
+}
+
+impl SqliteStore {
+    /// What is destroyed is overwritten in the database (`secure_delete`), and the write-ahead log
+    /// is emptied, as far as no reader needs it.
+    pub(super) async fn erase_versions(
+        &self,
+        erasure: &Erasure,
+        now: Timestamp,
+    ) -> Result<Erased, StoreError> {
+        let mut writer = self.writer().await;
+        let writer = &mut *writer;
+        let log = writer.log.as_mut().ok_or(StoreError::NotWriter)?;
+        let ends = log.ends.take();
+        let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+        check_fence(&mut transaction, log).await?;
+        let (erased, ends) = append::erase(&mut *transaction, ends, erasure, now).await?;
+        transaction.commit().await?;
+        log.ends = Some(ends);
+        if erased.versions > 0 {
+            // Not waiting for readers: the next checkpoint gets there.
+            let statements = format!(
+                "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = {}",
+                self.busy_timeout.as_millis()
+            );
+            let emptied = sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+                .execute(&mut writer.connection)
+                .await;
+            if let Err(error) = emptied {
+                tracing::warn!(%error, "the write-ahead log still holds what was erased");
+            }
+        }
+        Ok(erased)
     }
 }
 
@@ -95,16 +133,17 @@ impl Tables for SqliteConnection {
 
     async fn holders(
         &mut self,
-        submission: &Submission,
+        version: &Identity<'_>,
         versions: Versions,
     ) -> Result<Spread, StoreError> {
         let rows = sqlx::query(match versions {
             Versions::Older => HOLDERS_OF_OLDER,
+            Versions::Same => HOLDERS_OF_THIS,
             Versions::Newer => HOLDERS_OF_NEWER,
         })
-        .bind(submission.object.head().id.as_str())
-        .bind(submission.source.as_ref())
-        .bind(submission.object.version().as_micros())
+        .bind(version.id.as_str())
+        .bind(version.source.as_ref())
+        .bind(version.version.as_micros())
         .fetch_all(self)
         .await?;
         let mut holders = Spread::default();
@@ -112,6 +151,40 @@ impl Tables for SqliteConnection {
             holders.add(row.try_get(0)?, row.try_get::<Option<&str>, _>(1)?);
         }
         Ok(holders)
+    }
+
+    async fn versions(
+        &mut self,
+        id: &StixId,
+        source: &str,
+        wanted: VersionMatch,
+    ) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+        let (order, exact, limit) = match wanted {
+            VersionMatch::All => (VERSIONS, None, count(ERASED_MAX)),
+            VersionMatch::First => (VERSIONS, None, 1),
+            VersionMatch::Last => (VERSIONS_FROM_LAST, None, 1),
+            VersionMatch::At(moment) => (VERSIONS, Some(moment.as_micros()), 1),
+        };
+        let rows = sqlx::query(order)
+            .bind(id.as_str())
+            .bind(source)
+            .bind(exact)
+            .bind(limit)
+            .fetch_all(self)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, Timestamp::from_micros(row.try_get(1)?))))
+            .collect()
+    }
+
+    async fn erase(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        for event in &rows.events {
+            sqlx::query("DELETE FROM payloads WHERE n = ?1")
+                .bind(event.head)
+                .execute(&mut *self)
+                .await?;
+        }
+        insert_events(self, rows).await
     }
 
     async fn insert(&mut self, rows: &Rows, batch: &[Submission]) -> Result<(), StoreError> {
@@ -144,24 +217,7 @@ impl Tables for SqliteConnection {
             },
         )
         .await?;
-        bulk::insert(self, EVENTS, &rows.events, |to, row| {
-            to.push_bind(row.seq)
-                .push_bind(row.kind.code())
-                .push_bind(row.head)
-                .push_bind(row.community)
-                .push_bind(row.date_added)
-                .push_bind(row.stale);
-        })
-        .await?;
-        bulk::insert(self, ADDRESSED, &rows.addressed, |to, row| {
-            to.push_bind(row.partner.as_ref())
-                .push_bind(row.position)
-                .push_bind(row.seq)
-                .push_bind(row.date_added)
-                .push_bind(row.stale);
-        })
-        .await?;
-        Ok(())
+        insert_events(self, rows).await
     }
 
     async fn supersede(&mut self, revised: &[&Submission]) -> Result<(), StoreError> {
@@ -176,6 +232,26 @@ impl Tables for SqliteConnection {
     }
 }
 
+async fn insert_events(connection: &mut SqliteConnection, rows: &Rows) -> Result<(), StoreError> {
+    bulk::insert(connection, EVENTS, &rows.events, |to, row| {
+        to.push_bind(row.seq)
+            .push_bind(row.kind.code())
+            .push_bind(row.head)
+            .push_bind(row.community)
+            .push_bind(row.date_added)
+            .push_bind(row.stale);
+    })
+    .await?;
+    bulk::insert(connection, ADDRESSED, &rows.addressed, |to, row| {
+        to.push_bind(row.partner.as_ref())
+            .push_bind(row.position)
+            .push_bind(row.seq)
+            .push_bind(row.date_added)
+            .push_bind(row.stale);
+    })
+    .await?;
+    Ok(())
+}
 const SUPERSEDE: &str = "UPDATE heads SET superseded = 1
     WHERE id = ?1 AND source = ?2 AND superseded = 0
       AND modified < (SELECT max(h.modified) FROM heads h WHERE h.id = ?1 AND h.source = ?2)";
@@ -200,7 +276,23 @@ macro_rules! holders_where {
 }
 
 const HOLDERS_OF_OLDER: &str = holders_where!("< ?3");
+const HOLDERS_OF_THIS: &str = holders_where!("= ?3");
 const HOLDERS_OF_NEWER: &str = holders_where!("> ?3");
+
+macro_rules! versions_by {
+    ($order:literal) => {
+        concat!(
+            "SELECT h.n, h.modified FROM heads h JOIN payloads p ON p.n = h.n \
+             WHERE h.id = ?1 AND h.source = ?2 AND (?3 IS NULL OR h.modified = ?3) \
+             ORDER BY h.modified ",
+            $order,
+            " LIMIT ?4"
+        )
+    };
+}
+
+const VERSIONS: &str = versions_by!("ASC");
+const VERSIONS_FROM_LAST: &str = versions_by!("DESC");
 
 const HEADS: &str = "heads \
     (n, id, source, modified, kind, spec_version, valid_until, revoked, commitment) ";

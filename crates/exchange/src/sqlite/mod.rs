@@ -54,6 +54,7 @@ pub struct SqliteStore {
     writer: Mutex<Writer>,
     readers: SqlitePool,
     epoch: u64,
+    busy_timeout: Duration,
     credentials: CredentialKey,
 }
 
@@ -184,6 +185,7 @@ impl SqliteStore {
             writer: Mutex::new(writer),
             readers,
             epoch: u64::try_from(epoch).unwrap_or(0),
+            busy_timeout: options.busy_timeout,
             credentials: CredentialKey::new(&key),
         })
     }
@@ -217,6 +219,7 @@ fn base_options(path: &Path, options: Options) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(options.busy_timeout)
         .pragma("cache_size", CACHE_KIB)
+        .pragma("secure_delete", "ON")
         .row_buffer_size(ROWS_BUFFERED)
         .pragma("trusted_schema", "OFF")
 }

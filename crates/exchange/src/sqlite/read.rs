@@ -19,13 +19,17 @@ use super::sql::{
 use crate::store::READ_BYTES_MAX;
 use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, EventKind, Filter, Lane, Log, Page, Position, StoreError, Submission,
-    VersionMatch,
+    Appended, Counts, Entry, Erased, Erasure, EventKind, Filter, Lane, Log, Page, Position,
+    StoreError, Submission, VersionMatch,
 };
 
 impl Log for SqliteStore {
     async fn append(&self, batch: &[Submission], now: Timestamp) -> Result<Appended, StoreError> {
         self.append_batch(batch, now).await
+    }
+
+    async fn erase(&self, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
+        self.erase_versions(erasure, now).await
     }
 
     async fn lane(
@@ -47,7 +51,7 @@ impl Log for SqliteStore {
         while bytes < READ_BYTES_MAX
             && let Some(row) = rows.try_next().await?
         {
-            let entry = entry(&row)?.ok_or_else(|| damaged("an event has no payload"))?;
+            let entry = event(&row)?;
             bytes = bytes.saturating_add(entry.raw.len());
             entries.push(entry);
         }
@@ -71,8 +75,9 @@ impl Log for SqliteStore {
         let mut found = std::collections::BTreeMap::new();
         let mut keep = |rows: Vec<SqliteRow>| -> Result<(), StoreError> {
             for row in rows {
-                let entry = entry(&row)?.ok_or_else(|| damaged("an event has no payload"))?;
-                found.entry(row.try_get::<i64, _>(SEQ)?).or_insert(entry);
+                if let Some(entry) = entry(&row)? {
+                    found.entry(row.try_get::<i64, _>(SEQ)?).or_insert(entry);
+                }
             }
             Ok(())
         };
@@ -245,13 +250,23 @@ fn listed(values: impl Iterator<Item = impl AsRef<str>>) -> String {
     list
 }
 
-/// The entry in a row; none where a filter left the payload out.
+/// The entry in a row; none where a filter left the payload out, or it was erased.
 fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
-    let Some(raw) = row.try_get::<Option<Vec<u8>>, _>(RAW)? else {
-        return Ok(None);
-    };
+    let raw = row.try_get::<Option<Vec<u8>>, _>(RAW)?;
+    raw.map(|raw| with(row, Bytes::from(raw))).transpose()
+}
+
+/// The event in a row; that of a payload which was erased since tells of the erasure.
+fn event(row: &SqliteRow) -> Result<Entry, StoreError> {
+    match entry(row)? {
+        Some(entry) => Ok(entry),
+        None => with(row, Bytes::new()).map(Entry::erased),
+    }
+}
+
+fn with(row: &SqliteRow, raw: Bytes) -> Result<Entry, StoreError> {
     let valid_until: Option<i64> = row.try_get(VALID_UNTIL)?;
-    Ok(Some(Entry {
+    Ok(Entry {
         event: EventKind::of_code(row.try_get(EVENT)?)
             .ok_or_else(|| damaged("an event of unknown kind"))?,
         lane: lane_of(row)?,
@@ -265,8 +280,8 @@ fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
         spec_version: row
             .try_get::<Option<String>, _>(SPEC_VERSION)?
             .map(Into::into),
-        raw: Bytes::from(raw),
-    }))
+        raw,
+    })
 }
 
 fn lane_of(row: &SqliteRow) -> Result<Lane, StoreError> {

@@ -1,5 +1,6 @@
 //! What every store must do. Each case gets a fresh back-end; `restart` closes and opens it again.
 
+pub(crate) mod erase;
 pub(crate) mod log;
 pub(crate) mod registry;
 pub(crate) mod revoke;
@@ -43,6 +44,15 @@ macro_rules! conformance {
                 a_restart_changes_nothing,
                 what_append_returns_is_what_can_be_read,
                 an_audience_of_nobody_sees_nothing_and_of_several_has_no_cursor,
+            }
+            erase::{
+                an_erased_object_is_gone_from_every_view,
+                only_those_who_held_it_are_told,
+                erasing_what_is_not_ones_own_or_gone_does_nothing,
+                an_erased_identity_is_never_taken_again,
+                versions_are_erased_as_asked,
+                followers_old_and_new_come_to_the_same_live_set,
+                many_versions_take_several_transactions,
             }
             registry::{
                 partners_come_and_go,

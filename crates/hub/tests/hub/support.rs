@@ -147,6 +147,20 @@ impl Partner {
             .unwrap()
     }
 
+    /// Any request, with a body of a media type.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: String,
+    ) -> Response {
+        let url = format!("{}{path}", self.base);
+        let request = self.client.request(method.parse().unwrap(), url);
+        let request = request.header("content-type", media_type).body(body);
+        request.send().await.unwrap()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
         self.client
             .post(format!("{}{path}", self.base))

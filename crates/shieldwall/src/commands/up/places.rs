@@ -84,6 +84,7 @@ impl Places {
             console_partners: partners.iter().map(|name| (*name).to_owned()).collect(),
             community: "demonstration".to_owned(),
             default_tlp: Tlp::Amber,
+            collections: vec![],
             limits: hub::Limits::default(),
         }
     }
