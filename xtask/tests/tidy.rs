@@ -19,11 +19,12 @@ use serde_json::Value;
 
 /// Who may depend on whom, by normal and build dependencies. `lab` and `testkit` depend on none of
 /// ours; `shieldwall` may on everything below it; nobody may on `xtask`.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("stix", &[]),
     ("packet", &[]),
     ("taxii", &["stix"]),
     ("sharing", &["stix"]),
+    ("feeds", &["stix"]),
     ("detect", &["stix", "packet"]),
     ("exchange", &["stix", "sharing"]),
     ("datapath", &["packet"]),
@@ -36,8 +37,8 @@ const EDGES: [(&str, &[&str]); 13] = [
     (
         "shieldwall",
         &[
-            "stix", "packet", "taxii", "sharing", "detect", "exchange", "datapath", "hub",
-            "shield", "lab",
+            "stix", "packet", "taxii", "sharing", "feeds", "detect", "exchange", "datapath",
+            "hub", "shield", "lab",
         ],
     ),
     ("testkit", &[]),
@@ -45,7 +46,7 @@ const EDGES: [(&str, &[&str]); 13] = [
 ];
 
 /// Crates without sockets, files, clocks and randomness.
-const SANS_IO: [&str; 5] = ["stix", "packet", "taxii", "sharing", "detect"];
+const SANS_IO: [&str; 6] = ["stix", "packet", "taxii", "sharing", "feeds", "detect"];
 
 /// The only crates that may hold `unsafe`.
 const UNSAFE: [&str; 1] = ["datapath"];

@@ -1,8 +1,12 @@
 //! What can be typed. Names and flags are a contract; each subcommand's work is in `commands`.
 
+mod feeds;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::feeds::{Export, Import, Login, Wanted};
 
 /// A voluntary exchange for cyber defence: what one partner sees, every partner's shield stops.
 ///
@@ -40,6 +44,12 @@ pub(crate) enum Command {
     Stix(Stix),
     /// Share an indicator, or a file of STIX objects, with the exchange.
     Share(Share),
+    /// Share what another tool wrote: lists, CSV, MISP, CrowdSec, abuse.ch, STIX, a TAXII server.
+    #[command(after_help = self::feeds::import_formats())]
+    Import(Box<Import>),
+    /// Write what is in force for another tool: STIX, CSV, lists, Suricata, RPZ, nftables, ipset.
+    #[command(after_help = self::feeds::export_formats())]
+    Export(Export),
     /// Follow what the exchange says to this partner, as it says it.
     Watch(Watch),
     /// Invite, enrol, list and revoke partners.

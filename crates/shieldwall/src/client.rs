@@ -2,9 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use reqwest::{Client, Response, header};
+use reqwest::{Client, Response, StatusCode, header};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use shield::identity::Identity;
 
 use crate::{cli::Peer, outcome::Failure};
@@ -13,6 +13,34 @@ use crate::{cli::Peer, outcome::Failure};
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Objects that are asked for in one page.
+const PAGE: usize = 1000;
+/// How often a busy server is asked again.
+const BUSY_MAX: usize = 100;
+/// Longest wait that a server is granted by its `Retry-After`.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+
+/// A page of objects.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page {
+    /// Whether more follow.
+    #[serde(default)]
+    pub(crate) more: bool,
+    /// Where they follow.
+    #[serde(default)]
+    pub(crate) next: Option<String>,
+    /// The objects, as they are.
+    #[serde(default)]
+    pub(crate) objects: Vec<Box<RawValue>>,
+}
+
+/// How long a busy server asks to wait; a second when it does not say.
+pub(crate) fn retry_after(response: &Response) -> Duration {
+    let said = response.headers().get(header::RETRY_AFTER);
+    let seconds = said.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    Duration::from_secs(seconds.unwrap_or(1)).min(RETRY_AFTER_MAX)
+}
 
 /// An enrolled partner's connection to its hub.
 pub(crate) struct HubClient {
@@ -67,17 +95,71 @@ impl HubClient {
 
     /// Shares a bundle, an envelope or one object.
     pub(crate) async fn share(&self, document: Vec<u8>) -> Result<Shared, Failure> {
-        let response = self
+        let response = self.post(document.into()).await?;
+        let body = self.body(response).await?;
+        serde_json::from_slice(&body).map_err(|e| Failure::system("read the hub's answer", e))
+    }
+
+    /// As [`Self::share`], but waits while the hub asks for it; `None` when it is too much in one
+    /// piece.
+    pub(crate) async fn share_patiently(
+        &self,
+        document: Vec<u8>,
+    ) -> Result<Option<Shared>, Failure> {
+        let document = bytes::Bytes::from(document);
+        for _ in 0..BUSY_MAX {
+            let response = self.post(document.clone()).await?;
+            match response.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => return Ok(None),
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                    tokio::time::sleep(retry_after(&response)).await;
+                }
+                _ => {
+                    let body = self.body(response).await?;
+                    let shared = serde_json::from_slice(&body);
+                    return shared
+                        .map(Some)
+                        .map_err(|e| Failure::system("read the hub's answer", e));
+                }
+            }
+        }
+        let busy = anyhow::anyhow!("{} has been busy {BUSY_MAX} times", self.hub);
+        Err(Failure::System(
+            busy.context("share with the hub; run it again later"),
+        ))
+    }
+
+    async fn post(&self, document: bytes::Bytes) -> Result<Response, Failure> {
+        let request = self
             .client
             .post(format!("{}/exchange/v1/objects", self.hub))
             .header(header::CONTENT_TYPE, "application/json")
             .timeout(ANSWER_WAIT_MAX)
-            .body(document)
-            .send()
-            .await
-            .map_err(|e| self.unreachable(e))?;
-        let body = self.body(response).await?;
+            .body(document);
+        request.send().await.map_err(|e| self.unreachable(e))
+    }
+
+    /// A page of the objects that this partner may see, behind `next`.
+    pub(crate) async fn page(&self, collection: &str, next: Option<&str>) -> Result<Page, Failure> {
+        let mut path = format!("/taxii2/api/collections/{collection}/objects/?limit={PAGE}");
+        if let Some(next) = next {
+            path.push_str("&next=");
+            path.push_str(next);
+        }
+        let body = self.get(&path).await?;
         serde_json::from_slice(&body).map_err(|e| Failure::system("read the hub's answer", e))
+    }
+
+    /// The collections that this partner may see.
+    pub(crate) async fn collections(&self) -> Result<Vec<String>, Failure> {
+        let collections = self.get("/taxii2/api/collections/").await?;
+        let collections: Collections = serde_json::from_slice(&collections)
+            .map_err(|e| Failure::system("read the hub's answer", e))?;
+        Ok(collections
+            .collections
+            .into_iter()
+            .map(|one| one.id)
+            .collect())
     }
 
     /// The push stream behind `cursor`.
@@ -93,10 +175,8 @@ impl HubClient {
     /// The newest version of one of our own objects, as the hub has it.
     pub(crate) async fn own_object(&self, id: &str) -> Result<Map<String, Value>, Failure> {
         let unreadable = |e| Failure::system("read the hub's answer", e);
-        let collections = self.get("/taxii2/api/collections/").await?;
-        let collections: Collections = serde_json::from_slice(&collections).map_err(unreadable)?;
         let author = sharing::scrub::author_id(&self.identity.partner);
-        for Collection { id: collection } in collections.collections {
+        for collection in self.collections().await? {
             let path = format!("/taxii2/api/collections/{collection}/objects/{id}/");
             let envelope = self.get(&path).await?;
             let envelope: Envelope = serde_json::from_slice(&envelope).map_err(unreadable)?;

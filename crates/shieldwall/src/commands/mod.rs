@@ -1,6 +1,8 @@
 //! One module for each subcommand; each turns what was typed into a call of the crate that does it.
 
+mod export;
 mod hub;
+mod import;
 mod lab;
 mod partner;
 mod rules;
@@ -27,9 +29,16 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Scan(args) => scan::run(&args, json),
         Command::Stix(args) => stix::run(&args, json),
         Command::Share(args) => crate::block_on(share::run(args, json)),
+        Command::Import(args) => crate::block_on(import::run(*args, json)),
+        Command::Export(args) => crate::block_on(export::run(args, json)),
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),
         Command::Rules(args) => rules::run(&args, json),
         Command::Lab(args) => lab::run(args, json),
     }
+}
+
+/// The time.
+fn now() -> stix::Timestamp {
+    stix::Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
 }

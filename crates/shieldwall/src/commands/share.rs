@@ -13,6 +13,7 @@ use stix::{
 use crate::{
     cli::Share,
     client::{HubClient, Shared},
+    commands::now,
     outcome::{Failure, Outcome},
     text::{say, seconds},
 };
@@ -186,10 +187,6 @@ fn pattern_of(kind: &str, value: &str) -> anyhow::Result<Pattern> {
         _ => "file:hashes.'SHA-256'",
     };
     Ok(pattern::parse(&format!("[{path} = '{quoted}']"))?)
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
 }
 
 const MICROSECOND: std::time::Duration = std::time::Duration::from_micros(1);
