@@ -171,14 +171,25 @@ impl<S: Log> Exchange<S> {
     ///
     /// # Errors
     /// `Stopped`; an error of the store, after which some of them may be erased.
-    pub async fn erase(&self, erasure: Erasure) -> Result<u64, ExchangeError> {
-        let (reply, erased) = oneshot::channel();
-        let command = Command::Erase { erasure, reply };
-        self.commands
-            .send(command)
-            .await
-            .map_err(|_| ExchangeError::Stopped)?;
-        erased.await.map_err(|_| ExchangeError::Stopped)?
+    pub async fn erase(&self, erasure: &Erasure) -> Result<usize, ExchangeError> {
+        let mut versions = 0_usize;
+        loop {
+            // One transaction at a time, so that others get their turn.
+            let (reply, erased) = oneshot::channel();
+            let command = Command::Erase {
+                erasure: erasure.clone(),
+                reply,
+            };
+            self.commands
+                .send(command)
+                .await
+                .map_err(|_| ExchangeError::Stopped)?;
+            let erased = erased.await.map_err(|_| ExchangeError::Stopped)??;
+            versions = versions.saturating_add(erased.versions);
+            if !erased.more || erased.versions == 0 {
+                return Ok(versions);
+            }
+        }
     }
 
     /// Follows a partner's view from a position on: what is in the store first, then what comes,

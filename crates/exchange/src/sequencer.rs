@@ -15,7 +15,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::fanout::{LaneDigest, Lanes};
 use crate::handle::{Config, Counters};
 use crate::store::LaneEntries;
-use crate::{Entry, Erasure, ExchangeError, Lane, LiveSet, Log, Outcome, StoreError, Submission};
+use crate::{
+    Entry, Erased, Erasure, ExchangeError, Lane, LiveSet, Log, Outcome, StoreError, Submission,
+};
 
 /// What the sequencer is asked.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(crate) enum Command {
     },
     Erase {
         erasure: Erasure,
-        reply: oneshot::Sender<Result<u64, ExchangeError>>,
+        reply: oneshot::Sender<Result<Erased, ExchangeError>>,
     },
     Digest {
         reply: oneshot::Sender<()>,
@@ -195,23 +197,17 @@ impl<S: Log> Sequencer<S> {
         Ok(appended.outcomes)
     }
 
-    /// Destroys versions, in as many transactions as they need; how many.
-    async fn erase(&mut self, erasure: &Erasure) -> Result<u64, StoreError> {
-        let mut versions = 0_u64;
-        loop {
-            let now = self.now().await;
-            let erased = self.store.erase(erasure, now).await?;
-            self.latest = self.latest.max(erased.latest);
-            for lane in erased.lanes {
-                self.publish(lane);
-            }
-            let count = u64::try_from(erased.versions).unwrap_or(u64::MAX);
-            versions = versions.saturating_add(count);
-            Counters::add(&self.counters.erased, count);
-            if !erased.more || count == 0 {
-                return Ok(versions);
-            }
+    /// Destroys versions, as many as one transaction takes.
+    async fn erase(&mut self, erasure: &Erasure) -> Result<Erased, StoreError> {
+        let now = self.now().await;
+        let mut erased = self.store.erase(erasure, now).await?;
+        self.latest = self.latest.max(erased.latest);
+        for lane in std::mem::take(&mut erased.lanes) {
+            self.publish(lane);
         }
+        let count = u64::try_from(erased.versions).unwrap_or(u64::MAX);
+        Counters::add(&self.counters.erased, count);
+        Ok(erased)
     }
 
     /// The time, past the last `date_added` if a short wait gets there.

@@ -124,7 +124,7 @@ pub(super) async fn delete(
         id,
         versions: query.versions.iter().map(version_match).collect(),
     };
-    match hub.exchange.erase(erasure).await? {
+    match hub.exchange.erase(&erasure).await? {
         0 => Err(Problem::not_found()),
         versions => {
             tracing::info!(partner = %caller.partner, %object, versions, "erased");

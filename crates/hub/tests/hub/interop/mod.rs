@@ -107,7 +107,10 @@ const TESTS: [&str; 3] = [
 fn the_table_names_every_row_with_its_test() {
     let rows = TABLE.lines().filter_map(|line| {
         let (section, rest) = line.strip_prefix("| 3.")?.split_once(" | ")?;
-        let test = rest.rsplit('`').nth(1)?;
+        let test = rest
+            .rsplit('`')
+            .nth(1)
+            .filter(|test| test.starts_with("s3_"))?;
         Some((format!("3.{section}"), test.to_owned()))
     });
     let rows: Vec<(String, String)> = rows.collect();
