@@ -34,7 +34,7 @@ const ROOT: &str = "/taxii2/api/";
 fn table() -> [(&'static str, MethodRouter<Arc<Hub>>); 10] {
     [
         ("/taxii2/", get(discovery)),
-        ("/taxii2/openapi.json", get(description)),
+        (DESCRIPTION_PATH, get(description)),
         ("/taxii2/api/", get(api_root)),
         ("/taxii2/api/status/{status}/", get(status::get)),
         ("/taxii2/api/collections/", get(collections)),
@@ -71,6 +71,7 @@ pub(crate) fn routes() -> Router<Arc<Hub>> {
     router.layer(middleware::from_fn(acceptable_only))
 }
 
+const DESCRIPTION_PATH: &str = "/taxii2/openapi.json";
 /// What the server offers, as OpenAPI 3.1.
 const DESCRIPTION: &str = include_str!("taxii2/openapi.json");
 
@@ -200,7 +201,7 @@ fn authority(hub: &Hub, parts: &Parts) -> String {
 /// 406 unless the client takes TAXII 2.1 (section 1.6.8).
 async fn acceptable_only(request: Request, next: Next) -> Response {
     let accept = joined(request.headers(), &header::ACCEPT);
-    let plain = request.uri().path().ends_with(".json");
+    let plain = request.uri().path() == DESCRIPTION_PATH;
     if plain || media::accepts_taxii(accept.as_deref()) {
         return next.run(request).await;
     }

@@ -32,6 +32,10 @@ async fn the_methods_of_each_path_are_those_of_the_description() {
                     described.is_some(),
                     "{method} {path}: {status}"
                 );
+                if status == 405 {
+                    let allowed = answer.headers()["allow"].to_str().unwrap();
+                    assert!(allowed.split(',').any(|one| one == "GET"), "{allowed}");
+                }
                 if let Some(described) = described {
                     let listed = described["responses"].get(status.to_string());
                     assert!(

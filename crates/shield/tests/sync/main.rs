@@ -509,7 +509,7 @@ fn what_its_source_destroyed_is_let_go_in_memory_and_on_disk() {
     push.digests(&mut log);
     until("completeness", || shield.complete());
     let gone = tombstone(&indicator(9));
-    push.frame(log.community(vec![(EventKind::Erase, "bravo", gone.clone())]));
+    push.frame(log.community(vec![(EventKind::Erase, "bravo", gone)]));
     shield.await_leases(&[TEN]);
     push.digests(&mut log);
     until("completeness", || shield.complete());
