@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::feeds::{Export, Import, Login, Wanted};
+pub(crate) use self::feeds::{Export, Import, Wanted};
 
 /// A voluntary exchange for cyber defence: what one partner sees, every partner's shield stops.
 ///

@@ -39,6 +39,6 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
 }
 
 /// The time.
-fn now() -> stix::Timestamp {
-    stix::Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
+fn now() -> ::stix::Timestamp {
+    ::stix::Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
 }
