@@ -143,15 +143,25 @@ impl Server {
         let Some(process) = self.lock().take() else {
             return Ok(());
         };
-        // Sessions are found by their parent, which dies first: it must not see them die.
+        // Sessions are found by their parent, which is held so that it starts no more of them, and
+        // dies first: it must not see them die.
+        let pid = process.pid.to_string();
+        run(Command::new("kill").args(["-STOP", &pid]))?;
         let sessions = children(process.pid);
-        run(Command::new("kill").args(["-9", &process.pid.to_string()]))?;
-        for session in sessions {
+        run(Command::new("kill").args(["-9", &pid]))?;
+        for session in &sessions {
             // It may have ended already.
-            run(Command::new("kill").args(["-9", &session])).ok();
+            run(Command::new("kill").args(["-9", session])).ok();
         }
         process.ended();
-        Ok(())
+        // As long as one of them lives, the next server does not start on the data.
+        for _ in 0..ENDS_WAITED_MAX {
+            if !sessions.iter().any(|session| is_alive(session)) {
+                return Ok(());
+            }
+            sleep(ENDS_WAIT);
+        }
+        bail!("sessions of a killed server go on: {sessions:?}")
     }
 
     /// Starts it on its data, after [`Server::kill`].
@@ -247,6 +257,16 @@ impl Process {
     fn ended(self) {
         self.waits.join().ok();
     }
+}
+
+/// How often, and how long each time, a killed server's sessions are waited for.
+const ENDS_WAITED_MAX: u32 = 1000;
+const ENDS_WAIT: Duration = Duration::from_millis(10);
+
+/// Whether a process has not ended; one that nobody asked after yet has.
+fn is_alive(pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|status| !status.contains("State:\tZ"))
 }
 
 /// The newest server's programs.
