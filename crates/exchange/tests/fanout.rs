@@ -365,8 +365,8 @@ async fn measure() {
 #[tokio::test]
 async fn an_erasure_of_many_versions_reaches_followers_and_their_digest() {
     let (exchange, _folder) = exchange(|_| {}).await;
-    let count = exchange::store::ERASED_MAX as i64 + 20;
-    let versions = (1..=count).map(|version| to_all("alpha", indicator(1, version, "")));
+    let count = exchange::store::ERASED_MAX + 20;
+    let versions = (1..=count as i64).map(|version| to_all("alpha", indicator(1, version, "")));
     exchange.submit(versions.collect()).await.unwrap();
     let other = vec![to_all("alpha", indicator(2, 1, ""))];
     exchange.submit(other).await.unwrap();
@@ -380,7 +380,7 @@ async fn an_erasure_of_many_versions_reaches_followers_and_their_digest() {
         id: support::id("indicator", 1),
         versions: vec![],
     };
-    assert_eq!(exchange.erase(&erasure).await.unwrap(), count as usize);
+    assert_eq!(exchange.erase(&erasure).await.unwrap(), count);
     let last = held + count as u64;
     let told = follow(&mut subscription, Lane::Community, last).await;
     assert!(told.into_iter().eq(held + 1..=last));
