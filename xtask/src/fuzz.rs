@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz` and `crates/detect/fuzz`.
+//! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz`, `crates/detect/fuzz` and
+//! `crates/stix/fuzz`.
 //!
 //! NAME is a protocol, by its folder of seeds, or a target: one that looks at no single protocol.
 //! `all` goes through all of them.
@@ -13,7 +14,11 @@ use crate::{cargo, sh};
 
 const SECONDS: &str = "60";
 /// Where fuzzers stand.
-const FUZZ: [&str; 2] = ["crates/packet/fuzz", "crates/detect/fuzz"];
+const FUZZ: [&str; 3] = [
+    "crates/packet/fuzz",
+    "crates/detect/fuzz",
+    "crates/stix/fuzz",
+];
 /// The target for protocols, which takes the protocol's name from its environment.
 const PROTOCOL: &str = "protocol";
 /// The target for conversations in packets, which takes the seeds of all protocols.

@@ -9,7 +9,7 @@ use std::{
 use crate::sh;
 
 /// A file or program that shows a Debian package is there.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 18] = [
     ("bpftool", "bpftool"),
     ("chromium", "chromium"),
     ("clang", "clang"),
@@ -21,6 +21,8 @@ const PACKAGES: [(&str, &str); 16] = [
     ("nft", "nftables"),
     ("nmap", "nmap"),
     ("nsenter", "util-linux"),
+    ("pg_isready", "postgresql-client"),
+    ("pg_ctlcluster", "postgresql"),
     ("python3", "python3"),
     ("strace", "strace"),
     ("tcpdump", "tcpdump"),
@@ -29,7 +31,11 @@ const PACKAGES: [(&str, &str); 16] = [
 ];
 
 /// The reference clients that tests run against us, pinned.
-const TEST_PINS: [&str; 2] = ["stix2==3.0.2", "taxii2-client==2.3.0"];
+const TEST_PINS: [&str; 3] = [
+    "schemathesis==4.32.5",
+    "stix2==3.0.2",
+    "taxii2-client==2.3.0",
+];
 /// What only a recording needs.
 const RECORD_PINS: [&str; 1] = ["sqlmap==1.10.10"];
 

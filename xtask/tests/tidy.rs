@@ -37,8 +37,8 @@ const EDGES: [(&str, &[&str]); 14] = [
     (
         "shieldwall",
         &[
-            "stix", "packet", "taxii", "sharing", "feeds", "detect", "exchange", "datapath",
-            "hub", "shield", "lab",
+            "stix", "packet", "taxii", "sharing", "feeds", "detect", "exchange", "datapath", "hub",
+            "shield", "lab",
         ],
     ),
     ("testkit", &[]),

@@ -124,6 +124,47 @@ alert tcp-pkt any any -> any any (content:"User-Agent"; sid:3;)
     assert_eq!(found.0, [1, 3]);
 }
 
+#[test]
+fn a_rule_both_of_whose_ways_the_ends_go_alerts_twice() {
+    let rules = r#"
+alert tcp 0.0.0.0/0 any <> any any (flags:S; sid:1;)
+alert tcp any any <> any any (flags:S; sid:2;)
+alert tcp any any <> any 80 (flags:S; sid:3;)
+alert tcp any any -> any any (flags:S; sid:4;)
+"#;
+    let frames = http().tcp(80, Plan::WHOLE);
+    let found = every_alert(0..0, rules, &frames, Options::default());
+    assert_eq!(found.0, [1, 1, 2, 3, 4]);
+}
+
+#[test]
+fn what_must_not_be_there_is_asked_of_packets_that_something_comes_with() {
+    let rules = r#"
+alert tcp-pkt any any -> any any (content:!"nowhere"; depth:20; sid:1;)
+alert udp any any -> any any (content:!"nowhere"; sid:2;)
+"#;
+    let frames = http().tcp(80, Plan::WHOLE);
+    let found = every_alert(0..0, rules, &frames, Options::default());
+    assert_eq!(found.0, [1, 1]);
+}
+
+#[test]
+fn what_is_made_of_a_digest_need_not_be_one() {
+    let mut names = Names::default();
+    let rule = r#"alert tls any any -> any any (ja3.hash; to_sha256; content:"0"; sid:1;)"#;
+    assert_eq!(compile(rule, &mut names).finish().len(), 1);
+}
+
+#[test]
+fn streams_are_of_one_version_of_ip() {
+    let rules = r#"
+alert ip6 any any -> any any (content:"User-Agent"; sid:1;)
+alert ip4 any any -> any any (content:"User-Agent"; sid:2;)
+alert ip any any -> any any (content:"User-Agent"; sid:3;)
+"#;
+    assert_eq!(alerts(rules, &http(), Options::default()), [2, 3]);
+}
+
 /// The numbers of the rules that alert, each once, in order.
 fn alerts(rules: &str, talk: &Conversation, options: Options) -> Vec<u32> {
     run(rules, talk, Plan::WHOLE, options).0
@@ -135,6 +176,18 @@ fn run(rules: &str, talk: &Conversation, plan: Plan, options: Options) -> (Vec<u
 
 /// The same without some frames.
 fn run_without(
+    lost: Range<usize>,
+    rules: &str,
+    frames: &Frames,
+    options: Options,
+) -> (Vec<u32>, Counters) {
+    let (mut found, counters) = every_alert(lost, rules, frames, options);
+    found.dedup();
+    (found, counters)
+}
+
+/// The same, each rule as often as it alerts.
+fn every_alert(
     lost: Range<usize>,
     rules: &str,
     frames: &Frames,
@@ -164,7 +217,6 @@ fn run_without(
         found.extend(sids(&mut inspector));
     });
     found.sort_unstable();
-    found.dedup();
     (found, inspector.counters())
 }
 

@@ -17,8 +17,33 @@ pub enum EventKind {
     Narrow,
     /// The source withdrew the object: a version with `revoked: true`.
     Revoke,
-    /// The object was destroyed.
+    /// A version of the object was destroyed. Its earlier events read as this one, too.
     Erase,
+}
+
+impl EventKind {
+    /// What stands for it in a database.
+    pub(crate) fn code(self) -> i16 {
+        match self {
+            Self::Accept => 0,
+            Self::Widen => 1,
+            Self::Narrow => 2,
+            Self::Revoke => 3,
+            Self::Erase => 4,
+        }
+    }
+
+    /// The kind that a code stands for.
+    pub(crate) fn of_code(code: i16) -> Option<Self> {
+        let kinds = [
+            Self::Accept,
+            Self::Widen,
+            Self::Narrow,
+            Self::Revoke,
+            Self::Erase,
+        ];
+        kinds.into_iter().find(|kind| kind.code() == code)
+    }
 }
 
 /// One of the two sequences of a partner's view.
@@ -83,6 +108,17 @@ pub enum Outcome {
     Conflict,
 }
 
+/// Versions of an object that its source destroys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// The partner that shared them, and takes them back for good.
+    pub source: Arc<str>,
+    /// The object's identifier.
+    pub id: StixId,
+    /// Which of the versions that are left; empty means all.
+    pub versions: Vec<VersionMatch>,
+}
+
 /// One event of a view, with the object that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -106,8 +142,30 @@ pub struct Entry {
     pub valid_until: Option<Timestamp>,
     /// The object's `spec_version`.
     pub spec_version: Option<Box<str>>,
-    /// The object, byte for byte.
+    /// The object, byte for byte; of an `Erase`, and of whatever was erased since, its tombstone.
     pub raw: Bytes,
+}
+
+impl Entry {
+    /// The same event once its object was erased.
+    pub(crate) fn erased(self) -> Self {
+        Self {
+            event: EventKind::Erase,
+            raw: tombstone(&self.id, self.version),
+            valid_until: None,
+            spec_version: None,
+            ..self
+        }
+    }
+}
+
+/// What stands for an object that was erased: `type`, `id` and `modified`, and nothing else.
+pub(crate) fn tombstone(id: &StixId, version: Timestamp) -> Bytes {
+    // Types, identifiers and times need no escapes.
+    let (kind, version) = (id.kind(), version.fmt_micros());
+    Bytes::from(format!(
+        r#"{{"type":"{kind}","id":"{id}","modified":"{version}"}}"#
+    ))
 }
 
 /// Which objects of a view a reader wants (TAXII 2.1 section 3.4). Several values of one filter

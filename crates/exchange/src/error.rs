@@ -19,7 +19,7 @@ pub enum StoreError {
     },
     /// The operator's: two hubs on one database.
     #[error("another hub process writes {0}; stop it first, or give this one a store of its own")]
-    Locked(PathBuf),
+    Locked(String),
     /// Another writer took the log over; this one must stop writing.
     #[error(
         "another writer took over the log (fencing epoch {now}, ours is {ours}); stop this one"
@@ -44,6 +44,21 @@ pub enum StoreError {
     /// The caller's: a cursor or lane of an audience of several partners.
     #[error("lanes and pages belong to the view of one partner")]
     SeveralViews,
+    /// The operator's: a server that may lose what it has committed, or that is too old.
+    #[error("the PostgreSQL server has {setting} = {value}: {mend}")]
+    Unsafe {
+        /// The setting.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What is wrong with it and what mends it.
+        mend: &'static str,
+    },
+    /// The operator's: not where a database is. The text itself may hold a password.
+    #[error(
+        "the database's URL is not of the form postgres://USER@HOST[:PORT]/DATABASE[?key=value]: {0}"
+    )]
+    BadUrl(String),
     /// A row that this program did not write.
     #[error("the database is damaged: {0}; restore a backup")]
     Damaged(String),

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::fanout::Lanes;
 use crate::sequencer::{Command, Sequencer};
-use crate::{ExchangeError, LiveSet, Log, Outcome, Position, Submission, Subscription};
+use crate::{Erasure, ExchangeError, LiveSet, Log, Outcome, Position, Submission, Subscription};
 
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -66,7 +66,9 @@ pub struct Counters {
     pub duplicates: AtomicU64,
     /// Objects refused because other bytes have their identity.
     pub conflicts: AtomicU64,
-    /// Transactions.
+    /// Versions erased.
+    pub erased: AtomicU64,
+    /// Transactions that appended.
     pub batches: AtomicU64,
     /// Submissions refused because `queue_max` was reached.
     pub busy: AtomicU64,
@@ -162,6 +164,32 @@ impl<S: Log> Exchange<S> {
             .await
             .map_err(|_| ExchangeError::Stopped)?;
         outcomes.await.map_err(|_| ExchangeError::Stopped)?
+    }
+
+    /// Destroys versions of an object for good, and tells those who hold them; returns how many when
+    /// that is durable. 0 when there were none, or they were erased before.
+    ///
+    /// # Errors
+    /// `Stopped`; an error of the store, after which some of them may be erased.
+    pub async fn erase(&self, erasure: &Erasure) -> Result<usize, ExchangeError> {
+        let mut versions = 0_usize;
+        loop {
+            // One transaction at a time, so that others get their turn.
+            let (reply, erased) = oneshot::channel();
+            let command = Command::Erase {
+                erasure: erasure.clone(),
+                reply,
+            };
+            self.commands
+                .send(command)
+                .await
+                .map_err(|_| ExchangeError::Stopped)?;
+            let erased = erased.await.map_err(|_| ExchangeError::Stopped)??;
+            versions = versions.saturating_add(erased.versions);
+            if !erased.more || erased.versions == 0 {
+                return Ok(versions);
+            }
+        }
     }
 
     /// Follows a partner's view from a position on: what is in the store first, then what comes,

@@ -7,27 +7,33 @@
 //! may not see exists. The sequence that orders the two lanes never leaves this crate.
 //!
 //! [`Exchange`] takes submissions, has one sequencer write them, and fans them out; a [`Store`]
-//! keeps them. [`SqliteStore`] is the embedded one. Every query takes an audience.
+//! keeps them. [`SqliteStore`] is the embedded one, [`PostgresStore`] the one at scale. Every query takes an audience.
 #![forbid(unsafe_code)]
 
+mod append;
+mod either;
 pub mod entry;
 pub mod error;
 mod fanout;
 mod live;
+pub mod postgres;
 pub mod registry;
 mod sequencer;
 pub mod sqlite;
 pub mod store;
+mod view;
 
 mod handle;
 
+pub use either::EitherStore;
 pub use entry::{
-    Entry, EventKind, Filter, Lane, Outcome, Page, Position, Submission, VersionMatch,
+    Entry, Erasure, EventKind, Filter, Lane, Outcome, Page, Position, Submission, VersionMatch,
 };
 pub use error::{ExchangeError, StoreError};
 pub use fanout::{Delivery, LaneBatch, LaneDigest, Subscription};
 pub use handle::{Clock, Config, Counters, Exchange};
 pub use live::LiveSet;
+pub use postgres::{PostgresStore, PostgresUrl};
 pub use registry::{Certificate, NewPartner, Partner, Secret};
 pub use sqlite::SqliteStore;
-pub use store::{Appended, Counts, LaneEntries, Log, Registry, Store};
+pub use store::{Appended, Counts, Erased, LaneEntries, Log, Registry, Store};

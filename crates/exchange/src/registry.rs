@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::hmac;
 use stix::Timestamp;
 
 /// Longest name of a partner, in bytes.
@@ -75,4 +77,50 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
+}
+
+/// What makes of a secret what the database holds.
+#[derive(Debug)]
+pub(crate) struct CredentialKey(hmac::Key);
+
+impl CredentialKey {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// What stands in the database for a secret; the purpose keeps a token from passing as an
+    /// invitation.
+    pub(crate) fn mac(&self, purpose: &str, secret: &[u8; 32]) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(purpose.as_bytes());
+        context.update(&[0]);
+        context.update(secret);
+        context.sign().as_ref().to_vec()
+    }
+}
+
+/// The hub's own keys cannot collide with the store's.
+pub(crate) fn hub_key(key: &str) -> String {
+    format!("hub/{key}")
+}
+
+/// Rows are inserted for a known partner only.
+pub(crate) fn some_row(rows: u64, partner: &str) -> Result<(), crate::StoreError> {
+    if rows > 0 {
+        Ok(())
+    } else {
+        Err(crate::StoreError::UnknownPartner(partner.into()))
+    }
+}
+
+/// Where the key of credentials is kept in the database.
+pub(crate) const CREDENTIAL_KEY: &str = "token-key";
+
+/// A number for a new epoch of a log: milliseconds since 1970, later than any epoch before, and
+/// exact in every JSON reader.
+pub(crate) fn new_epoch() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(1)
 }

@@ -15,7 +15,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::fanout::{LaneDigest, Lanes};
 use crate::handle::{Config, Counters};
 use crate::store::LaneEntries;
-use crate::{Entry, ExchangeError, Lane, LiveSet, Log, Outcome, StoreError, Submission};
+use crate::{
+    Entry, Erased, Erasure, ExchangeError, Lane, LiveSet, Log, Outcome, StoreError, Submission,
+};
 
 /// What the sequencer is asked.
 #[derive(Debug)]
@@ -25,6 +27,10 @@ pub(crate) enum Command {
         /// Room in the queue, given back when the request is done.
         room: OwnedSemaphorePermit,
         reply: oneshot::Sender<Result<Vec<Outcome>, ExchangeError>>,
+    },
+    Erase {
+        erasure: Erasure,
+        reply: oneshot::Sender<Result<Erased, ExchangeError>>,
     },
     Digest {
         reply: oneshot::Sender<()>,
@@ -105,7 +111,8 @@ impl<S: Log> Sequencer<S> {
                 } => {
                     gathered.add(submissions, room, reply);
                 }
-                other @ (Command::Digest { .. } | Command::Close { .. }) => {
+                other
+                @ (Command::Erase { .. } | Command::Digest { .. } | Command::Close { .. }) => {
                     last = Some(other);
                     break;
                 }
@@ -121,6 +128,16 @@ impl<S: Log> Sequencer<S> {
 
     async fn finish(&mut self, last: Option<Command>) -> std::ops::ControlFlow<()> {
         match last {
+            Some(Command::Erase { erasure, reply }) => {
+                let erased = self.erase(&erasure).await.map_err(Arc::new);
+                let fenced = erased
+                    .as_ref()
+                    .is_err_and(|error| matches!(**error, StoreError::Fenced { .. }));
+                reply.send(erased.map_err(ExchangeError::Store)).ok();
+                if fenced {
+                    return std::ops::ControlFlow::Break(());
+                }
+            }
             Some(Command::Digest { reply }) => {
                 self.digest(true).await;
                 // Whoever asked may have gone.
@@ -178,6 +195,19 @@ impl<S: Log> Sequencer<S> {
             Counters::add(counter, 1);
         }
         Ok(appended.outcomes)
+    }
+
+    /// Destroys versions, as many as one transaction takes.
+    async fn erase(&mut self, erasure: &Erasure) -> Result<Erased, StoreError> {
+        let now = self.now().await;
+        let mut erased = self.store.erase(erasure, now).await?;
+        self.latest = self.latest.max(erased.latest);
+        for lane in std::mem::take(&mut erased.lanes) {
+            self.publish(lane);
+        }
+        let count = u64::try_from(erased.versions).unwrap_or(u64::MAX);
+        Counters::add(&self.counters.erased, count);
+        Ok(erased)
     }
 
     /// The time, past the last `date_added` if a short wait gets there.

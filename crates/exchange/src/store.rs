@@ -6,8 +6,8 @@ use sharing::Audience;
 use stix::Timestamp;
 
 use crate::{
-    Certificate, Entry, Filter, Lane, NewPartner, Outcome, Page, Partner, Position, Secret,
-    StoreError, Submission,
+    Certificate, Entry, Erasure, Filter, Lane, NewPartner, Outcome, Page, Partner, Position,
+    Secret, StoreError, Submission,
 };
 
 /// Most entries that one read returns, whatever limit it is given.
@@ -16,12 +16,27 @@ pub const ENTRIES_MAX: usize = 1000;
 pub const READ_BYTES_MAX: usize = 4 << 20;
 /// Most entries that one page looks at, filtered out or not.
 pub const SCAN_MAX: usize = 20_000;
+/// Most versions that one transaction erases.
+pub const ERASED_MAX: usize = 256;
 
 /// What an append did.
 #[derive(Clone, Debug)]
 pub struct Appended {
     /// One for each submission, in their order.
     pub outcomes: Vec<Outcome>,
+    /// The new entries, lane by lane, in order of position.
+    pub lanes: Vec<LaneEntries>,
+    /// The latest `date_added` given so far.
+    pub latest: Timestamp,
+}
+
+/// What an erasure did.
+#[derive(Clone, Debug)]
+pub struct Erased {
+    /// How many versions were destroyed.
+    pub versions: usize,
+    /// Whether there were more of them than one transaction takes; ask again.
+    pub more: bool,
     /// The new entries, lane by lane, in order of position.
     pub lanes: Vec<LaneEntries>,
     /// The latest `date_added` given so far.
@@ -57,6 +72,16 @@ pub trait Log: Send + Sync + 'static {
         batch: &[Submission],
         now: Timestamp,
     ) -> impl Future<Output = Result<Appended, StoreError>> + Send;
+
+    /// Destroys payloads and salts of versions, and adds an `Erase` event for each to the lanes that
+    /// hold it, in one transaction; durable when it returns. What is erased already is left alone,
+    /// and its identity is never taken again. At most [`ERASED_MAX`] versions. Called as
+    /// [`Log::append`].
+    fn erase(
+        &self,
+        erasure: &Erasure,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Erased, StoreError>> + Send;
 
     /// Every event of a lane after a position, in order, at most `limit` and [`ENTRIES_MAX`].
     fn lane(

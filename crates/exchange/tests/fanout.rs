@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use exchange::sqlite::Options;
 use exchange::{
-    Config, Delivery, Exchange, ExchangeError, Filter, Lane, LaneBatch, LaneDigest, Log as _,
-    Outcome, Position, SqliteStore, Subscription,
+    Config, Delivery, Erasure, Exchange, ExchangeError, Filter, Lane, LaneBatch, LaneDigest,
+    Log as _, Outcome, Position, SqliteStore, Subscription,
 };
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -360,4 +360,37 @@ async fn measure() {
         f64::from(pages) / start.elapsed().as_secs_f64()
     );
     exchange.close().await;
+}
+
+#[tokio::test]
+async fn an_erasure_of_many_versions_reaches_followers_and_their_digest() {
+    let (exchange, _folder) = exchange(|_| {}).await;
+    let count = exchange::store::ERASED_MAX + 20;
+    let versions = (1..=count as i64).map(|version| to_all("alpha", indicator(1, version, "")));
+    exchange.submit(versions.collect()).await.unwrap();
+    let other = vec![to_all("alpha", indicator(2, 1, ""))];
+    exchange.submit(other).await.unwrap();
+    let start = Position::default();
+    let mut subscription = exchange.subscribe(&partner("bravo"), start).await.unwrap();
+    let held = count as u64 + 1;
+    follow(&mut subscription, Lane::Community, held).await;
+    exchange.digest_now().await.unwrap();
+    let erasure = Erasure {
+        source: "alpha".into(),
+        id: support::id("indicator", 1),
+        versions: vec![],
+    };
+    assert_eq!(exchange.erase(&erasure).await.unwrap(), count);
+    let last = held + count as u64;
+    let told = follow(&mut subscription, Lane::Community, last).await;
+    assert!(told.into_iter().eq(held + 1..=last));
+    assert_eq!(exchange.erase(&erasure).await.unwrap(), 0, "again");
+    exchange.digest_now().await.unwrap();
+    let digest = loop {
+        match next(&mut subscription).await {
+            Delivery::Digest(digest) if digest.lane == Lane::Community => break digest,
+            Delivery::Digest(_) | Delivery::Batch(_) => {}
+        }
+    };
+    assert_eq!((digest.position, digest.active), (last, 1));
 }

@@ -1,5 +1,6 @@
 //! What a source says, piece by piece.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use stix::{Object, Timestamp, Tlp};
@@ -93,7 +94,7 @@ pub struct Refused {
     /// What is wrong with it.
     pub reason: String,
     /// What would mend it.
-    pub mend: &'static str,
+    pub mend: Cow<'static, str>,
 }
 
 impl Refused {
@@ -101,7 +102,7 @@ impl Refused {
         Self {
             place,
             reason: reason.into(),
-            mend,
+            mend: mend.into(),
         }
     }
 

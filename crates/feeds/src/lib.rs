@@ -12,7 +12,6 @@
 
 mod author;
 mod claim;
-mod duration;
 pub mod export;
 pub mod import;
 pub mod ledger;

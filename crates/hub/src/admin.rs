@@ -6,9 +6,9 @@
 use crate::clock;
 use crate::error::HubError;
 use crate::secrets;
+use crate::storage::{Storage, store_error};
 use crate::tls::authority::Authority;
-use exchange::sqlite::Options;
-use exchange::{NewPartner, Partner, Registry as _, SqliteStore, StoreError};
+use exchange::{EitherStore, NewPartner, Partner, Registry as _, StoreError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,21 +22,27 @@ pub const INVITATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 #[derive(Clone, Debug)]
 pub struct Admin {
     data: PathBuf,
-    store: Arc<SqliteStore>,
+    store: Arc<EitherStore>,
 }
 
 impl Admin {
-    /// Opens the data folder of a hub, running or not; a fresh folder is set up.
+    /// Opens the data folder of a hub, running or not; a fresh folder is set up. The store is the one
+    /// that the hub last ran on.
     ///
     /// # Errors
     /// [`HubError::File`] and [`HubError::Store`] when the folder cannot be used.
     pub async fn open(data: &Path) -> Result<Self, HubError> {
         secrets::private_folder(data)?;
-        let store = SqliteStore::open_admin(&store_path(data), Options::default()).await;
-        Ok(Self::over(data, Arc::new(store.map_err(store_error)?)))
+        let known = About::read(data)?;
+        let postgres = known.and_then(|known| known.postgres);
+        let storage = match postgres {
+            None => Storage::beside_keys(data),
+            Some(text) => Storage::postgres(&text)?,
+        };
+        Ok(Self::over(data, Arc::new(storage.open_admin().await?)))
     }
 
-    pub(crate) fn over(data: &Path, store: Arc<SqliteStore>) -> Self {
+    pub(crate) fn over(data: &Path, store: Arc<EitherStore>) -> Self {
         Self {
             data: data.to_owned(),
             store,
@@ -141,10 +147,14 @@ impl Admin {
 }
 
 /// `hub.json`: what a data folder says of the hub that last ran on it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct About {
     pub(crate) url: String,
     pub(crate) community: String,
+    /// Where the store is unless it is SQLite's in the folder; it may hold a password, as the
+    /// folder holds keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) postgres: Option<String>,
 }
 
 impl About {
@@ -167,20 +177,3 @@ impl About {
 }
 
 const FILE: &str = "hub.json";
-
-/// Where the store of a data folder is.
-pub(crate) fn store_path(data: &Path) -> PathBuf {
-    data.join("exchange.db")
-}
-
-pub(crate) fn store_error(error: StoreError) -> HubError {
-    let refused = matches!(
-        error,
-        StoreError::UnknownPartner(_) | StoreError::BadName(_) | StoreError::PartnerExists(_)
-    );
-    if refused {
-        HubError::Refused(error.to_string())
-    } else {
-        HubError::Store(error.to_string())
-    }
-}

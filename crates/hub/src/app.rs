@@ -2,19 +2,21 @@
 
 use crate::authn::Caller;
 use crate::body::Room;
+use crate::collections::Collections;
 use crate::config::Config;
 use crate::console::Board;
 use crate::counters::Counters;
 use crate::push::{self, Signer, Streams};
+use crate::quota::Quotas;
 use crate::reply::Problem;
 use crate::state::{self, States};
-use crate::taxii2::{self, Statuses};
+use crate::taxii2::{self, Pending, Statuses};
 use crate::tls::authority::Authority;
 use crate::{enrol, ingest};
 use axum::Router;
 use axum::http::Method;
 use axum::routing::{get, post};
-use exchange::{Exchange, SqliteStore};
+use exchange::{EitherStore, Exchange};
 use std::sync::Arc;
 use taxii::cursor;
 
@@ -25,11 +27,14 @@ pub(crate) struct Hub {
     /// Name and port under which partners reach the hub.
     pub(crate) authority: String,
     pub(crate) ca: Authority,
-    pub(crate) exchange: Exchange<SqliteStore>,
+    pub(crate) exchange: Exchange<EitherStore>,
     pub(crate) signer: Signer,
     pub(crate) cursor_key: cursor::Key,
     pub(crate) counters: Arc<Counters>,
     pub(crate) room: Room,
+    pub(crate) quotas: Quotas,
+    pub(crate) pending: Pending,
+    pub(crate) collections: Collections,
     pub(crate) states: States,
     pub(crate) statuses: Statuses,
     pub(crate) streams: Streams,

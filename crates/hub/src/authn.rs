@@ -5,6 +5,7 @@
 
 use crate::app::Hub;
 use crate::clock;
+use crate::quota::Kind;
 use crate::reply::Problem;
 use crate::tls::peer::PeerCertificate;
 use axum::extract::FromRequestParts;
@@ -16,6 +17,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use exchange::Registry as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 use taxii::enrol::token_bytes;
 
 /// The partner that a request comes from.
@@ -43,10 +45,13 @@ impl FromRequestParts<Arc<Hub>> for Caller {
             Some(shown) => hub.identify(&shown).await?,
             None => None,
         };
-        caller.ok_or_else(|| {
+        let caller = caller.ok_or_else(|| {
             hub.counters.unauthenticated.fetch_add(1, Relaxed);
             Problem::unauthenticated()
-        })
+        })?;
+        hub.within(&caller, Kind::Requests, 1)?;
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
     }
 }
 
@@ -87,6 +92,24 @@ impl Shown {
 }
 
 impl Hub {
+    /// Takes from a partner's quota.
+    pub(crate) fn within(&self, caller: &Caller, kind: Kind, amount: usize) -> Result<(), Problem> {
+        let taken = self
+            .quotas
+            .take(&caller.partner, kind, amount, Instant::now());
+        taken.map_err(|wait| {
+            self.counters.quota_refused.fetch_add(1, Relaxed);
+            let what = match kind {
+                Kind::Requests => "requests",
+                Kind::Objects => "objects",
+                Kind::Bytes => "bytes",
+            };
+            let seconds = wait.as_secs_f64().ceil();
+            let mend = format!("your quota of {what} is used up; go on in {seconds} s");
+            Problem::wait(wait, mend)
+        })
+    }
+
     async fn identify(&self, shown: &Shown) -> Result<Option<Caller>, Problem> {
         let found = self.partner_of(&shown.credential).await?;
         let named = |partner: &Arc<str>| {

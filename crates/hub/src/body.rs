@@ -1,6 +1,8 @@
 //! Request bodies: bounded in bytes, each and all together, and in time.
 
 use crate::app::Hub;
+use crate::authn::Caller;
+use crate::quota::Kind;
 use crate::reply::Problem;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -51,6 +53,11 @@ impl FromRequest<Arc<Hub>> for Body {
 
     async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
         let max = hub.config.limits.body_bytes_max;
+        let caller = request.extensions().get::<Caller>().cloned();
+        if let Some(caller) = &caller {
+            // Whether there is anything left to take; what is taken is known afterwards.
+            hub.within(caller, Kind::Bytes, 0)?;
+        }
         let most = length(request.headers()).unwrap_or(max).min(max);
         let Some(room) = hub.room.take(most) else {
             count(hub);
@@ -58,10 +65,11 @@ impl FromRequest<Arc<Hub>> for Body {
                 "the hub is taking in as much as it can; send again",
             ));
         };
-        Ok(Self {
-            bytes: read(request, hub, max).await?,
-            _room: room,
-        })
+        let bytes = read(request, hub, max).await?;
+        if let Some(caller) = &caller {
+            hub.within(caller, Kind::Bytes, bytes.len())?;
+        }
+        Ok(Self { bytes, _room: room })
     }
 }
 
@@ -80,7 +88,7 @@ async fn read(request: Request, hub: &Hub, max: usize) -> Result<Bytes, Problem>
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             count(hub);
-            Err(too_large(max))
+            Err(Problem::too_large(max))
         }
         Ok(Err(error)) => Err(Problem::bad_request(format!("the body broke off: {error}"))),
         Err(_) => {
@@ -97,7 +105,7 @@ async fn read(request: Request, hub: &Hub, max: usize) -> Result<Bytes, Problem>
 /// Refuses by the headers what would be refused by its bytes, before they are sent.
 fn check_headers(headers: &HeaderMap, max: usize) -> Result<(), Problem> {
     if length(headers).is_some_and(|length| length > max) {
-        return Err(too_large(max));
+        return Err(Problem::too_large(max));
     }
     match headers.get(header::CONTENT_ENCODING) {
         Some(coding) if coding != "identity" => {
@@ -119,11 +127,6 @@ fn length(headers: &HeaderMap) -> Option<usize> {
         .ok()?
         .parse()
         .ok()
-}
-
-fn too_large(max: usize) -> Problem {
-    let what = format!("more than {max} bytes; send less at once");
-    Problem::client(StatusCode::PAYLOAD_TOO_LARGE, "body too large", what)
 }
 
 fn count(hub: &Hub) {

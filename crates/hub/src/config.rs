@@ -1,6 +1,8 @@
 //! `hub.toml`, read and checked.
 
+use crate::collections::{self, Collection};
 use crate::error::HubError;
+use crate::storage::{Storage, StorageFile};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,8 +11,10 @@ use stix::Tlp;
 /// The configuration of one hub.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The data folder: keys and the store. Readable by the hub's user alone.
+    /// The data folder: keys and the embedded store. Readable by the hub's user alone.
     pub data: PathBuf,
+    /// Where the log and the partners are.
+    pub store: Storage,
     /// Where the hub listens with TLS.
     pub listen: SocketAddr,
     /// DNS names and addresses of the server's certificate; the first one goes into invitations.
@@ -23,6 +27,8 @@ pub struct Config {
     pub community: String,
     /// What an object without any marking counts as.
     pub default_tlp: Tlp,
+    /// The TAXII collections; none is the same as [`Collection::all`] alone.
+    pub collections: Vec<Collection>,
     /// The bounds.
     pub limits: Limits,
 }
@@ -53,6 +59,16 @@ pub struct Limits {
     pub shields_max: usize,
     /// Bytes of one state report.
     pub state_bytes_max: usize,
+    /// Requests of one partner in a second, in the long run; ten seconds' worth at once. 0: any.
+    pub requests_per_s_max: u32,
+    /// Objects that one partner hands in in a second, alike.
+    pub objects_per_s_max: u32,
+    /// Bytes of bodies with objects of one partner in a second, alike.
+    pub bytes_per_s_max: u32,
+    /// Objects of a TAXII addition that are decided before it is answered; more are pending then.
+    pub answered_objects_max: usize,
+    /// Additions of one partner that are pending.
+    pub pending_max: usize,
 }
 
 impl Default for Limits {
@@ -69,6 +85,11 @@ impl Default for Limits {
             digest_s: 5,
             shields_max: 256,
             state_bytes_max: 2 * 1024 * 1024,
+            requests_per_s_max: 5_000,
+            objects_per_s_max: 50_000,
+            bytes_per_s_max: 64 * 1024 * 1024,
+            answered_objects_max: 1_000,
+            pending_max: 8,
         }
     }
 }
@@ -100,7 +121,7 @@ impl Config {
             let mend = "name the DNS names or addresses partners reach the hub under";
             return Err(HubError::config("names is empty", mend));
         }
-        Ok(())
+        collections::check(&self.collections)
     }
 }
 
@@ -120,6 +141,10 @@ struct ConfigFile {
     #[serde(default = "default_tlp")]
     default_tlp: String,
     #[serde(default)]
+    collection: Vec<Collection>,
+    #[serde(default)]
+    store: StorageFile,
+    #[serde(default)]
     limits: Limits,
 }
 
@@ -133,6 +158,7 @@ impl ConfigFile {
             )
         })?;
         let config = Config {
+            store: self.store.checked(&self.data)?,
             data: self.data,
             listen: self.listen,
             names: self.names,
@@ -140,6 +166,7 @@ impl ConfigFile {
             console_partners: self.console_partners,
             community: self.community,
             default_tlp,
+            collections: self.collection,
             limits: self.limits,
         };
         config.check()?;
@@ -180,5 +207,27 @@ mod tests {
         assert!(error("default_tlp = \"GREENISH\"").contains("TLP:AMBER+STRICT"));
         assert!(error("lissten = 1").contains("lissten"));
         assert!(error("names = []").contains("names"));
+        let both = error("[store]\nsqlite = \"/x\"\npostgres = \"postgres://h@h/x\"");
+        assert!(both.contains("leave one of them out"), "{both}");
+        let url = error("[store]\npostgres = \"postgres://hub:sesame@h:port/x\"");
+        assert!(url.contains("[store]") && !url.contains("sesame"), "{url}");
+    }
+
+    #[test]
+    fn the_store_is_beside_the_keys_unless_said_otherwise() {
+        let store = |extra: &str| {
+            let text = format!("data = \"/d\"\nlisten = \"127.0.0.1:1\"\n{extra}\n");
+            format!("{:?}", Config::from_toml(&text).unwrap().store)
+        };
+        assert_eq!(store(""), r#"Sqlite("/d/exchange.db")"#);
+        assert_eq!(
+            store("[store]\nsqlite = \"/e/x.db\""),
+            r#"Sqlite("/e/x.db")"#
+        );
+        let url = store("[store]\npostgres = \"postgres://hub:sesame@127.0.0.1/x\"");
+        assert!(
+            url.starts_with("Postgres(") && !url.contains("sesame"),
+            "{url}"
+        );
     }
 }

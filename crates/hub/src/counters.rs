@@ -13,6 +13,10 @@ pub struct Counters {
     pub unauthenticated: AtomicU64,
     /// Requests refused for a body above `body_bytes_max`, or while `bodies_bytes_max` was reached.
     pub bodies_refused: AtomicU64,
+    /// Requests refused because a partner's quota was used up.
+    pub quota_refused: AtomicU64,
+    /// Additions refused because `pending_max` was reached.
+    pub pending_refused: AtomicU64,
     /// Objects made durable.
     pub objects_accepted: AtomicU64,
     /// Objects refused, each with a reason to its sender.

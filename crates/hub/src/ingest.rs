@@ -5,6 +5,7 @@
 use crate::app::Hub;
 use crate::authn::Caller;
 use crate::body::Body;
+use crate::quota::Kind;
 use crate::reply::{self, Problem};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -28,6 +29,9 @@ pub(crate) struct ObjectOutcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
 }
+
+/// An object of a request, or why it was refused.
+pub(crate) type Taken = Result<Object, Box<ObjectOutcome>>;
 
 /// The four things that can become of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -64,7 +68,8 @@ pub(crate) async fn post(
     caller: Caller,
     body: Body,
 ) -> Result<Response, Problem> {
-    let outcomes = hub.ingest(&caller, &body.bytes).await?;
+    let taken = hub.read(&caller, &body.bytes, &|_| None)?;
+    let outcomes = hub.ingest(&caller.partner, taken).await?;
     let accepted = outcomes
         .iter()
         .filter(|outcome| outcome.is_success())
@@ -81,49 +86,61 @@ pub(crate) async fn post(
 }
 
 impl Hub {
-    /// Takes a bundle, an envelope or one object; the outcomes stand in the order of the document.
-    pub(crate) async fn ingest(
+    /// Reads a bundle, an envelope or one object, and takes it from the sender's quota: each object
+    /// in the order of the document, or why it is refused. `refuses` says why an object is not taken
+    /// where it was sent to, if it is not.
+    pub(crate) fn read(
         &self,
         caller: &Caller,
         bytes: &[u8],
-    ) -> Result<Vec<ObjectOutcome>, Problem> {
+        refuses: &dyn Fn(&Object) -> Option<String>,
+    ) -> Result<Vec<Taken>, Problem> {
         let parsed =
-            bundle::parse(bytes, &self.stix_limits()).map_err(|error| unreadable(&error))?;
-        let mut outcomes: Vec<Option<ObjectOutcome>> = Vec::with_capacity(parsed.len());
-        let mut objects = Vec::with_capacity(parsed.len());
+            bundle::parse_valid(bytes, &self.stix_limits()).map_err(|error| unreadable(&error))?;
+        self.within(caller, Kind::Objects, parsed.len())?;
         let mut named = None;
-        for (index, result) in parsed.into_iter().enumerate() {
-            match result {
-                Ok(object) => {
-                    objects.push(object);
-                    outcomes.push(None);
-                }
-                Err(error) => {
-                    let names = named.get_or_insert_with(|| Named::all(bytes));
-                    let name = names.get(index).cloned().unwrap_or_default();
-                    outcomes.push(Some(name.refused(error.to_string())));
-                }
-            }
-        }
-        let decided = self.submit(caller, objects).await?;
+        let taken = parsed.into_iter().enumerate().map(|(index, result)| {
+            let taken = result.map_err(|error| error.to_string());
+            let taken = taken.and_then(|object| {
+                let why = nested(&object).or_else(|| refuses(&object));
+                why.map_or(Ok(object), Err)
+            });
+            taken.map_err(|reason| {
+                let names = named.get_or_insert_with(|| Named::all(bytes));
+                let name = names.get(index).cloned().unwrap_or_default();
+                Box::new(name.refused(reason))
+            })
+        });
+        Ok(taken.collect())
+    }
+
+    /// Makes objects durable; the outcomes stand in the order of what was taken.
+    pub(crate) async fn ingest(
+        &self,
+        partner: &Arc<str>,
+        taken: Vec<Taken>,
+    ) -> Result<Vec<ObjectOutcome>, Problem> {
+        let good = taken.iter().filter_map(|taken| taken.as_ref().ok());
+        let decided = self.submit(partner, good.cloned().collect()).await?;
         let mut decided = decided.into_iter();
-        let outcomes: Vec<ObjectOutcome> = outcomes
-            .into_iter()
-            .filter_map(|refused| refused.or_else(|| decided.next()))
-            .collect();
+        let outcome = |taken: Taken| match taken {
+            Ok(_) => decided.next(),
+            Err(refused) => Some(*refused),
+        };
+        let outcomes: Vec<ObjectOutcome> = taken.into_iter().filter_map(outcome).collect();
         self.count(&outcomes);
         Ok(outcomes)
     }
 
     async fn submit(
         &self,
-        caller: &Caller,
+        partner: &Arc<str>,
         objects: Vec<Object>,
     ) -> Result<Vec<ObjectOutcome>, Problem> {
         if objects.is_empty() {
             return Ok(Vec::new());
         }
-        let submissions = self.submissions(&caller.partner, &objects).await?;
+        let submissions = self.submissions(partner, &objects).await?;
         let verdicts = self
             .exchange
             .submit(submissions)
@@ -205,7 +222,13 @@ fn decided(object: &Object, outcome: Outcome) -> ObjectOutcome {
     }
 }
 
-const CONFLICT: &str = "you shared other content under this id and version before; \
+/// Why a bundle is not taken as one of the objects: those who read would have to open it.
+fn nested(object: &Object) -> Option<String> {
+    let bundle = *object.head().kind == *"bundle";
+    bundle.then(|| "$.type: a bundle is not an object; send its objects themselves".to_owned())
+}
+
+const CONFLICT: &str = "you shared other content under this id and version before, or deleted it; \
      give the object a new \"modified\" time";
 
 fn unreadable(error: &bundle::BundleError) -> Problem {

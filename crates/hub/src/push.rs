@@ -18,7 +18,7 @@ use axum::extract::{Query, State};
 use axum::http::header::{self, HeaderMap};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use exchange::{Delivery, ExchangeError, LaneDigest, LiveSet, Position, SqliteStore};
+use exchange::{Delivery, EitherStore, ExchangeError, LaneDigest, LiveSet, Position};
 use futures_util::Stream;
 use serde::Serialize;
 use sharing::Audience;
@@ -38,7 +38,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// After a lost connection a browser's reader waits this long, milliseconds.
 const RETRY_MS: u64 = 500;
 
-type Subscription = exchange::Subscription<SqliteStore>;
+type Subscription = exchange::Subscription<EitherStore>;
 type Event = Result<Bytes, Infallible>;
 
 /// `?cursor=`, for clients that cannot set `Last-Event-ID`.

@@ -7,6 +7,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use exchange::ExchangeError;
 use serde::Serialize;
+use std::time::Duration;
 use taxii::media;
 use taxii::message::ErrorMessage;
 
@@ -16,6 +17,18 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     title: &'static str,
     description: Option<String>,
+    details: Details,
+}
+
+/// What a machine reads of an error, beside its status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Details {
+    #[default]
+    None,
+    /// Seconds to wait.
+    RetryAfter(u64),
+    /// Longest body that is accepted, in bytes.
+    MaxContentLength(usize),
 }
 
 impl Problem {
@@ -29,6 +42,7 @@ impl Problem {
             status,
             title,
             description: Some(description.into()),
+            details: Details::None,
         }
     }
 
@@ -42,6 +56,7 @@ impl Problem {
             status,
             title: "no such resource, or not for you",
             description: None,
+            details: Details::None,
         }
     }
 
@@ -63,11 +78,34 @@ impl Problem {
     }
 
     pub(crate) fn busy(description: impl Into<String>) -> Self {
-        Self::client(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many requests",
-            description,
-        )
+        Self::wait(Duration::from_secs(1), description)
+    }
+
+    /// The same, once this has passed.
+    pub(crate) fn wait(time: Duration, description: impl Into<String>) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let seconds = time.as_secs_f64().ceil().max(1.0);
+        Self {
+            details: Details::RetryAfter(Duration::from_secs_f64(seconds).as_secs()),
+            ..Self::client(status, "too many requests", description)
+        }
+    }
+
+    pub(crate) fn too_large(bytes_max: usize) -> Self {
+        let what = format!("more than {bytes_max} bytes; send less at once");
+        Self {
+            details: Details::MaxContentLength(bytes_max),
+            ..Self::client(StatusCode::PAYLOAD_TOO_LARGE, "body too large", what)
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.description {
+            Some(description) => write!(f, "{}: {description}", self.title),
+            None => f.write_str(self.title),
+        }
     }
 }
 
@@ -95,6 +133,12 @@ impl IntoResponse for Problem {
             title: self.title.to_owned(),
             description: self.description,
             http_status: Some(self.status.as_u16().to_string()),
+            details: match self.details {
+                Details::None | Details::RetryAfter(_) => None,
+                Details::MaxContentLength(max) => {
+                    Some(serde_json::json!({ "max_content_length": max }))
+                }
+            },
             ..ErrorMessage::default()
         };
         let mut response = taxii_json(self.status, &message);
@@ -104,8 +148,8 @@ impl IntoResponse for Problem {
             let basic = HeaderValue::from_static("Basic realm=\"Shieldwall\", charset=\"UTF-8\"");
             headers.append(header::WWW_AUTHENTICATE, basic);
         }
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Details::RetryAfter(seconds) = self.details {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

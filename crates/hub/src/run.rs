@@ -1,21 +1,22 @@
 //! Starting and stopping a hub.
 
-use crate::admin::{About, Admin, store_error, store_path};
+use crate::admin::{About, Admin};
 use crate::app::{self, Hub};
 use crate::body::Room;
+use crate::collections::{Collection, Collections};
 use crate::config::Config;
 use crate::console::{self, Board, Console};
 use crate::counters::Counters;
 use crate::error::HubError;
 use crate::push::{Live, Signer, Streams};
+use crate::quota::Quotas;
 use crate::secrets;
 use crate::state::States;
-use crate::taxii2::Statuses;
+use crate::taxii2::{Pending, Statuses};
 use crate::tls;
 use crate::tls::authority::Authority;
 use crate::tls::listen::{self, Service};
-use exchange::sqlite::Options;
-use exchange::{Exchange, Log as _, SqliteStore};
+use exchange::{EitherStore, Exchange, Log as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -108,14 +109,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
     secrets::replace(&config.data.join("ca.pem"), ca.pem().as_bytes())?;
     let authority = authority(&config, tls_addr);
     let url = format!("https://{authority}");
-    About {
+    let about = About {
         url: url.clone(),
         community: config.community.clone(),
-    }
-    .write(&config.data)?;
-
-    let store = SqliteStore::open(&store_path(&config.data), Options::default()).await;
-    let store = Arc::new(store.map_err(store_error)?);
+        postgres: config.store.secret_text(),
+    };
+    let store = Arc::new(config.store.open().await?);
+    about.write(&config.data)?;
     let admin = Admin::over(&config.data, Arc::clone(&store));
     let hub = Arc::new(assemble(config, authority, ca, store, shutdown.clone())?);
     let tasks = TaskTracker::new();
@@ -151,7 +151,7 @@ fn assemble(
     config: Config,
     authority: String,
     ca: Authority,
-    store: Arc<SqliteStore>,
+    store: Arc<EitherStore>,
     shutdown: CancellationToken,
 ) -> Result<Hub, HubError> {
     let signer = Signer::open(&config.data, &config.community, store.epoch())?;
@@ -162,6 +162,10 @@ fn assemble(
         .try_into()
         .map_err(|_| HubError::Authority("keys/cursors.key is not 32 bytes".to_owned()))?;
     let limits = config.limits;
+    let collections = match config.collections.as_slice() {
+        [] => Collections::new(&config.community, &[Collection::all()]),
+        configured => Collections::new(&config.community, configured),
+    };
     let settings = exchange::Config {
         digest_every: Duration::from_secs(limits.digest_s.max(1)),
         ..exchange::Config::new(Live::empty)
@@ -171,6 +175,13 @@ fn assemble(
         cursor_key: cursor::Key::new(&secret),
         counters: Arc::default(),
         room: Room::new(limits.bodies_bytes_max),
+        quotas: Quotas::new(
+            limits.requests_per_s_max,
+            limits.objects_per_s_max,
+            limits.bytes_per_s_max,
+        ),
+        pending: Pending::new(limits.pending_max),
+        collections,
         states: States::new(limits.shields_max),
         statuses: Statuses::default(),
         streams: Streams::new(limits.push_streams_max, shutdown),

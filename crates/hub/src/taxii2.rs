@@ -1,16 +1,20 @@
-//! TAXII 2.1: one API root, one collection, which holds what the asker may see.
+//! TAXII 2.1: one API root, and the collections of the configuration, each of which shows what the
+//! asker may see.
 //!
 //! Every answer is a function of the asker's view and its request alone: an object that it may not
 //! see changes no byte of any page, count, header or cursor.
 
+mod pending;
 mod read;
 mod status;
 
+pub(crate) use pending::Pending;
 pub(crate) use status::Statuses;
 
 use crate::app::Hub;
 use crate::authn::Caller;
 use crate::body::Body;
+use crate::collections::{self, Rights};
 use crate::reply::{Problem, taxii_json};
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -18,49 +22,62 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
-use stix::StixId;
 use taxii::media;
 use taxii::message::{ApiRoot, Collection, Collections, Discovery};
 
 /// Path of the API root under the hub's address.
 const ROOT: &str = "/taxii2/api/";
 
+/// The paths with their methods, as [`DESCRIPTION`] has them, too.
+fn table() -> [(&'static str, MethodRouter<Arc<Hub>>); 10] {
+    [
+        ("/taxii2/", get(discovery)),
+        (DESCRIPTION_PATH, get(description)),
+        ("/taxii2/api/", get(api_root)),
+        ("/taxii2/api/status/{status}/", get(status::get)),
+        ("/taxii2/api/collections/", get(collections)),
+        ("/taxii2/api/collections/{collection}/", get(collection)),
+        (
+            "/taxii2/api/collections/{collection}/manifest/",
+            get(read::manifest),
+        ),
+        (
+            "/taxii2/api/collections/{collection}/objects/",
+            get(read::objects).post(status::post),
+        ),
+        (
+            "/taxii2/api/collections/{collection}/objects/{object}/",
+            get(read::object).delete(read::delete),
+        ),
+        (
+            "/taxii2/api/collections/{collection}/objects/{object}/versions/",
+            get(read::versions),
+        ),
+    ]
+}
+
 /// The routes; paths with and without their last slash answer alike, never by a redirect.
 pub(crate) fn routes() -> Router<Arc<Hub>> {
-    let both = |router: Router<Arc<Hub>>, path: &str, methods: axum::routing::MethodRouter<_>| {
+    let route = |router: Router<Arc<Hub>>, (path, methods): (&str, MethodRouter<_>)| {
         let methods = methods.fallback(not_offered);
-        router
-            .route(path, methods.clone())
-            .route(path.trim_end_matches('/'), methods)
+        match path.strip_suffix('/') {
+            Some(bare) => router.route(path, methods.clone()).route(bare, methods),
+            None => router.route(path, methods),
+        }
     };
-    let mut router = Router::new();
-    router = both(router, "/taxii2/", get(discovery));
-    router = both(router, "/taxii2/api/", get(api_root));
-    router = both(router, "/taxii2/api/status/{id}/", get(status::get));
-    router = both(router, "/taxii2/api/collections/", get(collections));
-    router = both(
-        router,
-        "/taxii2/api/collections/{collection}/",
-        get(collection),
-    );
-    let objects = get(read::objects).post(status::post);
-    router = both(
-        router,
-        "/taxii2/api/collections/{collection}/objects/",
-        objects,
-    );
-    let object = "/taxii2/api/collections/{collection}/objects/{object}/";
-    router = both(router, object, get(read::object));
-    let versions = "/taxii2/api/collections/{collection}/objects/{object}/versions/";
-    router = both(router, versions, get(read::versions));
-    router = both(
-        router,
-        "/taxii2/api/collections/{collection}/manifest/",
-        get(read::manifest),
-    );
+    let router = table().into_iter().fold(Router::new(), route);
     router.layer(middleware::from_fn(acceptable_only))
+}
+
+const DESCRIPTION_PATH: &str = "/taxii2/openapi.json";
+/// What the server offers, as OpenAPI 3.1.
+const DESCRIPTION: &str = include_str!("taxii2/openapi.json");
+
+async fn description(_: Caller) -> Response {
+    let plain = [(header::CONTENT_TYPE, "application/json")];
+    (plain, DESCRIPTION).into_response()
 }
 
 /// TAXII 2.1 section 4.1.
@@ -88,52 +105,82 @@ async fn api_root(State(hub): State<Arc<Hub>>, _: Caller) -> Response {
 }
 
 /// TAXII 2.1 section 5.1.
-async fn collections(State(hub): State<Arc<Hub>>, _: Caller) -> Response {
-    taxii_json(
-        StatusCode::OK,
-        &Collections {
-            collections: vec![the_collection(&hub)],
-        },
-    )
+async fn collections(State(hub): State<Arc<Hub>>, caller: Caller) -> Response {
+    let of = hub.collections.of(&caller.partner);
+    let collections = of.map(|found| resource(&hub, found)).collect();
+    taxii_json(StatusCode::OK, &Collections { collections })
 }
 
 /// TAXII 2.1 section 5.2.
 async fn collection(
     State(hub): State<Arc<Hub>>,
-    _: Caller,
+    caller: Caller,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    known_collection(&hub, &name)?;
-    Ok(taxii_json(StatusCode::OK, &the_collection(&hub)))
+    let found = find(&hub, &caller, &name)?;
+    Ok(taxii_json(StatusCode::OK, &resource(&hub, found)))
 }
 
-fn the_collection(hub: &Hub) -> Collection {
+/// A collection as it was found for a caller: identifier, configuration, rights.
+type Found<'a> = (&'a str, &'a collections::Collection, Rights);
+
+fn resource(hub: &Hub, (id, collection, rights): Found<'_>) -> Collection {
+    let title = match (&collection.title, collection.alias.as_str()) {
+        (Some(title), _) => title.clone(),
+        (None, "all") => format!("{}: everything you may see", hub.config.community),
+        (None, alias) => format!("{}: {alias}", hub.config.community),
+    };
     Collection {
-        id: collection_id(hub),
-        title: format!("{}: everything you may see", hub.config.community),
-        description: Some("What partners share with you, and what you share".to_owned()),
-        alias: Some(ALIAS.to_owned()),
-        can_read: true,
-        can_write: true,
+        id: id.to_owned(),
+        title,
+        description: collection.description.clone(),
+        alias: Some(collection.alias.clone()),
+        can_read: rights.read,
+        can_write: rights.write,
         media_types: vec![media::STIX.to_owned()],
     }
 }
 
-/// The collection's readable name in URLs.
-const ALIAS: &str = "all";
-
-fn collection_id(hub: &Hub) -> String {
-    StixId::v5("x-collection", &hub.config.community)
-        .uuid()
-        .to_string()
+/// The collection of this identifier or alias. One that the caller may neither read nor write is
+/// not told from one that is not there.
+fn find<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a>, Problem> {
+    let found = hub.collections.find(&caller.partner, name);
+    found.ok_or_else(Problem::not_found)
 }
 
-fn known_collection(hub: &Hub, name: &str) -> Result<(), Problem> {
-    if name == ALIAS || name == collection_id(hub) {
-        Ok(())
-    } else {
-        Err(Problem::not_found())
+/// The same, for reading.
+fn to_read<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a>, Problem> {
+    let found = find(hub, caller, name)?;
+    match found.2.read {
+        true => Ok(found),
+        false => Err(forbidden("read from", "can_read")),
     }
+}
+
+/// The same, for adding.
+fn to_write<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a>, Problem> {
+    let found = find(hub, caller, name)?;
+    match found.2.write {
+        true => Ok(found),
+        false => Err(forbidden("write to", "can_write")),
+    }
+}
+
+/// The same, for deleting.
+fn to_delete<'a>(hub: &'a Hub, caller: &'a Caller, name: &str) -> Result<Found<'a>, Problem> {
+    let found = find(hub, caller, name)?;
+    match found.2 {
+        Rights {
+            read: true,
+            write: true,
+        } => Ok(found),
+        _ => Err(forbidden("delete from", "can_read and can_write")),
+    }
+}
+
+fn forbidden(what: &str, right: &str) -> Problem {
+    let mend = format!("you may not {what} this collection; choose one with {right}");
+    Problem::client(StatusCode::FORBIDDEN, "forbidden", mend)
 }
 
 /// The name under which the client reached this hub; what it sent goes back to it alone.
@@ -154,7 +201,8 @@ fn authority(hub: &Hub, parts: &Parts) -> String {
 /// 406 unless the client takes TAXII 2.1 (section 1.6.8).
 async fn acceptable_only(request: Request, next: Next) -> Response {
     let accept = joined(request.headers(), &header::ACCEPT);
-    if media::accepts_taxii(accept.as_deref()) {
+    let plain = request.uri().path() == DESCRIPTION_PATH;
+    if plain || media::accepts_taxii(accept.as_deref()) {
         return next.run(request).await;
     }
     let mend = format!("send Accept: {}", media::TAXII);
@@ -188,4 +236,40 @@ fn is_envelope(headers: &HeaderMap) -> Result<(), Problem> {
         "unsupported media type",
         mend,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_description_has_the_paths_of_the_table() {
+        let description: Value = serde_json::from_str(DESCRIPTION).unwrap();
+        assert_eq!(description["openapi"], "3.1.0");
+        let described = description["paths"].as_object().unwrap();
+        let described: BTreeSet<&str> = described.keys().map(String::as_str).collect();
+        let offered: BTreeSet<&str> = table().iter().map(|(path, _)| *path).collect();
+        assert_eq!(described, offered);
+    }
+
+    #[test]
+    fn what_the_description_refers_to_is_there() {
+        let description: Value = serde_json::from_str(DESCRIPTION).unwrap();
+        let mut waiting = vec![&description];
+        while let Some(value) = waiting.pop() {
+            match value {
+                Value::Object(of) => {
+                    if let Some(Value::String(to)) = of.get("$ref") {
+                        let to = to.strip_prefix('#').unwrap();
+                        assert!(description.pointer(to).is_some(), "{to}");
+                    }
+                    waiting.extend(of.values());
+                }
+                Value::Array(of) => waiting.extend(of),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+    }
 }

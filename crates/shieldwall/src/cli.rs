@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::feeds::{Export, Import, Login, Wanted};
+pub(crate) use self::feeds::{Export, Import, Wanted};
 
 /// A voluntary exchange for cyber defence: what one partner sees, every partner's shield stops.
 ///
@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Compile rules, and say what of them is refused and why.
     #[command(subcommand)]
     Rules(Rules),
+    /// Judge STIX 2.1: patterns, matches, objects.
+    #[command(subcommand)]
+    Stix(Stix),
     /// Share an indicator, or a file of STIX objects, with the exchange.
     Share(Share),
     /// Share what another tool wrote: lists, CSV, MISP, CrowdSec, abuse.ch, STIX, a TAXII server.
@@ -55,6 +58,30 @@ pub(crate) enum Command {
     /// Attack and measure the loop, in network namespaces made for it.
     #[command(subcommand)]
     Lab(Lab),
+}
+
+/// `stix`: each line that is read is a question in JSON, and is answered by one line, in order; empty
+/// lines are passed over. Exit status 1 when one of the answers is no.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Stix {
+    /// {"pattern": P} -> whether P is a legal pattern, its canonical form and fingerprint, and how far
+    /// it can be enforced.
+    Pattern(StixLines),
+    /// {"pattern": P, "observations": [bundle, ...]} -> "match", "no-match" or "error".
+    Match(StixLines),
+    /// {"instance": OBJECT} -> which rules of STIX 2.1 an object or a bundle breaks; or judge files.
+    ///
+    /// A line is answered by {"errors": [...], "warnings": [...]}: a broken MUST is an error, a broken
+    /// SHOULD a warning. Exit status 1 when something breaks a MUST.
+    Validate(StixValidate),
+}
+
+/// Where questions come from.
+#[derive(Debug, Args)]
+pub(crate) struct StixLines {
+    /// Files of JSON lines; without any, standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `rules`: rules in Suricata's language.
@@ -75,6 +102,14 @@ pub(crate) struct RulesCheck {
     /// A suricata.yaml whose variables the rules use; without one, those of most configurations.
     #[arg(long, value_name = "YAML")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// `stix validate`.
+#[derive(Debug, Args)]
+pub(crate) struct StixValidate {
+    /// Files of objects or bundles; without any, JSON lines from standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// `up`: the whole exchange in one process.

@@ -20,6 +20,27 @@ use crate::object::Object;
 /// # Errors
 /// [`BundleError`], when the document as a whole cannot be read.
 pub fn parse(raw: &[u8], limits: &Limits) -> Result<Vec<Result<Object, ObjectError>>, BundleError> {
+    parse_by(raw, limits, Object::parse)
+}
+
+/// As [`parse`], and refuses each object that breaks a MUST of STIX 2.1 ([`Object::parse_valid`]).
+///
+/// # Errors
+/// [`BundleError`], when the document as a whole cannot be read.
+pub fn parse_valid(
+    raw: &[u8],
+    limits: &Limits,
+) -> Result<Vec<Result<Object, ObjectError>>, BundleError> {
+    parse_by(raw, limits, Object::parse_valid)
+}
+
+type Parse = fn(&[u8], &Limits) -> Result<Object, ObjectError>;
+
+fn parse_by(
+    raw: &[u8],
+    limits: &Limits,
+    parse: Parse,
+) -> Result<Vec<Result<Object, ObjectError>>, BundleError> {
     if raw.len() > limits.bytes_max {
         return Err(BundleError::TooLong {
             bytes: raw.len(),
@@ -33,10 +54,10 @@ pub fn parse(raw: &[u8], limits: &Limits) -> Result<Vec<Result<Object, ObjectErr
     match (outer.kind()?.as_deref(), outer.objects) {
         (Some("bundle"), objects) => {
             check_bundle_id(outer.id)?;
-            each(objects, limits)
+            each(objects, limits, parse)
         }
-        (Some(_), _) => Ok(vec![Object::parse(raw, limits)]),
-        (None, Some(objects)) => each(Some(objects), limits),
+        (Some(_), _) => Ok(vec![parse(raw, limits)]),
+        (None, Some(objects)) => each(Some(objects), limits, parse),
         (None, None) if outer.more.is_some() || is_empty_object(raw) => Ok(Vec::new()),
         (None, None) => Err(BundleError::Neither),
     }
@@ -140,9 +161,10 @@ fn check_bundle_id(id: Option<&RawValue>) -> Result<(), BundleError> {
 fn each(
     objects: Option<&RawValue>,
     limits: &Limits,
+    parse: Parse,
 ) -> Result<Vec<Result<Object, ObjectError>>, BundleError> {
     let read = |(index, raw): (usize, &RawValue)| {
-        Object::parse(raw.get().as_bytes(), limits).map_err(|error| error.within(index))
+        parse(raw.get().as_bytes(), limits).map_err(|error| error.within(index))
     };
     let objects = objects
         .map(|raw| split(raw, limits.objects_max))

@@ -1,5 +1,6 @@
 //! Why an object is refused: where, by which rule, and what mends it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::id::IdError;
@@ -35,13 +36,13 @@ impl ObjectError {
 
     /// The rule that is broken: a section of STIX 2.1, or a bound of ours.
     #[must_use]
-    pub fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> &str {
         self.fault.rule()
     }
 
     /// What would mend it.
     #[must_use]
-    pub fn mend(&self) -> &'static str {
+    pub fn mend(&self) -> &str {
         self.fault.mend()
     }
 }
@@ -120,10 +121,29 @@ pub enum Fault {
     /// The lease extension's selector is not what the indicator's pattern speaks of.
     #[error("the lease asks for more than the pattern says")]
     LeaseBeyondPattern,
+    /// Another rule of STIX 2.1 is broken.
+    #[error("{what}{}", also(*.more))]
+    Broken {
+        /// The rule.
+        rule: Cow<'static, str>,
+        /// What is wrong.
+        what: Cow<'static, str>,
+        /// What would mend it.
+        mend: Cow<'static, str>,
+        /// How many more rules the object breaks.
+        more: usize,
+    },
+}
+
+fn also(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(", and {more} more faults"),
+    }
 }
 
 impl Fault {
-    fn rule(&self) -> &'static str {
+    fn rule(&self) -> &str {
         match self {
             Self::NotJson(_) | Self::DuplicateKey => "RFC 8259; I-JSON, RFC 7493 section 2.3",
             Self::TooLong { .. } | Self::TooDeep { .. } => "a bound of this exchange",
@@ -136,10 +156,11 @@ impl Fault {
             Self::Range(_) | Self::Order(_) => "STIX 2.1 section 3.2 and the object's own section",
             Self::Pattern(_) => "STIX 2.1 section 9",
             Self::Lease(_) | Self::LeaseBeyondPattern => "the lease extension's schema",
+            Self::Broken { rule, .. } => rule,
         }
     }
 
-    fn mend(&self) -> &'static str {
+    fn mend(&self) -> &str {
         match self {
             Self::NotJson(_) => "send one JSON object in UTF-8",
             Self::TooLong { .. } => "send less in one piece",
@@ -157,6 +178,7 @@ impl Fault {
             Self::Pattern(_) => "correct the pattern, or set pattern_type to the language it is in",
             Self::Lease(_) => "follow the schema in the extension definition",
             Self::LeaseBeyondPattern => "let the selector be one of the pattern's own terms",
+            Self::Broken { mend, .. } => mend,
         }
     }
 }

@@ -21,9 +21,7 @@ impl StixId {
     /// # Errors
     /// [`IdError`], when the text is not `type--uuid`.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let (kind, uuid) = text.split_once("--").ok_or(IdError::NoSeparator)?;
-        check_kind(kind)?;
-        check_uuid(uuid)?;
+        let (_, uuid) = split(text)?;
         let upper = uuid.bytes().any(|b| b.is_ascii_uppercase());
         Ok(Self(if upper {
             text.to_ascii_lowercase().into()
@@ -104,6 +102,19 @@ pub enum IdError {
     /// The part after `--` is not a UUID in the form of RFC 4122 section 3.
     #[error("the part after '--' is not a UUID such as 8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f")]
     NotUuid,
+}
+
+/// The type name and the UUID of an identifier, both checked, as they are written.
+pub(crate) fn split(text: &str) -> Result<(&str, &str), IdError> {
+    let (kind, uuid) = text.split_once("--").ok_or(IdError::NoSeparator)?;
+    check_kind(kind)?;
+    check_uuid(uuid)?;
+    Ok((kind, uuid))
+}
+
+/// Whether a text may be the name of a type.
+pub(crate) fn is_kind(text: &str) -> bool {
+    check_kind(text).is_ok()
 }
 
 fn check_kind(kind: &str) -> Result<(), IdError> {

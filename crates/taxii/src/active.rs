@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use aws_lc_rs::digest::{Context, SHA256};
 use stix::{Object, StixId, Timestamp};
 
-use crate::push::{Entry, EventKind, LaneDigest};
+use crate::push::{Entry, EventKind, LaneDigest, Tombstone};
 
 /// The live indicators of one lane. Hub and shields run this same code on the same entries.
 ///
@@ -56,6 +56,19 @@ impl<'a> Change<'a> {
             version: object.version(),
             valid_until: object.head().valid_until,
             raw: object.raw(),
+        }
+    }
+
+    /// The change that an `erase` entry makes.
+    pub fn erased(entry: &'a Entry, tombstone: &'a Tombstone) -> Self {
+        Self {
+            event: entry.event,
+            stale: entry.stale,
+            source: &entry.source,
+            id: &tombstone.id,
+            version: tombstone.modified,
+            valid_until: None,
+            raw: b"",
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod enrol;
 pub mod media;
 pub mod message;
+pub mod property;
 pub mod push;
 pub mod query;
 pub mod state;

@@ -171,6 +171,9 @@ pub struct ErrorMessage {
     /// Status of the response, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<String>,
+    /// What a program may use of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Value>,
 }
 
 /// Writes an envelope (section 3.7) around objects without touching their bytes.

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use stix::Timestamp;
+use stix::{StixId, Timestamp};
 
 /// Name of the first event of a stream; its data is a [`Hello`].
 pub const EVENT_HELLO: &str = "hello";
@@ -40,7 +40,8 @@ pub enum EventKind {
     Narrow,
     /// The source withdrew the object: a version with `revoked: true`.
     Revoke,
-    /// The object was destroyed and must be destroyed by those who hold it.
+    /// A version of the object was destroyed and must be destroyed by those who hold it. The entry
+    /// carries a [`Tombstone`] instead of the object, and so do earlier entries of it from then on.
     Erase,
 }
 
@@ -68,6 +69,25 @@ pub struct Entry {
     pub stale: bool,
     /// The object, byte for byte as its source wrote it.
     pub object: Box<RawValue>,
+}
+
+/// What an `erase` entry says of the version that is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// The object's identifier.
+    pub id: StixId,
+    /// Its version.
+    pub modified: Timestamp,
+}
+
+impl Entry {
+    /// Reads the tombstone of an `erase` entry.
+    ///
+    /// # Errors
+    /// [`PushError::Malformed`]: the hub's fault.
+    pub fn tombstone(&self) -> Result<Tombstone, PushError> {
+        serde_json::from_str(self.object.get()).map_err(malformed)
+    }
 }
 
 /// The entries of one lane after position `from` up to and including position `to`.

@@ -1,5 +1,6 @@
 //! URL parameters of TAXII 2.1 requests (sections 3.4 and 3.5): filters, limit and cursor.
 
+use crate::property::PropertyFilter;
 use stix::{StixId, Timestamp};
 
 /// Most values in one `match` parameter.
@@ -24,6 +25,8 @@ pub struct Query {
     pub versions: Vec<VersionMatch>,
     /// Only these specification versions; empty means all.
     pub spec_versions: Vec<String>,
+    /// Only what passes all of these.
+    pub properties: Vec<PropertyFilter>,
 }
 
 /// One value of `match[version]` (section 3.4.1).
@@ -86,18 +89,36 @@ impl Query {
         Ok(query)
     }
 
+    /// Reads the parameters of a deletion, for which there are but two (section 5.7).
+    ///
+    /// # Errors
+    /// As [`Query::parse`]; any other parameter is refused.
+    pub fn parse_deletion<'a>(
+        parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, QueryError> {
+        let parameters: Vec<(&str, &str)> = parameters.into_iter().collect();
+        let known = |name: &str| matches!(name, "match[version]" | "match[spec_version]");
+        match parameters.iter().find(|(name, _)| !known(name)) {
+            Some((name, _)) => Err(QueryError::Unknown(shorten(name))),
+            None => Self::parse(parameters),
+        }
+    }
+
     /// The filters in one canonical text, for binding cursors to them; limit and cursor are no
     /// part of it.
     pub fn filters(&self) -> String {
         let after = self.added_after.map(|after| after.as_micros().to_string());
         let versions: Vec<String> = self.versions.iter().map(|v| format!("{v:?}")).collect();
+        let properties = self.properties.iter().map(|filter| format!("{filter:?}"));
+        let properties: Vec<String> = properties.collect();
         format!(
-            "after={} id={} type={} version={} spec={}",
+            "after={} id={} type={} version={} spec={} properties={}",
             after.unwrap_or_default(),
             sorted(self.ids.iter().map(StixId::as_str)),
             sorted(self.kinds.iter().map(String::as_str)),
             sorted(versions.iter().map(String::as_str)),
             sorted(self.spec_versions.iter().map(String::as_str)),
+            sorted(properties.iter().map(String::as_str)),
         )
     }
 
@@ -114,8 +135,28 @@ impl Query {
             "match[type]" => self.kinds = each(value, |kind| Ok(kind.into()))?,
             "match[version]" => self.versions = each(value, version)?,
             "match[spec_version]" => self.spec_versions = each(value, |spec| Ok(spec.into()))?,
-            _ => return Err(QueryError::Unknown(shorten(name))),
+            _ => self.take_property(name, value)?,
         }
+        Ok(())
+    }
+}
+
+impl Query {
+    fn take_property(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
+        let inner = name
+            .strip_prefix("match[")
+            .and_then(|rest| rest.strip_suffix(']'));
+        let filter = inner.and_then(|inner| PropertyFilter::parse(inner, value));
+        let filter = filter.ok_or_else(|| QueryError::Unknown(shorten(name)))?;
+        if value.split(',').count() > MATCH_VALUES_MAX {
+            return Err(QueryError::TooMany);
+        }
+        self.properties
+            .push(filter.map_err(|wanted| QueryError::Value {
+                name: "match[…-gte], match[…-lte]",
+                value: shorten(value),
+                wanted,
+            })?);
         Ok(())
     }
 }
@@ -219,11 +260,23 @@ mod tests {
     }
 
     #[test]
+    fn a_deletion_takes_versions_alone() {
+        let query = Query::parse_deletion([("match[version]", "all")]).unwrap();
+        assert_eq!(query.versions, [VersionMatch::All]);
+        for name in ["limit", "next", "added_after", "match[id]", "match[type]"] {
+            let refused = Query::parse_deletion([(name, "x")]);
+            assert_eq!(refused, Err(QueryError::Unknown(name.into())));
+        }
+    }
+
+    #[test]
     fn filters_do_not_depend_on_order_nor_on_limit_and_cursor() {
         let one = Query::parse([("match[type]", "a,b"), ("limit", "3")]).unwrap();
         let two = Query::parse([("next", "x"), ("match[type]", "b,a")]).unwrap();
         let other = Query::parse([("match[type]", "a")]).unwrap();
         assert_eq!(one.filters(), two.filters());
         assert_ne!(one.filters(), other.filters());
+        let named = |name| Query::parse([("match[name]", name)]).unwrap().filters();
+        assert_ne!(named("a"), named("b"));
     }
 }

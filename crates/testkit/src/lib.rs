@@ -1,4 +1,4 @@
-//! What tests of several crates need: golden cases, captures, network namespaces, and the
+//! What tests of several crates need: golden cases, captures, network namespaces, databases, and the
 //! convention by which a test says aloud that it could not run.
 //!
 //! For development only; depends on none of our crates, so that any of them can use it.
@@ -9,6 +9,7 @@ pub mod conversation;
 pub mod crash;
 pub mod golden;
 pub mod netns;
+pub mod postgres;
 
 use std::{
     env,

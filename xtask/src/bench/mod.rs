@@ -5,6 +5,7 @@ mod indicators;
 mod inspect;
 mod process;
 mod rules;
+mod store;
 mod time_to_shield;
 
 use std::{fs, process::ExitCode};
@@ -21,6 +22,8 @@ pub(crate) const USAGE: &str = "  bench loop [--rounds N] [--rtt MS] [--loss PCT
   bench flows                                         bytes per idle TCP flow
   bench rules [--rules F] [--pcap F] [--rounds N]     load, memory, swap and inspection of a set of rules
   bench indicators                                    memory and times of an index of 1 and 10 million indicators
+  bench ingest|page [--store sqlite|postgres] [--objects N]
+                                                      durable objects/s as a store grows; pages of 100 at its start and end
   (each takes --json FILE)";
 
 /// Runs the measurement that is named first.
@@ -31,6 +34,8 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
         ["flows", rest @ ..] => flows::run(rest),
         ["rules", rest @ ..] => rules::run(rest),
         ["indicators", rest @ ..] => indicators::run(rest),
+        ["ingest", rest @ ..] => store::run(store::Part::Ingest, rest),
+        ["page", rest @ ..] => store::run(store::Part::Page, rest),
         _ => bail!("bench measures:\n{USAGE}"),
     }
 }
@@ -55,10 +60,14 @@ fn report(figures: &Value, json_file: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs an example of `detect` and returns the figures that it prints, in their order.
-fn example_figures(example: &str, arguments: &[&str]) -> anyhow::Result<Vec<(String, Value)>> {
+/// Runs an example of a crate and returns the figures that it prints, in their order.
+fn example_figures(
+    package: &str,
+    example: &str,
+    arguments: &[&str],
+) -> anyhow::Result<Vec<(String, Value)>> {
     let output = cargo()
-        .args(["run", "--release", "--quiet", "--package", "detect"])
+        .args(["run", "--release", "--quiet", "--package", package])
         .args(["--example", example, "--"])
         .args(arguments)
         .output()

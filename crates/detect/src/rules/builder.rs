@@ -273,6 +273,11 @@ impl<'b, 'e> Builder<'b, 'e> {
         self.current.buffer
     }
 
+    /// Whether contents look at what transforms made of the buffer.
+    pub(crate) fn is_transformed(&self) -> bool {
+        !self.current.transforms.is_empty()
+    }
+
     /// A rule that looks into a buffer is about the protocols and the side that have it.
     fn restrict(&mut self, buffer: &'static Buffer, at: Piece<'_>) -> Result<(), Problem> {
         self.narrow(buffer.apps, at)?;

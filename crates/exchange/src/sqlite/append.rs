@@ -1,17 +1,16 @@
 //! Writing the log: one batch, one transaction, one commit.
 
-use std::collections::HashMap;
-
-use aws_lc_rs::digest::{Context, SHA256};
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
-use stix::{Object, Timestamp};
+use stix::{StixId, Timestamp};
 
 use super::bulk::Chunks;
-use super::ends::Ends;
-use super::plan::Plan;
-use super::spread::{Spread, Versions, holders, spreads};
-use super::{LogWriter, SqliteStore};
-use crate::{Appended, StoreError, Submission};
+use super::{LogWriter, SqliteStore, bulk};
+use crate::append::{
+    self, Ends, HeadRow, Identity, Known, LaneEnd, Rows, Spread, Tables, Versions,
+};
+use crate::store::ERASED_MAX;
+use crate::view::count;
+use crate::{Appended, Erased, Erasure, StoreError, Submission, VersionMatch};
 
 impl SqliteStore {
     pub(super) async fn append_batch(
@@ -26,26 +25,44 @@ impl SqliteStore {
         let ends = log.ends.take();
         let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
         check_fence(&mut transaction, log).await?;
-        let ends = match ends {
-            Some(ends) => ends,
-            None => Ends::load(&mut transaction).await?,
-        };
-        let verdicts = judge(batch, &known(&mut transaction, batch).await?);
-        let spreads = spreads(&mut transaction, batch, &verdicts).await?;
-        let mut plan = Plan::new(ends, now);
-        for item in in_lane_order(batch, &verdicts, &spreads) {
-            let newer = match item.verdict {
-                Verdict::New { outdated: true, .. } => {
-                    holders(&mut transaction, item.submission, Versions::Newer).await?
-                }
-                Verdict::New { .. } | Verdict::Duplicate | Verdict::Conflict => Spread::default(),
-            };
-            plan.add(&mut transaction, &item, &newer).await?;
-        }
-        plan.salt_and_commit_to_payloads(batch)?;
-        plan.insert(&mut transaction, batch).await?;
+        let (appended, ends) = append::append(&mut *transaction, ends, batch, now).await?;
         transaction.commit().await?;
-        Ok(plan.done(&verdicts, log))
+        log.ends = Some(ends);
+        Ok(appended)
+    }
+}
+
+impl SqliteStore {
+    /// What is destroyed is overwritten in the database (`secure_delete`), and the write-ahead log
+    /// is emptied, as far as no reader needs it.
+    pub(super) async fn erase_versions(
+        &self,
+        erasure: &Erasure,
+        now: Timestamp,
+    ) -> Result<Erased, StoreError> {
+        let mut writer = self.writer().await;
+        let writer = &mut *writer;
+        let log = writer.log.as_mut().ok_or(StoreError::NotWriter)?;
+        let ends = log.ends.take();
+        let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+        check_fence(&mut transaction, log).await?;
+        let (erased, ends) = append::erase(&mut *transaction, ends, erasure, now).await?;
+        transaction.commit().await?;
+        log.ends = Some(ends);
+        if erased.versions > 0 {
+            // Not waiting for readers: the next checkpoint gets there.
+            let statements = format!(
+                "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = {}",
+                self.busy_timeout.as_millis()
+            );
+            let emptied = sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+                .execute(&mut writer.connection)
+                .await;
+            if let Err(error) = emptied {
+                tracing::warn!(%error, "the write-ahead log still holds what was erased");
+            }
+        }
+        Ok(erased)
     }
 }
 
@@ -62,45 +79,182 @@ async fn check_fence(connection: &mut SqliteConnection, log: &LogWriter) -> Resu
     })
 }
 
-/// What the store knows of a submission's identity.
-#[derive(Clone, Debug, Default)]
-struct Known {
-    /// Salt and commitment of the payload with the same identity; no salt once it was erased.
-    same: Option<(Option<Vec<u8>>, Vec<u8>)>,
-    /// Latest version of (source, id).
-    latest: Option<i64>,
+impl Tables for SqliteConnection {
+    async fn ends(&mut self) -> Result<Ends, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT coalesce(max(n), 0) FROM heads),
+                    (SELECT coalesce(max(seq), 0) FROM events),
+                    (SELECT max(community) FROM events),
+                    (SELECT max(date_added) FROM events WHERE community IS NOT NULL)",
+        )
+        .fetch_one(self)
+        .await?;
+        let community = LaneEnd::of(row.try_get(2)?, row.try_get(3)?);
+        Ok(Ends::new(row.try_get(0)?, row.try_get(1)?, community))
+    }
+
+    async fn lane_end(&mut self, partner: &str) -> Result<LaneEnd, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT max(position) FROM addressed WHERE partner = ?1),
+                    (SELECT max(date_added) FROM addressed WHERE partner = ?1)",
+        )
+        .bind(partner)
+        .fetch_one(self)
+        .await?;
+        Ok(LaneEnd::of(row.try_get(0)?, row.try_get(1)?))
+    }
+
+    async fn known(&mut self, batch: &[Submission]) -> Result<Vec<Known>, StoreError> {
+        let mut all = vec![Known::default(); batch.len()];
+        let indexed: Vec<(usize, &Submission)> = batch.iter().enumerate().collect();
+        for chunk in Chunks(&indexed) {
+            let mut select = QueryBuilder::<Sqlite>::new("WITH k (i, id, source, modified) AS (");
+            select.push_values(chunk, |mut row, (index, submission)| {
+                row.push_bind(i64::try_from(*index).unwrap_or(i64::MAX))
+                    .push_bind(submission.object.head().id.as_str())
+                    .push_bind(submission.source.as_ref())
+                    .push_bind(submission.object.version().as_micros());
+            });
+            select.push(KNOWN);
+            for row in select.build().fetch_all(&mut *self).await? {
+                let index: i64 = row.try_get(0)?;
+                let slot = usize::try_from(index)
+                    .ok()
+                    .and_then(|index| all.get_mut(index));
+                let Some(slot) = slot else { continue };
+                let commitment: Option<Vec<u8>> = row.try_get(1)?;
+                let salt: Option<Vec<u8>> = row.try_get(2)?;
+                slot.same = commitment.map(|commitment| (salt, commitment));
+                slot.latest = row.try_get(3)?;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn holders(
+        &mut self,
+        version: &Identity<'_>,
+        versions: Versions,
+    ) -> Result<Spread, StoreError> {
+        let rows = sqlx::query(match versions {
+            Versions::Older => HOLDERS_OF_OLDER,
+            Versions::Same => HOLDERS_OF_THIS,
+            Versions::Newer => HOLDERS_OF_NEWER,
+        })
+        .bind(version.id.as_str())
+        .bind(version.source.as_ref())
+        .bind(version.version.as_micros())
+        .fetch_all(self)
+        .await?;
+        let mut holders = Spread::default();
+        for row in rows {
+            holders.add(row.try_get(0)?, row.try_get::<Option<&str>, _>(1)?);
+        }
+        Ok(holders)
+    }
+
+    async fn versions(
+        &mut self,
+        id: &StixId,
+        source: &str,
+        wanted: VersionMatch,
+    ) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+        let (order, exact, limit) = match wanted {
+            VersionMatch::All => (VERSIONS, None, count(ERASED_MAX)),
+            VersionMatch::First => (VERSIONS, None, 1),
+            VersionMatch::Last => (VERSIONS_FROM_LAST, None, 1),
+            VersionMatch::At(moment) => (VERSIONS, Some(moment.as_micros()), 1),
+        };
+        let rows = sqlx::query(order)
+            .bind(id.as_str())
+            .bind(source)
+            .bind(exact)
+            .bind(limit)
+            .fetch_all(self)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, Timestamp::from_micros(row.try_get(1)?))))
+            .collect()
+    }
+
+    async fn erase(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        for event in &rows.events {
+            sqlx::query("DELETE FROM payloads WHERE n = ?1")
+                .bind(event.head)
+                .execute(&mut *self)
+                .await?;
+        }
+        insert_events(self, rows).await
+    }
+
+    async fn insert(&mut self, rows: &Rows, batch: &[Submission]) -> Result<(), StoreError> {
+        let heads: Vec<(&HeadRow, &Submission)> = rows
+            .heads
+            .iter()
+            .filter_map(|row| batch.get(row.index).map(|submission| (row, submission)))
+            .collect();
+        bulk::insert(self, HEADS, &heads, |to, (row, submission)| {
+            let head = submission.object.head();
+            to.push_bind(row.n)
+                .push_bind(head.id.as_str())
+                .push_bind(submission.source.as_ref())
+                .push_bind(submission.object.version().as_micros())
+                .push_bind(head.kind.as_ref())
+                .push_bind(head.spec_version.as_deref())
+                .push_bind(head.valid_until.map(Timestamp::as_micros))
+                .push_bind(head.revoked)
+                .push_bind(row.commitment.as_slice());
+        })
+        .await?;
+        bulk::insert(
+            self,
+            "payloads (n, salt, raw) ",
+            &heads,
+            |to, (row, submission)| {
+                to.push_bind(row.n)
+                    .push_bind(row.salt.as_slice())
+                    .push_bind(submission.object.raw());
+            },
+        )
+        .await?;
+        insert_events(self, rows).await
+    }
+
+    async fn supersede(&mut self, revised: &[&Submission]) -> Result<(), StoreError> {
+        for of in revised {
+            sqlx::query(SUPERSEDE)
+                .bind(of.object.head().id.as_str())
+                .bind(of.source.as_ref())
+                .execute(&mut *self)
+                .await?;
+        }
+        Ok(())
+    }
 }
 
-/// Looks the identities of a batch up.
-async fn known(
-    connection: &mut SqliteConnection,
-    batch: &[Submission],
-) -> Result<Vec<Known>, StoreError> {
-    let mut all = vec![Known::default(); batch.len()];
-    let indexed: Vec<(usize, &Submission)> = batch.iter().enumerate().collect();
-    for chunk in Chunks(&indexed) {
-        let mut select = QueryBuilder::<Sqlite>::new("WITH k (i, id, source, modified) AS (");
-        select.push_values(chunk, |mut row, (index, submission)| {
-            row.push_bind(i64::try_from(*index).unwrap_or(i64::MAX))
-                .push_bind(submission.object.head().id.as_str())
-                .push_bind(submission.source.as_ref())
-                .push_bind(submission.object.version().as_micros());
-        });
-        select.push(KNOWN);
-        for row in select.build().fetch_all(&mut *connection).await? {
-            let index: i64 = row.try_get(0)?;
-            let slot = usize::try_from(index)
-                .ok()
-                .and_then(|index| all.get_mut(index));
-            let Some(slot) = slot else { continue };
-            let commitment: Option<Vec<u8>> = row.try_get(1)?;
-            let salt: Option<Vec<u8>> = row.try_get(2)?;
-            slot.same = commitment.map(|commitment| (salt, commitment));
-            slot.latest = row.try_get(3)?;
-        }
-    }
-    Ok(all)
+async fn insert_events(connection: &mut SqliteConnection, rows: &Rows) -> Result<(), StoreError> {
+    bulk::insert(connection, EVENTS, &rows.events, |to, row| {
+        to.push_bind(row.seq)
+            .push_bind(row.kind.code())
+            .push_bind(row.head)
+            .push_bind(row.community)
+            .push_bind(row.date_added)
+            .push_bind(row.stale);
+    })
+    .await?;
+    bulk::insert(connection, ADDRESSED, &rows.addressed, |to, row| {
+        to.push_bind(row.partner.as_ref())
+            .push_bind(row.position)
+            .push_bind(row.seq)
+            .push_bind(row.date_added)
+            .push_bind(row.stale);
+    })
+    .await?;
+    Ok(())
 }
+const SUPERSEDE: &str = "UPDATE heads SET superseded = 1
+    WHERE id = ?1 AND source = ?2 AND superseded = 0
+      AND modified < (SELECT max(h.modified) FROM heads h WHERE h.id = ?1 AND h.source = ?2)";
 
 const KNOWN: &str = ")
 SELECT k.i, x.commitment, p.salt,
@@ -110,97 +264,37 @@ LEFT JOIN heads x ON x.id = k.id AND x.source = k.source AND x.modified = k.modi
 LEFT JOIN payloads p ON p.n = x.n
 WHERE EXISTS (SELECT 1 FROM heads h WHERE h.id = k.id AND h.source = k.source)";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    New {
-        /// The store has another version of the same object from its source.
-        known: bool,
-        /// The store has a newer one.
-        outdated: bool,
-    },
-    Duplicate,
-    Conflict,
-}
-
-/// Decides on each submission by what the store knows and by those before it in the batch.
-fn judge(batch: &[Submission], known: &[Known]) -> Vec<Verdict> {
-    let mut fresh: HashMap<(&str, &str, Timestamp), &[u8]> = HashMap::new();
-    let mut verdicts = Vec::with_capacity(batch.len());
-    for (submission, known) in batch.iter().zip(known) {
-        let object = &submission.object;
-        let identity = (
-            object.head().id.as_str(),
-            submission.source.as_ref(),
-            object.version(),
-        );
-        let verdict = if let Some((salt, commitment)) = &known.same {
-            let same = salt
-                .as_ref()
-                .is_some_and(|salt| commit_to(salt, object) == **commitment);
-            if same {
-                Verdict::Duplicate
-            } else {
-                Verdict::Conflict
-            }
-        } else if let Some(raw) = fresh.get(&identity) {
-            if *raw == object.raw() {
-                Verdict::Duplicate
-            } else {
-                Verdict::Conflict
-            }
-        } else {
-            fresh.insert(identity, object.raw());
-            Verdict::New {
-                known: known.latest.is_some(),
-                outdated: known.latest > Some(object.version().as_micros()),
-            }
-        };
-        verdicts.push(verdict);
-    }
-    verdicts
-}
-
-pub(super) fn commit_to(salt: &[u8], object: &Object) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    context.update(salt);
-    context.update(object.raw());
-    let mut commitment = [0; 32];
-    for (to, from) in commitment.iter_mut().zip(context.finish().as_ref()) {
-        *to = *from;
-    }
-    commitment
-}
-
-/// A submission of a batch with what was decided about it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Item<'a> {
-    /// Its place in the batch.
-    pub(super) index: usize,
-    pub(super) submission: &'a Submission,
-    pub(super) verdict: &'a Verdict,
-    pub(super) spread: &'a Spread,
-}
-
-/// What is new, community first: addressed entries are dated after the community's, which must
-/// not depend on them.
-fn in_lane_order<'a>(
-    batch: &'a [Submission],
-    verdicts: &'a [Verdict],
-    spreads: &'a [Spread],
-) -> impl Iterator<Item = Item<'a>> {
-    let items = || {
-        let decided = batch.iter().zip(verdicts).zip(spreads).enumerate();
-        decided.map(|(index, ((submission, verdict), spread))| Item {
-            index,
-            submission,
-            verdict,
-            spread,
-        })
+macro_rules! holders_where {
+    ($versions:literal) => {
+        concat!(
+            "SELECT DISTINCT e.community IS NOT NULL, a.partner \
+             FROM heads h JOIN events e ON e.head = h.n LEFT JOIN addressed a ON a.seq = e.seq \
+             WHERE h.id = ?1 AND h.source = ?2 AND h.modified ",
+            $versions
+        )
     };
-    let new = move |community: bool| {
-        items().filter(move |item| {
-            item.spread.community == community && matches!(item.verdict, Verdict::New { .. })
-        })
-    };
-    new(true).chain(new(false))
 }
+
+const HOLDERS_OF_OLDER: &str = holders_where!("< ?3");
+const HOLDERS_OF_THIS: &str = holders_where!("= ?3");
+const HOLDERS_OF_NEWER: &str = holders_where!("> ?3");
+
+macro_rules! versions_by {
+    ($order:literal) => {
+        concat!(
+            "SELECT h.n, h.modified FROM heads h JOIN payloads p ON p.n = h.n \
+             WHERE h.id = ?1 AND h.source = ?2 AND (?3 IS NULL OR h.modified = ?3) \
+             ORDER BY h.modified ",
+            $order,
+            " LIMIT ?4"
+        )
+    };
+}
+
+const VERSIONS: &str = versions_by!("ASC");
+const VERSIONS_FROM_LAST: &str = versions_by!("DESC");
+
+const HEADS: &str = "heads \
+    (n, id, source, modified, kind, spec_version, valid_until, revoked, commitment) ";
+const EVENTS: &str = "events (seq, kind, head, community, date_added, stale) ";
+const ADDRESSED: &str = "addressed (partner, position, seq, date_added, stale) ";

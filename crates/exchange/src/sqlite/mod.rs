@@ -6,28 +6,25 @@
 
 mod append;
 mod bulk;
-mod ends;
-mod plan;
 mod read;
 mod registry;
 mod schema;
-mod spread;
 mod sql;
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::append::Ends;
+use crate::registry::{CREDENTIAL_KEY, CredentialKey, new_epoch};
 use crate::{Secret, StoreError};
-use ends::Ends;
 
 /// How a database is opened.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +54,8 @@ pub struct SqliteStore {
     writer: Mutex<Writer>,
     readers: SqlitePool,
     epoch: u64,
-    token_key: hmac::Key,
+    busy_timeout: Duration,
+    credentials: CredentialKey,
 }
 
 /// The connection that writes.
@@ -175,8 +173,8 @@ impl SqliteStore {
             .await?
             .try_get(0)?;
         let fresh = Secret::random()?;
-        let token_key =
-            registry::meta_init(&mut writer.connection, "token-key", fresh.bytes()).await?;
+        let key =
+            registry::meta_init(&mut writer.connection, CREDENTIAL_KEY, fresh.bytes()).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers.max(1))
             .min_connections(1)
@@ -187,7 +185,8 @@ impl SqliteStore {
             writer: Mutex::new(writer),
             readers,
             epoch: u64::try_from(epoch).unwrap_or(0),
-            token_key: hmac::Key::new(hmac::HMAC_SHA256, &token_key),
+            busy_timeout: options.busy_timeout,
+            credentials: CredentialKey::new(&key),
         })
     }
 
@@ -220,8 +219,14 @@ fn base_options(path: &Path, options: Options) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(options.busy_timeout)
         .pragma("cache_size", CACHE_KIB)
+        .pragma("secure_delete", "ON")
+        .row_buffer_size(ROWS_BUFFERED)
         .pragma("trusted_schema", "OFF")
 }
+
+/// Rows that SQLite's thread may be ahead of who reads them: a page, so that they seldom wait for
+/// each other.
+const ROWS_BUFFERED: usize = 512;
 
 /// Page cache of a connection: negative means KiB.
 const CACHE_KIB: &str = "-16384";
@@ -244,7 +249,9 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked(path.into())),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(StoreError::Locked(path.display().to_string()))
+        }
         Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
     }
 }
@@ -262,12 +269,4 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     sync(folder.unwrap_or_else(|| Path::new(".")))
-}
-
-/// Milliseconds since 1970: later than any epoch before, and exact in every JSON reader.
-fn new_epoch() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(1)
 }

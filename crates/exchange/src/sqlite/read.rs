@@ -16,15 +16,20 @@ use super::sql::{
     COMMUNITY_RECENT, DATE_ADDED, EVENT, ID, LANE, PAGE, PAGE_OF_IDS, POSITION, RAW, SEQ, SOURCE,
     SPEC_VERSION, STALE, VALID_UNTIL, VERSION,
 };
-use crate::store::{ENTRIES_MAX, READ_BYTES_MAX, SCAN_MAX};
+use crate::store::READ_BYTES_MAX;
+use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, EventKind, Filter, Lane, Log, Page, Position, StoreError, Submission,
-    VersionMatch,
+    Appended, Counts, Entry, Erased, Erasure, EventKind, Filter, Lane, Log, Page, Position,
+    StoreError, Submission, VersionMatch,
 };
 
 impl Log for SqliteStore {
     async fn append(&self, batch: &[Submission], now: Timestamp) -> Result<Appended, StoreError> {
         self.append_batch(batch, now).await
+    }
+
+    async fn erase(&self, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
+        self.erase_versions(erasure, now).await
     }
 
     async fn lane(
@@ -46,7 +51,7 @@ impl Log for SqliteStore {
         while bytes < READ_BYTES_MAX
             && let Some(row) = rows.try_next().await?
         {
-            let entry = entry(&row)?.ok_or_else(|| damaged("an event has no payload"))?;
+            let entry = event(&row)?;
             bytes = bytes.saturating_add(entry.raw.len());
             entries.push(entry);
         }
@@ -60,20 +65,7 @@ impl Log for SqliteStore {
         limit: usize,
         filter: &Filter,
     ) -> Result<Page, StoreError> {
-        let partner = one_partner(audience)?;
-        let mut page = Page {
-            next: from,
-            ..Page::default()
-        };
-        if !admits_spec_version(filter) {
-            return Ok(page);
-        }
-        if let Some(added_after) = filter.added_after {
-            page.next = self.skip_to(partner, from, added_after).await?;
-        }
-        self.fill(partner, limit.clamp(1, ENTRIES_MAX), filter, &mut page)
-            .await?;
-        Ok(page)
+        view::page(self, audience, from, limit, filter).await
     }
 
     async fn recent(&self, audience: &Audience, limit: usize) -> Result<Vec<Entry>, StoreError> {
@@ -83,8 +75,9 @@ impl Log for SqliteStore {
         let mut found = std::collections::BTreeMap::new();
         let mut keep = |rows: Vec<SqliteRow>| -> Result<(), StoreError> {
             for row in rows {
-                let entry = entry(&row)?.ok_or_else(|| damaged("an event has no payload"))?;
-                found.entry(row.try_get::<i64, _>(SEQ)?).or_insert(entry);
+                if let Some(entry) = entry(&row)? {
+                    found.entry(row.try_get::<i64, _>(SEQ)?).or_insert(entry);
+                }
             }
             Ok(())
         };
@@ -165,9 +158,30 @@ impl Log for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    /// Moves a position past everything added up to a moment. Dates grow with positions, so this
-    /// is one look-up in each lane.
+impl Windows for SqliteStore {
+    async fn window(
+        &self,
+        partner: &Arc<str>,
+        after: Position,
+        size: usize,
+        filter: &Filter,
+    ) -> Result<Vec<Seen>, StoreError> {
+        let query = page_query(partner, after, size, filter);
+        let seen = |row: &SqliteRow| {
+            Ok(Seen {
+                lane: lane_of(row)?,
+                position: number(row.try_get(POSITION)?),
+                entry: entry(row)?,
+            })
+        };
+        query
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(seen)
+            .collect()
+    }
+
     async fn skip_to(
         &self,
         partner: &Arc<str>,
@@ -190,59 +204,7 @@ impl SqliteStore {
             addressed: from.addressed.max(past(row.try_get(1)?)),
         })
     }
-
-    /// Adds what the filter admits from `page.next` on. One entry beyond the limit is looked for,
-    /// so that `more` is true only when there is more.
-    async fn fill(
-        &self,
-        partner: &Arc<str>,
-        limit: usize,
-        filter: &Filter,
-        page: &mut Page,
-    ) -> Result<(), StoreError> {
-        let (mut at, mut scanned, mut bytes) = (page.next, 0_usize, 0_usize);
-        while scanned < SCAN_MAX {
-            let missing = limit.saturating_sub(page.entries.len()).saturating_add(1);
-            let selective = scanned > 0 || !filter.kinds.is_empty();
-            let window = if selective {
-                missing.max(SCAN_STEP)
-            } else {
-                missing
-            };
-            let rows = page_query(partner, at, window, filter)
-                .fetch_all(&self.readers)
-                .await?;
-            let complete = rows.len() < window;
-            scanned = scanned.saturating_add(rows.len());
-            for row in rows {
-                let entry = entry(&row)?;
-                let full = page.entries.len() >= limit || bytes >= READ_BYTES_MAX;
-                if entry.is_some() && full {
-                    page.more = true;
-                    return Ok(());
-                }
-                *at.lane_mut(lane_of(&row)?) = number(row.try_get(POSITION)?);
-                if let Some(entry) = entry {
-                    bytes = bytes.saturating_add(entry.raw.len());
-                    page.entries.push(entry);
-                    page.next = at;
-                }
-            }
-            if complete {
-                page.next = at;
-                return Ok(());
-            }
-        }
-        if page.entries.len() < limit {
-            page.next = at;
-        }
-        page.more = true;
-        Ok(())
-    }
 }
-
-/// Rows looked at in one go when a filter may pass over many.
-const SCAN_STEP: usize = 512;
 
 fn page_query<'q>(
     partner: &'q Arc<str>,
@@ -288,26 +250,25 @@ fn listed(values: impl Iterator<Item = impl AsRef<str>>) -> String {
     list
 }
 
-/// Objects are of version 2.1, said or unsaid.
-fn admits_spec_version(filter: &Filter) -> bool {
-    filter.spec_versions.is_empty() || filter.spec_versions.iter().any(|version| version == "2.1")
+/// The entry in a row; none where a filter left the payload out, or it was erased.
+fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
+    let raw = row.try_get::<Option<Vec<u8>>, _>(RAW)?;
+    raw.map(|raw| with(row, Bytes::from(raw))).transpose()
 }
 
-fn one_partner(audience: &Audience) -> Result<&Arc<str>, StoreError> {
-    match audience.names() {
-        [partner] => Ok(partner),
-        _ => Err(StoreError::SeveralViews),
+/// The event in a row; that of a payload which was erased since tells of the erasure.
+fn event(row: &SqliteRow) -> Result<Entry, StoreError> {
+    match entry(row)? {
+        Some(entry) => Ok(entry),
+        None => with(row, Bytes::new()).map(Entry::erased),
     }
 }
 
-/// The entry in a row; none where a filter left the payload out.
-fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
-    let Some(raw) = row.try_get::<Option<Vec<u8>>, _>(RAW)? else {
-        return Ok(None);
-    };
+fn with(row: &SqliteRow, raw: Bytes) -> Result<Entry, StoreError> {
     let valid_until: Option<i64> = row.try_get(VALID_UNTIL)?;
-    Ok(Some(Entry {
-        event: event_of(row.try_get(EVENT)?)?,
+    Ok(Entry {
+        event: EventKind::of_code(row.try_get(EVENT)?)
+            .ok_or_else(|| damaged("an event of unknown kind"))?,
         lane: lane_of(row)?,
         position: number(row.try_get(POSITION)?),
         source: row.try_get::<String, _>(SOURCE)?.into(),
@@ -319,8 +280,8 @@ fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
         spec_version: row
             .try_get::<Option<String>, _>(SPEC_VERSION)?
             .map(Into::into),
-        raw: Bytes::from(raw),
-    }))
+        raw,
+    })
 }
 
 fn lane_of(row: &SqliteRow) -> Result<Lane, StoreError> {
@@ -330,42 +291,4 @@ fn lane_of(row: &SqliteRow) -> Result<Lane, StoreError> {
     } else {
         Lane::Community
     })
-}
-
-pub(super) fn event_code(kind: EventKind) -> i64 {
-    match kind {
-        EventKind::Accept => 0,
-        EventKind::Widen => 1,
-        EventKind::Narrow => 2,
-        EventKind::Revoke => 3,
-        EventKind::Erase => 4,
-    }
-}
-
-fn event_of(code: i64) -> Result<EventKind, StoreError> {
-    Ok(match code {
-        0 => EventKind::Accept,
-        1 => EventKind::Widen,
-        2 => EventKind::Narrow,
-        3 => EventKind::Revoke,
-        4 => EventKind::Erase,
-        _ => return Err(damaged("an event of unknown kind")),
-    })
-}
-
-fn damaged(what: &str) -> StoreError {
-    StoreError::Damaged(what.into())
-}
-
-/// SQLite's integers are signed; positions beyond them do not exist.
-fn sql(position: u64) -> i64 {
-    i64::try_from(position).unwrap_or(i64::MAX)
-}
-
-fn number(position: i64) -> u64 {
-    u64::try_from(position).unwrap_or(0)
-}
-
-fn count(limit: usize) -> i64 {
-    i64::try_from(limit.min(ENTRIES_MAX)).unwrap_or(0)
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 use stix::Timestamp;
 
 use super::SqliteStore;
+use crate::registry::{hub_key, some_row};
 use crate::{Certificate, NewPartner, Partner, Registry, Secret, StoreError};
 
 impl Registry for SqliteStore {
@@ -64,7 +64,7 @@ impl Registry for SqliteStore {
         let insert = "INSERT INTO invitations (mac, partner, made, expires)
                       SELECT ?1, name, ?3, ?4 FROM partners WHERE name = ?2 AND revoked IS NULL";
         let done = sqlx::query(insert)
-            .bind(self.mac("invitation", secret.bytes()))
+            .bind(self.credentials.mac("invitation", secret.bytes()))
             .bind(partner)
             .bind(now.as_micros())
             .bind(expires.as_micros())
@@ -80,7 +80,7 @@ impl Registry for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<Partner>, StoreError> {
         let row = sqlx::query(INVITATION)
-            .bind(self.mac("invitation", secret))
+            .bind(self.credentials.mac("invitation", secret))
             .bind(now.as_micros())
             .fetch_optional(&self.readers)
             .await?;
@@ -93,7 +93,7 @@ impl Registry for SqliteStore {
         certificate: &Certificate,
         now: Timestamp,
     ) -> Result<Partner, StoreError> {
-        let mac = self.mac("invitation", secret);
+        let mac = self.credentials.mac("invitation", secret);
         let mut writer = self.writer().await;
         let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
         let invited = sqlx::query(INVITATION)
@@ -126,7 +126,7 @@ impl Registry for SqliteStore {
         let insert = "INSERT INTO tokens (mac, partner, made, expires)
                       SELECT ?1, name, ?3, ?4 FROM partners WHERE name = ?2 AND revoked IS NULL";
         let done = sqlx::query(insert)
-            .bind(self.mac("token", secret.bytes()))
+            .bind(self.credentials.mac("token", secret.bytes()))
             .bind(partner)
             .bind(now.as_micros())
             .bind(expires.map(Timestamp::as_micros))
@@ -147,7 +147,7 @@ impl Registry for SqliteStore {
              WHERE t.mac = ?1 AND t.revoked IS NULL AND p.revoked IS NULL
                AND (t.expires IS NULL OR t.expires > ?2)",
         )
-        .bind(self.mac("token", token))
+        .bind(self.credentials.mac("token", token))
         .bind(now.as_micros())
         .fetch_optional(&self.readers)
         .await?;
@@ -210,18 +210,6 @@ impl Registry for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    /// What stands in the database for a secret; the purpose keeps a token from passing as an
-    /// invitation.
-    fn mac(&self, purpose: &str, secret: &[u8; 32]) -> Vec<u8> {
-        let mut context = hmac::Context::with_key(&self.token_key);
-        context.update(purpose.as_bytes());
-        context.update(&[0]);
-        context.update(secret);
-        context.sign().as_ref().to_vec()
-    }
-}
-
 /// Keeps a value unless there is one; the one that is kept.
 pub(super) async fn meta_init(
     connection: &mut SqliteConnection,
@@ -236,11 +224,6 @@ pub(super) async fn meta_init(
         .await?;
     let query = sqlx::query("SELECT value FROM meta WHERE key = ?1").bind(key);
     Ok(query.fetch_one(connection).await?.try_get(0)?)
-}
-
-/// The hub's own keys cannot collide with the store's.
-fn hub_key(key: &str) -> String {
-    format!("hub/{key}")
 }
 
 const INVITATION: &str = "SELECT p.name, p.role, p.added, p.revoked
@@ -262,14 +245,6 @@ async fn insert_certificate(
         .execute(connection)
         .await?;
     some_row(done.rows_affected(), &certificate.partner)
-}
-
-fn some_row(rows: u64, partner: &str) -> Result<(), StoreError> {
-    if rows > 0 {
-        Ok(())
-    } else {
-        Err(StoreError::UnknownPartner(partner.into()))
-    }
 }
 
 fn partner_of(row: &SqliteRow) -> Result<Partner, StoreError> {

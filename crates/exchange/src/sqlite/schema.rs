@@ -52,8 +52,8 @@ fn check(found: i64) -> Result<usize, StoreError> {
     }
 }
 
-const VERSIONS: &[&str] = &[V1];
-const SET_VERSION: &str = "PRAGMA user_version = 1";
+const VERSIONS: &[&str] = &[V1, V2];
+const SET_VERSION: &str = "PRAGMA user_version = 2";
 
 /// Heads stand apart from payloads, and keep of a payload only a salted commitment: erasing an
 /// object destroys payload and salt, and what remains in the log cannot be matched to a guess.
@@ -135,9 +135,43 @@ CREATE TABLE certificates (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Whether there is a later version from the same source: rare, and then only is it looked for
+/// whether a reader may see it.
+const V2: &str = "
+ALTER TABLE heads ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;
+UPDATE heads SET superseded = 1 WHERE EXISTS (
+  SELECT 1 FROM heads y
+  WHERE y.id = heads.id AND y.source = heads.source AND y.modified > heads.modified);
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_database_of_the_first_version_is_brought_up_to_date() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let rows = "INSERT INTO heads VALUES
+            (1, 'a', 's', 10, 'k', NULL, NULL, 0, x''), (2, 'a', 's', 20, 'k', NULL, NULL, 0, x''),
+            (3, 'a', 't', 10, 'k', NULL, NULL, 0, x''), (4, 'b', 's', 10, 'k', NULL, NULL, 0, x'');
+            PRAGMA user_version = 1";
+        for statements in [V1, rows] {
+            sqlx::raw_sql(statements)
+                .execute(&mut connection)
+                .await
+                .unwrap();
+        }
+        migrate(&mut connection, 7).await.unwrap();
+        let superseded: Vec<i64> = sqlx::query("SELECT n FROM heads WHERE superseded ORDER BY n")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
+        assert_eq!(superseded, [1]);
+        assert_eq!(version(&mut connection).await.unwrap(), 2);
+    }
 
     #[test]
     fn set_version_names_the_newest() {

@@ -59,7 +59,8 @@ pub(super) const ADDRESSED_RECENT: &str = concat!(
     "WHERE a.partner = ?1 ORDER BY a.position DESC LIMIT ?2"
 );
 
-/// Driven by the index on what is live: history is long, and most of it has expired. `CROSS JOIN`
+/// A version that was erased is not live, and what it had replaced is not either. Driven by the index
+/// on what is live: history is long, and most of it has expired. `CROSS JOIN`
 /// keeps the order of tables as written.
 macro_rules! live_of {
     ($columns:literal, $tables:literal, $lane:literal, $newer:literal) => {
@@ -70,13 +71,13 @@ macro_rules! live_of {
             object_columns!(),
             ", p.raw FROM heads h CROSS JOIN events e ON e.head = h.n ",
             $tables,
-            " LEFT JOIN payloads p ON p.n = h.n \
+            " CROSS JOIN payloads p ON p.n = h.n \
              WHERE h.kind = 'indicator' AND h.revoked = 0 \
              AND coalesce(h.valid_until, 9223372036854775807) > ?2 AND ",
             $lane,
-            " AND NOT EXISTS (SELECT 1 FROM heads y CROSS JOIN events f ON f.head = y.n ",
+            " AND NOT (h.superseded AND EXISTS (SELECT 1 FROM heads y CROSS JOIN events f ON f.head = y.n ",
             $newer,
-            " AND y.id = h.id AND y.source = h.source AND y.modified > h.modified)"
+            " AND y.id = h.id AND y.source = h.source AND y.modified > h.modified))"
         )
     };
 }
@@ -94,12 +95,13 @@ pub(super) const ADDRESSED_LIVE: &str = live_of!(
     "CROSS JOIN addressed b ON b.seq = f.seq WHERE b.partner = ?3 AND b.position <= ?1"
 );
 
-/// Whether the reader may see another version of the same object, newer or older.
+/// Whether the reader may see another version of the same object, newer or older; one that was
+/// erased is seen by nobody.
 macro_rules! other_version {
     ($than:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM heads y JOIN events f ON f.head = y.n \
-               WHERE y.id = h.id AND y.source = h.source AND y.modified ",
+            "EXISTS (SELECT 1 FROM heads y JOIN payloads q ON q.n = y.n \
+               JOIN events f ON f.head = y.n WHERE y.id = h.id AND y.source = h.source AND y.modified ",
             $than,
             " h.modified AND (f.community IS NOT NULL OR EXISTS \
                (SELECT 1 FROM addressed b WHERE b.seq = f.seq AND b.partner = ?3)))"
@@ -118,9 +120,9 @@ macro_rules! page_of {
             ", CASE WHEN ?5 <> '' AND instr(?5, ',' || h.kind || ',') = 0 THEN NULL WHEN CASE \
                WHEN ?6 THEN 1 \
                WHEN instr(?7, ',' || h.modified || ',') > 0 THEN 1 \
-               WHEN CASE WHEN ?8 THEN NOT ",
+               WHEN CASE WHEN ?8 THEN CASE WHEN h.superseded THEN NOT ",
             other_version!(">"),
-            " ELSE 0 END THEN 1 WHEN CASE WHEN ?9 THEN NOT ",
+            " ELSE 1 END ELSE 0 END THEN 1 WHEN CASE WHEN ?9 THEN NOT ",
             other_version!("<"),
             " ELSE 0 END THEN 1 ELSE 0 END \
              THEN (SELECT p.raw FROM payloads p WHERE p.n = h.n) END \

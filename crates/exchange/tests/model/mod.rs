@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use exchange::{EventKind, Filter, Lane, Log as _, Outcome, Position, Submission, VersionMatch};
+use exchange::{
+    Erasure, EventKind, Filter, Lane, Log as _, Outcome, Position, Submission, VersionMatch,
+};
 use proptest::prelude::*;
 use sharing::Reach;
 use stix::Timestamp;
 
-use crate::Sqlite;
-use crate::conformance::Backend as _;
+use crate::conformance::Backend;
 use crate::support::{addressed, at, id, indicator, partner, to_all};
 
 const PARTNERS: [&str; 3] = ["alpha", "bravo", "charlie"];
 
 /// One object handed in: few identities, so that they meet.
 #[derive(Clone, Debug)]
-struct Handed {
+pub(crate) struct Handed {
     source: usize,
     n: u32,
     version: i64,
@@ -27,9 +28,15 @@ struct Handed {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Append {
         batch: Vec<Handed>,
+        clock: i64,
+    },
+    Erase {
+        source: usize,
+        n: u32,
+        versions: u8,
         clock: i64,
     },
     Restart,
@@ -65,6 +72,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (prop::collection::vec(handed(), 1..9), 0..30_i64)
             .prop_map(|(batch, clock)| Step::Append { batch, clock }),
+        2 => (0..3_usize, 0..3_u32, 0..4_u8, 0..30_i64)
+            .prop_map(|(source, n, versions, clock)| Step::Erase { source, n, versions, clock }),
         1 => Just(Step::Restart),
         4 => (0..3_usize, 1..6_usize, 0..4_u8, any::<bool>())
             .prop_map(|(reader, limit, versions, resume)| Step::Read { reader, limit, versions, resume }),
@@ -105,6 +114,8 @@ struct Kept {
     revoked: bool,
     community: bool,
     names: BTreeSet<Arc<str>>,
+    /// The payload is gone: of an erased version, and of the event that says so.
+    erased: bool,
 }
 
 impl Model {
@@ -124,6 +135,7 @@ impl Model {
                     Reach::Community => BTreeSet::new(),
                     Reach::Addressed(names) => names.into_iter().collect(),
                 },
+                erased: false,
             };
             let same = self
                 .kept
@@ -131,7 +143,7 @@ impl Model {
                 .chain(&new)
                 .find(|other| other.identity() == kept.identity());
             outcomes.push(match same {
-                Some(other) if other.raw == kept.raw => "duplicate",
+                Some(other) if other.raw == kept.raw && !other.erased => "duplicate",
                 Some(_) => "conflict",
                 None => "accepted",
             });
@@ -174,6 +186,30 @@ impl Model {
         new[index].names = names;
     }
 
+    /// Erases versions as asked; how many.
+    fn erase(&mut self, source: &str, n: u32, versions: u8) -> usize {
+        let same = |kept: &Kept| *kept.source == *source && kept.n == n && !kept.erased;
+        let left = self.kept.iter().filter(|kept| same(kept));
+        let left: BTreeSet<i64> = left.map(|kept| kept.version).collect();
+        let chosen: BTreeSet<i64> = match versions {
+            0 => left.last().copied().into_iter().collect(),
+            1 => left.first().copied().into_iter().collect(),
+            2 => left.get(&2).copied().into_iter().collect(),
+            _ => left,
+        };
+        for version in &chosen {
+            let gone = self
+                .kept
+                .iter_mut()
+                .find(|kept| same(kept) && kept.version == *version);
+            let gone = gone.unwrap();
+            gone.erased = true;
+            let event = gone.clone();
+            self.kept.push(event);
+        }
+        chosen.len()
+    }
+
     /// The view of a partner: each entry with its position in its lane.
     fn view(&self, reader: &str) -> Vec<(Lane, u64, &Kept)> {
         let (mut community, mut own) = (0, 0);
@@ -193,7 +229,8 @@ impl Model {
 
     /// What a reader gets: positions after `from`, versions as asked.
     fn page(&self, reader: &str, from: Position, versions: u8) -> Vec<(Lane, u64, &Kept)> {
-        let view = self.view(reader);
+        let mut view = self.view(reader);
+        view.retain(|(_, _, kept)| !kept.erased);
         let mut range: BTreeMap<(&str, u32), (i64, i64)> = BTreeMap::new();
         for (_, _, kept) in &view {
             let object = range.entry((&kept.source, kept.n));
@@ -232,8 +269,18 @@ fn versions(wanted: u8) -> Vec<VersionMatch> {
     }
 }
 
-async fn play(steps: Vec<Step>) {
-    let place = Sqlite::new();
+fn erasure(source: usize, n: u32, wanted: u8) -> Erasure {
+    Erasure {
+        source: PARTNERS[source].into(),
+        id: id("indicator", n),
+        versions: match wanted {
+            0 => vec![VersionMatch::Last],
+            wanted => versions(wanted),
+        },
+    }
+}
+
+async fn play(place: impl Backend, steps: Vec<Step>) {
     let mut store = place.open().await;
     let mut model = Model::default();
     let mut cursors = [Position::default(); 3];
@@ -248,6 +295,16 @@ async fn play(steps: Vec<Step>) {
                     .outcomes;
                 let outcomes: Vec<&str> = outcomes.iter().map(name).collect();
                 assert_eq!(outcomes, model.append(&batch));
+            }
+            Step::Erase {
+                source,
+                n,
+                versions,
+                clock,
+            } => {
+                let erasure = erasure(source, n, versions);
+                let erased = store.erase(&erasure, at(clock)).await.unwrap().versions;
+                assert_eq!(erased, model.erase(PARTNERS[source], n, versions));
             }
             Step::Restart => store = place.restart(store).await,
             Step::Read {
@@ -298,11 +355,14 @@ fn compare(entries: &[exchange::Entry], expected: &[(Lane, u64, &Kept)]) {
             (&entry.source, &entry.id),
             (&kept.source, &id("indicator", kept.n))
         );
-        assert_eq!(
-            (entry.version, entry.raw.to_vec()),
-            (at(kept.version), kept.raw.clone())
-        );
-        let event = if kept.revoked {
+        assert_eq!(entry.version, at(kept.version));
+        if !kept.erased {
+            assert_eq!(entry.raw.to_vec(), kept.raw);
+        }
+        let event = if kept.erased {
+            assert!(!entry.raw.windows(7).any(|bytes| bytes == b"pattern"));
+            EventKind::Erase
+        } else if kept.revoked {
             EventKind::Revoke
         } else {
             EventKind::Accept
@@ -319,12 +379,32 @@ fn name(outcome: &Outcome) -> &'static str {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn a_store_does_what_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(play(steps));
-    }
+pub(crate) fn histories() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..40)
 }
+
+/// Plays a history on a back-end and on the model.
+pub(crate) fn check(place: impl Backend, steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(play(place, steps));
+}
+
+/// Makes the test of a back-end; see `conformance!` for `$make`.
+macro_rules! model {
+    ($make:expr) => {
+        proptest::proptest! {
+            #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+
+            #[test]
+            fn a_store_does_what_the_model_does(steps in crate::model::histories()) {
+                if let Some(backend) = $make(concat!(module_path!(), "::model")) {
+                    crate::model::check(backend, steps);
+                }
+            }
+        }
+    };
+}
+pub(crate) use model;

@@ -2,7 +2,7 @@
 
 use super::content::{Content, Shield};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use stix::{Object, Timestamp};
+use stix::{Object, StixId, Timestamp};
 use taxii::state::StateReport;
 use tokio::sync::watch;
 
@@ -82,6 +82,12 @@ impl Board {
             .into_iter()
             .for_each(|signal| content.take_signal(signal));
         drop(content);
+        self.changed();
+    }
+
+    /// Forgets an object that was erased.
+    pub(crate) fn erase(&self, source: &str, id: &StixId, version: Timestamp) {
+        self.lock().erase_signal(source, id, version);
         self.changed();
     }
 

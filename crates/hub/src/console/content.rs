@@ -8,7 +8,7 @@ use askama::Template;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use stix::Timestamp;
+use stix::{StixId, Timestamp};
 use taxii::state::{LeaseState, StateReport, VerdictState};
 
 /// How the mode of a shield that enforces nothing begins in its reports.
@@ -49,6 +49,13 @@ impl Content {
         self.signals_total = self.signals_total.saturating_add(1);
         self.signals.push_front(signal);
         self.signals.truncate(SIGNALS_MAX);
+    }
+
+    pub(super) fn erase_signal(&mut self, source: &str, id: &StixId, version: Timestamp) {
+        self.signals.retain(|signal| {
+            let object = &signal.object;
+            *signal.source != *source || object.head().id != *id || object.version() != version
+        });
     }
 
     pub(super) fn take_report(&mut self, shield: Shield, report: &Arc<StateReport>) {

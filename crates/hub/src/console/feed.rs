@@ -2,7 +2,7 @@
 
 use super::board::{Board, Signal};
 use crate::app::Hub;
-use exchange::{Delivery, Entry, ExchangeError, Log as _, Position};
+use exchange::{Delivery, Entry, EventKind, ExchangeError, Log as _, Position};
 use sharing::Audience;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,9 +101,11 @@ impl Feed {
     }
 
     fn show(&self, entries: &[Entry]) {
+        let erased = entries.iter().filter(|one| one.event == EventKind::Erase);
+        erased.for_each(|one| self.board.erase(&one.source, &one.id, one.version));
         let fresh: Vec<Signal> = entries
             .iter()
-            .filter(|entry| self.is_new(entry))
+            .filter(|entry| entry.event != EventKind::Erase && self.is_new(entry))
             .filter_map(signal)
             .collect();
         if !fresh.is_empty() {

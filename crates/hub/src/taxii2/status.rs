@@ -1,6 +1,6 @@
 //! Adding objects: `POST objects/` and the status of the request (TAXII 2.1 sections 4.3, 5.5).
 
-use super::{Body, Caller, Hub, Problem, is_envelope, known_collection, taxii_json};
+use super::{Body, Caller, Hub, Problem, is_envelope, pending, taxii_json, to_write};
 use crate::clock;
 use crate::ingest::ObjectOutcome;
 use axum::extract::{Path, State};
@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use stix::{StixId, Timestamp};
+use stix::{Object, StixId, Timestamp};
 use taxii::message::{Progress, Status, StatusDetail};
 
 /// Statuses that are kept of one partner to be asked for again; its oldest go first.
@@ -37,7 +37,7 @@ struct Kept {
 }
 
 impl Statuses {
-    fn keep(&self, partner: &Arc<str>, status: Status) {
+    pub(super) fn keep(&self, partner: &Arc<str>, status: Status) {
         let mut partners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         partners
             .entry(Arc::clone(partner))
@@ -130,7 +130,8 @@ pub(super) async fn get(
     Ok(taxii_json(StatusCode::OK, status.as_ref()))
 }
 
-/// `POST objects/`: answered 202 when every object is decided and the accepted ones are durable.
+/// `POST objects/`: answered 202 when every object is decided and the accepted ones are durable; or
+/// at once, with a status that is pending, when there are more than `answered_objects_max`.
 pub(super) async fn post(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
@@ -138,33 +139,68 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    known_collection(&hub, &collection)?;
+    let (_, collection, _) = to_write(&hub, &caller, &collection)?;
     is_envelope(&headers)?;
+    let partner = &caller.partner;
+    let id = status_id(partner, &body.bytes);
+    let known = hub.statuses.of(partner, &id);
+    if let Some(known) = known.filter(|known| known.status == Progress::Pending) {
+        return Ok(taxii_json(StatusCode::ACCEPTED, known.as_ref()));
+    }
     let received = clock::now();
-    let outcomes = hub.ingest(&caller, &body.bytes).await?;
-    let status = status(&caller.partner, &body.bytes, received, outcomes);
+    let refuses = |object: &Object| collection.refuses(object);
+    let taken = hub.read(&caller, &body.bytes, &refuses)?;
+    let mut status = pending_status(id, received, taken.len());
+    if taken.len() > hub.config.limits.answered_objects_max {
+        return pending::begin(&hub, partner, status, taken, body);
+    }
+    advanced(&mut status, hub.ingest(partner, taken).await?);
     let answer = taxii_json(StatusCode::ACCEPTED, &status);
-    hub.statuses.keep(&caller.partner, status);
+    hub.statuses.keep(partner, status);
     Ok(answer)
 }
 
-fn status(partner: &str, body: &[u8], received: Timestamp, outcomes: Vec<ObjectOutcome>) -> Status {
-    let count = |details: &[StatusDetail]| u64::try_from(details.len()).unwrap_or(u64::MAX);
-    let (good, bad): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(ObjectOutcome::is_success);
-    let successes: Vec<StatusDetail> = good.into_iter().map(detail).collect();
-    let failures: Vec<StatusDetail> = bad.into_iter().map(detail).collect();
+/// The status of a request none of whose objects is decided yet.
+fn pending_status(id: String, received: Timestamp, objects: usize) -> Status {
+    let objects = u64::try_from(objects).unwrap_or(u64::MAX);
     Status {
-        id: status_id(partner, body),
-        status: Progress::Complete,
+        id,
+        status: progress(objects),
         request_timestamp: received,
-        total_count: count(&successes).saturating_add(count(&failures)),
-        success_count: count(&successes),
-        successes,
-        failure_count: count(&failures),
-        failures,
-        pending_count: 0,
+        total_count: objects,
+        success_count: 0,
+        successes: vec![],
+        failure_count: 0,
+        failures: vec![],
+        pending_count: objects,
         pendings: vec![],
     }
+}
+
+/// Counts what was decided.
+pub(super) fn advanced(status: &mut Status, outcomes: Vec<ObjectOutcome>) {
+    for outcome in outcomes {
+        let (count, details) = match outcome.is_success() {
+            true => (&mut status.success_count, &mut status.successes),
+            false => (&mut status.failure_count, &mut status.failures),
+        };
+        *count = count.saturating_add(1);
+        details.push(detail(outcome));
+        status.pending_count = status.pending_count.saturating_sub(1);
+    }
+    status.status = progress(status.pending_count);
+}
+
+fn progress(pending: u64) -> Progress {
+    match pending {
+        0 => Progress::Complete,
+        _ => Progress::Pending,
+    }
+}
+
+/// A status as it is kept.
+pub(super) fn kept(status: &Status) -> Status {
+    abridged(status.clone())
 }
 
 fn detail(outcome: ObjectOutcome) -> StatusDetail {
@@ -196,6 +232,36 @@ mod tests {
             outcome,
             reason,
         }
+    }
+
+    fn status(partner: &str, body: &[u8], at: Timestamp, outcomes: Vec<ObjectOutcome>) -> Status {
+        let mut status = pending_status(status_id(partner, body), at, outcomes.len());
+        advanced(&mut status, outcomes);
+        status
+    }
+
+    #[test]
+    fn a_status_counts_what_is_decided_piece_by_piece() {
+        let mut status = pending_status("s".to_owned(), Timestamp::EPOCH, 3);
+        assert_eq!(
+            (status.status, status.pending_count),
+            (Progress::Pending, 3)
+        );
+        let piece = vec![
+            outcome("a", Verdict::Accepted, None),
+            outcome("b", Verdict::Refused, None),
+        ];
+        advanced(&mut status, piece);
+        assert_eq!(
+            (status.status, status.pending_count),
+            (Progress::Pending, 1)
+        );
+        advanced(&mut status, vec![outcome("c", Verdict::Duplicate, None)]);
+        assert_eq!(
+            (status.status, status.pending_count),
+            (Progress::Complete, 0)
+        );
+        assert_eq!((status.success_count, status.failure_count), (2, 1));
     }
 
     #[test]

@@ -219,6 +219,37 @@ async fn each_object_has_its_outcome() {
 }
 
 #[tokio::test]
+async fn what_breaks_a_must_is_refused_and_what_breaks_a_should_is_taken() {
+    let world = World::start().await;
+    let a = world.partner("agency-a").await;
+    let object = |kind: &str, own: (&str, Value)| {
+        json!({
+            "type": kind, "spec_version": "2.1", "name": "one",
+            "id": stix::StixId::v5(kind, "one"),
+            "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z",
+            (own.0): own.1,
+        })
+    };
+    let objects = json!({ "objects": [
+        object("malware", ("is_family", json!("yes"))),
+        object("tool", ("tool_types", json!(["a word of ours"]))),
+    ] });
+    let answer: Value = a
+        .post("/exchange/v1/objects", &objects)
+        .await
+        .json()
+        .await
+        .unwrap();
+    let outcome = |index: usize| &answer["outcomes"][index];
+    assert_eq!(outcome(1)["outcome"], "accepted", "{answer}");
+    assert_eq!(outcome(0)["outcome"], "refused", "{answer}");
+    let reason = outcome(0)["reason"].as_str().unwrap();
+    for part in ["$.objects[0].is_family", "STIX 2.1 section 4.11.1"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn a_report_is_shown_to_its_owner_alone() {
     let world = World::start().await;
     let (a, b) = (
@@ -285,7 +316,8 @@ async fn a_revocation_without_its_marking_reaches_whoever_got_the_object() {
     assert_eq!((news.lane, news.from, news.to), (Lane::Community, 1, 2));
     let mut wide = withdrawn(&named);
     wide["object_marking_refs"] = open["object_marking_refs"].clone();
-    wide["extensions"][stix::lease::EXTENSION_ID]["audience"] = json!([]);
+    let lease = wide["extensions"][stix::lease::EXTENSION_ID].as_object_mut();
+    lease.unwrap().remove("audience");
     a.share(&[wide.clone()]).await;
     let news = frame(&b, &mut events).await;
     assert_eq!((news.lane, news.from, news.to), (Lane::Addressed, 1, 2));

@@ -10,9 +10,16 @@
 
 mod bounds;
 mod browser;
+mod collections;
 mod console;
+mod deletion;
 mod follow;
 mod identity;
+mod interop;
+mod openapi;
+mod pains;
+mod postgres;
+mod quotas;
 mod support;
 mod taxii;
 mod taxii_client;

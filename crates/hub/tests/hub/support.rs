@@ -147,6 +147,20 @@ impl Partner {
             .unwrap()
     }
 
+    /// Any request, with a body of a media type.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: String,
+    ) -> Response {
+        let url = format!("{}{path}", self.base);
+        let request = self.client.request(method.parse().unwrap(), url);
+        let request = request.header("content-type", media_type).body(body);
+        request.send().await.unwrap()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
         self.client
             .post(format!("{}{path}", self.base))
@@ -251,7 +265,7 @@ fn parse(text: &str) -> Event {
 
 /// An indicator for an address, with a lease of a minute.
 pub(crate) fn indicator(name: &str, address: &str, tlp: Tlp, audience: &[&str]) -> Value {
-    json!({
+    let mut indicator = json!({
         "type": "indicator",
         "spec_version": "2.1",
         "id": StixId::v5("indicator", name),
@@ -271,7 +285,10 @@ pub(crate) fn indicator(name: &str, address: &str, tlp: Tlp, audience: &[&str]) 
             "ttl_s": 60,
             "evidence": "path-proven",
             "detector": "scan-trw@1",
-            "audience": audience,
         } },
-    })
+    });
+    if !audience.is_empty() {
+        indicator["extensions"][stix::lease::EXTENSION_ID]["audience"] = json!(audience);
+    }
+    indicator
 }

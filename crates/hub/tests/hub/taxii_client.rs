@@ -13,7 +13,7 @@ async fn taxii2_client_reads_and_writes() {
     let Some(python) = python_with_client().await else {
         return;
     };
-    let world = World::start().await;
+    let world = World::with("[limits]\nanswered_objects_max = 50\n").await;
     let partner = world.partner("agency-a").await;
     let identity = world.folder.path().join("identity.pem");
     std::fs::write(&identity, &partner.pem).unwrap();
@@ -47,6 +47,8 @@ async fn taxii2_client_reads_and_writes() {
     assert_eq!(told["first"], "from stix2 1");
     assert_eq!(told["names"][4], "from stix2 5");
     assert_eq!(told["versions"].as_array().unwrap().len(), 1);
+    assert_eq!(told["large"], json!(["complete", 60, 0]));
+    assert_eq!(told["gone"], 404);
 }
 
 async fn python_with_client() -> Option<std::path::PathBuf> {

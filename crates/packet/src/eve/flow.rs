@@ -1,7 +1,7 @@
 //! The `flow` and `netflow` records: flows at their end.
 
 use super::Judged;
-use super::{time, write_flow_head};
+use super::{time, write_ends_head, write_flow_head};
 use crate::applayer::AppProto;
 use crate::flow::{Counts, Direction, Flow, FlowAction, FlowId, FlowState, Proto};
 use crate::json::Object;
@@ -74,7 +74,7 @@ pub(super) fn netflows(flow: &Flow) -> impl Iterator<Item = Direction> {
 
 /// One direction of a flow at its end.
 pub(super) fn write_netflow(object: &mut Object<'_>, flow: &Flow, direction: Direction) {
-    write_flow_head(object, "netflow", Some(flow.id), &flow.tuple, direction);
+    write_ends_head(object, "netflow", Some(flow.id), &flow.tuple, direction);
     write_vlan(object, flow);
     let icmp = match direction {
         Direction::ToServer => flow.icmp,
@@ -84,7 +84,7 @@ pub(super) fn write_netflow(object: &mut Object<'_>, flow: &Flow, direction: Dir
         object.number("icmp_type", kind);
         object.number("icmp_code", code);
     }
-    write_app_proto(object, app_of(flow));
+    object.text("app_proto", app_of_way(flow, direction).name());
     let counts = flow.counts(direction);
     object.object("netflow", |object| {
         object.number("pkts", counts.packets);
@@ -159,6 +159,20 @@ fn app_of(flow: &Flow) -> AppProto {
     } else {
         flow.app
     }
+}
+
+/// The protocol that was found in a direction, else that of the flow.
+fn app_of_way(flow: &Flow, direction: Direction) -> AppProto {
+    let [to_server, to_client] = flow.app_found;
+    let found = match direction {
+        Direction::ToServer => to_server,
+        Direction::ToClient => to_client,
+    };
+    let app = app_of(flow);
+    let is_known = !matches!(app, AppProto::Unknown | AppProto::Failed);
+    // that nothing was found says something beside what was found the other way
+    let is_told = found != AppProto::Unknown && (found != AppProto::Failed || is_known);
+    if is_told { found } else { app }
 }
 
 fn write_icmp(object: &mut Object<'_>, flow: &Flow) {

@@ -15,6 +15,18 @@ pub fn write_flow_head(
     tuple: &FiveTuple,
     direction: Direction,
 ) {
+    write_ends_head(object, event_type, flow, tuple, direction);
+    object.number("ip_v", if tuple.src.is_ipv4() { 4u8 } else { 6 });
+}
+
+/// The same without the version of IP.
+pub(super) fn write_ends_head(
+    object: &mut Object<'_>,
+    event_type: &str,
+    flow: Option<FlowId>,
+    tuple: &FiveTuple,
+    direction: Direction,
+) {
     if let Some(FlowId(id)) = flow {
         object.number("flow_id", id);
     }
@@ -25,7 +37,6 @@ pub fn write_flow_head(
     };
     write_ends(object, &tuple);
     object.text("proto", &proto_name(tuple.proto));
-    object.number("ip_v", if tuple.src.is_ipv4() { 4u8 } else { 6 });
 }
 
 /// Addresses, and ports where the protocol has them.

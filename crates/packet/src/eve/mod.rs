@@ -28,6 +28,7 @@ mod time;
 pub use config::Output;
 pub use fileinfo::{write as write_fileinfo, write_file};
 pub use flow::{write_app_proto, write_counts};
+use head::write_ends_head;
 pub use head::{address, write_ends, write_flow_head};
 pub use time::Utc;
 

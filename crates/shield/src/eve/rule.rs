@@ -155,8 +155,13 @@ fn write_payload(
         let printable: String = payload.iter().map(|byte| printable(*byte)).collect();
         record.text("payload_printable", &printable);
     }
-    if shows {
-        record.number("stream", u8::from(alert.stream.is_some()));
+    if wants("payload") || wants("payload-printable") {
+        // what is said over TCP is found in its stream
+        let is_tcp = carrier
+            .tuple
+            .is_some_and(|tuple| tuple.proto == packet::Proto::Tcp);
+        let is_said = is_tcp && alert.transaction.is_some() && !alert.guessed;
+        record.number("stream", u8::from(alert.stream.is_some() || is_said));
     }
     if let Some(packet) = carrier.packet.filter(|_| wants("packet")) {
         record.base64("packet", packet.decoded.data);

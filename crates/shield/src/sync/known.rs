@@ -26,7 +26,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use stix::{Object, StixId, Timestamp};
 use taxii::cursor::Position;
-use taxii::push::{Entry, Lane};
+use taxii::push::{Entry, EventKind, Lane};
 
 use super::view::View;
 
@@ -180,6 +180,9 @@ impl Loaded {
     }
 
     fn take_entry(&mut self, lane: Lane, entry: Arc<Entry>) {
+        if entry.event == EventKind::Erase {
+            return self.take_erasure(lane, &entry);
+        }
         let raw = entry.object.get().as_bytes();
         match Object::parse(raw, &stix::Limits::default()) {
             Ok(object) => {
@@ -187,6 +190,19 @@ impl Loaded {
                 self.objects.push((lane, entry, object));
             }
             Err(_) => self.damaged = self.damaged.saturating_add(1),
+        }
+    }
+
+    fn take_erasure(&mut self, lane: Lane, entry: &Entry) {
+        let Ok(tombstone) = entry.tombstone() else {
+            self.damaged = self.damaged.saturating_add(1);
+            return;
+        };
+        self.view.erase(lane, entry, &tombstone);
+        if !entry.stale {
+            self.objects.retain(|(held, known, object)| {
+                *held != lane || known.source != entry.source || object.head().id != tombstone.id
+            });
         }
     }
 }
@@ -225,6 +241,11 @@ impl Keeper {
         if self.queue.try_send(Job::Append(record)).is_err() {
             self.bloated.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Asks for the file to be written anew: it holds what must not stay.
+    pub fn want_rewrite(&self) {
+        self.bloated.store(true, Ordering::Relaxed);
     }
 
     /// Whether the file should be written anew.

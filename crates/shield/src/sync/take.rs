@@ -124,6 +124,10 @@ impl Follower {
         let lane = frame.lane;
         let mut ids = Vec::with_capacity(frame.entries.len());
         for entry in frame.entries {
+            if entry.event == EventKind::Erase {
+                ids.extend(self.erase(lane, entry, read_ns));
+                continue;
+            }
             match Object::parse(entry.object.get().as_bytes(), &stix::Limits::default()) {
                 Ok(object) => {
                     ids.push(object.head().id.clone());
@@ -139,6 +143,40 @@ impl Follower {
         self.status
             .count(|c| c.objects = c.objects.saturating_add(widen(ids.len())));
         ids
+    }
+
+    /// Lets go of a version that its source destroyed, on the disk, too; returns its identifier.
+    fn erase(&mut self, lane: Lane, entry: Entry, read_ns: u64) -> Option<StixId> {
+        let tombstone = match entry.tombstone() {
+            Ok(tombstone) => tombstone,
+            Err(error) => {
+                tracing::warn!(source = entry.source, %error, "erasure not readable");
+                self.status
+                    .count(|c| c.unreadable = c.unreadable.saturating_add(1));
+                return None;
+            }
+        };
+        let asker = Asker {
+            source: entry.source.as_str().into(),
+            object: tombstone.id.clone(),
+        };
+        if !entry.stale {
+            self.changes(&asker);
+        }
+        let target = self.target_mut();
+        target.erase(lane, &entry, &tombstone);
+        if !entry.stale && !target.holds(&asker) {
+            self.guard.withdraw(&asker, None, read_ns);
+        }
+        if !entry.stale {
+            self.tell_rules(&asker);
+        }
+        self.keep(|_| Record::Entry {
+            lane,
+            entry: Arc::new(entry),
+        });
+        self.keeper.want_rewrite();
+        Some(tombstone.id)
     }
 
     fn entry(&mut self, lane: Lane, entry: Entry, object: &Object, read_ns: u64) {

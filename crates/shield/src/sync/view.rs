@@ -8,7 +8,7 @@ use stix::pattern::Pattern;
 use stix::{Object, Timestamp, Tlp};
 use taxii::active::{ActiveSet, Change};
 use taxii::cursor::Position;
-use taxii::push::{Digest, Entry, EventKind, Frame, Lane, LaneDigest};
+use taxii::push::{Digest, Entry, EventKind, Frame, Lane, LaneDigest, Tombstone};
 
 use crate::leases::Asker;
 
@@ -218,15 +218,27 @@ impl View {
                     },
                 );
             }
-            EventKind::Narrow => {
+            EventKind::Narrow | EventKind::Erase => {
                 lane.known.remove(&asker);
             }
-            EventKind::Accept | EventKind::Widen | EventKind::Revoke | EventKind::Erase => {
+            EventKind::Accept | EventKind::Widen | EventKind::Revoke => {
                 // Whichever lane brings it: what its source took back holds in neither.
                 for lane in &mut self.lanes {
                     lane.known.remove(&asker);
                 }
             }
+        }
+    }
+
+    /// Takes an entry that says that a version was destroyed.
+    pub fn erase(&mut self, lane: Lane, entry: &Entry, tombstone: &Tombstone) {
+        let lane = self.lane_mut(lane);
+        lane.active.apply(&Change::erased(entry, tombstone));
+        if !entry.stale {
+            lane.known.remove(&Asker {
+                source: entry.source.as_str().into(),
+                object: tombstone.id.clone(),
+            });
         }
     }
 

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hub::{FakeHub, Push};
-use objects::{Log, entry, indicator, plain, revoked};
+use objects::{Log, entry, indicator, plain, revoked, tombstone};
 use shield::{Config, Handle, ShieldError};
 use taxii::push::{EventKind, Lane};
 use tokio_util::sync::CancellationToken;
@@ -499,4 +499,34 @@ fn a_revocation_in_the_other_lane_lifts_too() {
     let revoked = revoked(&indicator(9));
     push.frame(log.addressed(vec![(EventKind::Revoke, "bravo", revoked)]));
     until("the lease is lifted", || shield.leases().is_empty());
+}
+
+#[test]
+fn what_its_source_destroyed_is_let_go_in_memory_and_on_disk() {
+    let mut shield = Shield::started();
+    let mut log = Log::new();
+    let push = two_leases(&shield, &mut log);
+    push.digests(&mut log);
+    until("completeness", || shield.complete());
+    let gone = tombstone(&indicator(9));
+    push.frame(log.community(vec![(EventKind::Erase, "bravo", gone)]));
+    shield.await_leases(&[TEN]);
+    push.digests(&mut log);
+    until("completeness", || shield.complete());
+    let known = shield.data().join("known.jsonl");
+    until("the file is written anew", || {
+        !std::fs::read_to_string(&known)
+            .unwrap()
+            .contains("192.0.2.9'")
+    });
+    shield.stop();
+    shield.start();
+    let push = shield.hub.next_push();
+    push.hello(&log);
+    shield.await_leases(&[TEN]);
+    // An older version that is destroyed later changes nothing.
+    let stale = tombstone(&indicator(10));
+    push.frame(log.stale(vec![(EventKind::Erase, "bravo", stale)]));
+    push.frame(log.community(vec![entry("bravo", &indicator(11))]));
+    shield.await_leases(&[TEN, "source:192.0.2.11/32"]);
 }

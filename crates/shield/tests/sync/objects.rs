@@ -52,6 +52,12 @@ pub(crate) fn revoked(object: &str) -> String {
     value.to_string()
 }
 
+/// What stands for an object that was destroyed.
+pub(crate) fn tombstone(object: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(object).unwrap();
+    json!({ "type": value["type"], "id": value["id"], "modified": value["modified"] }).to_string()
+}
+
 pub(crate) fn sighting(n: u8) -> String {
     let mut value: serde_json::Value = serde_json::from_str(&indicator(n)).unwrap();
     let map = value.as_object_mut().unwrap();
@@ -207,7 +213,11 @@ impl Log {
         let (position, active) = &mut self.lanes[slot(lane)];
         for entry in &mut frame.entries {
             entry.stale = stale;
-            active.apply(&Change::of(entry, &parsed(entry.object.get())));
+            if entry.event == EventKind::Erase {
+                active.apply(&Change::erased(entry, &entry.tombstone().unwrap()));
+            } else {
+                active.apply(&Change::of(entry, &parsed(entry.object.get())));
+            }
         }
         *position = frame.to;
         let sent = self.sent(&sign(&frame, &pair()));

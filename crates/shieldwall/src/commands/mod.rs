@@ -9,6 +9,7 @@ mod rules;
 mod scan;
 mod share;
 mod shield;
+mod stix;
 mod stop;
 mod up;
 mod watch;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Hub(args) => crate::block_on(hub::run(args, json)),
         Command::Shield(args) => shield::run(args, json),
         Command::Scan(args) => scan::run(&args, json),
+        Command::Stix(args) => stix::run(&args, json),
         Command::Share(args) => crate::block_on(share::run(args, json)),
         Command::Import(args) => crate::block_on(import::run(*args, json)),
         Command::Export(args) => crate::block_on(export::run(args, json)),
@@ -37,6 +39,6 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
 }
 
 /// The time.
-fn now() -> stix::Timestamp {
-    stix::Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
+fn now() -> ::stix::Timestamp {
+    ::stix::Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
 }

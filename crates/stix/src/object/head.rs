@@ -1,25 +1,23 @@
 //! From the JSON tree to the head: every property that a decision rests on is checked here.
 
-use serde_json::{Map, Value};
-
 use super::types::{self, Class};
 use super::{Head, RawPattern};
 use crate::error::{Fault, ObjectError};
 use crate::id::StixId;
-use crate::json;
 use crate::lease::{self, LeaseRequest};
 use crate::pattern::{self, Pattern, PatternErrorKind};
 use crate::time::Timestamp;
+use crate::tree::{self, Json, Members};
 
 /// Largest `count` of a sighting (STIX 2.1 section 5.2).
 const COUNT_MAX: u64 = 999_999_999;
 
 /// Reads the head of an object.
-pub(super) fn read(value: &Value) -> Result<Head, ObjectError> {
-    let map = value
+pub(super) fn read(value: &Json<'_>) -> Result<Head, ObjectError> {
+    let members = value
         .as_object()
         .ok_or_else(|| ObjectError::new("$", Fault::Type("an object")))?;
-    let object = Properties(map);
+    let object = Properties(members);
     let (id, kind) = identity(object)?;
     let class = types::class(&kind);
     let spec_version = spec_version(object, class)?;
@@ -119,7 +117,7 @@ fn sighting_times(object: Properties<'_>, kind: &str) -> Result<(), ObjectError>
 
 fn markings(object: Properties<'_>) -> Result<Vec<StixId>, ObjectError> {
     let list = object.list("object_marking_refs")?;
-    let read = |(index, value): (usize, &Value)| {
+    let read = |(index, value): (usize, &Json<'_>)| {
         let path = format!("$.object_marking_refs[{index}]");
         let text = value.as_str().ok_or(Fault::Type("a string"));
         let id = text.and_then(|text| StixId::parse(text).map_err(Fault::Id));
@@ -166,14 +164,14 @@ fn sighting_of(object: Properties<'_>, kind: &str) -> Result<Option<StixId>, Obj
 fn lease_request(object: Properties<'_>, kind: &str) -> Result<Option<LeaseRequest>, ObjectError> {
     let extensions = match object.0.get("extensions") {
         None => return Ok(None),
-        Some(Value::Object(extensions)) => extensions,
+        Some(Json::Object(extensions)) => extensions,
         Some(_) => return Err(refuse("extensions", Fault::Type("an object"))),
     };
     let Some(value) = extensions.get(lease::EXTENSION_ID) else {
         return Ok(None);
     };
     let request = match kind {
-        "indicator" | "sighting" => LeaseRequest::from_extension(value),
+        "indicator" | "sighting" => LeaseRequest::from_extension(&value.to_value()),
         _ => Err("only an indicator or a sighting may carry it".to_owned()),
     };
     request
@@ -209,7 +207,7 @@ fn check_pattern(head: &Head) -> Result<(), ObjectError> {
 }
 
 fn lease_fault(fault: Fault) -> ObjectError {
-    let path = format!("$.extensions{}", json::step(lease::EXTENSION_ID));
+    let path = format!("$.extensions{}", tree::step(lease::EXTENSION_ID));
     ObjectError::new(path, fault)
 }
 
@@ -224,7 +222,7 @@ fn narrow(value: u64) -> u8 {
 
 /// Typed access to the properties of one object.
 #[derive(Clone, Copy)]
-struct Properties<'a>(&'a Map<String, Value>);
+struct Properties<'a>(&'a Members<'a>);
 
 impl<'a> Properties<'a> {
     fn require<T>(self, key: &str, value: Option<T>) -> Result<T, ObjectError> {
@@ -234,7 +232,7 @@ impl<'a> Properties<'a> {
     fn text(self, key: &str) -> Result<Option<&'a str>, ObjectError> {
         match self.0.get(key) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
+            Some(Json::Text(text)) => Ok(Some(text)),
             Some(_) => Err(refuse(key, Fault::Type("a string"))),
         }
     }
@@ -242,7 +240,7 @@ impl<'a> Properties<'a> {
     fn boolean(self, key: &str) -> Result<Option<bool>, ObjectError> {
         match self.0.get(key) {
             None => Ok(None),
-            Some(Value::Bool(value)) => Ok(Some(*value)),
+            Some(Json::Bool(value)) => Ok(Some(*value)),
             Some(_) => Err(refuse(key, Fault::Type("true or false"))),
         }
     }
@@ -251,7 +249,7 @@ impl<'a> Properties<'a> {
         let Some(value) = self.0.get(key) else {
             return Ok(None);
         };
-        match value.as_u64() {
+        match value.as_number().and_then(serde_json::Number::as_u64) {
             Some(number) if number <= max => Ok(Some(number)),
             _ => Err(refuse(key, Fault::Range(range))),
         }
@@ -280,10 +278,10 @@ impl<'a> Properties<'a> {
 
     /// The list under `key`; empty when the key is absent. A list that is there has an element
     /// (STIX 2.1 section 2.12).
-    fn list(self, key: &str) -> Result<&'a [Value], ObjectError> {
+    fn list(self, key: &str) -> Result<&'a [Json<'a>], ObjectError> {
         match self.0.get(key) {
             None => Ok(&[]),
-            Some(Value::Array(list)) if !list.is_empty() => Ok(list),
+            Some(Json::List(list)) if !list.is_empty() => Ok(list),
             Some(_) => Err(refuse(key, Fault::Type("a list with at least one element"))),
         }
     }

@@ -14,6 +14,8 @@ use crate::lease::LeaseRequest;
 use crate::limits::Limits;
 use crate::marking::Tlp;
 use crate::time::Timestamp;
+use crate::tree::{Json, Path};
+use crate::validate::{self, Report};
 
 /// An object that passed [`Object::parse`]: bytes verbatim and a typed head. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -29,6 +31,27 @@ impl Object {
     /// # Errors
     /// [`ObjectError`], for the first fault.
     pub fn parse(raw: &[u8], limits: &Limits) -> Result<Self, ObjectError> {
+        Self::read(raw, limits, |_| Ok(()))
+    }
+
+    /// As [`Self::parse`], and holds the whole object against STIX 2.1 ([`crate::validate`]): for
+    /// what comes from outside. What was stored once need not be asked again.
+    ///
+    /// # Errors
+    /// [`ObjectError`], for the first fault; [`Fault::Broken`] says how many more there are.
+    pub fn parse_valid(raw: &[u8], limits: &Limits) -> Result<Self, ObjectError> {
+        Self::read(raw, limits, |value| {
+            let mut report = Report::default();
+            validate::object(&mut report, value, &Path::Root, None);
+            report.into_result()
+        })
+    }
+
+    fn read(
+        raw: &[u8],
+        limits: &Limits,
+        check: impl FnOnce(&Json<'_>) -> Result<(), ObjectError>,
+    ) -> Result<Self, ObjectError> {
         let raw = raw.trim_ascii();
         let max = limits.object_bytes_max;
         if raw.len() > max {
@@ -42,6 +65,7 @@ impl Object {
         }
         let value = json::read(raw, limits.depth_max)?;
         let head = head::read(&value)?;
+        check(&value)?;
         Ok(Self {
             head: head.into(),
             raw: raw.into(),

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use super::error::Refusal;
 use super::property::Property;
-use super::tree::{Comparison, Observation, Operator, Test};
+use super::tree::{Comparison, Observation, Operator, Relation, Test};
 use super::{TERMS_MAX, Term};
 use crate::lease::Proto;
 
@@ -33,6 +33,14 @@ pub(super) fn terms(observation: &Observation<'_>) -> Result<Vec<Term>, Refusal>
             Err(Refusal::unsupported(*at, what, ONE_OBSERVATION))
         }
     }
+}
+
+/// Whether every part of a comparison comes to terms.
+pub(super) fn alternatives_of(comparison: &Comparison<'_>) -> Result<(), Refusal> {
+    let drafts = alternatives(comparison)?.into_iter();
+    drafts
+        .map(Draft::finish)
+        .try_for_each(|term| term.map(|_| ()))
 }
 
 const ONE_OBSERVATION: &str = "what a shield enforces is decided on one observation; share it as \
@@ -213,13 +221,15 @@ fn drafts(test: &Test<'_>) -> Result<Vec<Draft>, Refusal> {
     if let Some(at) = test.not {
         return Err(Refusal::unsupported(at, "NOT is not supported", OPERATORS));
     }
-    let supported = match test.operator {
-        "=" | "==" | "IN" => true,
-        "ISSUBSET" => property.is_address(),
-        _ => false,
-    };
+    let subset = test.relation == Relation::Subset;
+    let supported =
+        matches!(test.relation, Relation::Equal | Relation::In) || subset && property.is_address();
     if !supported {
-        let what = format!("{} on {} is not supported", test.operator, test.path.text);
+        let what = format!(
+            "{} on {} is not supported",
+            test.relation.keyword(),
+            test.path.text
+        );
         return Err(Refusal::unsupported(test.operator_at, what, OPERATORS));
     }
     if test.operands.is_empty() {
@@ -230,7 +240,6 @@ fn drafts(test: &Test<'_>) -> Result<Vec<Draft>, Refusal> {
             "name at least one constant",
         ));
     }
-    let subset = test.operator == "ISSUBSET";
     test.operands
         .iter()
         .map(|operand| property.draft(operand, subset))

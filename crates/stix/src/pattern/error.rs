@@ -34,7 +34,7 @@ pub enum PatternErrorKind {
 pub(super) struct Refusal {
     kind: PatternErrorKind,
     at: usize,
-    what: Box<str>,
+    pub(super) what: Box<str>,
     mend: &'static str,
 }
 

@@ -66,6 +66,19 @@ const KEYWORDS: [&str; 17] = [
     "TIMES",
 ];
 
+/// Whether a word is one of the language's.
+pub(super) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word) || matches!(word, "TRUE" | "FALSE")
+}
+
+/// Whether a key can stand in a path without quotes.
+pub(super) fn is_name_alone(key: &str) -> bool {
+    let first = key.chars().next();
+    let begins = first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let is_word = KEYWORDS.contains(&key) || matches!(key, "true" | "false");
+    begins && key.chars().all(is_name) && !is_word
+}
+
 /// Reads tokens one after the other.
 #[derive(Clone)]
 pub(super) struct Lexer<'a> {

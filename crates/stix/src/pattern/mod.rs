@@ -1,7 +1,11 @@
-//! Indicator patterns (STIX 2.1 section 9): the part that can be enforced; the rest is refused by
-//! name, with line and column.
+//! Indicator patterns (STIX 2.1 section 9): read, checked, matched against observed data, brought
+//! into one form, and, the part that can be, enforced.
 //!
-//! Supported, each with `=` (or `==`) and `IN`, addresses also with `ISSUBSET`, joined by `OR`:
+//! [`Expression`] is a pattern as written, of the whole language. [`Matcher`] decides whether
+//! observations match it. [`parse`] takes what a shield can enforce and refuses the rest by name,
+//! with line and column. `docs/spec/stix-patterning.md` has each rule and the test that holds it.
+//!
+//! Enforced, each with `=` (or `==`) and `IN`, addresses also with `ISSUBSET`, joined by `OR`:
 //!
 //! | property | term |
 //! |---|---|
@@ -18,23 +22,29 @@
 //! tools in the field write.
 //!
 //! `=` with a network in CIDR notation means the network, as tools in the field mean it.
-//!
-//! The parser takes the whole grammar, so an illegal pattern ([`PatternErrorKind::Syntax`]) and a
-//! legal one that cannot be enforced ([`PatternErrorKind::Unsupported`]) are told apart.
 
+mod check;
+mod display;
 mod enforceable;
 mod error;
+mod expression;
 mod lexer;
+mod literal;
+pub mod matching;
+mod normal;
 mod print;
 mod property;
 mod syntax;
+mod targets;
 mod tree;
 
 use ipnet::IpNet;
 
 use crate::lease::Proto;
-use error::Refusal;
 pub use error::{PatternError, PatternErrorKind};
+pub use expression::Expression;
+pub use matching::Matcher;
+pub use targets::{Fit, Grade, Target};
 
 /// Longest pattern that is read, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
@@ -47,11 +57,7 @@ pub const TERMS_MAX: usize = 4096;
 /// [`PatternError`], for the first thing that is illegal or cannot be enforced. Whether the
 /// pattern is legal is decided first, for the whole of it.
 pub fn parse(text: &str) -> Result<Pattern, PatternError> {
-    if text.len() > PATTERN_BYTES_MAX {
-        let what = format!("the pattern has more than {PATTERN_BYTES_MAX} bytes");
-        return Err(Refusal::bound(0, what, "share it as several indicators").in_text(text));
-    }
-    let terms = syntax::read(text).and_then(|tree| enforceable::terms(&tree));
+    let terms = expression::read(text).and_then(|tree| enforceable::terms(&tree));
     terms
         .map(|terms| Pattern { terms })
         .map_err(|refusal| refusal.in_text(text))

@@ -133,7 +133,7 @@ fn step_name<'s>(step: &'s Step<'_>) -> &'s str {
     match step {
         Step::Key(key) if !key.starts_with('\u{0}') => key,
         Step::Any => ANY,
-        Step::Key(_) | Step::Index => "\u{0}other",
+        Step::Key(_) | Step::Index(_) => "\u{0}other",
     }
 }
 

@@ -3,9 +3,13 @@
 
 use std::borrow::Cow;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::error::Refusal;
 use super::lexer::{Constant, Kind, Lexer, Token, unquoted};
-use super::tree::{Comparison, Observation, Operand, Operator, Path, Qualifier, Step, Test};
+use super::tree::{
+    Comparison, Observation, Operand, Operator, Path, Qualifier, Relation, Step, Test,
+};
 
 /// Deepest nesting of parentheses.
 pub(super) const DEPTH_MAX: usize = 32;
@@ -19,6 +23,7 @@ pub(super) fn read(text: &str) -> Result<Observation<'_>, Refusal> {
         lexer,
         token,
         depth: 0,
+        closed: false,
     };
     let observation = parser.observations()?;
     match parser.token.kind == Kind::End {
@@ -27,12 +32,16 @@ pub(super) fn read(text: &str) -> Result<Observation<'_>, Refusal> {
     }
 }
 
+type Operands<'a> = SmallVec<[Operand<'a>; 1]>;
+
 struct Parser<'a> {
     text: &'a str,
     lexer: Lexer<'a>,
     /// The next token, not taken yet.
     token: Token<'a>,
     depth: usize,
+    /// Whether the last observation ended with a parenthesis.
+    closed: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -52,25 +61,23 @@ impl<'a> Parser<'a> {
     ) -> Result<Observation<'a>, Refusal> {
         let first = operand(self)?;
         let at = self.token.at;
-        let mut parts = vec![first];
+        if !self.take(operator.keyword())? {
+            return Ok(first);
+        }
+        let mut parts = vec![first, operand(self)?];
         while self.take(operator.keyword())? {
             parts.push(operand(self)?);
         }
-        match parts.pop() {
-            Some(only) if parts.is_empty() => Ok(only),
-            last => {
-                parts.extend(last);
-                Ok(Observation::Joined {
-                    operator,
-                    at,
-                    parts,
-                })
-            }
-        }
+        Ok(Observation::Joined {
+            operator,
+            at,
+            parts,
+        })
     }
 
     fn qualified(&mut self) -> Result<Observation<'a>, Refusal> {
         let mut observation = self.observation()?;
+        let direct = matches!(observation, Observation::Test(_)) && !self.closed;
         loop {
             let at = self.token.at;
             let Some(qualifier) = self.qualifier()? else {
@@ -80,6 +87,7 @@ impl<'a> Parser<'a> {
                 inner: Box::new(observation),
                 qualifier,
                 at,
+                direct,
             };
         }
     }
@@ -88,75 +96,72 @@ impl<'a> Parser<'a> {
         if self.take("[")? {
             let comparison = self.comparisons()?;
             self.expect("]")?;
+            self.closed = false;
             return Ok(Observation::Test(comparison));
         }
         if self.take("(")? {
-            return self.nested(Self::observations);
+            let inner = self.nested(Self::observations)?;
+            self.closed = true;
+            return Ok(inner);
         }
         Err(self.unexpected("'[' or '('"))
     }
 
-    fn qualifier(&mut self) -> Result<Option<Qualifier>, Refusal> {
+    fn qualifier(&mut self) -> Result<Option<Qualifier<'a>>, Refusal> {
         if self.take("WITHIN")? {
-            self.positive(
-                &[Constant::Integer, Constant::Float],
-                "a number without '-'",
-            )?;
+            let kinds = [Constant::Integer, Constant::Float];
+            let seconds = self.positive(&kinds, "a number without '-'")?;
             self.expect("SECONDS")?;
-            return Ok(Some(Qualifier::Within));
+            return Ok(Some(Qualifier::Within(seconds)));
         }
         if self.take("REPEATS")? {
-            self.positive(&[Constant::Integer], "a whole number without '-'")?;
+            let times = self.positive(&[Constant::Integer], "a whole number without '-'")?;
             self.expect("TIMES")?;
-            return Ok(Some(Qualifier::Repeats));
+            return Ok(Some(Qualifier::Repeats(times)));
         }
         if self.take("START")? {
-            self.positive(&[Constant::Time], "a timestamp t'…'")?;
+            let start = self.positive(&[Constant::Time], "a timestamp t'…'")?;
             self.expect("STOP")?;
-            self.positive(&[Constant::Time], "a timestamp t'…'")?;
-            return Ok(Some(Qualifier::StartStop));
+            let stop = self.positive(&[Constant::Time], "a timestamp t'…'")?;
+            return Ok(Some(Qualifier::StartStop(inside(start), inside(stop))));
         }
         Ok(None)
     }
 
-    fn positive(&mut self, kinds: &[Constant], wanted: &str) -> Result<(), Refusal> {
-        let operand = self.operand(wanted)?;
-        let fits = kinds.contains(&operand.constant) && !operand.value.starts_with('-');
-        match fits {
-            true => Ok(()),
-            false => Err(expected(operand.at, &operand.value, wanted)),
+    /// The text of a constant of one of these kinds, without a minus.
+    fn positive(&mut self, kinds: &[Constant], wanted: &str) -> Result<&'a str, Refusal> {
+        let Token { at, text, kind } = self.token;
+        let fits = matches!(kind, Kind::Constant(constant) if kinds.contains(&constant));
+        match fits && !text.starts_with('-') {
+            true => self.advance().map(|()| text),
+            false => Err(expected(at, text, wanted)),
         }
     }
 
     /// `OR` binds less than `AND`.
     fn comparisons(&mut self) -> Result<Comparison<'a>, Refusal> {
-        let mut parts = vec![self.comparison_and()?];
+        let first = self.comparison_and()?;
+        if !self.take("OR")? {
+            return Ok(first);
+        }
+        let mut parts = vec![first, self.comparison_and()?];
         while self.take("OR")? {
             parts.push(self.comparison_and()?);
         }
-        Ok(match parts.pop() {
-            Some(only) if parts.is_empty() => only,
-            last => {
-                parts.extend(last);
-                Comparison::Or(parts)
-            }
-        })
+        Ok(Comparison::Or(parts))
     }
 
     fn comparison_and(&mut self) -> Result<Comparison<'a>, Refusal> {
         let first = self.test()?;
         let at = self.token.at;
-        let mut parts = vec![first];
+        if !self.take("AND")? {
+            return Ok(first);
+        }
+        let mut parts = vec![first, self.test()?];
         while self.take("AND")? {
             parts.push(self.test()?);
         }
-        Ok(match parts.pop() {
-            Some(only) if parts.is_empty() => only,
-            last => {
-                parts.extend(last);
-                Comparison::And { at, parts }
-            }
-        })
+        Ok(Comparison::And { at, parts })
     }
 
     fn test(&mut self) -> Result<Comparison<'a>, Refusal> {
@@ -167,13 +172,12 @@ impl<'a> Parser<'a> {
         let operator_at = self.token.at;
         if self.take("EXISTS")? {
             let path = self.path()?;
-            let operator = "EXISTS";
             return Ok(Comparison::Test(Test {
                 path,
                 not,
-                operator,
+                relation: Relation::Exists,
                 operator_at,
-                operands: vec![],
+                operands: SmallVec::new(),
             }));
         }
         if not.is_some() {
@@ -183,53 +187,49 @@ impl<'a> Parser<'a> {
         }
         let path = self.path()?;
         let not = self.take_not()?;
-        let (operator, operator_at) = (self.token.text, self.token.at);
-        let operands = self.operator()?;
+        let operator_at = self.token.at;
+        let (relation, operands) = self.relation()?;
         Ok(Comparison::Test(Test {
             path,
             not,
-            operator,
+            relation,
             operator_at,
             operands,
         }))
     }
 
     /// An operator and what stands after it.
-    fn operator(&mut self) -> Result<Vec<Operand<'a>>, Refusal> {
-        let operator = self.token.text;
-        match (self.token.kind, operator) {
-            (Kind::Comparison, _) => {
-                self.advance()?;
-                let operand = self.operand("a constant")?;
-                let equality = matches!(operator, "=" | "==" | "!=" | "<>");
-                match equality || operand.constant != Constant::Boolean {
-                    true => Ok(vec![operand]),
-                    false => Err(expected(
-                        operand.at,
-                        &operand.value,
-                        "a constant that has an order",
-                    )),
-                }
-            }
-            (Kind::Keyword, "LIKE" | "MATCHES" | "ISSUBSET" | "ISSUPERSET") => {
-                self.advance()?;
-                let operand = self.operand("a string")?;
-                match operand.constant == Constant::Text {
-                    true => Ok(vec![operand]),
-                    false => Err(expected(operand.at, &operand.value, "a string")),
-                }
-            }
-            (Kind::Keyword, "IN") => {
-                self.advance()?;
-                self.set()
-            }
-            _ => Err(self.unexpected("a comparison operator")),
+    fn relation(&mut self) -> Result<(Relation, Operands<'a>), Refusal> {
+        use Relation as R;
+        let fixed = matches!(self.token.kind, Kind::Comparison | Kind::Keyword);
+        let Some(relation) = Relation::of(self.token.text).filter(|_| fixed) else {
+            return Err(self.unexpected("a comparison operator"));
+        };
+        self.advance()?;
+        if relation == R::In {
+            return Ok((relation, self.set()?));
+        }
+        let text_only = matches!(relation, R::Like | R::Matches | R::Subset | R::Superset);
+        let ordered = matches!(relation, R::Less | R::AtMost | R::Greater | R::AtLeast);
+        let wanted = if text_only { "a string" } else { "a constant" };
+        let operand = self.operand(wanted)?;
+        let constant = operand.constant;
+        let wanted = if text_only && constant != Constant::Text {
+            Some("a string")
+        } else if ordered && constant == Constant::Boolean {
+            Some("a constant that has an order")
+        } else {
+            None
+        };
+        match wanted {
+            None => Ok((relation, smallvec![operand])),
+            Some(wanted) => Err(expected(operand.at, &operand.value, wanted)),
         }
     }
 
-    fn set(&mut self) -> Result<Vec<Operand<'a>>, Refusal> {
+    fn set(&mut self) -> Result<Operands<'a>, Refusal> {
         self.expect("(")?;
-        let mut operands = Vec::new();
+        let mut operands = Operands::new();
         if self.take(")")? {
             return Ok(operands);
         }
@@ -272,7 +272,7 @@ impl<'a> Parser<'a> {
         self.advance()?;
         self.expect(":")?;
         let (first, mut end) = self.key()?;
-        let mut steps = vec![first];
+        let mut steps = smallvec![first];
         loop {
             let (step, step_end) = match self.token.text {
                 "." if self.token.kind == Kind::Punctuation => {
@@ -312,8 +312,11 @@ impl<'a> Parser<'a> {
         self.expect("[")?;
         let step = match (self.token.kind, self.token.text) {
             (Kind::Punctuation, "*") => Step::Any,
-            (Kind::Constant(Constant::Integer), _) => Step::Index,
-            _ => return Err(self.unexpected("a whole number or '*'")),
+            (Kind::Constant(Constant::Integer), text) if !text.starts_with('-') => {
+                let digits = text.trim_start_matches('+');
+                Step::Index(digits.parse().unwrap_or(usize::MAX))
+            }
+            _ => return Err(self.unexpected("a whole number without '-', or '*',")),
         };
         self.advance()?;
         let end = self.token.at.saturating_add(self.token.text.len());
@@ -370,11 +373,33 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// What stands between the quotes of a timestamp.
+fn inside(text: &str) -> &str {
+    text.trim_start_matches('t').trim_matches('\'')
+}
+
 fn expected(at: usize, found: &str, wanted: &str) -> Refusal {
     const SHOWN_CHARS_MAX: usize = 40;
     let what = match found.chars().take(SHOWN_CHARS_MAX).collect::<String>() {
         end if end.is_empty() => format!("the pattern ends where {wanted} is expected"),
         shown => format!("{shown:?} stands where {wanted} is expected"),
     };
-    Refusal::syntax(at, what, "follow STIX 2.1 section 9")
+    Refusal::syntax(at, what, mend(found, wanted))
+}
+
+/// What would mend that `found` stands where `wanted` is expected.
+fn mend(found: &str, wanted: &str) -> &'static str {
+    const KEYWORDS: &str = "write keywords in capitals, and true and false in small letters";
+    let is_word = found.bytes().all(|b| b.is_ascii_alphabetic()) && !found.is_empty();
+    match (found, wanted) {
+        ("", "'[' or '('") => "write at least one observation: [object-type:property = 'value']",
+        (_, "'[' or '('") => "put each observation into brackets: [object-type:property = 'value']",
+        ("null", _) => "there is no null; ask with EXISTS or NOT EXISTS",
+        (_, "a constant") => "put strings into single quotes; true and false are in small letters",
+        (_, "a string") => "put it into single quotes",
+        (_, "a timestamp t'…'") => "write t'YYYY-MM-DDThh:mm:ssZ'",
+        ("", _) => "complete it, and close what is open",
+        _ if is_word && super::lexer::is_keyword(&found.to_ascii_uppercase()) => KEYWORDS,
+        _ => "follow the grammar of STIX 2.1 section 9",
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::lexer::Constant;
 
 /// What is to be observed.
@@ -15,28 +17,32 @@ pub(super) enum Observation<'a> {
         at: usize,
         parts: Vec<Self>,
     },
-    /// One with a qualifier after it.
+    /// One with a qualifier after it. `direct`: it stands after `[…]` without parentheses between.
     Qualified {
         inner: Box<Self>,
-        qualifier: Qualifier,
+        qualifier: Qualifier<'a>,
         at: usize,
+        direct: bool,
     },
 }
 
 /// What joins observations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Operator {
     FollowedBy,
     Or,
     And,
 }
 
-/// What narrows an observation in time or number.
+/// What narrows an observation in time or number; the constants as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Qualifier {
-    Within,
-    Repeats,
-    StartStop,
+pub(super) enum Qualifier<'a> {
+    /// In so many seconds.
+    Within(&'a str),
+    /// So many times.
+    Repeats(&'a str),
+    /// Two timestamps, without `t` and quotes.
+    StartStop(&'a str, &'a str),
 }
 
 /// What one observation must be like.
@@ -55,10 +61,28 @@ pub(super) enum Comparison<'a> {
 pub(super) struct Test<'a> {
     pub(super) path: Path<'a>,
     pub(super) not: Option<usize>,
-    /// The operator as written (`=`, `IN`, `LIKE`, …, `EXISTS`) and where.
-    pub(super) operator: &'a str,
+    pub(super) relation: Relation,
+    /// Where the operator stands.
     pub(super) operator_at: usize,
-    pub(super) operands: Vec<Operand<'a>>,
+    /// One constant; for `IN` any number, for `EXISTS` none.
+    pub(super) operands: SmallVec<[Operand<'a>; 1]>,
+}
+
+/// What a comparison operator asks; `==` is `=`, and `<>` is `!=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Relation {
+    Equal,
+    Unequal,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+    In,
+    Like,
+    Matches,
+    Subset,
+    Superset,
+    Exists,
 }
 
 /// An object path such as `file:hashes.'SHA-256'`.
@@ -66,17 +90,18 @@ pub(super) struct Test<'a> {
 pub(super) struct Path<'a> {
     pub(super) at: usize,
     pub(super) object: &'a str,
-    pub(super) steps: Vec<Step<'a>>,
+    pub(super) steps: SmallVec<[Step<'a>; 2]>,
     /// As written.
     pub(super) text: &'a str,
 }
 
 /// One step of an object path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step<'a> {
     Key(Cow<'a, str>),
     Any,
-    Index,
+    /// Counted from 0; one that no list has is [`usize::MAX`].
+    Index(usize),
 }
 
 /// A constant.
@@ -98,12 +123,81 @@ impl Operator {
     }
 }
 
-impl Qualifier {
+impl Qualifier<'_> {
+    pub(super) const fn keyword(&self) -> &'static str {
+        match self {
+            Self::Within(_) => "WITHIN",
+            Self::Repeats(_) => "REPEATS",
+            Self::StartStop(..) => "START",
+        }
+    }
+}
+
+impl Relation {
     pub(super) const fn keyword(self) -> &'static str {
         match self {
-            Self::Within => "WITHIN",
-            Self::Repeats => "REPEATS",
-            Self::StartStop => "START",
+            Self::Equal => "=",
+            Self::Unequal => "!=",
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+            Self::In => "IN",
+            Self::Like => "LIKE",
+            Self::Matches => "MATCHES",
+            Self::Subset => "ISSUBSET",
+            Self::Superset => "ISSUPERSET",
+            Self::Exists => "EXISTS",
+        }
+    }
+
+    /// The relation that holds of two values that have an order where this one does not.
+    pub(super) const fn opposite(self) -> Option<Self> {
+        Some(match self {
+            Self::Less => Self::AtLeast,
+            Self::AtLeast => Self::Less,
+            Self::Greater => Self::AtMost,
+            Self::AtMost => Self::Greater,
+            Self::Equal | Self::Unequal | Self::In | Self::Exists => return None,
+            Self::Like | Self::Matches | Self::Subset | Self::Superset => return None,
+        })
+    }
+
+    /// The relation that an operator asks for; nothing for another text.
+    pub(super) fn of(operator: &str) -> Option<Self> {
+        Some(match operator {
+            "=" | "==" => Self::Equal,
+            "!=" | "<>" => Self::Unequal,
+            "<" => Self::Less,
+            "<=" => Self::AtMost,
+            ">" => Self::Greater,
+            ">=" => Self::AtLeast,
+            "IN" => Self::In,
+            "LIKE" => Self::Like,
+            "MATCHES" => Self::Matches,
+            "ISSUBSET" => Self::Subset,
+            "ISSUPERSET" => Self::Superset,
+            _ => return None,
+        })
+    }
+}
+
+impl<'a> Path<'a> {
+    /// The hash algorithm that a path such as `file:hashes.'SHA-256'` names.
+    pub(super) fn hash_algorithm(&self) -> Option<&str> {
+        match self.steps.as_slice() {
+            [.., Step::Key(hashes), Step::Key(algorithm)] if hashes == "hashes" => Some(algorithm),
+            _ => None,
+        }
+    }
+}
+
+impl Comparison<'_> {
+    /// Where it begins.
+    pub(super) fn at(&self) -> usize {
+        match self {
+            Self::Or(parts) | Self::And { parts, .. } => parts.first().map_or(0, Self::at),
+            Self::Test(test) => test.path.at,
         }
     }
 }

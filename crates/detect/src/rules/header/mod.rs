@@ -13,6 +13,8 @@ pub use vars::{NESTED_MAX, TERMS_MAX, Vars};
 
 use std::sync::Arc;
 
+use packet::FiveTuple;
+
 use super::diagnostic::Problem;
 use super::syntax::{Piece, RuleText};
 
@@ -153,6 +155,19 @@ impl Header {
                 .iter()
                 .any(|field| vars.negates(field.text)),
         })
+    }
+
+    /// Whether it matches both ways, and these ends lie in both.
+    pub(crate) fn goes_both_ways(&self, ends: Option<&FiveTuple>) -> bool {
+        let has_ends = |ends: &FiveTuple| {
+            let has_ports = self.has_any_ports()
+                || self.src_ports.contains(ends.src_port) && self.dst_ports.contains(ends.dst_port);
+            self.src.contains(ends.src) && self.dst.contains(ends.dst) && has_ports
+        };
+        let is_one_way = self.src == self.dst && self.src_ports == self.dst_ports;
+        self.both_ways
+            && !is_one_way
+            && ends.is_some_and(|ends| has_ends(ends) && has_ends(&ends.reversed()))
     }
 
     /// Whether ports do not matter.

@@ -38,6 +38,12 @@ impl Inspector {
             let waiting = state.waiting.get_mut(at(moment.direction));
             let mut waiting = waiting.map(std::mem::take).unwrap_or_default();
             state.join_gaps(moment.direction, &mut waiting);
+            // a rule that matched in packet and stream matched once
+            let is_of_stream = |rule: u32| {
+                let mut of_streams = waiting.iter().filter(|found| found.stream.is_some());
+                of_streams.any(|found| found.rule == rule)
+            };
+            matches.retain(|found| found.transaction.is_some() || !is_of_stream(found.rule));
             matches.append(&mut waiting);
         }
         let mut state = state.unwrap_or_else(|| self.flows.fresh());
@@ -87,6 +93,11 @@ impl Inspector {
                 continue;
             }
             self.keep_notes(&found.notes, moment, state);
+            // a rule both of whose ways the ends go matches twice
+            let twice = rule.header.goes_both_ways(scene.tuple.as_ref());
+            if twice && let Some((action, tells)) = self.effect(rule, &scene, state) {
+                matched.push((found.clone(), action, tells));
+            }
             if let Some((action, tells)) = self.effect(rule, &scene, state) {
                 matched.push((found, action, tells));
             }

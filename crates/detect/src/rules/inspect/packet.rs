@@ -7,7 +7,7 @@ use super::super::rule::{Asked, Inspection};
 use super::super::scene::{Scene, Values};
 use super::super::set::{Carried, Gate, Points, RuleSet};
 use super::candidates::Search;
-use super::{Fate, Inspector, Match, Moment, Outcome, values_of};
+use super::{Fate, Inspector, Match, Moment, Outcome, at, values_of};
 
 impl Inspector {
     /// A packet is over: judges all that waits for it, and the rules about packets.
@@ -111,6 +111,16 @@ impl Inspector {
         matches
     }
 
+    /// Whether bytes of the stream are looked at with a packet.
+    fn comes_with_stream(&mut self, inspect: &Inspect<'_>) -> bool {
+        let window = inspect.flow.and_then(|flow| {
+            let state = self.flows.get(flow.id)?;
+            let window = state.streams.get(at(inspect.direction))?;
+            Some(window.is_due(flow, self.options.stream_bytes_min))
+        });
+        window.unwrap_or(false)
+    }
+
     fn of_points(
         &mut self,
         rules: &RuleSet,
@@ -120,6 +130,8 @@ impl Inspector {
         matches: &mut Vec<Match>,
     ) {
         let is_opaque = inspect.is_opaque && !scene.payload.is_empty();
+        // what must not be there is not asked of a packet that nothing comes with
+        let is_empty = scene.payload.is_empty() && !self.comes_with_stream(inspect);
         let search = Search {
             rules,
             points,
@@ -138,7 +150,8 @@ impl Inspector {
             let Some((rule, gate)) = rules.rule(number).zip(rules.gates.get(number)) else {
                 continue;
             };
-            if !takes(gate, inspect) || is_opaque && rule.asks_payload() {
+            let is_bare = is_empty && rule.payload().is_some();
+            if !takes(gate, inspect) || is_bare || is_opaque && rule.asks_payload() {
                 continue;
             }
             let Some(held) = self.holds(rule, scene, Inspection::is_of_packet) else {

@@ -9,7 +9,7 @@ use super::super::rule::Inspection;
 use super::super::scene::Scene;
 use super::super::set::{Point, RuleSet};
 use super::candidates::Search;
-use super::{FlowState, Inspector, Match, at};
+use super::{FlowState, Inspector, Match, at, takes_flow};
 
 /// Most bytes of a stream that are looked at together.
 pub(super) const STREAM_BYTES_MAX: usize = 64 << 10;
@@ -37,6 +37,14 @@ impl Window {
 
     fn has_news(&self) -> bool {
         self.bytes.len() > self.seen
+    }
+
+    /// Whether what is new is looked at with the packet at hand.
+    pub(super) fn is_due(&self, flow: &Flow, bytes_min: usize) -> bool {
+        let news = self.bytes.len().saturating_sub(self.seen);
+        // what a side sent is not waited for longer once one of them closes
+        let is_closing = flow.tcp_state.is_some_and(TcpState::is_closing);
+        news > 0 && (self.due || is_closing || news >= bytes_min)
     }
 
     fn looked_at(&mut self, overlap: usize) {
@@ -117,11 +125,8 @@ impl Inspector {
         let Some(window) = state.streams.get_mut(at(direction)) else {
             return;
         };
-        let news = window.bytes.len().saturating_sub(window.seen);
-        // what a side sent is not waited for longer once one of them closes
-        let is_closing = flow.tcp_state.is_some_and(TcpState::is_closing);
-        let is_due = all || window.due || is_closing || news >= self.options.stream_bytes_min;
-        if !window.has_news() || !is_due {
+        let is_due = window.is_due(flow, self.options.stream_bytes_min);
+        if !(is_due || all && window.has_news()) {
             return;
         }
         let scene = Scene {
@@ -142,7 +147,7 @@ impl Inspector {
         let mut shown: [Option<Arc<[u8]>>; 2] = [None, None];
         let mut found = Vec::new();
         for &number in &numbers {
-            let Some(rule) = rules.rule(number) else {
+            let Some(rule) = rules.rule(number).filter(|rule| takes_flow(rule, flow)) else {
                 continue;
             };
             let Some(held) = self.holds(rule, &scene, Inspection::is_of_packet) else {

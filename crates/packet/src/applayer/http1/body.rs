@@ -55,33 +55,37 @@ impl Body {
         if is_chunked(head, Names::REQUEST, oddities) {
             return Self::CHUNKED;
         }
-        Self::Length(content_length(head, Names::REQUEST, oddities).unwrap_or(0))
+        let length = content_length(head, Names::REQUEST, oddities);
+        Self::Length(length.and_then(Result::ok).unwrap_or(0))
     }
 
     /// A response to HEAD, and one with status 1xx, 204 or 304, has no body, unless a length says
-    /// otherwise: some receivers believe it.
+    /// otherwise: some receivers believe it. `None` where its length is none: receivers give up.
     pub(super) fn of_response(
         head: &Head,
         status: Option<u16>,
         to_head: bool,
         oddities: &mut Vec<&'static str>,
-    ) -> Self {
+    ) -> Option<Self> {
         if to_head {
-            return Self::Length(0);
+            return Some(Self::Length(0));
         }
         let chunked = is_chunked(head, Names::RESPONSE, oddities);
         let length = content_length(head, Names::RESPONSE, oddities);
-        if status.is_some_and(|status| matches!(status, 100..200 | 204 | 304)) {
-            return match length {
-                _ if chunked => Self::CHUNKED,
-                Some(length) if status == Some(204) => Self::Length(length),
-                Some(_) | None => Self::Length(0),
-            };
-        }
         if chunked {
-            return Self::CHUNKED;
+            return Some(Self::CHUNKED);
         }
-        length.map_or(Self::UntilClose, Self::Length)
+        if status.is_some_and(|status| matches!(status, 100..200 | 204 | 304)) {
+            return Some(match length {
+                Some(Ok(length)) if status == Some(204) => Self::Length(length),
+                _ => Self::Length(0),
+            });
+        }
+        match length {
+            Some(Ok(length)) => Some(Self::Length(length)),
+            Some(Err(NoLength)) => None,
+            None => Some(Self::UntilClose),
+        }
     }
 
     /// Takes bytes of the body up to its end, or to the end of the next piece of content.
@@ -295,8 +299,15 @@ fn is_chunked(head: &Head, names: Names, oddities: &mut Vec<&'static str>) -> bo
     chunked
 }
 
+/// A content length that is none.
+struct NoLength;
+
 /// The content length: of several the first; its first digits, whatever stands around them.
-fn content_length(head: &Head, names: Names, oddities: &mut Vec<&'static str>) -> Option<u64> {
+fn content_length(
+    head: &Head,
+    names: Names,
+    oddities: &mut Vec<&'static str>,
+) -> Option<Result<u64, NoLength>> {
     let mut values = head.values(b"content-length");
     let first = values.next()?;
     if values.next().is_some() {
@@ -305,7 +316,7 @@ fn content_length(head: &Head, names: Names, oddities: &mut Vec<&'static str>) -
     let digits = first.bytes.iter().position(u8::is_ascii_digit);
     let Some(digits) = digits.and_then(|start| first.bytes.get(start..)) else {
         oddities.push(names.invalid_length);
-        return None;
+        return Some(Err(NoLength));
     };
     if digits.len() < first.bytes.len() {
         oddities.push("CONTENT_LENGTH_EXTRA_DATA_START");
@@ -317,11 +328,11 @@ fn content_length(head: &Head, names: Names, oddities: &mut Vec<&'static str>) -
     }
     let number = digits.get(..len)?;
     let number = std::str::from_utf8(number).ok()?.parse::<u64>().ok();
-    if number.is_none_or(|number| number > i64::MAX.unsigned_abs()) {
+    let number = number.filter(|number| *number <= i64::MAX.unsigned_abs());
+    if number.is_none() {
         oddities.push(names.invalid_length);
-        return None;
     }
-    number
+    Some(number.ok_or(NoLength))
 }
 
 fn take<'d>(left: &mut u64, data: &'d [u8]) -> &'d [u8] {

@@ -212,6 +212,13 @@ impl Content {
         self.finish(cx, tx, FileState::Truncated);
     }
 
+    /// What follows does not belong to it: what is coded ends here, and is not whole.
+    pub(super) fn end_coded(&mut self, cx: &mut Context<'_, '_>, tx: &Transaction) {
+        if !self.layers.is_empty() {
+            self.abandon(cx, tx);
+        }
+    }
+
     /// Whether no more of it is followed.
     pub(super) fn is_over(&self) -> bool {
         self.over
@@ -365,10 +372,11 @@ fn codings(head: &Head, options: &Options, oddities: &mut Vec<&'static str>) -> 
             if token.is_empty() {
                 continue;
             }
-            let parts = token.split(|byte| *byte == b' ').count();
-            layers = layers.saturating_add(parts);
             tokens = tokens.saturating_add(1);
-            codings.extend(coding(token, options, &mut abnormal));
+            for part in token.split(|byte| *byte == b' ') {
+                layers = layers.saturating_add(1);
+                codings.extend(coding(part, options, &mut abnormal));
+            }
         }
     }
     let layers_max = options.http.layers_max.min(LAYERS_MAX);

@@ -82,6 +82,94 @@ pub(super) fn end_of_head(data: &[u8], from: usize) -> Option<usize> {
     })
 }
 
+/// Where the head of a response ends, as far as can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scan {
+    End(usize),
+    /// More bytes will tell; the lines before this place need not be looked at again.
+    More(usize),
+}
+
+/// Looks for the end of a response's head that begins at `start`, from the start of a line on.
+///
+/// CR, LF, CR LF and LF CR end a line, and an empty line ends the head. Behind the status line only
+/// CR LF and LF are an empty line, and one LF more belongs to that line.
+pub(super) fn end_of_response_head(data: &[u8], start: usize, from: usize) -> Scan {
+    let mut line = from;
+    loop {
+        let rest = data.get(line..).unwrap_or_default();
+        let Some(len) = memchr::memchr2(b'\r', b'\n', rest) else {
+            return Scan::More(line);
+        };
+        let (_, rest) = rest.split_at_checked(len).unwrap_or_default();
+        let is_status = line == start;
+        let found = if is_status {
+            status_line_end(rest)
+        } else {
+            line_end(rest)
+        };
+        let Some(end) = found else {
+            return Scan::More(line);
+        };
+        let after = rest.get(end..).unwrap_or_default();
+        let next = line.saturating_add(len).saturating_add(end);
+        let empty = match after {
+            [] | [b'\r'] | [b' ' | b'\t'] | [b' ' | b'\t', b'\r' | b'\n'] => {
+                return Scan::More(line);
+            }
+            [b'\r', b'\n', b' ' | b'\t', ..] if is_status => 0,
+            [b'\r', b'\n', ..] => 2,
+            [b'\n', ..] if is_status => 1,
+            [b'\n', b'\r', ..] => 2,
+            [b'\n', ..] => 1,
+            // behind CR LF, a CR before a blank folds the line
+            [b'\r', b' ' | b'\t', ..] if rest.starts_with(b"\r\n") => {
+                line = next.saturating_add(2);
+                continue;
+            }
+            [b'\r', ..] if !is_status => 1,
+            // a lone blank is an empty line, unless an empty one follows or one that it folds
+            [b' ' | b'\t', b'\n', next, ..] if !is_status && !is_space(*next) => 2,
+            [b' ' | b'\t', b'\r', next, ..]
+                if !is_status && !matches!(next, b'\n' | b' ' | b'\t') =>
+            {
+                2
+            }
+            _ => 0,
+        };
+        if empty > 0 {
+            return Scan::End(next.saturating_add(empty));
+        }
+        line = next;
+    }
+}
+
+/// Length of the line end that `rest` begins with; `None` when more bytes will tell.
+fn line_end(rest: &[u8]) -> Option<usize> {
+    match rest {
+        // CRs behind a line end that another follows are no empty line
+        [b'\r', b'\n', b'\r', b'\r', more @ ..] => {
+            let returns = more.iter().take_while(|byte| **byte == b'\r').count();
+            let is_newline = *more.get(returns)? == b'\n';
+            Some(returns.saturating_add(4).saturating_add(is_newline.into()))
+        }
+        [b'\n', b'\r', b'\r', b'\n', b'\n', ..]
+        | [b'\n', b'\r', b'\r', b'\n', b'\r', b'\n', ..] => Some(4),
+        [b'\r'] | [b'\r', b'\n', b'\r'] => None,
+        [b'\r', b'\n', ..] | [b'\n', b'\r', ..] => Some(2),
+        _ => Some(1),
+    }
+}
+
+fn status_line_end(rest: &[u8]) -> Option<usize> {
+    match rest {
+        [b'\r'] => None,
+        [b'\r', b'\n', b'\n', ..] => Some(3),
+        [b'\r', b'\n', ..] | [b'\n', b'\n', ..] => Some(2),
+        _ => Some(1),
+    }
+}
+
 /// Where a response begins among bytes that need not be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
@@ -144,6 +232,74 @@ mod tests {
             (b"a\rb\r\r", None),
         ] {
             assert_eq!(end_of_head(data, 0), end, "{data:?}");
+        }
+    }
+
+    #[test]
+    fn heads_of_responses_end_at_empty_lines_of_any_kind() {
+        for (lines, end) in [
+            (&b"\r\n\r\n"[..], Some(4)),
+            (b"\n\n", Some(2)),
+            (b"\r\r", Some(2)),
+            (b"\r\r\n", Some(3)),
+            (b"\r\n\r", Some(3)),
+            (b"\n\r", None),
+            (b"\n\r\r", Some(3)),
+            (b"\n\n\r", Some(3)),
+            (b"\n\r\n\r", Some(4)),
+            (b"\n\r\r\n", Some(4)),
+            (b"\n\r\r\n\r\n", Some(6)),
+            (b"\r\n\r\r\n", None),
+            (b"\r\n\r\r\n\r\n", Some(7)),
+            (b"\r\n\t\r\n\r\n", Some(7)),
+            (b"\n\t\n", Some(3)),
+            (b"\r\n\r \r", None),
+            (b"\r\n\r \r\n\r\n", Some(8)),
+            (b"\n\r\r ", Some(3)),
+            (b"\n \r ", None),
+            (b"\r\n \r", Some(4)),
+            (b"\n \n\r", None),
+            (b"\r \n ", None),
+        ] {
+            let data = [b"HTTP/1.1 200 OK\r\na: b", lines, b"body"].concat();
+            let expected = end.map(|end| Scan::End(21 + end));
+            let found = end_of_response_head(&data, 0, 0);
+            match expected {
+                Some(_) => assert_eq!(Some(found), expected, "{lines:?}"),
+                None => assert!(matches!(found, Scan::More(_)), "{lines:?}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn behind_a_status_line_a_line_feed_more_is_passed_over() {
+        for (lines, end) in [
+            (&b"\r\n\r\n"[..], Some(4)),
+            (b"\n\n", None),
+            (b"\r\n\n", None),
+            (b"\n\n\n", Some(3)),
+            (b"\r\r\n", Some(3)),
+            (b"\r\r", None),
+            (b"\n\r\r", Some(3)),
+        ] {
+            let data = [b"HTTP/1.1 200 OK", lines, b"body"].concat();
+            let expected = end.map(|end| Scan::End(15 + end));
+            let found = end_of_response_head(&data, 0, 0);
+            match expected {
+                Some(_) => assert_eq!(Some(found), expected, "{lines:?}"),
+                None => assert!(matches!(found, Scan::More(_)), "{lines:?}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_however_it_comes() {
+        let data = b"HTTP/1.1 200 OK\r\na: b\r\nc: d\r\n\r\nbody";
+        for cut in 1..31 {
+            let Scan::More(from) = end_of_response_head(&data[..cut], 0, 0) else {
+                panic!("an end in {cut} bytes");
+            };
+            assert_eq!(end_of_response_head(data, 0, from), Scan::End(31), "{cut}");
         }
     }
 

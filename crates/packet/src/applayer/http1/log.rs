@@ -2,8 +2,7 @@
 
 use super::head::Head;
 use super::name::content_range;
-use super::parser::UNSEEN;
-use super::transaction::{Phase, Transaction, split_port};
+use super::transaction::{Phase, Transaction, UNSEEN, split_port};
 use crate::applayer::{AppProto, Transaction as AnyTransaction};
 use crate::flow::Direction;
 use crate::json::Object;

@@ -2,11 +2,17 @@
 
 use super::lines::trim;
 
-/// The file name of a `Content-Disposition` value: `filename`, else `filename*` as sent.
+/// The file name of a `Content-Disposition` value, also where it has no type before it.
 pub(in crate::applayer) fn disposition_name(value: &[u8]) -> Option<&[u8]> {
-    parameter(value, b"filename")
-        .or_else(|| parameter(value, b"filename*"))
-        .filter(|name| !name.is_empty())
+    let front = memchr::memchr2(b';', b'=', value).and_then(|at| value.split_at_checked(at));
+    let untyped = front.filter(|(name, rest)| {
+        rest.first() == Some(&b'=') && trim(name).eq_ignore_ascii_case(b"filename")
+    });
+    match untyped {
+        Some((_, rest)) => Some(unquoted(rest.get(1..)?)?.0),
+        None => parameter(value, b"filename"),
+    }
+    .filter(|name| !name.is_empty())
 }
 
 /// A parameter of a value: `; name=value` or `; name="value"`, white space and case as it comes; a
@@ -21,19 +27,26 @@ pub(super) fn parameter<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         if after.first() == Some(&b';') {
             continue;
         }
-        let after = after.get(1..)?.trim_ascii_start();
-        let (content, next) = match after.strip_prefix(b"\"") {
-            Some(quoted) => quoted.split_at_checked(end_of_quoted(quoted))?,
-            None => {
-                let end = memchr::memchr(b';', after).unwrap_or(after.len());
-                after.split_at_checked(end)?
-            }
-        };
+        let (content, next) = unquoted(after.get(1..)?)?;
         if trim(found).eq_ignore_ascii_case(name) {
-            return Some(trim(content));
+            return Some(content);
         }
         rest = next;
     }
+}
+
+/// The value of a parameter, and what stands behind it.
+fn unquoted(after: &[u8]) -> Option<(&[u8], &[u8])> {
+    let after = after.trim_ascii_start();
+    let end = match after.strip_prefix(b"\"") {
+        Some(quoted) => return quoted.split_at_checked(end_of_quoted(quoted)).map(trimmed),
+        None => memchr::memchr(b';', after).unwrap_or(after.len()),
+    };
+    after.split_at_checked(end).map(trimmed)
+}
+
+fn trimmed<'a>((value, rest): (&'a [u8], &'a [u8])) -> (&'a [u8], &'a [u8]) {
+    (trim(value), rest)
 }
 
 /// The quote that no backslash stands before.
@@ -96,7 +109,8 @@ mod tests {
             ),
             (b"attachment; filename=\"a;b", Some(b"a;b")),
             (b"attachment; filename=\"a\\\"b\"", Some(b"a\\\"b")),
-            (b"attachment; filename*=UTF-8''e%20x", Some(b"UTF-8''e%20x")),
+            (b"attachment; filename*=UTF-8''e%20x", None),
+            (b"filename=\"a.bin\"; size=3", Some(b"a.bin")),
             (b"attachment", None),
             (b"attachment; filename=", None),
         ] {

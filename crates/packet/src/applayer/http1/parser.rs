@@ -9,8 +9,7 @@ use super::head::{Head, StartLine};
 use super::pending::{Pending, Untold};
 use super::side::{Kind, Side, State};
 use super::status::{Switch, is_interim, status_of, switch_of};
-use super::transaction::{Phase, Transaction};
-use super::uri::{Rules, Uri};
+use super::transaction::{Transaction, new_transaction};
 use crate::applayer::{AppLayer, AppProto, Context, Next, http2, websocket};
 use crate::file::FileState;
 use crate::flow::{Direction, Proto};
@@ -74,12 +73,21 @@ impl AppLayer for Parser {
                         .carrier(direction)
                         .map_or(0, |carrier| carrier.transaction.tx_id);
                     events::body(cx, tx_id, direction, (broken, extension));
+                    let was_to_end = over;
                     let over = over && self.is_over(cx, direction, after);
-                    let sent = step.used.saturating_sub(trailer);
+                    let mut sent = step.used.saturating_sub(trailer);
+                    if broken {
+                        // the line that is no chunk size counts as such, and as body
+                        sent = sent.saturating_add(first_line_len(after));
+                    }
                     if over {
                         cx.frame_ends(kind, after.len());
                     }
-                    self.body(cx, direction, content, sent, over)
+                    let next = self.body(cx, direction, content, sent, over);
+                    if was_to_end && !over {
+                        self.end_coded(cx);
+                    }
+                    next
                 }
                 Kind::Lost => self.lose(cx, direction),
                 Kind::Wait => {
@@ -182,6 +190,15 @@ impl Parser {
             cx.anomaly_in(tx_id, "RESPONSE_BODY_UNEXPECTED");
         }
         !more
+    }
+
+    /// What is coded of a response ends where its length says, though more follows.
+    fn end_coded(&mut self, cx: &mut Context<'_, '_>) {
+        if let Some(front) = self.pending.front_mut().filter(|_| !self.discard)
+            && let Some(content) = &mut front.response
+        {
+            content.end_coded(cx, &front.transaction);
+        }
     }
 
     fn request(&mut self, cx: &mut Context<'_, '_>, head: Head, ts_ns: u64) -> Next {
@@ -291,6 +308,10 @@ impl Parser {
         if let Some(switch) = switches {
             return self.switch(cx, switch);
         }
+        let Some(body) = body else {
+            self.responses.state = State::Lost;
+            return Next::More;
+        };
         let over = body == Body::Length(0);
         self.responses.state = State::after_head(body);
         if over && self.is_over(cx, Direction::ToClient, after) {
@@ -543,42 +564,10 @@ impl Parser {
 /// Most exchanges that wait with files to be told of.
 const UNTOLD_MAX: usize = 64;
 
-fn new_transaction(
-    cx: &Context<'_, '_>,
-    (tx_id, first_ts_ns): (u32, u64),
-    request: Option<Head>,
-) -> Transaction {
-    let tuple = cx.flow().tuple;
-    let http = &cx.config.apps.http;
-    let rules = Rules {
-        double_decode_path: http.double_decode_path,
-        double_decode_query: http.double_decode_query,
-        plus_is_space: http.plus_is_space,
-        include_all: http.uri_include_all,
-    };
-    let uri = match &request {
-        Some(head) => Uri::parse(head.start_part(1).bytes, rules),
-        None => Uri::parse(UNSEEN, Rules::default()),
-    };
-    Transaction {
-        first_ts_ns,
-        tx_id,
-        phase: Phase::Request,
-        status: None,
-        request_len: 0,
-        response_len: 0,
-        request,
-        response: None,
-        uri,
-        request_body: Vec::new(),
-        response_body: Vec::new(),
-        bodies_over: [false; 2],
-        server: (tuple.dst, tuple.dst_port),
-    }
+/// Length of the first line with its end; 0 where it has none.
+fn first_line_len(data: &[u8]) -> usize {
+    memchr::memchr(b'\n', data).map_or(0, |at| at.saturating_add(1))
 }
-
-/// What stands for the target of a request that was not seen, as Suricata has it.
-pub(super) const UNSEEN: &[u8] = b"/libhtp::request_uri_not_seen";
 
 fn frame_kind(direction: Direction) -> &'static str {
     match direction {

@@ -2,7 +2,7 @@
 
 use super::body::{Body, Chunk};
 use super::head::{Head, StartLine, starts_with_http};
-use super::lines::{Start, end_of_head, is_void, response_start};
+use super::lines::{Scan, Start, end_of_head, end_of_response_head, is_void, response_start};
 use super::probe::{is_known_method, probe_request};
 use crate::applayer::{Context, Probe};
 use crate::flow::Direction;
@@ -12,6 +12,8 @@ pub(super) struct Side {
     pub(super) state: State,
     /// The front of a head that is not complete yet.
     kept: Vec<u8>,
+    /// Where in `kept` the search for the end of a response's head goes on.
+    scanned: usize,
     /// Time of the packet that the first byte of `kept` came with.
     ts_ns: u64,
     /// The first line of the head in `kept` was told of.
@@ -312,7 +314,7 @@ impl Side {
         let before = self.kept.len();
         if before == 0
             && let Start::At(start) = response_start(data)
-            && let Some(end) = end_of_head(data, start)
+            && let Scan::End(end) = end_of_response_head(data, start, start)
         {
             let raw = data.get(start..end).unwrap_or_default();
             let head = Head::parse(raw, StartLine::Status, self.offset);
@@ -320,6 +322,9 @@ impl Side {
                 kind: Kind::Head(head, self.ts_ns),
                 used: end,
             };
+        }
+        if before == 0 {
+            self.scanned = 0;
         }
         self.kept.extend_from_slice(data);
         match response_start(&self.kept) {
@@ -329,9 +334,13 @@ impl Side {
                 used: data.len(),
             },
             Start::At(start) => {
-                let from = start.max(before.saturating_sub(3));
-                let Some(end) = end_of_head(&self.kept, from) else {
-                    return self.wait(cx, data.len());
+                let from = self.scanned.max(start);
+                let end = match end_of_response_head(&self.kept, start, from) {
+                    Scan::End(end) => end,
+                    Scan::More(from) => {
+                        self.scanned = from;
+                        return self.wait(cx, data.len());
+                    }
                 };
                 let kept = std::mem::take(&mut self.kept);
                 let raw = kept.get(start..end).unwrap_or_default();

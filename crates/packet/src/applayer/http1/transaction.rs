@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::head::Head;
 use super::lines::trim;
 use super::log::CARRIER_FIELDS;
-use super::uri::Uri;
-use crate::applayer::Field;
+use super::uri::{Rules, Uri};
+use crate::applayer::{Context, Field};
 use crate::flow::Direction;
 
 /// How much of a transaction is there.
@@ -393,6 +393,44 @@ fn authority(target: Field<'_>) -> Option<Field<'_>> {
         offset,
     })
 }
+
+/// The transaction that a request begins, or a response whose request was not seen.
+pub(super) fn new_transaction(
+    cx: &Context<'_, '_>,
+    (tx_id, first_ts_ns): (u32, u64),
+    request: Option<Head>,
+) -> Transaction {
+    let tuple = cx.flow().tuple;
+    let http = &cx.config.apps.http;
+    let rules = Rules {
+        double_decode_path: http.double_decode_path,
+        double_decode_query: http.double_decode_query,
+        plus_is_space: http.plus_is_space,
+        include_all: http.uri_include_all,
+    };
+    let uri = match &request {
+        Some(head) => Uri::parse(head.start_part(1).bytes, rules),
+        None => Uri::parse(UNSEEN, Rules::default()),
+    };
+    Transaction {
+        first_ts_ns,
+        tx_id,
+        phase: Phase::Request,
+        status: None,
+        request_len: 0,
+        response_len: 0,
+        request,
+        response: None,
+        uri,
+        request_body: Vec::new(),
+        response_body: Vec::new(),
+        bodies_over: [false; 2],
+        server: (tuple.dst, tuple.dst_port),
+    }
+}
+
+/// What stands for the target of a request that was not seen, as Suricata has it.
+pub(super) const UNSEEN: &[u8] = b"/libhtp::request_uri_not_seen";
 
 #[cfg(test)]
 mod tests {

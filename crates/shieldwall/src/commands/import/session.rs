@@ -131,7 +131,7 @@ impl<'a> Session<'a> {
             let refused = Refused {
                 place: claim.place.clone(),
                 reason,
-                mend,
+                mend: mend.into(),
             };
             return self.refuse(&place, &refused);
         }
@@ -153,14 +153,14 @@ impl<'a> Session<'a> {
             Ok(Written::Over) => self.pass_over("over already"),
             Ok(Written::Withheld(why)) => self.pass_over(why),
             Err(error) => {
-                let (reason, mend) = (error.to_string(), error.mend());
+                let (reason, mend) = (error.to_string(), error.mend().to_owned());
                 let place_of = claim.place.clone();
                 self.refuse(
                     &place,
                     &Refused {
                         place: place_of,
                         reason,
-                        mend,
+                        mend: mend.into(),
                     },
                 );
             }
@@ -376,7 +376,7 @@ impl<'a> Session<'a> {
     }
 
     fn refuse(&mut self, place: &str, refused: &Refused) {
-        self.say_refused(place, &refused.reason, refused.mend);
+        self.say_refused(place, &refused.reason, &refused.mend);
     }
 
     fn say_refused(&mut self, place: &str, reason: &str, mend: &str) {
@@ -431,6 +431,6 @@ fn no_room(claim: &Claim) -> Refused {
             "more than {} things of one source",
             feeds::ledger::ENTRIES_MAX
         ),
-        mend: "split the source",
+        mend: "split the source".into(),
     }
 }

@@ -98,7 +98,7 @@ fn feed(reader: &dyn Import, folder: &Path, to: &Sender<Piece>) -> Result<(), Re
                 let refused = Refused {
                     place,
                     reason: error.to_string(),
-                    mend,
+                    mend: mend.into(),
                 };
                 let piece = Piece {
                     file: Some(name),

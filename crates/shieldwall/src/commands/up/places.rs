@@ -74,14 +74,17 @@ impl Places {
 
     /// The hub, with a console that shows the views of `partners`.
     pub(super) fn hub_config(&self, partners: &[&str]) -> hub::Config {
+        let data = self.data.join("hub");
         hub::Config {
-            data: self.data.join("hub"),
+            store: hub::Storage::beside_keys(&data),
+            data,
             listen: self.tls,
             names: vec![self.tls.ip().to_string(), "localhost".to_owned()],
             console: Some(self.console),
             console_partners: partners.iter().map(|name| (*name).to_owned()).collect(),
             community: "demonstration".to_owned(),
             default_tlp: Tlp::Amber,
+            collections: vec![],
             limits: hub::Limits::default(),
         }
     }

@@ -42,10 +42,28 @@ fn responses_that_have_no_body() {
     let head = Head::parse(raw, StartLine::Status, 0);
     let mut odd = Vec::new();
     let mut body = |status, to_head| Body::of_response(&head, Some(status), to_head, &mut odd);
-    assert_eq!(body(200, false), Body::Length(7));
-    assert_eq!(body(200, true), Body::Length(0));
-    assert_eq!(body(304, false), Body::Length(0));
+    assert_eq!(body(200, false), Some(Body::Length(7)));
+    assert_eq!(body(200, true), Some(Body::Length(0)));
+    assert_eq!(body(304, false), Some(Body::Length(0)));
     let bare = Head::parse(b"HTTP/1.1 200 OK\r\n\r\n", StartLine::Status, 0);
     let body = Body::of_response(&bare, Some(200), false, &mut odd);
-    assert_eq!(body, Body::UntilClose);
+    assert_eq!(body, Some(Body::UntilClose));
+}
+
+#[test]
+fn a_response_whose_length_is_none_has_no_end() {
+    for (fields, expected) in [
+        ("Content-Length: many", None),
+        ("Content-Length:", None),
+        ("Content-Length: 99999999999999999999999", None),
+        (
+            "Content-Length: many\r\nTransfer-Encoding: chunked",
+            Some(Body::CHUNKED),
+        ),
+    ] {
+        let raw = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
+        let head = Head::parse(raw.as_bytes(), StartLine::Status, 0);
+        let body = Body::of_response(&head, Some(200), false, &mut Vec::new());
+        assert_eq!(body, expected, "{fields}");
+    }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlx::{Row as _, SqliteConnection};
 use stix::Timestamp;
 
+use super::Tables;
 use crate::StoreError;
 
 /// Where the sequence and the lanes end.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ends {
+pub(crate) struct Ends {
     pub(super) head: i64,
     pub(super) seq: i64,
     pub(super) community: LaneEnd,
@@ -19,7 +19,7 @@ pub(super) struct Ends {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LaneEnd {
+pub(crate) struct LaneEnd {
     pub(super) position: i64,
     pub(super) date: Timestamp,
 }
@@ -43,40 +43,24 @@ impl LaneEnd {
 }
 
 impl Ends {
-    pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
-        let row = sqlx::query(
-            "SELECT (SELECT coalesce(max(n), 0) FROM heads),
-                    (SELECT coalesce(max(seq), 0) FROM events),
-                    (SELECT max(community) FROM events),
-                    (SELECT max(date_added) FROM events WHERE community IS NOT NULL)",
-        )
-        .fetch_one(connection)
-        .await?;
-        let community = LaneEnd::of(row.try_get(2)?, row.try_get(3)?);
-        let (head, seq) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Self {
+    /// Of a log with these last numbers of head and event.
+    pub(crate) fn new(head: i64, seq: i64, community: LaneEnd) -> Self {
+        Self {
             head,
             seq,
             community,
             addressed: BTreeMap::new(),
-        })
+        }
     }
 
-    /// The end of an addressed lane, read from the database the first time.
+    /// The end of an addressed lane, read from the tables the first time.
     pub(super) async fn addressed(
         &mut self,
-        connection: &mut SqliteConnection,
+        tables: &mut impl Tables,
         partner: &Arc<str>,
     ) -> Result<&mut LaneEnd, StoreError> {
         if !self.addressed.contains_key(partner) {
-            let row = sqlx::query(
-                "SELECT (SELECT max(position) FROM addressed WHERE partner = ?1),
-                        (SELECT max(date_added) FROM addressed WHERE partner = ?1)",
-            )
-            .bind(partner.as_ref())
-            .fetch_one(connection)
-            .await?;
-            let end = LaneEnd::of(row.try_get(0)?, row.try_get(1)?);
+            let end = tables.lane_end(partner).await?;
             self.addressed.insert(Arc::clone(partner), end);
         }
         Ok(self.addressed.entry(Arc::clone(partner)).or_default())
@@ -84,7 +68,8 @@ impl Ends {
 }
 
 impl LaneEnd {
-    fn of(position: Option<i64>, date: Option<i64>) -> Self {
+    /// Of a lane's last position and date.
+    pub(crate) fn of(position: Option<i64>, date: Option<i64>) -> Self {
         let none = Self::default();
         Self {
             position: position.unwrap_or(none.position),

@@ -1,4 +1,7 @@
-//! Every store against the conformance suite, and SQLite's own promises.
+//! SQLite against the conformance suite and the model, and its own promises.
+//!
+//! Nothing in here starts a process: one that is being started holds the lock of a store that was just
+//! closed for a moment.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -14,10 +17,11 @@ mod support;
 use std::path::PathBuf;
 
 use exchange::sqlite::Options;
-use exchange::{Lane, Log as _, NewPartner, Registry as _, SqliteStore, StoreError};
+use exchange::{Erasure, Lane, Log as _, NewPartner, Registry as _, SqliteStore, StoreError};
 use tempfile::TempDir;
 
 use crate::conformance::{Backend, conformance};
+use crate::model::model;
 use crate::support::{at, indicator, partner, to_all};
 
 pub(crate) struct Sqlite(TempDir);
@@ -25,6 +29,14 @@ pub(crate) struct Sqlite(TempDir);
 impl Sqlite {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
+    }
+
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "other back-ends are not everywhere"
+    )]
+    fn always(_: &str) -> Option<Self> {
+        Some(Self::new())
     }
 
     fn path(&self) -> PathBuf {
@@ -46,45 +58,8 @@ impl Backend for Sqlite {
     }
 }
 
-mod sqlite {
-    use super::*;
-
-    conformance! {
-        Sqlite::new();
-        log::{
-            positions_are_contiguous_and_dates_increase,
-            merged_dates_increase_when_batches_start_after_the_latest,
-            pages_of_any_size_join_to_the_whole_view,
-            a_reader_at_the_end_gets_exactly_what_follows,
-            the_same_bytes_are_a_duplicate_and_others_a_conflict,
-            another_source_of_the_same_id_is_another_assertion,
-            hidden_objects_change_no_byte_of_a_view,
-            versions_are_those_that_the_reader_may_see,
-            filters_pass_over_what_they_do_not_admit,
-            a_revoked_version_is_a_revoke_event,
-            live_are_latest_versions_not_expired,
-            an_older_version_is_stale_in_the_lanes_that_had_a_newer_one,
-            a_restart_changes_nothing,
-            what_append_returns_is_what_can_be_read,
-            an_audience_of_nobody_sees_nothing_and_of_several_has_no_cursor,
-        }
-        registry::{
-            partners_come_and_go,
-            an_invitation_is_good_once_and_for_its_partner,
-            tokens_and_certificates_end_by_time_and_by_revocation,
-            a_revoked_partner_has_no_good_credential,
-            the_first_value_of_a_key_stays,
-        }
-        revoke::{
-            a_narrower_revocation_reaches_all_who_hold_a_version,
-            a_wider_revocation_stays_with_those_who_hold_a_version,
-            a_revocation_of_the_unknown_goes_by_its_own_reach,
-            a_late_revocation_does_not_reach_those_who_hold_only_newer_versions,
-            a_revocation_in_the_batch_of_its_object_reaches_the_same_lanes,
-            pages_show_a_revocation_of_both_lanes_once_and_in_order,
-        }
-    }
-}
+conformance!(Sqlite::always);
+model!(Sqlite::always);
 
 #[tokio::test]
 async fn a_second_writer_is_kept_out_and_administration_is_not() {
@@ -193,4 +168,34 @@ async fn a_database_of_a_newer_program_is_refused_by_version() {
         refused,
         Err(StoreError::NewerSchema { found: 99, .. })
     ));
+}
+
+#[tokio::test]
+async fn what_was_erased_is_in_none_of_the_files() {
+    let place = Sqlite::new();
+    let store = place.open().await;
+    let object = |n| indicator(n, 1, r#","name":"tell-nobody-of-this""#);
+    let batch: Vec<_> = (0..200).map(|n| to_all("alpha", object(n))).collect();
+    store.append(&batch, at(0)).await.unwrap();
+    assert!(place.holds("tell-nobody-of-this"));
+    for n in 0..200 {
+        let erasure = Erasure {
+            source: "alpha".into(),
+            id: support::id("indicator", n),
+            versions: vec![],
+        };
+        assert_eq!(store.erase(&erasure, at(10)).await.unwrap().versions, 1);
+    }
+    assert!(!place.holds("tell-nobody-of-this"), "while the hub runs");
+    store.close().await.unwrap();
+    assert!(!place.holds("tell-nobody-of-this"));
+}
+
+impl Sqlite {
+    /// Whether any file of the store holds these bytes.
+    fn holds(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.0.path()).unwrap();
+        let mut files = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.any(|bytes| bytes.windows(text.len()).any(|at| at == text.as_bytes()))
+    }
 }

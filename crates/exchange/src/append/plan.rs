@@ -4,24 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sqlx::SqliteConnection;
 use stix::{Object, StixId, Timestamp};
 
-use super::append::{Item, Verdict, commit_to};
 use super::ends::{Ends, LaneEnd, just_after};
-use super::read::event_code;
-use super::spread::Spread;
-use super::{LogWriter, bulk};
-use crate::{Appended, Entry, EventKind, Lane, LaneEntries, Outcome, StoreError, Submission};
+use super::{Identity, Item, Spread, Tables, Verdict, commit_to};
+use crate::entry::tombstone;
+use crate::{
+    Appended, Entry, Erased, EventKind, Lane, LaneEntries, Outcome, StoreError, Submission,
+};
 
 /// Everything that a batch adds.
 #[derive(Debug)]
 pub(super) struct Plan {
     ends: Ends,
     now: Timestamp,
-    heads: Vec<HeadRow>,
-    events: Vec<EventRow>,
-    addressed: Vec<AddressedRow>,
+    rows: Rows,
     lanes: BTreeMap<Option<Arc<str>>, Vec<Entry>>,
     /// Latest version by lane, id and source among what this batch adds.
     versions: HashMap<LaneObject, Timestamp>,
@@ -33,31 +30,42 @@ pub(super) struct Plan {
 /// Lane (the community's under no name), id and source.
 type LaneObject = (Option<Arc<str>>, StixId, Arc<str>);
 
-#[derive(Debug)]
-struct HeadRow {
-    n: i64,
-    index: usize,
-    salt: [u8; SALT_LENGTH],
-    commitment: [u8; 32],
+/// What a batch adds to the tables.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// One for each new object.
+    pub(crate) heads: Vec<HeadRow>,
+    /// One for each new object, in the same order; or one for each that is erased.
+    pub(crate) events: Vec<EventRow>,
+    pub(crate) addressed: Vec<AddressedRow>,
 }
 
 #[derive(Debug)]
-struct EventRow {
-    seq: i64,
-    head: i64,
-    kind: EventKind,
-    community: Option<i64>,
-    date_added: Option<i64>,
-    stale: bool,
+pub(crate) struct HeadRow {
+    pub(crate) n: i64,
+    /// Of the submission in its batch.
+    pub(crate) index: usize,
+    pub(crate) salt: [u8; SALT_LENGTH],
+    pub(crate) commitment: [u8; 32],
 }
 
 #[derive(Debug)]
-struct AddressedRow {
-    partner: Arc<str>,
-    position: i64,
-    seq: i64,
-    date_added: i64,
-    stale: bool,
+pub(crate) struct EventRow {
+    pub(crate) seq: i64,
+    pub(crate) head: i64,
+    pub(crate) kind: EventKind,
+    pub(crate) community: Option<i64>,
+    pub(crate) date_added: Option<i64>,
+    pub(crate) stale: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct AddressedRow {
+    pub(crate) partner: Arc<str>,
+    pub(crate) position: i64,
+    pub(crate) seq: i64,
+    pub(crate) date_added: i64,
+    pub(crate) stale: bool,
 }
 
 const SALT_LENGTH: usize = 16;
@@ -67,9 +75,7 @@ impl Plan {
         Self {
             ends,
             now,
-            heads: Vec::new(),
-            events: Vec::new(),
-            addressed: Vec::new(),
+            rows: Rows::default(),
             lanes: BTreeMap::new(),
             versions: HashMap::new(),
             dates: BTreeMap::new(),
@@ -80,7 +86,7 @@ impl Plan {
     /// Adds one event, in each lane of its spread; `newer` are those that hold a newer version.
     pub(super) async fn add(
         &mut self,
-        connection: &mut SqliteConnection,
+        tables: &mut impl Tables,
         item: &Item<'_>,
         newer: &Spread,
     ) -> Result<(), StoreError> {
@@ -88,7 +94,7 @@ impl Plan {
         self.ends.seq = self.ends.seq.saturating_add(1);
         let (seq, head) = (self.ends.seq, self.ends.head);
         let (salt, commitment) = ([0; SALT_LENGTH], [0; 32]);
-        self.heads.push(HeadRow {
+        self.rows.heads.push(HeadRow {
             n: head,
             index: item.index,
             salt,
@@ -109,27 +115,27 @@ impl Plan {
             event.stale = self.enter(None, item.submission, end, newer.community);
             self.dates.insert(item.index, end.date);
         }
-        self.events.push(event);
+        self.rows.events.push(event);
         for partner in &item.spread.partners {
-            self.address(connection, partner, item, seq, newer).await?;
+            self.address(tables, partner, item, seq, newer).await?;
         }
         Ok(())
     }
 
     async fn address(
         &mut self,
-        connection: &mut SqliteConnection,
+        tables: &mut impl Tables,
         partner: &Arc<str>,
         item: &Item<'_>,
         seq: i64,
         newer: &Spread,
     ) -> Result<(), StoreError> {
         let earliest = self.now.max(just_after(self.ends.community.date));
-        let end = self.ends.addressed(connection, partner).await?;
+        let end = self.ends.addressed(tables, partner).await?;
         let end = end.advance(earliest);
         let known = newer.partners.contains(partner);
         let stale = self.enter(Some(partner), item.submission, end, known);
-        self.addressed.push(AddressedRow {
+        self.rows.addressed.push(AddressedRow {
             partner: Arc::clone(partner),
             position: end.position,
             seq,
@@ -160,15 +166,9 @@ impl Plan {
         let latest = self.versions.entry(key).or_insert(version);
         let stale = newer_known || *latest > version;
         *latest = version.max(*latest);
-        self.latest = self.latest.max(end.date);
-        let lane = if partner.is_some() {
-            Lane::Addressed
-        } else {
-            Lane::Community
-        };
-        self.lanes.entry(partner.cloned()).or_default().push(Entry {
+        let entry = Entry {
             event: kind_of(&submission.object),
-            lane,
+            lane: lane_of(partner),
             position: u64::try_from(end.position).unwrap_or(0),
             source: Arc::clone(&submission.source),
             date_added: end.date,
@@ -178,18 +178,67 @@ impl Plan {
             valid_until: head.valid_until,
             spec_version: head.spec_version.clone(),
             raw: Bytes::from_owner(submission.object.raw_shared()),
-        });
+        };
+        self.put(partner, entry);
         stale
+    }
+
+    fn put(&mut self, partner: Option<&Arc<str>>, entry: Entry) {
+        self.latest = self.latest.max(entry.date_added);
+        self.lanes.entry(partner.cloned()).or_default().push(entry);
+    }
+
+    /// Adds the event that a version was erased, in each lane that holds it; where there is a newer
+    /// one it is stale.
+    pub(super) async fn erase(
+        &mut self,
+        tables: &mut impl Tables,
+        version: &Identity<'_>,
+        head: i64,
+        (spread, newer): (&Spread, &Spread),
+    ) -> Result<(), StoreError> {
+        self.ends.seq = self.ends.seq.saturating_add(1);
+        let seq = self.ends.seq;
+        let mut event = EventRow {
+            seq,
+            head,
+            kind: EventKind::Erase,
+            community: None,
+            date_added: None,
+            stale: newer.community,
+        };
+        if spread.community {
+            let end = self.ends.community.advance(self.now);
+            event.community = Some(end.position);
+            event.date_added = Some(end.date.as_micros());
+            self.put(None, erased(version, None, end, newer.community));
+        }
+        self.rows.events.push(event);
+        for partner in &spread.partners {
+            let earliest = self.now.max(just_after(self.ends.community.date));
+            let end = self.ends.addressed(tables, partner).await?;
+            let end = end.advance(earliest);
+            let stale = newer.partners.contains(partner);
+            self.rows.addressed.push(AddressedRow {
+                partner: Arc::clone(partner),
+                position: end.position,
+                seq,
+                date_added: end.date.as_micros(),
+                stale,
+            });
+            self.put(Some(partner), erased(version, Some(partner), end, stale));
+        }
+        Ok(())
     }
 
     pub(super) fn salt_and_commit_to_payloads(
         &mut self,
         batch: &[Submission],
     ) -> Result<(), StoreError> {
-        let mut salts = vec![0; self.heads.len().saturating_mul(SALT_LENGTH)];
+        let mut salts = vec![0; self.rows.heads.len().saturating_mul(SALT_LENGTH)];
         aws_lc_rs::rand::fill(&mut salts).map_err(|_| StoreError::Randomness)?;
         let (salts, _) = salts.as_chunks::<SALT_LENGTH>();
-        for (row, salt) in self.heads.iter_mut().zip(salts) {
+        for (row, salt) in self.rows.heads.iter_mut().zip(salts) {
             let Some(submission) = batch.get(row.index) else {
                 continue;
             };
@@ -199,62 +248,23 @@ impl Plan {
         Ok(())
     }
 
-    pub(super) async fn insert(
-        &self,
-        connection: &mut SqliteConnection,
-        batch: &[Submission],
-    ) -> Result<(), StoreError> {
-        let heads: Vec<(&HeadRow, &Submission)> = self
-            .heads
-            .iter()
-            .filter_map(|row| batch.get(row.index).map(|submission| (row, submission)))
-            .collect();
-        bulk::insert(connection, HEADS, &heads, |to, (row, submission)| {
-            let head = submission.object.head();
-            to.push_bind(row.n)
-                .push_bind(head.id.as_str())
-                .push_bind(submission.source.as_ref())
-                .push_bind(submission.object.version().as_micros())
-                .push_bind(head.kind.as_ref())
-                .push_bind(head.spec_version.as_deref())
-                .push_bind(head.valid_until.map(Timestamp::as_micros))
-                .push_bind(head.revoked)
-                .push_bind(row.commitment.as_slice());
-        })
-        .await?;
-        bulk::insert(
-            connection,
-            "payloads (n, salt, raw) ",
-            &heads,
-            |to, (row, submission)| {
-                to.push_bind(row.n)
-                    .push_bind(row.salt.as_slice())
-                    .push_bind(submission.object.raw());
-            },
-        )
-        .await?;
-        bulk::insert(connection, EVENTS, &self.events, |to, row| {
-            to.push_bind(row.seq)
-                .push_bind(event_code(row.kind))
-                .push_bind(row.head)
-                .push_bind(row.community)
-                .push_bind(row.date_added)
-                .push_bind(row.stale);
-        })
-        .await?;
-        bulk::insert(connection, ADDRESSED, &self.addressed, |to, row| {
-            to.push_bind(row.partner.as_ref())
-                .push_bind(row.position)
-                .push_bind(row.seq)
-                .push_bind(row.date_added)
-                .push_bind(row.stale);
-        })
-        .await?;
-        Ok(())
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
     }
 
-    pub(super) fn done(self, verdicts: &[Verdict], log: &mut LogWriter) -> Appended {
-        log.ends = Some(self.ends);
+    /// What was erased, and where the log ends then.
+    pub(super) fn erased(self, versions: usize, more: bool) -> (Erased, Ends) {
+        let erased = Erased {
+            versions,
+            more,
+            lanes: by_lane(self.lanes),
+            latest: self.latest,
+        };
+        (erased, self.ends)
+    }
+
+    /// What was done, and where the log ends then.
+    pub(super) fn done(self, verdicts: &[Verdict]) -> (Appended, Ends) {
         let outcome = |(index, verdict): (usize, &Verdict)| match verdict {
             Verdict::New { .. } => Outcome::Accepted {
                 date_added: self.dates.get(&index).copied().unwrap_or(self.latest),
@@ -263,15 +273,44 @@ impl Plan {
             Verdict::Conflict => Outcome::Conflict,
         };
         let outcomes = verdicts.iter().enumerate().map(outcome).collect();
-        let lanes = self.lanes.into_iter();
-        let lanes = lanes
-            .map(|(partner, entries)| LaneEntries { partner, entries })
-            .collect();
-        Appended {
+        let appended = Appended {
             outcomes,
-            lanes,
+            lanes: by_lane(self.lanes),
             latest: self.latest,
-        }
+        };
+        (appended, self.ends)
+    }
+}
+
+fn by_lane(lanes: BTreeMap<Option<Arc<str>>, Vec<Entry>>) -> Vec<LaneEntries> {
+    let lanes = lanes.into_iter();
+    lanes
+        .map(|(partner, entries)| LaneEntries { partner, entries })
+        .collect()
+}
+
+fn lane_of(partner: Option<&Arc<str>>) -> Lane {
+    if partner.is_some() {
+        Lane::Addressed
+    } else {
+        Lane::Community
+    }
+}
+
+/// The entry of an erased version in one lane.
+fn erased(version: &Identity<'_>, partner: Option<&Arc<str>>, end: LaneEnd, stale: bool) -> Entry {
+    Entry {
+        event: EventKind::Erase,
+        lane: lane_of(partner),
+        position: u64::try_from(end.position).unwrap_or(0),
+        source: Arc::clone(version.source),
+        date_added: end.date,
+        stale,
+        id: version.id.clone(),
+        version: version.version,
+        valid_until: None,
+        spec_version: None,
+        raw: tombstone(version.id, version.version),
     }
 }
 
@@ -282,8 +321,3 @@ fn kind_of(object: &Object) -> EventKind {
         EventKind::Accept
     }
 }
-
-const HEADS: &str = "heads \
-    (n, id, source, modified, kind, spec_version, valid_until, revoked, commitment) ";
-const EVENTS: &str = "events (seq, kind, head, community, date_added, stale) ";
-const ADDRESSED: &str = "addressed (partner, position, seq, date_added, stale) ";

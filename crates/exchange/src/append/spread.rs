@@ -8,16 +8,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sharing::Reach;
-use sqlx::{Row as _, SqliteConnection};
 
-use super::append::Verdict;
+use super::{Identity, Tables, Verdict};
 use crate::{StoreError, Submission};
 
 /// A set of lanes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Spread {
-    pub(super) community: bool,
-    pub(super) partners: BTreeSet<Arc<str>>,
+pub(crate) struct Spread {
+    pub(crate) community: bool,
+    pub(crate) partners: BTreeSet<Arc<str>>,
 }
 
 impl Spread {
@@ -32,6 +31,12 @@ impl Spread {
                 partners: partners.iter().map(Arc::clone).collect(),
             },
         }
+    }
+
+    /// Adds the community's lane, a partner's, or both.
+    pub(crate) fn add(&mut self, community: bool, partner: Option<&str>) {
+        self.community |= community;
+        self.partners.extend(partner.map(Arc::from));
     }
 
     fn extend(&mut self, other: &Self) {
@@ -52,7 +57,7 @@ impl Spread {
 ///
 /// The order of a batch means nothing: a bundle may name a revocation before what it revokes.
 pub(super) async fn spreads(
-    connection: &mut SqliteConnection,
+    tables: &mut impl Tables,
     batch: &[Submission],
     verdicts: &[Verdict],
 ) -> Result<Vec<Spread>, StoreError> {
@@ -80,7 +85,11 @@ pub(super) async fn spreads(
         let known = matches!(verdict, Verdict::New { known: true, .. });
         if revokes(submission) && (known || in_batch.is_some()) {
             let mut holders = match known {
-                true => holders(connection, submission, Versions::Older).await?,
+                true => {
+                    tables
+                        .holders(&Identity::of(submission), Versions::Older)
+                        .await?
+                }
                 false => Spread::default(),
             };
             if let Some(in_batch) = in_batch {
@@ -95,45 +104,8 @@ pub(super) async fn spreads(
 
 /// Which versions, compared with a submission's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Versions {
+pub(crate) enum Versions {
     Older,
+    Same,
     Newer,
 }
-
-/// The lanes in which the store has older or newer versions of an object from its source.
-pub(super) async fn holders(
-    connection: &mut SqliteConnection,
-    submission: &Submission,
-    versions: Versions,
-) -> Result<Spread, StoreError> {
-    let rows = sqlx::query(match versions {
-        Versions::Older => HOLDERS_OF_OLDER,
-        Versions::Newer => HOLDERS_OF_NEWER,
-    })
-    .bind(submission.object.head().id.as_str())
-    .bind(submission.source.as_ref())
-    .bind(submission.object.version().as_micros())
-    .fetch_all(connection)
-    .await?;
-    let mut holders = Spread::default();
-    for row in rows {
-        holders.community |= row.try_get::<bool, _>(0)?;
-        let partner: Option<String> = row.try_get(1)?;
-        holders.partners.extend(partner.map(Arc::from));
-    }
-    Ok(holders)
-}
-
-macro_rules! holders_where {
-    ($versions:literal) => {
-        concat!(
-            "SELECT DISTINCT e.community IS NOT NULL, a.partner \
-             FROM heads h JOIN events e ON e.head = h.n LEFT JOIN addressed a ON a.seq = e.seq \
-             WHERE h.id = ?1 AND h.source = ?2 AND h.modified ",
-            $versions
-        )
-    };
-}
-
-const HOLDERS_OF_OLDER: &str = holders_where!("< ?3");
-const HOLDERS_OF_NEWER: &str = holders_where!("> ?3");

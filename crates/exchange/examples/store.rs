@@ -1,0 +1,293 @@
+//! What a store takes: durable ingest as it grows, and pages at any depth.
+//!
+//! `cargo run --release -p exchange --example store -- (sqlite|postgres) COUNT`. Each line of output
+//! is a name and a number. The store lies in the current folder's file system; PostgreSQL is a server
+//! of our own with its defaults, and its processes count as well.
+//!
+//! A post is a bundle of 100 indicators of about 560 bytes: it is parsed and validated, policy says who
+//! may see each object, the sequencer writes them, and the commit is waited for. `ingest_…` keeps
+//! [`POSTS_OPEN`] posts going, slice by slice of [`SLICE`] objects, so that it shows whether the store
+//! slows down as it grows. `post_…` is an open loop at a fixed rate: times count from when a post should
+//! have been sent. A page is 100 objects of a view, latest versions only, written into an envelope.
+#![expect(
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a measuring tool"
+)]
+
+use std::error::Error;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use exchange::{
+    Config, EitherStore, Entry, Exchange, Filter, LiveSet, Log as _, Outcome, Position,
+    PostgresStore, SqliteStore, Submission,
+};
+use sharing::Audience;
+use stix::{Limits, StixId, Timestamp, Tlp, bundle};
+use testkit::postgres::Server;
+
+type Anyway<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const POST: usize = 100;
+const POSTS_OPEN: usize = 16;
+const SLICE: usize = 100_000;
+/// Objects a second of the open loop, and how long it runs.
+const RATE: usize = 5_000;
+const RATE_S: usize = 10;
+/// Pages read at each depth.
+const PAGES: usize = 2_000;
+const SOURCE: &str = "agency-a";
+
+#[tokio::main]
+async fn main() -> Anyway<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [kind, count] = arguments.as_slice() else {
+        return Err("usage: store (sqlite|postgres) COUNT".into());
+    };
+    let count: usize = count.parse()?;
+    let folder = tempfile::tempdir_in(".")?;
+    let place = Place::new(kind, &folder)?;
+    let exchange = Exchange::start(Arc::new(place.open().await?), Config::new(nothing_live));
+    let mut made = 0;
+    while made < count {
+        let posts: Vec<Vec<u8>> = (0..SLICE / POST).map(|n| post(made + n * POST)).collect();
+        made += SLICE;
+        saturate(&place, &exchange, posts, made).await?;
+    }
+    println!(
+        "bytes_per_object {:.1}",
+        place.bytes()? as f64 / made as f64
+    );
+    open_loop(&exchange, made).await?;
+    pages(&place, exchange.store(), made).await?;
+    exchange.close().await;
+    Ok(())
+}
+
+/// Hands posts in, a few at a time.
+async fn saturate(
+    place: &Place<'_>,
+    exchange: &Exchange<EitherStore>,
+    posts: Vec<Vec<u8>>,
+    reached: usize,
+) -> Anyway<()> {
+    let (posts, next) = (Arc::new(posts), Arc::new(AtomicUsize::new(0)));
+    let (begun, cpu) = (Instant::now(), place.cpu_s()?);
+    let sender = || {
+        let (exchange, posts, next) = (exchange.clone(), Arc::clone(&posts), Arc::clone(&next));
+        tokio::spawn(async move {
+            while let Some(post) = posts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                hand_in(&exchange, post).await?;
+            }
+            Ok::<(), Box<dyn Error + Send + Sync>>(())
+        })
+    };
+    let senders: Vec<_> = (0..POSTS_OPEN).map(|_| sender()).collect();
+    for sender in senders {
+        sender.await??;
+    }
+    let (wall, cpu) = (begun.elapsed().as_secs_f64(), place.cpu_s()? - cpu);
+    let objects = (posts.len() * POST) as f64;
+    println!("ingest_to_{reached}_objects_per_s {:.0}", objects / wall);
+    println!("ingest_to_{reached}_objects_per_cpu_s {:.0}", objects / cpu);
+    Ok(())
+}
+
+/// What the hub does with a post.
+async fn hand_in(exchange: &Exchange<EitherStore>, post: &[u8]) -> Anyway<()> {
+    let source: Arc<str> = SOURCE.into();
+    let mut submissions = Vec::with_capacity(POST);
+    for object in bundle::parse(post, &Limits::default())? {
+        let object = object?;
+        submissions.push(Submission {
+            source: Arc::clone(&source),
+            reach: sharing::reach(&source, object.head(), &|_| true, Tlp::Green),
+            object,
+        });
+    }
+    let outcomes = exchange.submit(submissions).await?;
+    let accepted = |outcome: &Outcome| matches!(outcome, Outcome::Accepted { .. });
+    if outcomes.iter().all(accepted) {
+        Ok(())
+    } else {
+        Err("not accepted".into())
+    }
+}
+
+/// Hands posts in at a fixed rate, ready or not.
+async fn open_loop(exchange: &Exchange<EitherStore>, from: usize) -> Anyway<()> {
+    let count = RATE * RATE_S / POST;
+    let posts: Vec<Vec<u8>> = (0..count).map(|n| post(from + n * POST)).collect();
+    let begun = Instant::now();
+    let mut senders = Vec::with_capacity(count);
+    for (n, post) in posts.into_iter().enumerate() {
+        let due = begun + Duration::from_secs_f64((n * POST) as f64 / RATE as f64);
+        tokio::time::sleep_until(due.into()).await;
+        let exchange = exchange.clone();
+        senders.push(tokio::spawn(async move {
+            hand_in(&exchange, &post).await?;
+            Ok::<Duration, Box<dyn Error + Send + Sync>>(due.elapsed())
+        }));
+    }
+    let mut times = Vec::with_capacity(count);
+    for sender in senders {
+        times.push(sender.await??);
+    }
+    println!("post_rate_objects_per_s {RATE}");
+    say_times("post", &mut times);
+    Ok(())
+}
+
+/// Reads pages at the start, in the middle and at the end of the view, one after another.
+async fn pages(place: &Place<'_>, store: &EitherStore, made: usize) -> Anyway<()> {
+    let reader = Audience::Partner("operator-b".into());
+    let filter = Filter::default();
+    // The open loop wrote more behind `made`.
+    let starts = [("first", 0), ("middle", made / 2), ("last", made)];
+    for (name, start) in starts {
+        let (mut times, begun, cpu) = (Vec::new(), Instant::now(), place.cpu_s()?);
+        for n in 0..PAGES {
+            let from = Position {
+                community: (start + n % 8 * 100) as u64,
+                addressed: 0,
+            };
+            let at = Instant::now();
+            let page = store.page(&reader, from, 100, &filter).await?;
+            let raws = page.entries.iter().map(|entry| &*entry.raw);
+            std::hint::black_box(taxii::message::envelope(raws, Some("next")));
+            times.push(at.elapsed());
+            if page.entries.len() != 100 {
+                return Err(format!("a page of {}", page.entries.len()).into());
+            }
+        }
+        let (wall, cpu) = (begun.elapsed().as_secs_f64(), place.cpu_s()? - cpu);
+        println!("page_{name}_per_s {:.0}", PAGES as f64 / wall);
+        println!("page_{name}_per_cpu_s {:.0}", PAGES as f64 / cpu);
+        say_times(&format!("page_{name}"), &mut times);
+    }
+    Ok(())
+}
+
+fn say_times(name: &str, times: &mut [Duration]) {
+    times.sort();
+    for (at, percent) in [("p50", 50), ("p99", 99)] {
+        let time = times[(times.len() - 1) * percent / 100];
+        println!("{name}_{at}_ms {:.3}", time.as_secs_f64() * 1e3);
+    }
+}
+
+/// Where the store is.
+enum Place<'a> {
+    Sqlite(&'a tempfile::TempDir),
+    Postgres(Server),
+}
+
+impl<'a> Place<'a> {
+    fn new(kind: &str, folder: &'a tempfile::TempDir) -> Anyway<Self> {
+        match kind {
+            "sqlite" => Ok(Self::Sqlite(folder)),
+            "postgres" => {
+                let readable = fs::Permissions::from_mode(0o755);
+                fs::set_permissions(folder, readable)?;
+                Ok(Self::Postgres(Server::start(
+                    &fs::canonicalize(folder)?,
+                    &[],
+                )?))
+            }
+            other => Err(format!("no store {other:?}: sqlite, postgres").into()),
+        }
+    }
+
+    async fn open(&self) -> Anyway<EitherStore> {
+        Ok(match self {
+            Self::Sqlite(folder) => {
+                let path = folder.path().join("exchange.db");
+                EitherStore::Sqlite(
+                    SqliteStore::open(&path, exchange::sqlite::Options::default()).await?,
+                )
+            }
+            Self::Postgres(server) => {
+                let url = server.url("public").parse()?;
+                let options = exchange::postgres::Options::default();
+                EitherStore::Postgres(PostgresStore::open(&url, options).await?)
+            }
+        })
+    }
+
+    /// User and system time of this process and of the server's, seconds.
+    fn cpu_s(&self) -> Anyway<f64> {
+        let mut ticks = ticks_of("self")?;
+        if let Self::Postgres(server) = self {
+            let server = server.pid().ok_or("no server")?.to_string();
+            ticks += ticks_of(&server)?;
+            let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children"))?;
+            for child in children.split_whitespace() {
+                // One that ended meanwhile has gone into its parent's.
+                ticks += ticks_of(child).unwrap_or(0.0);
+            }
+        }
+        // Linux counts processor time for user space in hundredths of a second.
+        Ok(ticks / 100.0)
+    }
+
+    /// All that the store takes on disk, its log of writes apart from PostgreSQL's, which is recycled.
+    fn bytes(&self) -> Anyway<u64> {
+        match self {
+            Self::Sqlite(folder) => Ok(fs::metadata(folder.path().join("exchange.db"))?.len()),
+            Self::Postgres(server) => {
+                let size = "SELECT pg_database_size('postgres') - pg_database_size('template1')";
+                Ok(server
+                    .sql(size)
+                    .map_err(|error| error.to_string())?
+                    .parse()?)
+            }
+        }
+    }
+}
+
+/// proc(5): times of a process and of its children that have ended.
+fn ticks_of(process: &str) -> Anyway<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let (_, rest) = stat
+        .rsplit_once(") ")
+        .ok_or("/proc/PID/stat has another shape")?;
+    let times = rest.split_whitespace().skip(11).take(4);
+    Ok(times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum())
+}
+
+fn post(first: usize) -> Vec<u8> {
+    let mut text = String::from(
+        r#"{"type":"bundle","id":"bundle--5d1e1d0a-6c1b-5b0f-9a3e-7d0c1c6f4b21","objects":["#,
+    );
+    for n in first..first + POST {
+        if n > first {
+            text.push(',');
+        }
+        let id = StixId::v5("indicator", &n.to_string());
+        let (a, b, c) = (n / 65536 % 256, n / 256 % 256, n % 256);
+        text.push_str(&format!(
+            r#"{{"type":"indicator","spec_version":"2.1","id":"{id}","created":"2026-01-02T03:04:05.000Z","modified":"2026-01-02T03:04:05.000Z","created_by_ref":"identity--a463ffb3-1bd9-4d94-b02d-74e4f1658283","name":"Scanner seen by sensors of the sector","description":"Probed TCP services of several members within an hour, none of them offered.","indicator_types":["malicious-activity"],"pattern":"[ipv4-addr:value = '10.{a}.{b}.{c}']","pattern_type":"stix","valid_from":"2026-01-02T03:04:05Z","confidence":80,"labels":["scan"]}}"#
+        ));
+    }
+    text.push_str("]}");
+    text.into_bytes()
+}
+
+struct NothingLive;
+
+fn nothing_live() -> Box<dyn LiveSet> {
+    Box::new(NothingLive)
+}
+
+impl LiveSet for NothingLive {
+    fn apply(&mut self, _: &Entry) {}
+
+    fn digest(&mut self, _: Timestamp) -> (u64, [u8; 32]) {
+        (0, [0; 32])
+    }
+}

@@ -1,0 +1,164 @@
+//! The queries for entries. All yield the same columns; parameters are numbered per query.
+
+// Columns of every query for entries.
+pub(super) const SEQ: usize = 0;
+pub(super) const LANE: usize = 1;
+pub(super) const POSITION: usize = 2;
+pub(super) const DATE_ADDED: usize = 3;
+pub(super) const STALE: usize = 4;
+pub(super) const EVENT: usize = 5;
+pub(super) const SOURCE: usize = 6;
+pub(super) const KIND: usize = 7;
+pub(super) const ID: usize = 8;
+pub(super) const VERSION: usize = 9;
+pub(super) const VALID_UNTIL: usize = 10;
+pub(super) const SPEC_VERSION: usize = 11;
+// Then whether there is a later version from the same source.
+pub(super) const RAW: usize = 13;
+
+/// What every entry shows of its object, after the lane's own columns.
+macro_rules! object_columns {
+    () => {
+        "e.event, e.source, e.kind, e.id, e.modified, e.valid_until, e.spec_version, e.superseded"
+    };
+}
+
+macro_rules! community_columns {
+    () => {
+        concat!(
+            "SELECT e.seq, false AS lane, e.community AS position, e.date_added, e.stale, ",
+            object_columns!()
+        )
+    };
+}
+
+macro_rules! addressed_columns {
+    () => {
+        concat!(
+            "SELECT e.seq, true AS lane, a.position, a.date_added, a.stale, ",
+            object_columns!()
+        )
+    };
+}
+
+macro_rules! community_lane {
+    ($rest:literal) => {
+        concat!(
+            community_columns!(),
+            ", p.raw FROM events e LEFT JOIN payloads p ON p.seq = e.seq ",
+            $rest
+        )
+    };
+}
+
+macro_rules! addressed_lane {
+    ($rest:literal) => {
+        concat!(
+            addressed_columns!(),
+            ", p.raw FROM addressed a JOIN events e ON e.seq = a.seq \
+             LEFT JOIN payloads p ON p.seq = e.seq ",
+            $rest
+        )
+    };
+}
+
+pub(super) const COMMUNITY_LANE: &str =
+    community_lane!("WHERE e.community > $1 ORDER BY e.community LIMIT $2");
+pub(super) const ADDRESSED_LANE: &str =
+    addressed_lane!("WHERE a.partner = $2 AND a.position > $1 ORDER BY a.position LIMIT $3");
+pub(super) const COMMUNITY_RECENT: &str =
+    community_lane!("WHERE e.community > 0 ORDER BY e.community DESC LIMIT $1");
+pub(super) const ADDRESSED_RECENT: &str =
+    addressed_lane!("WHERE a.partner = $1 ORDER BY a.position DESC LIMIT $2");
+
+/// What is live; a version that was erased is not, and what it had replaced is not either. By the
+/// indexes: of the community from the index on what is live, because history
+/// is long and most of it has expired; of a partner from its lane, which is short.
+macro_rules! live_where {
+    ($lane:literal, $newer:literal) => {
+        concat!(
+            "WHERE e.kind = 'indicator' AND e.event = 0 \
+             AND coalesce(e.valid_until, 9223372036854775807) > $2 AND ",
+            $lane,
+            " AND NOT (e.superseded AND EXISTS (SELECT 1 FROM events y WHERE y.id = e.id AND y.kind = e.kind \
+               AND y.source = e.source AND y.event <> 4 AND y.modified > e.modified AND ",
+            $newer,
+            "))"
+        )
+    };
+}
+
+pub(super) const COMMUNITY_LIVE: &str = concat!(
+    community_columns!(),
+    ", p.raw FROM events e JOIN payloads p ON p.seq = e.seq ",
+    live_where!("e.community <= $1", "y.community <= $1")
+);
+pub(super) const ADDRESSED_LIVE: &str = concat!(
+    addressed_columns!(),
+    ", p.raw FROM addressed a JOIN events e ON e.seq = a.seq \
+      JOIN payloads p ON p.seq = e.seq ",
+    live_where!(
+        "a.partner = $3 AND a.position <= $1",
+        "EXISTS (SELECT 1 FROM addressed b WHERE b.seq = y.seq AND b.partner = $3 \
+           AND b.position <= $1)"
+    )
+);
+
+/// Whether the reader may see another version of the same object, newer or older; one that was
+/// erased is seen by nobody.
+macro_rules! other_version {
+    ($than:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM events y JOIN payloads q ON q.seq = y.seq \
+               WHERE y.id = w.id AND y.kind = w.kind AND y.source = w.source \
+               AND y.event <> 4 AND y.modified ",
+            $than,
+            " w.modified AND (y.community IS NOT NULL OR EXISTS \
+               (SELECT 1 FROM addressed b WHERE b.seq = y.seq AND b.partner = $3)))"
+        )
+    };
+}
+
+/// A page over a window of candidates `w`: payloads only of what the filters admit. An event of
+/// both lanes, a revocation, is shown where it stands in the community's.
+macro_rules! page_of {
+    ($window:expr) => {
+        concat!(
+            "SELECT w.*, CASE \
+               WHEN NOT coalesce(w.kind = ANY($5::text[]), true) THEN NULL \
+               WHEN CASE WHEN $6::boolean THEN true \
+                 WHEN w.modified = ANY($7::bigint[]) THEN true \
+                 WHEN CASE WHEN $8::boolean THEN CASE WHEN w.superseded THEN NOT ",
+            other_version!(">"),
+            " ELSE true END ELSE false END THEN true WHEN CASE WHEN $9::boolean THEN NOT ",
+            other_version!("<"),
+            " ELSE false END THEN true ELSE false END \
+             THEN (SELECT p.raw FROM payloads p WHERE p.seq = w.seq) END \
+             FROM (",
+            $window,
+            " ORDER BY seq LIMIT $4) w ORDER BY w.seq"
+        )
+    };
+}
+
+pub(super) const PAGE: &str = page_of!(concat!(
+    "(",
+    community_columns!(),
+    " FROM events e WHERE e.community > $1 ORDER BY e.community LIMIT $4) UNION ALL (",
+    addressed_columns!(),
+    " FROM addressed a JOIN events e ON e.seq = a.seq \
+      WHERE a.partner = $3 AND a.position > $2 AND e.community IS NULL \
+      ORDER BY a.position LIMIT $4)"
+));
+pub(super) const PAGE_OF_IDS: &str = page_of!(concat!(
+    "(",
+    community_columns!(),
+    " FROM unnest($10::uuid[], $11::text[]) AS i (id, kind) \
+      JOIN events e ON e.id = i.id AND e.kind = i.kind AND e.event <> 4 \
+      WHERE e.community > $1) UNION ALL (",
+    addressed_columns!(),
+    " FROM unnest($10::uuid[], $11::text[]) AS i (id, kind) \
+      JOIN events e ON e.id = i.id AND e.kind = i.kind AND e.event <> 4 \
+      JOIN addressed a ON a.seq = e.seq \
+      WHERE a.partner = $3 AND a.position > $2 AND e.community IS NULL)"
+));

@@ -1,0 +1,151 @@
+//! What reading a view means, the same for every back-end. A back-end reads rows ([`Windows`]).
+
+use std::sync::Arc;
+
+use sharing::Audience;
+use stix::Timestamp;
+
+use crate::store::{ENTRIES_MAX, READ_BYTES_MAX, SCAN_MAX};
+use crate::{Entry, Filter, Lane, Page, Position, StoreError};
+
+/// The rows that pages are made of.
+pub(crate) trait Windows: Sync {
+    /// The next `size` rows of both lanes after a position, as the log orders them.
+    fn window(
+        &self,
+        partner: &Arc<str>,
+        after: Position,
+        size: usize,
+        filter: &Filter,
+    ) -> impl Future<Output = Result<Vec<Seen>, StoreError>> + Send;
+
+    /// The position past everything added up to a moment, and not before `from`. Dates grow with
+    /// positions, so this is one look-up in each lane.
+    fn skip_to(
+        &self,
+        partner: &Arc<str>,
+        from: Position,
+        added_after: Timestamp,
+    ) -> impl Future<Output = Result<Position, StoreError>> + Send;
+}
+
+/// A row that was looked at.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) lane: Lane,
+    pub(crate) position: u64,
+    /// None where the filter does not admit it.
+    pub(crate) entry: Option<Entry>,
+}
+
+/// See [`crate::Log::page`].
+pub(crate) async fn page(
+    rows: &impl Windows,
+    audience: &Audience,
+    from: Position,
+    limit: usize,
+    filter: &Filter,
+) -> Result<Page, StoreError> {
+    let partner = one_partner(audience)?;
+    let mut page = Page {
+        next: from,
+        ..Page::default()
+    };
+    if !admits_spec_version(filter) {
+        return Ok(page);
+    }
+    if let Some(added_after) = filter.added_after {
+        page.next = rows.skip_to(partner, from, added_after).await?;
+    }
+    fill(
+        rows,
+        partner,
+        limit.clamp(1, ENTRIES_MAX),
+        filter,
+        &mut page,
+    )
+    .await?;
+    Ok(page)
+}
+
+/// Adds what the filter admits from `page.next` on. One entry beyond the limit is looked for, so
+/// that `more` is true only when there is more.
+async fn fill(
+    rows: &impl Windows,
+    partner: &Arc<str>,
+    limit: usize,
+    filter: &Filter,
+    page: &mut Page,
+) -> Result<(), StoreError> {
+    let (mut at, mut scanned, mut bytes) = (page.next, 0_usize, 0_usize);
+    while scanned < SCAN_MAX {
+        let missing = limit.saturating_sub(page.entries.len()).saturating_add(1);
+        let selective = scanned > 0 || !filter.kinds.is_empty();
+        let size = if selective {
+            missing.max(SCAN_STEP)
+        } else {
+            missing
+        };
+        let seen = rows.window(partner, at, size, filter).await?;
+        let complete = seen.len() < size;
+        scanned = scanned.saturating_add(seen.len());
+        for row in seen {
+            let full = page.entries.len() >= limit || bytes >= READ_BYTES_MAX;
+            if row.entry.is_some() && full {
+                page.more = true;
+                return Ok(());
+            }
+            *at.lane_mut(row.lane) = row.position;
+            if let Some(entry) = row.entry {
+                bytes = bytes.saturating_add(entry.raw.len());
+                page.entries.push(entry);
+                page.next = at;
+            }
+        }
+        if complete {
+            page.next = at;
+            return Ok(());
+        }
+    }
+    if page.entries.len() < limit {
+        page.next = at;
+    }
+    page.more = true;
+    Ok(())
+}
+
+/// Rows looked at in one go when a filter may pass over many.
+const SCAN_STEP: usize = 512;
+
+/// Objects are of version 2.1, said or unsaid.
+fn admits_spec_version(filter: &Filter) -> bool {
+    filter.spec_versions.is_empty() || filter.spec_versions.iter().any(|version| version == "2.1")
+}
+
+/// The partner whose view it is.
+pub(crate) fn one_partner(audience: &Audience) -> Result<&Arc<str>, StoreError> {
+    match audience.names() {
+        [partner] => Ok(partner),
+        _ => Err(StoreError::SeveralViews),
+    }
+}
+
+/// Databases' integers are signed; positions beyond them do not exist.
+pub(crate) fn sql(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+/// A position from the database.
+pub(crate) fn number(position: i64) -> u64 {
+    u64::try_from(position).unwrap_or(0)
+}
+
+/// How many entries a read returns.
+pub(crate) fn count(limit: usize) -> i64 {
+    i64::try_from(limit.min(ENTRIES_MAX)).unwrap_or(0)
+}
+
+/// A row that this program did not write.
+pub(crate) fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(what.into())
+}

@@ -1,0 +1,227 @@
+//! `stix`: questions about STIX in JSON lines, each answered by one line.
+//!
+//! A subcommand is a module with a function from a question to an answer, and a line in [`run`].
+
+mod matching;
+mod pattern;
+mod validate;
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    path::PathBuf,
+};
+
+use serde_json::Value;
+
+use crate::{
+    cli::Stix,
+    outcome::{Failure, Outcome},
+};
+
+/// Longest line that is read, in bytes.
+const LINE_BYTES_MAX: usize = 64 << 20;
+
+/// What is said to a question, and whether that is a yes.
+struct Answer {
+    line: Value,
+    yes: bool,
+}
+
+/// From a line, or from what is wrong with it, to an answer.
+type Judge = fn(Result<&[u8], String>) -> Answer;
+
+pub(super) fn run(args: &Stix, json: bool) -> Result<Outcome, Failure> {
+    match args {
+        Stix::Pattern(lines) => each(&lines.files, pattern::judge),
+        Stix::Match(lines) => each(&lines.files, matching::judge),
+        Stix::Validate(args) if args.files.is_empty() => each(&[], validate::judge),
+        Stix::Validate(args) => validate::files(&args.files, json),
+    }
+}
+
+/// Answers the lines of files, or of standard input.
+fn each(files: &[PathBuf], judge: Judge) -> Result<Outcome, Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut yes = true;
+    if files.is_empty() {
+        let input = BufReader::new(io::stdin().lock());
+        yes = answer(input, &mut out, judge).map_err(|error| error.of("standard input"))?;
+    }
+    for path in files {
+        let file = File::open(path).map_err(|error| Failure::input(path.display(), error))?;
+        yes &= answer(BufReader::new(file), &mut out, judge)
+            .map_err(|error| error.of(path.display()))?;
+    }
+    Ok(if yes { Outcome::Done } else { Outcome::No })
+}
+
+/// What broke off.
+enum Broken {
+    Input(io::Error),
+    Output(io::Error),
+}
+
+impl Broken {
+    fn of(self, what: impl std::fmt::Display) -> Failure {
+        match self {
+            Self::Input(error) => Failure::input(what, error),
+            Self::Output(error) => Failure::system("write the answers", error),
+        }
+    }
+}
+
+/// Answers each line; whether every answer was a yes. Ends early when nobody reads the answers.
+fn answer<R: Read>(
+    mut input: BufReader<R>,
+    out: &mut impl Write,
+    judge: Judge,
+) -> Result<bool, Broken> {
+    let mut yes = true;
+    let mut line = Vec::new();
+    while read_line(&mut input, &mut line).map_err(Broken::Input)? {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let answer = judge(bounded(&line));
+        yes &= answer.yes;
+        let mut written = writeln!(out, "{}", answer.line);
+        // Who asks one question at a time gets each answer at once.
+        if input.buffer().is_empty() {
+            written = written.and_then(|()| out.flush());
+        }
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(yes),
+            Err(error) => return Err(Broken::Output(error)),
+            Ok(()) => {}
+        }
+    }
+    out.flush().map_err(Broken::Output)?;
+    Ok(yes)
+}
+
+fn bounded(line: &[u8]) -> Result<&[u8], String> {
+    match line.len() > LINE_BYTES_MAX {
+        true => Err(format!("the line has more than {LINE_BYTES_MAX} bytes")),
+        false => Ok(line),
+    }
+}
+
+fn question(line: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(line).map_err(|error| format!("the line is no JSON: {error}"))
+}
+
+/// Reads the next line, without its end; of one that is too long, a byte more than is allowed.
+/// Whether there was one.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    let mut any = false;
+    loop {
+        let bytes = input.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(any);
+        }
+        any = true;
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let part = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes);
+        let room = LINE_BYTES_MAX.saturating_add(1).saturating_sub(line.len());
+        line.extend(part.iter().take(room));
+        let taken = end.map_or(bytes.len(), |end| end.saturating_add(1));
+        input.consume(taken);
+        if end.is_some() {
+            return Ok(true);
+        }
+    }
+}
+
+/// A property of a question that must be text.
+fn text<'q>(question: &'q Value, key: &str) -> Result<&'q str, String> {
+    let text = question.get(key).and_then(Value::as_str);
+    text.ok_or_else(|| format!("the line names no {key:?}, which is a string"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(input: &[u8], judge: Judge) -> (Vec<Value>, bool) {
+        let mut out = Vec::new();
+        let Ok(yes) = answer(BufReader::new(input), &mut out, judge) else {
+            panic!("a slice can be read");
+        };
+        let lines = out
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
+        let lines = lines.map(|line| serde_json::from_slice(line).unwrap());
+        (lines.collect(), yes)
+    }
+
+    #[test]
+    fn each_line_has_its_answer_whatever_it_holds() {
+        let input = b"{\"pattern\": \"[a:b = 1]\"}\n\n{\"pattern\": \"[a:b = \\ud800]\"}\nno JSON\n\xff\n{}\n[1]\n{\"pattern\": \"[a:b = 2]\"}";
+        let (lines, yes) = answers(input, pattern::judge);
+        let valid: Vec<bool> = lines.iter().map(|line| line["valid"] == true).collect();
+        assert_eq!(valid, [true, false, false, false, false, false, true]);
+        let told = lines.iter().filter(|line| line["error"].is_string());
+        assert_eq!((told.count(), yes), (5, false));
+    }
+
+    #[test]
+    fn a_pattern_is_told_with_its_form_and_what_can_enforce_it() {
+        let (lines, yes) = answers(
+            b"{\"pattern\": \"[domain-name:value=='EVIL.example'] OR [file:name LIKE '%.exe']\"}",
+            pattern::judge,
+        );
+        let line = &lines[0];
+        assert!(yes);
+        let canonical = "[domain-name:value = 'evil.example' OR file:name LIKE '%.exe']";
+        assert_eq!(line["canonical"], canonical);
+        assert_eq!(line["fingerprint"].as_str().unwrap().len(), 64);
+        assert_eq!(line["enforceable"]["index"]["grade"], "under");
+        assert_eq!(line["enforceable"]["matcher"]["grade"], "exact");
+        let (lines, _) = answers(b"{\"pattern\": \"[a:b = 1] OR\"}", pattern::judge);
+        assert_eq!(
+            (&lines[0]["column"], &lines[0]["valid"]),
+            (&13.into(), &false.into())
+        );
+    }
+
+    #[test]
+    fn a_match_is_a_match_a_no_match_or_an_error() {
+        let bundle = r#"{"type": "bundle", "objects": [{"type": "observed-data", "number_observed": 1, "first_observed": "2026-01-01T00:00:00Z", "last_observed": "2026-01-01T00:00:00Z", "object_refs": ["a--1"]}, {"type": "a", "id": "a--1", "b": 1}]}"#;
+        let cases = [
+            ("[a:b = 1]", bundle, "match"),
+            ("[a:b = 2]", bundle, "no-match"),
+            ("[a:b = ]", bundle, "error"),
+            ("[a:b = 1] WITHIN 0 SECONDS", bundle, "error"),
+            ("[a:b = 1]", r#"{"type": "a"}"#, "error"),
+        ];
+        let mut input = String::new();
+        for (pattern, bundle, _) in cases {
+            input.push_str(&format!(
+                "{{\"pattern\": \"{pattern}\", \"observations\": [{bundle}]}}\n"
+            ));
+        }
+        input.push_str("{\"pattern\": \"[a:b = 1]\"}\nno JSON\n");
+        let (lines, yes) = answers(input.as_bytes(), matching::judge);
+        let results: Vec<&str> = lines
+            .iter()
+            .map(|line| line["result"].as_str().unwrap())
+            .collect();
+        let wanted: Vec<&str> = cases
+            .iter()
+            .map(|(_, _, want)| *want)
+            .chain(["error"; 2])
+            .collect();
+        assert_eq!((results, yes), (wanted, false));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_answered_and_the_next_one_too() {
+        let mut input = vec![b'x'; LINE_BYTES_MAX + 10];
+        input.extend(b"\n{\"pattern\": \"[a:b = 1]\"}\n");
+        let (lines, _) = answers(&input, pattern::judge);
+        assert!(lines[0]["error"].as_str().unwrap().contains("more than"));
+        assert_eq!((lines.len(), &lines[1]["valid"]), (2, &true.into()));
+    }
+}

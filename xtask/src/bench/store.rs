@@ -1,0 +1,57 @@
+//! What a store of the exchange takes: durable ingest as it grows, pages at any depth.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde_json::{Map, Value, json};
+
+use super::{example_figures, report};
+
+/// Which figures are wanted; either needs a store that was filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    Ingest,
+    Page,
+}
+
+/// Objects that a store grows to unless said otherwise.
+const OBJECTS: &str = "1000000";
+
+/// Runs the example `store` of `exchange` for each store that is asked for.
+pub(super) fn run(part: Part, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let mut stores = vec!["sqlite", "postgres"];
+    let (mut objects, mut json_file) = (OBJECTS, None);
+    let mut rest = arguments;
+    while let [option, value, after @ ..] = rest {
+        match *option {
+            "--store" => stores = vec![value],
+            "--objects" => objects = value,
+            "--json" => json_file = Some(*value),
+            other => bail!("no option {other}: --store, --objects, --json"),
+        }
+        rest = after;
+    }
+    if !rest.is_empty() {
+        bail!("{} needs a value", rest.join(" "));
+    }
+    let mut figures = Map::new();
+    for store in stores {
+        let taken = example_figures("exchange", "store", &[store, objects])?;
+        let wanted = |name: &str| matches!(part, Part::Page) == name.starts_with("page_");
+        let taken: Map<String, Value> = taken
+            .into_iter()
+            .filter(|(name, _)| wanted(name))
+            .inspect(|(name, value)| println!("{store:>8} {name:38} {value}"))
+            .collect();
+        figures.insert(store.to_owned(), Value::Object(taken));
+    }
+    // How busy the machine is with other work: times suffer from it, CPU-seconds little.
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: Option<f64> = load
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
+    figures.insert("load_average".to_owned(), json!(load));
+    report(&Value::Object(figures), json_file)?;
+    Ok(ExitCode::SUCCESS)
+}
