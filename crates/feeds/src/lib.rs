@@ -12,6 +12,7 @@
 
 mod author;
 mod claim;
+mod duration;
 pub mod export;
 pub mod import;
 pub mod ledger;

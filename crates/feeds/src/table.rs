@@ -108,7 +108,11 @@ pub(crate) fn split(row: &str, separator: u8) -> Option<Vec<Field>> {
     let mut column = 0_u64;
     while let Some(c) = chars.next() {
         // Columns are those of the line that a field stands in.
-        column = if c == '\n' { 0 } else { column.saturating_add(1) };
+        column = if c == '\n' {
+            0
+        } else {
+            column.saturating_add(1)
+        };
         match c {
             '"' if quoted && chars.peek() == Some(&'"') => {
                 chars.next();
