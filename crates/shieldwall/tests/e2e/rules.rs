@@ -75,7 +75,7 @@ fn a_rule_that_one_partner_shares_alerts_at_another_and_blocks_as_far_as_policy_
     let rule = "drop http any any -> any any (http.uri; content:\"/index.html\"; sid:5;)";
     let indicator = json!({
         "type": "indicator", "spec_version": "2.1", "id": id,
-        "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z",
+        "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z",
         "pattern": rule, "pattern_type": "suricata", "valid_from": "2026-01-01T00:00:00Z",
         "confidence": 80, "indicator_types": ["malicious-activity"],
         "object_marking_refs": ["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"],
