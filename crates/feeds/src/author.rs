@@ -140,7 +140,7 @@ impl Author {
             // Told again, it is renewed when half of the time has gone.
             (None, ttl) => {
                 let ttl = ttl.unwrap_or(TTL_DEFAULT);
-                Some((now.plus(ttl), ttl / 2))
+                Some((now.plus(ttl), ttl.checked_div(2).unwrap_or_default()))
             }
         }
     }

@@ -539,7 +539,7 @@ mod tests {
         let terms = terms.unwrap();
         assert_eq!(
             terms.iter().filter_map(Value::of_term).collect::<Vec<_>>(),
-            [value.clone()]
+            std::slice::from_ref(value)
         );
         assert_eq!(
             Value::parse(value.kind(), &value.to_string()).as_ref(),

@@ -44,10 +44,10 @@ pub(crate) enum Command {
     Stix(Stix),
     /// Share an indicator, or a file of STIX objects, with the exchange.
     Share(Share),
-    /// Share what another tool wrote: lists, CSV, MISP, CrowdSec, abuse.ch, STIX, a TAXII server.
+    /// Share what another tool wrote: lists, CSV, MISP, CrowdSec, abuse.ch, STIX.
     #[command(after_help = self::feeds::import_formats())]
     Import(Box<Import>),
-    /// Write what is in force for another tool: STIX, CSV, lists, Suricata, RPZ, nftables, ipset.
+    /// Write what is in force for another tool: lists, nftables, Suricata.
     #[command(after_help = self::feeds::export_formats())]
     Export(Export),
     /// Follow what the exchange says to this partner, as it says it.

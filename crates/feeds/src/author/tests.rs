@@ -27,17 +27,19 @@ fn known(line: &Line) -> Known {
     let mut text = Vec::new();
     line.write(&mut text).unwrap();
     let mut ledger = crate::ledger::Ledger::read(&mut &*text).unwrap();
-    match ledger.meet(line.base.as_ref().unwrap_or(&line.id)) {
-        crate::ledger::Met::First(Some(known)) => known,
-        other => panic!("{other:?}"),
-    }
+    let met = ledger.meet(line.base.as_ref().unwrap_or(&line.id));
+    let crate::ledger::Met::First(Some(known)) = met else {
+        panic!("{met:?}");
+    };
+    known
 }
 
 fn new(author: &Author, claim: &Claim, now: Timestamp) -> (Object, Line) {
-    match author.write(claim, None, now).unwrap() {
-        Written::New(object, line) => (object, line),
-        other => panic!("{other:?}"),
-    }
+    let written = author.write(claim, None, now).unwrap();
+    let Written::New(object, line) = written else {
+        panic!("{written:?}");
+    };
+    (object, line)
 }
 
 #[test]

@@ -37,7 +37,14 @@ impl Export for Nftables {
                     entry,
                     options,
                 )),
-                _ => None,
+                Value::Address(_)
+                | Value::Endpoint(..)
+                | Value::Domain(_)
+                | Value::Url(_)
+                | Value::Hash(..)
+                | Value::Ja3(_)
+                | Value::Ja4(_)
+                | Value::Email(_) => None,
             };
             endpoints.filter_map(line).collect()
         };
@@ -119,6 +126,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "nft reads a file")]
     fn nft_takes_it() {
         let name = "nft_takes_it";
         if !testkit::has_program("nft") {

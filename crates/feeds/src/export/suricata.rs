@@ -44,7 +44,13 @@ impl Export for Rules {
             Value::Hash(..) => {
                 Some("digests of files need a list beside the rules: export suricata-datasets")
             }
-            _ => not_seen(value),
+            Value::Address(_)
+            | Value::Endpoint(..)
+            | Value::Domain(_)
+            | Value::Url(_)
+            | Value::Ja3(_)
+            | Value::Ja4(_)
+            | Value::Email(_) => not_seen(value),
         }
     }
 }
@@ -88,7 +94,14 @@ fn not_seen(value: &Value) -> Option<&'static str> {
         Value::Url(url) if !url.starts_with("http://") => {
             Some("the path of an encrypted request cannot be seen")
         }
-        _ => None,
+        Value::Address(_)
+        | Value::Endpoint(..)
+        | Value::Domain(_)
+        | Value::Url(_)
+        | Value::Hash(..)
+        | Value::Ja3(_)
+        | Value::Ja4(_)
+        | Value::Email(_) => None,
     }
 }
 

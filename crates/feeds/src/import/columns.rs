@@ -67,7 +67,14 @@ impl Columns {
             let kind = match says {
                 Says::Of(kind) => Some(*kind),
                 Says::Value => None,
-                _ => continue,
+                Says::Type
+                | Says::Port
+                | Says::Name
+                | Says::Tlp
+                | Says::Confidence
+                | Says::Created
+                | Says::From
+                | Says::Until => continue,
             };
             let Some(field) = fields.get(*column).filter(|field| !field.text.is_empty()) else {
                 continue;

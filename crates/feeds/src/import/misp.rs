@@ -282,7 +282,9 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
         serde_json::Value::String(text) => Some(text),
         serde_json::Value::Number(number) => Some(number.to_string()),
         serde_json::Value::Bool(truth) => Some(truth.to_string()),
-        _ => None,
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+            None
+        }
     })
 }
 

@@ -1,4 +1,4 @@
-//! What can be typed for other tools' formats and servers: `import`, `export`, `push`.
+//! What can be typed for other tools' formats: `import`, `export`.
 
 use std::path::PathBuf;
 
@@ -14,8 +14,7 @@ pub(crate) struct Import {
     /// The format of the source; `shieldwall import --help` lists them.
     #[arg(value_name = "FORMAT", value_parser = import_format)]
     pub(crate) format: String,
-    /// A file, `-` for standard input, the folder of a MISP feed, or for `taxii` the URL of an API
-    /// root.
+    /// A file, `-` for standard input, or the folder of a MISP feed.
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
     /// Say what would change, and share nothing.
@@ -72,38 +71,12 @@ pub(crate) struct Import {
     /// Leave out what is warned of.
     #[arg(long)]
     pub(crate) skip_protected: bool,
-    /// taxii: the collection, by its id, alias or title.
-    #[arg(long, value_name = "COLLECTION")]
-    pub(crate) collection: Option<String>,
-    /// taxii: how to sign in.
-    #[command(flatten)]
-    pub(crate) login: Login,
     /// Where and as whom to share.
     #[command(flatten)]
     pub(crate) peer: Peer,
 }
 
-/// How to sign in at somebody's TAXII server. Secrets stand in files, not on the command line.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Login {
-    /// HTTP Basic: the user.
-    #[arg(long, value_name = "NAME", requires = "password_file")]
-    pub(crate) user: Option<String>,
-    /// HTTP Basic: a file with the password.
-    #[arg(long, value_name = "FILE", requires = "user")]
-    pub(crate) password_file: Option<PathBuf>,
-    /// A file with a bearer token.
-    #[arg(long, value_name = "FILE", conflicts_with = "user")]
-    pub(crate) token_file: Option<PathBuf>,
-    /// A file with a client certificate and its key (PEM).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) client_cert: Option<PathBuf>,
-    /// A file with the server's authority (PEM), where the system does not know it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca: Option<PathBuf>,
-}
-
-/// What of the exchange is meant: of `export` and `push`.
+/// What of the exchange is meant.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Wanted {
     /// Only these kinds, separated by commas.
@@ -143,7 +116,7 @@ pub(crate) fn import_formats() -> String {
     let formats = feeds::import::FORMATS
         .iter()
         .map(|format| (format.name, format.about));
-    for (name, about) in formats.chain([TAXII]) {
+    for (name, about) in formats {
         text.push_str(&format!("  {name:<18} {about}\n"));
     }
     text
@@ -158,16 +131,8 @@ pub(crate) fn export_formats() -> String {
     text
 }
 
-const TAXII: (&str, &str) = (
-    "taxii",
-    "a collection of a TAXII 2.1 server, what is new since last time",
-);
-
 fn import_format(text: &str) -> Result<String, String> {
-    let mut names = feeds::import::FORMATS
-        .iter()
-        .map(|format| format.name)
-        .chain([TAXII.0]);
+    let mut names = feeds::import::FORMATS.iter().map(|format| format.name);
     match names.clone().any(|name| name == text) {
         true => Ok(text.to_owned()),
         false => Err(one_of(&mut names)),
