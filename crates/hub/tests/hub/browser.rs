@@ -92,14 +92,21 @@ impl Browser {
 
     /// The value of an expression in the page.
     pub(crate) async fn eval(&mut self, expression: &str) -> Value {
+        let answer = self.evaluate(expression).await;
+        answer.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    async fn evaluate(&mut self, expression: &str) -> Result<Value, Value> {
         let what = json!({ "expression": expression, "returnByValue": true });
-        self.call("Runtime.evaluate", what).await["result"]["value"].clone()
+        let answer = self.answer("Runtime.evaluate", what).await;
+        answer.map(|answer| answer["result"]["value"].clone())
     }
 
     /// Waits until an expression is true; panics with the page's text after ten seconds.
     pub(crate) async fn until(&mut self, expression: &str) {
         let began = Instant::now();
-        while self.eval(expression).await != true {
+        // Asked while the page changes to another, it answers by an error.
+        while self.evaluate(expression).await != Ok(json!(true)) {
             if began.elapsed() > Duration::from_secs(10) {
                 let text = self.eval("document.body.innerText").await;
                 panic!(
@@ -121,6 +128,11 @@ impl Browser {
     }
 
     async fn call(&mut self, method: &str, params: Value) -> Value {
+        let answer = self.answer(method, params).await;
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    async fn answer(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.calls += 1;
         let id = self.calls;
         let mut message = json!({ "id": id, "method": method, "params": params });
@@ -134,8 +146,10 @@ impl Browser {
         loop {
             let message = self.receive().await;
             if message["id"] == id {
-                assert!(message.get("error").is_none(), "{method}: {message}");
-                return message["result"].clone();
+                return match message.get("error") {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(message["result"].clone()),
+                };
             }
             self.note(&message);
         }
