@@ -1,6 +1,7 @@
 //! Values that ought not to be in a list: networks that nobody attacks from over the Internet,
 //! services that everybody uses, and what names a person. Shields protect themselves from the
-//! former anyhow; here people are told before they share.
+//! former anyhow; people are told before they share, and other tools, which may protect nothing,
+//! do not get them.
 
 use ipnet::IpNet;
 use stix::canonical;
@@ -82,14 +83,29 @@ impl Protected {
     #[must_use]
     pub fn concern(&self, value: &Value) -> Option<String> {
         match value {
+            Value::Email(_) => Some("may name a person".to_owned()),
+            Value::Url(url) if authority(url).contains('@') => Some("holds a user name".to_owned()),
+            Value::Address(_)
+            | Value::Domain(_)
+            | Value::Endpoint(..)
+            | Value::Hash(..)
+            | Value::Ja3(_)
+            | Value::Ja4(_)
+            | Value::Url(_) => self.harm(value),
+        }
+    }
+
+    /// Why who blocks a value may harm the innocent; `None` where nothing is known against it.
+    #[must_use]
+    pub fn harm(&self, value: &Value) -> Option<String> {
+        match value {
             Value::Address(net) | Value::Endpoint(net, _) => self.network(*net),
             Value::Url(url) => self.url(url),
             Value::Domain(name) => name_concern(name),
-            Value::Email(_) => Some("may name a person".to_owned()),
             Value::Hash(_, digest) if EMPTY.contains(&&**digest) => {
                 Some("is the digest of nothing: every empty file has it".to_owned())
             }
-            Value::Hash(..) | Value::Ja3(_) | Value::Ja4(_) => None,
+            Value::Email(_) | Value::Hash(..) | Value::Ja3(_) | Value::Ja4(_) => None,
         }
     }
 
@@ -109,14 +125,11 @@ impl Protected {
     }
 
     fn url(&self, url: &str) -> Option<String> {
-        let (_, rest) = url.split_once("://")?;
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        if authority.contains('@') {
-            return Some("holds a user name".to_owned());
-        }
-        let host = match authority.strip_prefix('[') {
+        let authority = authority(url);
+        let place = authority.rsplit('@').next().unwrap_or_default();
+        let host = match place.strip_prefix('[') {
             Some(six) => six.split(']').next().unwrap_or_default(),
-            None => authority.split(':').next().unwrap_or_default(),
+            None => place.split(':').next().unwrap_or_default(),
         };
         match canonical::network(host) {
             Some(net) => self
@@ -125,6 +138,12 @@ impl Protected {
             None => name_concern(host),
         }
     }
+}
+
+/// User, host and port of a URL (RFC 3986 section 3.2); empty where it has none.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 fn name_concern(name: &str) -> Option<String> {
@@ -205,6 +224,11 @@ mod tests {
             let value = Value::guess(text).unwrap();
             assert_eq!(protected.concern(&value).as_deref(), want, "{text}");
         }
+        let user = Value::guess("http://user:secret@127.0.0.1/").unwrap();
+        let why = "names 127.0.0.1, which is the machine itself (RFC 1122)";
+        assert_eq!(protected.harm(&user).as_deref(), Some(why));
+        let someone = Value::guess("someone@evil.example").unwrap();
+        assert!(protected.concern(&someone).is_some() && protected.harm(&someone).is_none());
         let com = Value::parse(Kind::Domain, "com").unwrap();
         assert_eq!(
             protected.concern(&com).as_deref(),

@@ -4,44 +4,16 @@
 //! `../shared` beside the workspace; without them these tests are skipped aloud.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod common;
 
+use std::fs;
+use std::path::Path;
+
+use common::{files, read, vectors};
 use serde_json::Value;
 use stix::pattern::matching::{MatchLimits, Observations};
 use stix::pattern::{self, Expression, PatternErrorKind};
 use stix::{Limits, Object, bundle};
-
-/// The folder of vectors, or a line that says that a test is skipped.
-fn vectors(test: &str) -> Option<PathBuf> {
-    let folder = testkit::shared_dir().map(|shared| shared.join("vectors/exchange"));
-    let folder = folder.filter(|folder| folder.is_dir());
-    if folder.is_none() {
-        testkit::skip(
-            test,
-            "no folder vectors/exchange under SHIELDWALL_SHARED or ../shared",
-        );
-    }
-    folder
-}
-
-fn read(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|ext| ext == "json") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
 
 #[test]
 fn patterns_are_legal_where_others_say_so() {

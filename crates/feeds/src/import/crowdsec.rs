@@ -20,13 +20,17 @@ const DOCUMENT_BYTES_MAX: u64 = 256 << 20;
 
 struct CrowdSec {
     now: Timestamp,
+    whole: bool,
 }
 
 pub(super) fn new(options: &Options) -> Result<Box<dyn Import>, OptionError> {
     let now = options
         .now
         .ok_or_else(|| OptionError("the time is not known".to_owned()))?;
-    Ok(Box::new(CrowdSec { now }))
+    Ok(Box::new(CrowdSec {
+        now,
+        whole: options.whole,
+    }))
 }
 
 impl Import for CrowdSec {
@@ -64,6 +68,11 @@ impl Import for CrowdSec {
                     Item::Other(_) => tell(Told::Refused(not_one(path))),
                 }
             }),
+            Document::Stream { .. } if self.whole => Err(ReadError::Form(
+                "the stream tells what changed, so nothing is missing from it; leave out --sync, or \
+                 use cscli decisions list -o json"
+                    .to_owned(),
+            )),
             Document::Stream { new, deleted } => {
                 // Deleted first: what is told again stays.
                 let lists = [("deleted", deleted, true), ("new", new, false)];
@@ -132,7 +141,7 @@ fn not_one(path: String) -> Refused {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 enum Document {
     Nothing(()),
     List(Vec<Item>),
@@ -212,6 +221,22 @@ mod tests {
             told(&*crowdsec(), r#"{"new":null,"deleted":null}"#),
             [] as [&str; 0]
         );
-        assert!(told(&*crowdsec(), "7")[0].starts_with("error: not CrowdSec's JSON"));
+        for other in ["7", r#"{"message":"access forbidden"}"#] {
+            let told = told(&*crowdsec(), other);
+            assert!(
+                told[0].starts_with("error: not CrowdSec's JSON"),
+                "{told:?}"
+            );
+        }
+        let whole = Options {
+            whole: true,
+            now: Timestamp::parse("2026-11-26T12:00:00Z").ok(),
+            ..Options::default()
+        };
+        let told = told(&*new(&whole).unwrap(), text);
+        assert!(
+            told.len() == 1 && told[0].contains("leave out --sync"),
+            "{told:?}"
+        );
     }
 }

@@ -36,9 +36,6 @@ pub struct Format {
     pub name: &'static str,
     /// What it is.
     pub about: &'static str,
-    /// Whether a source tells all that it knows each time, so that what is missing is over. A
-    /// source that tells what changed does not.
-    pub whole: bool,
     /// Makes its reader.
     pub new: fn(&Options) -> Result<Box<dyn Import>, OptionError>,
 }
@@ -48,37 +45,31 @@ pub const FORMATS: [Format; 6] = [
     Format {
         name: "abuse",
         about: "tables of abuse.ch: URLhaus, Feodo Tracker, ThreatFox, MalwareBazaar, SSLBL",
-        whole: true,
         new: abuse::new,
     },
     Format {
         name: "crowdsec",
         about: "CrowdSec's decisions: cscli decisions list -o json, or the local API's stream",
-        whole: true,
         new: crowdsec::new,
     },
     Format {
         name: "csv",
         about: "separated values; --column says which column is what",
-        whole: true,
         new: csv::new,
     },
     Format {
         name: "list",
         about: "one value per line, comments, defanged or not; files of hosts",
-        whole: true,
         new: list::new,
     },
     Format {
         name: "misp",
         about: "MISP's JSON: events, attributes of a search, the folder of a feed",
-        whole: true,
         new: misp::new,
     },
     Format {
         name: "stix",
         about: "STIX 2.1: a bundle, an envelope, an object, or lines of them; they go on as they are",
-        whole: true,
         new: stix::new,
     },
 ];
@@ -96,6 +87,9 @@ pub struct Options {
     pub texts: bool,
     /// Whether to share with the named audience what the source gives to a group of its own.
     pub groups: bool,
+    /// Whether what is missing will be taken for over: a source that tells what changed, and not all
+    /// that it knows, is refused then.
+    pub whole: bool,
     /// Now.
     pub now: Option<Timestamp>,
 }

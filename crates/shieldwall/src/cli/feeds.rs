@@ -102,6 +102,12 @@ pub(crate) struct Export {
     /// What is meant.
     #[command(flatten)]
     pub(crate) wanted: Wanted,
+    /// A network of ours, which is left out; may be given several times.
+    #[arg(long, value_name = "NET")]
+    pub(crate) own: Vec<IpNet>,
+    /// Also private and reserved networks, public resolvers and what else everybody uses.
+    #[arg(long, conflicts_with = "own")]
+    pub(crate) include_protected: bool,
     /// suricata: the first of the numbers that rules get.
     #[arg(long, value_name = "N", default_value_t = feeds::export::SID_BASE_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=i64::from(feeds::export::SID_BASE_DEFAULT)))]
     pub(crate) sid_base: u32,

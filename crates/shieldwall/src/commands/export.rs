@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use feeds::{
     Filter, Gather, Live,
     export::{self as formats, Folder, Options},
+    protected::Protected,
 };
 use stix::{Limits, Object};
 
@@ -36,7 +37,8 @@ pub(super) async fn run(args: Export, json: bool) -> Result<Outcome, Failure> {
     let now = super::now();
     let mut live = gather(&hub, filter(&args.wanted, now), format.objects).await?;
     let writer = (format.new)();
-    let unsaid = set_apart(&mut live, &*writer);
+    let protected = (!args.include_protected).then(|| Protected::new(&args.own));
+    let unsaid = set_apart(&mut live, &*writer, protected.as_ref());
     let options = Options {
         now,
         sid_base: args.sid_base,
@@ -87,11 +89,21 @@ async fn gather(hub: &HubClient, filter: Filter, objects: bool) -> Result<Live, 
     Ok(gather.finish())
 }
 
-/// Takes out what the format cannot say; gives how many and why.
-fn set_apart(live: &mut Live, writer: &dyn formats::Export) -> Vec<(usize, &'static str)> {
+/// Said of values that who blocks them may harm the innocent with: other tools need not have a
+/// protection of their own.
+const PROTECTED: &str = "private, your own or used by everybody (--include-protected)";
+
+/// Takes out what the format cannot say, and what is protected; gives how many and why.
+fn set_apart(
+    live: &mut Live,
+    writer: &dyn formats::Export,
+    protected: Option<&Protected>,
+) -> Vec<(usize, &'static str)> {
     let mut unsaid: Vec<(usize, &'static str)> = Vec::new();
     live.entries.retain(|value, _| {
-        let Some(why) = writer.unsaid(value) else {
+        let harm = || protected.and_then(|protected| protected.harm(value));
+        let why = writer.unsaid(value).or_else(|| harm().map(|_| PROTECTED));
+        let Some(why) = why else {
             return true;
         };
         match unsaid.iter_mut().find(|(_, known)| *known == why) {
@@ -190,4 +202,49 @@ fn replace(path: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>)
         .map_err(io::IntoInnerError::into_error)?
         .sync_all()?;
     std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use feeds::export::FORMATS;
+
+    use super::*;
+
+    const NOW: &str = "2026-11-26T12:00:00.000Z";
+
+    fn live(pattern: &str) -> Live {
+        let id = ::stix::StixId::v5("indicator", "a");
+        let raw = format!(
+            r#"{{"type":"indicator","spec_version":"2.1","id":"{id}","created":"{NOW}","modified":"{NOW}","pattern":"{pattern}","pattern_type":"stix","valid_from":"{NOW}"}}"#
+        );
+        let object = Object::parse(raw.as_bytes(), &Limits::default()).unwrap();
+        let mut gather = Gather::new(
+            Filter {
+                kinds: vec![],
+                confidence_min: None,
+                restricted: false,
+                now: ::stix::Timestamp::parse(NOW).unwrap(),
+            },
+            false,
+        );
+        assert!(gather.take(&object));
+        gather.finish()
+    }
+
+    #[test]
+    fn no_format_says_what_is_protected_unless_it_is_asked_for() {
+        let pattern = "[ipv4-addr:value = '10.0.0.1' OR ipv4-addr:value = '198.51.100.7' OR ipv4-addr:value = '203.0.113.9']";
+        let own = Protected::new(&["198.51.100.0/24".parse().unwrap()]);
+        for format in FORMATS {
+            let writer = (format.new)();
+            let mut left = live(pattern);
+            let unsaid = set_apart(&mut left, &*writer, Some(&own));
+            let values: Vec<String> = left.entries.keys().map(ToString::to_string).collect();
+            assert_eq!(values, ["203.0.113.9"], "{}", format.name);
+            assert_eq!(unsaid, [(2, PROTECTED)], "{}", format.name);
+            let mut all = live(pattern);
+            assert_eq!(set_apart(&mut all, &*writer, None), []);
+            assert_eq!(all.entries.len(), 3, "{}", format.name);
+        }
+    }
 }

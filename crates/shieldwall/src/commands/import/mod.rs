@@ -46,10 +46,6 @@ pub(super) async fn run(args: Import, json: bool) -> Result<Outcome, Failure> {
     let name =
         name.ok_or_else(|| Failure::Input(anyhow!("--name: name what standard input is")))?;
     let reader = (format.new)(&options(&args)).map_err(Failure::bad)?;
-    if args.sync && !format.whole {
-        let why = "this format tells what changed, so nothing is missing from it";
-        return Err(Failure::Input(anyhow!("--sync: {why}")));
-    }
     let mut session = session(&args, &hub, &name, json)?;
     let (to, mut pieces) = mpsc::channel(WAITING_MAX);
     let reading = tokio::task::spawn_blocking(move || source.read(&*reader, &to));
@@ -78,6 +74,7 @@ fn options(args: &Import) -> Options {
         separator: args.separator,
         texts: args.texts,
         groups: args.sharing_groups,
+        whole: args.sync,
         now: Some(super::now()),
     }
 }
