@@ -10,12 +10,12 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use exchange::sqlite::Options;
 use exchange::{
-    Config, Delivery, Erasure, Exchange, ExchangeError, Filter, Lane, LaneBatch, LaneDigest,
-    Log as _, Outcome, Position, SqliteStore, Subscription,
+    Config, Delivery, Erasure, Exchange, ExchangeError, Lane, LaneBatch, LaneDigest, Log as _,
+    Outcome, Position, SqliteStore, Subscription,
 };
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -305,60 +305,6 @@ async fn requests_in_one_batch_get_their_own_outcomes() {
         100
     );
     assert_eq!(count(|outcome| matches!(outcome, Outcome::Duplicate)), 100);
-    exchange.close().await;
-}
-
-/// Numbers for people: `cargo test -p exchange --release --test fanout -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn measure() {
-    let (exchange, _folder) = exchange(|_| {}).await;
-    let mut bravo = exchange
-        .subscribe(&partner("bravo"), Position::default())
-        .await
-        .unwrap();
-    let mut waits = Vec::new();
-    for n in 0..300 {
-        let start = Instant::now();
-        let submission = vec![to_all("alpha", indicator(n, 1, ""))];
-        let (submitted, _) = tokio::join!(exchange.submit(submission), next(&mut bravo));
-        submitted.unwrap();
-        waits.push(start.elapsed());
-    }
-    waits.sort_unstable();
-    println!(
-        "submit to delivery: p50 {:?} p99 {:?}",
-        waits[150], waits[296]
-    );
-    let batches: Vec<Vec<_>> = (0..200)
-        .map(|b| {
-            (0..100)
-                .map(|n| to_all("alpha", indicator(1000 + 100 * b + n, 1, "")))
-                .collect()
-        })
-        .collect();
-    let start = Instant::now();
-    futures_util::future::join_all(batches.into_iter().map(|batch| exchange.submit(batch))).await;
-    let ingest = 20_000.0 / start.elapsed().as_secs_f64();
-    println!("durable ingest: {ingest:.0} objects/s");
-    let (mut from, mut pages, filter) = (Position::default(), 0_u32, Filter::default());
-    let start = Instant::now();
-    loop {
-        let page = exchange
-            .store()
-            .page(&partner("bravo"), from, 100, &filter)
-            .await
-            .unwrap();
-        pages += 1;
-        from = page.next;
-        if !page.more {
-            break;
-        }
-    }
-    println!(
-        "pages of 100: {:.0}/s",
-        f64::from(pages) / start.elapsed().as_secs_f64()
-    );
     exchange.close().await;
 }
 
