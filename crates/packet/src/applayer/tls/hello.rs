@@ -1,6 +1,6 @@
 //! A ClientHello and its fingerprints.
 
-use super::{ja3, ja4, version};
+use super::{derived::Derived, ja3, ja4, version};
 use crate::applayer::Field;
 use crate::bytes::{Cursor, len32};
 
@@ -46,9 +46,10 @@ pub struct Hello {
     /// Names of the anomalies of its extensions.
     pub(crate) oddities: Vec<&'static str>,
     sni: Option<(Box<[u8]>, u32)>,
-    ja3: String,
-    ja3_hash: String,
-    ja4: String,
+    carrier: Carrier,
+    ja3: Derived,
+    ja3_hash: Derived,
+    ja4: Derived,
 }
 
 impl Hello {
@@ -70,19 +71,19 @@ impl Hello {
     /// JA3 string (<https://github.com/salesforce/ja3>).
     #[must_use]
     pub fn ja3(&self) -> &str {
-        &self.ja3
+        self.ja3.get(|| ja3::text(self, self.carrier))
     }
 
     /// MD5 of the JA3 string, hexadecimal.
     #[must_use]
     pub fn ja3_hash(&self) -> &str {
-        &self.ja3_hash
+        self.ja3_hash.get(|| ja3::hash(self.ja3()))
     }
 
     /// JA4 (<https://github.com/FoxIO-LLC/ja4/blob/main/technical_details/JA4.md>).
     #[must_use]
     pub fn ja4(&self) -> &str {
-        &self.ja4
+        self.ja4.get(|| ja4::fingerprint(self, self.carrier))
     }
 
     /// Whether the client takes session tickets (RFC 5077 section 3.2).
@@ -121,9 +122,10 @@ impl Hello {
             ech: false,
             oddities: Vec::new(),
             sni: None,
-            ja3: String::new(),
-            ja3_hash: String::new(),
-            ja4: String::new(),
+            carrier,
+            ja3: Derived::default(),
+            ja3_hash: Derived::default(),
+            ja4: Derived::default(),
         };
         // a hello may end before the extensions (RFC 5246 section 7.4.1.2)
         if !cursor.is_empty() {
@@ -131,15 +133,12 @@ impl Hello {
             let start = cursor.position().checked_sub(extensions.len())?;
             hello.read_extensions(extensions, start)?;
         }
-        hello.ja3 = ja3::text(&hello, carrier);
-        hello.ja3_hash = ja3::hash(&hello.ja3);
-        hello.ja4 = ja4::fingerprint(&hello, carrier);
         Some(hello)
     }
 
     /// Makes what an SSL 2.0 hello (draft-hickman-netscape-ssl) tells: its ciphers have three bytes.
     pub(super) fn of_ssl2(version: u16, ciphers: Vec<u16>, first_ts_ns: u64) -> Self {
-        let mut hello = Self {
+        Self {
             first_ts_ns,
             tx_id: 0,
             version,
@@ -156,14 +155,11 @@ impl Hello {
             ech: false,
             oddities: Vec::new(),
             sni: None,
-            ja3: String::new(),
-            ja3_hash: String::new(),
-            ja4: String::new(),
-        };
-        hello.ja3 = ja3::text(&hello, Carrier::Tcp);
-        hello.ja3_hash = ja3::hash(&hello.ja3);
-        hello.ja4 = ja4::fingerprint(&hello, Carrier::Tcp);
-        hello
+            carrier: Carrier::Tcp,
+            ja3: Derived::default(),
+            ja3_hash: Derived::default(),
+            ja4: Derived::default(),
+        }
     }
 
     fn read_extensions(&mut self, extensions: &[u8], start: usize) -> Option<()> {

@@ -96,11 +96,14 @@ fn without_grease(values: &[u16]) -> Vec<u16> {
 }
 
 fn hex_list(values: &[u16]) -> String {
-    values
-        .iter()
-        .map(|value| format!("{value:04x}"))
-        .collect::<Vec<_>>()
-        .join(",")
+    let mut list = String::with_capacity(values.len().saturating_mul(5));
+    for value in values {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(&crate::bytes::hex(&value.to_be_bytes()));
+    }
+    list
 }
 
 const SERVER_NAME: u16 = 0;

@@ -6,6 +6,7 @@
 //! - `x509`, `der`, `name`: certificates
 
 pub(crate) mod der;
+mod derived;
 mod handshake;
 pub(crate) mod hello;
 pub(crate) mod ja3;

@@ -1,6 +1,6 @@
 //! A ServerHello (RFC 8446 section 4.1.3, RFC 5246 section 7.4.1.3) and its fingerprint.
 
-use super::ja3;
+use super::{derived::Derived, ja3};
 use crate::bytes::Cursor;
 
 /// What the server chose.
@@ -20,21 +20,21 @@ pub struct ServerHello {
     pub extensions: Vec<u16>,
     /// The application protocols chosen (ALPN).
     pub alpn: Vec<Box<[u8]>>,
-    ja3s: String,
-    ja3s_hash: String,
+    ja3s: Derived,
+    ja3s_hash: Derived,
 }
 
 impl ServerHello {
     /// JA3S string: version, cipher suite, extensions.
     #[must_use]
     pub fn ja3s(&self) -> &str {
-        &self.ja3s
+        self.ja3s.get(|| ja3::server_text(self))
     }
 
     /// MD5 of the JA3S string, hexadecimal.
     #[must_use]
     pub fn ja3s_hash(&self) -> &str {
-        &self.ja3s_hash
+        self.ja3s_hash.get(|| ja3::hash(self.ja3s()))
     }
 
     /// It is no answer yet: the client is to send another hello (RFC 8446 section 4.1.4).
@@ -65,8 +65,6 @@ impl ServerHello {
         if !cursor.is_empty() {
             hello.read_extensions(cursor.vec16()?);
         }
-        hello.ja3s = ja3::server_text(&hello);
-        hello.ja3s_hash = ja3::hash(&hello.ja3s);
         Some(hello)
     }
 
