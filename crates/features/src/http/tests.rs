@@ -1,0 +1,128 @@
+use super::*;
+use crate::Request;
+
+fn rows(request: Request<'_>) -> Vec<(String, String)> {
+    let mut samples = Samples::default();
+    Fields
+        .extract(&Subject::Request(request), &mut samples)
+        .unwrap();
+    assert_eq!(
+        samples.numbers().len(),
+        samples.rows() * Fields.columns().len()
+    );
+    assert_eq!(samples.ids().len(), samples.rows() * Fields.ids_max());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (0..samples.rows())
+        .map(|row| (text(samples.field(row)), text(samples.text(row))))
+        .collect()
+}
+
+fn query(value: &str) -> Vec<String> {
+    let target = format!("/?q={value}");
+    let request = Request {
+        method: b"GET",
+        target: target.as_bytes(),
+        ..Request::default()
+    };
+    rows(request)
+        .into_iter()
+        .filter(|(place, _)| place == "query q")
+        .map(|(_, text)| text)
+        .collect()
+}
+
+#[test]
+fn what_means_the_same_reads_the_same() {
+    for spelled in [
+        "1%20union%20select%202",
+        "1+UNION+SELECT+2",
+        "1/**/union/*x*/select%0b2",
+        "1%2520union%2520select%25202",
+        "1%u0020union select 2",
+        "1%26%23x20;union%26%2332;select 2",
+        "1 \\x75nion se\\u006cect 2",
+        "1 /*!50000union*/ select 2",
+        "1 un''ion sel\\ect 2",
+        "１ ｕｎｉｏｎ ｓｅｌｅｃｔ ２",
+        "1 uni\u{043e}n s\u{0435}lect 2",
+    ] {
+        assert_eq!(query(spelled), ["1 union select 2"], "{spelled}");
+    }
+}
+
+#[test]
+fn fields_are_those_that_an_application_reads() {
+    let headers: [(&[u8], &[u8]); 4] = [
+        (b"Host", b"shop.example"),
+        (b"Content-Type", b"application/json"),
+        (b"Cookie", b"a=1; b=<x>"),
+        (b"X-Api-Version", b"${jndi:ldap://x/a}"),
+    ];
+    let found = rows(Request {
+        method: b"POST",
+        target: b"/p?a=b&c[]=d",
+        headers: &headers,
+        body: br#"{"id": 7, "text": {"in": "e\u0027"}}"#,
+    });
+    let places: Vec<&str> = found.iter().map(|(place, _)| place.as_str()).collect();
+    let expected = [
+        "path",
+        "query a",
+        "query c[]",
+        "header content-type",
+        "cookie a",
+        "cookie b",
+        "header x-api-version",
+        "json in",
+    ];
+    assert_eq!(places, expected);
+    assert_eq!(found.last().unwrap().1, "e'");
+}
+
+#[test]
+fn what_is_wrapped_is_looked_at() {
+    // base64 of `{"q": "1 union select 2"}`
+    let texts = query("eyJxIjogIjEgdW5pb24gc2VsZWN0IDIifQ==");
+    assert!(
+        texts
+            .iter()
+            .any(|text| text == "eyjxijogijegdw5pb24gc2vszwn0idiifq=="),
+        "{texts:?}"
+    );
+    let target = "/?q=eyJxIjogIjEgdW5pb24gc2VsZWN0IDIifQ==";
+    let all = rows(Request {
+        target: target.as_bytes(),
+        ..Request::default()
+    });
+    assert!(
+        all.iter().any(|(_, text)| text == "1 union select 2"),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn padding_leaves_what_is_among_it_alone() {
+    let padded = format!(
+        "{}' or 1=1--{}",
+        "word ".repeat(2_000),
+        " word".repeat(2_000)
+    );
+    assert!(
+        query(&padded)
+            .iter()
+            .any(|text| text.contains("' or 1=1--"))
+    );
+}
+
+#[test]
+fn rows_are_bounded() {
+    let target = format!("/?{}", "a=%2e&".repeat(100_000));
+    assert!(
+        rows(Request {
+            target: target.as_bytes(),
+            ..Request::default()
+        })
+        .len()
+            <= ROWS_MAX
+    );
+}

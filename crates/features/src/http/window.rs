@@ -1,0 +1,33 @@
+//! Parts of a value that are looked at on their own, so that no padding dilutes what is among it.
+
+use std::ops::Range;
+
+/// Bytes of a window.
+pub(super) const WIDTH: usize = 128;
+/// From one window to the next.
+const STRIDE: usize = 64;
+/// Windows of one value: those with most signs in them.
+const PER_VALUE_MAX: usize = 24;
+
+/// The windows of a folded value.
+pub(super) fn windows(text: &[u8]) -> Vec<Range<usize>> {
+    if text.len() <= WIDTH {
+        return vec![0..text.len()];
+    }
+    let starts = (0..text.len().saturating_sub(STRIDE)).step_by(STRIDE);
+    let mut windows: Vec<(usize, Range<usize>)> = starts
+        .map(|start| {
+            let range = start..start.saturating_add(WIDTH).min(text.len());
+            let inside = text.get(range.clone()).unwrap_or_default();
+            (
+                crate::text::tally(inside, |byte| !byte.is_ascii_alphanumeric() && byte != b' '),
+                range,
+            )
+        })
+        .collect();
+    if windows.len() > PER_VALUE_MAX {
+        windows.sort_by_key(|(signs, range)| (std::cmp::Reverse(*signs), range.start));
+        windows.truncate(PER_VALUE_MAX);
+    }
+    windows.into_iter().map(|(_, range)| range).collect()
+}
