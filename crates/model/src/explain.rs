@@ -87,8 +87,7 @@ impl Model {
             return Ok(None);
         };
         let views = self.views(inputs, 0, 1)?;
-        self.plan
-            .run(&views, &mut scratch.buffers, 1, found.step)?;
+        self.plan.run(&views, &mut scratch.buffers, 1, found.step)?;
         let Some(step) = self.plan.steps.get(found.step) else {
             return Ok(None);
         };
@@ -125,8 +124,11 @@ impl Model {
                 let scaled = |weight: f64| narrow(weight * f64::from(scale) * sign);
                 Some(Contributions {
                     method: Method::Paths,
-                    base: scaled(told.base) + narrow(f64::from(own.copied().unwrap_or_default()) * sign),
-                    parts: parts.map(|(at, weight)| part(at, scaled(*weight))).collect(),
+                    base: scaled(told.base)
+                        + narrow(f64::from(own.copied().unwrap_or_default()) * sign),
+                    parts: parts
+                        .map(|(at, weight)| part(at, scaled(*weight)))
+                        .collect(),
                 })
             }
             Structure::Weighted(weights) => {
@@ -142,7 +144,11 @@ impl Model {
             Structure::Summed => Some(Contributions {
                 method: Method::Terms,
                 base: 0.0,
-                parts: row.iter().enumerate().map(|(at, weight)| part(at, *weight)).collect(),
+                parts: row
+                    .iter()
+                    .enumerate()
+                    .map(|(at, weight)| part(at, *weight))
+                    .collect(),
             }),
             Structure::Opaque | Structure::Elementwise(_) | Structure::Looked => None,
         })
@@ -248,7 +254,11 @@ impl Model {
             if place.shape.sample_len() != len {
                 return None;
             }
-            let first = own.inputs.first().and_then(Option::as_ref).map(|(source, _)| *source);
+            let first = own
+                .inputs
+                .first()
+                .and_then(Option::as_ref)
+                .map(|(source, _)| *source);
             match structure {
                 Structure::Elementwise(at) => {
                     source = own.inputs.get(at)?.as_ref()?.0;

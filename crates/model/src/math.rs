@@ -4,7 +4,7 @@
 //! verdict must not. These are sums and products of IEEE doubles alone, which every processor
 //! rounds alike; they are exact to about 1e-15, far below a 32-bit float's last bit.
 
-use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
+use std::f64::consts::{LOG2_E, SQRT_2};
 
 /// e to the power of x.
 pub(crate) fn exp(x: f64) -> f64 {
@@ -18,7 +18,6 @@ pub(crate) fn exp(x: f64) -> f64 {
         return 0.0;
     }
     let power = (x * LOG2_E).round();
-    // ln 2 in two parts, the first with zeros at its end, so that the product is exact.
     let rest = (x - power * LN_2_HIGH) - power * LN_2_LOW;
     let series = EXP_SERIES
         .iter()
@@ -45,9 +44,9 @@ pub(crate) fn ln(x: f64) -> f64 {
     }
     let s = (fraction - 1.0) / (fraction + 1.0);
     let square = s * s;
-    let series = (0_u8..12)
-        .rev()
-        .fold(0.0, |sum, at| sum * square + 1.0 / (2.0 * f64::from(at) + 1.0));
+    let series = (0_u8..12).rev().fold(0.0, |sum, at| {
+        sum * square + 1.0 / (2.0 * f64::from(at) + 1.0)
+    });
     power * LN_2_HIGH + (2.0 * s * series + power * LN_2_LOW)
 }
 
@@ -96,11 +95,19 @@ pub(crate) fn pow(x: f64, y: f64) -> f64 {
         return f64::NAN;
     }
     let size = if x == 0.0 || x.is_infinite() {
-        if (x == 0.0) == (y > 0.0) { 0.0 } else { f64::INFINITY }
+        if (x == 0.0) == (y > 0.0) {
+            0.0
+        } else {
+            f64::INFINITY
+        }
     } else {
         exp(y * ln(x.abs()))
     };
-    if odd && x.is_sign_negative() { -size } else { size }
+    if odd && x.is_sign_negative() {
+        -size
+    } else {
+        size
+    }
 }
 
 /// A number times a power of two, in two steps: the power alone may be too large or too small.
@@ -130,8 +137,9 @@ fn split(x: f64) -> (f64, f64) {
 }
 
 const WHOLE: f64 = 6_755_399_441_055_744.0;
-const LN_2_HIGH: f64 = 0.693_147_180_369_123_816_490;
-const LN_2_LOW: f64 = LN_2 - LN_2_HIGH;
+/// ln 2 in two parts: the first ends in zeros, so that its product with a power is exact.
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// 1/n!, so that 0.35^14/14! is below a double's last bit.
 const EXP_SERIES: [f64; 14] = [
@@ -159,17 +167,28 @@ mod tests {
     fn near(ours: f64, theirs: f64, parts: f64) -> bool {
         ours == theirs
             || (ours.is_nan() && theirs.is_nan())
-            || (ours - theirs).abs() <= theirs.abs() * parts
+            // Below the smallest normal number there are fewer digits.
+            || (ours - theirs).abs() <= theirs.abs().max(f64::MIN_POSITIVE) * parts
     }
 
     #[test]
     fn they_agree_with_the_c_library() {
         for step in -80_000_i32..80_000 {
             let x = f64::from(step) / 100.0 + 0.003;
-            assert!(near(exp(x), x.exp(), 4e-15), "exp {x}: {} {}", exp(x), x.exp());
+            assert!(
+                near(exp(x), x.exp(), 4e-15),
+                "exp {x}: {} {}",
+                exp(x),
+                x.exp()
+            );
             assert!(near(tanh(x / 100.0), (x / 100.0).tanh(), 1e-11), "tanh {x}");
             let y = x.exp();
-            assert!(y == 0.0 || near(ln(y), y.ln(), 4e-15), "ln {y}: {} {}", ln(y), y.ln());
+            assert!(
+                y == 0.0 || near(ln(y), y.ln(), 4e-15),
+                "ln {y}: {} {}",
+                ln(y),
+                y.ln()
+            );
             let power = f64::from(step % 7) / 2.0;
             assert!(near(pow(x, power), x.powf(power), 1e-13), "{x} ^ {power}");
         }
@@ -178,7 +197,9 @@ mod tests {
     #[test]
     fn corners_are_those_of_c() {
         let corners = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -3.0, 1e308, 5e-324];
-        let corners = corners.into_iter().chain([f64::NAN, f64::INFINITY, -f64::INFINITY]);
+        let corners = corners
+            .into_iter()
+            .chain([f64::NAN, f64::INFINITY, -f64::INFINITY]);
         for x in corners.clone() {
             assert!(near(exp(x), x.exp(), 1e-14), "exp {x}");
             assert!(near(ln(x), x.ln(), 1e-14), "ln {x}");
@@ -186,7 +207,8 @@ mod tests {
             for y in corners.clone() {
                 let (ours, theirs) = (pow(x, y), x.powf(y));
                 assert!(near(ours, theirs, 1e-12), "{x} ^ {y}: {ours} {theirs}");
-                assert_eq!(ours.is_sign_negative(), theirs.is_sign_negative() , "{x} ^ {y}");
+                let same = ours.is_sign_negative() == theirs.is_sign_negative();
+                assert!(same || ours.is_nan(), "{x} ^ {y}");
             }
         }
     }

@@ -160,7 +160,10 @@ impl Model {
     /// outputs of one sample.
     #[must_use]
     pub fn scratch(&self) -> Scratch {
-        let outputs = self.outputs.iter().map(|port| Values::zeros(port.element, 0));
+        let outputs = self
+            .outputs
+            .iter()
+            .map(|port| Values::zeros(port.element, 0));
         Scratch {
             buffers: self.plan.buffers(),
             outputs: outputs.collect(),
@@ -185,7 +188,8 @@ impl Model {
             let samples = batch.saturating_sub(start).min(self.plan.chunk);
             let views = self.views(inputs, start, samples)?;
             let steps = self.plan.steps.len();
-            self.plan.run(&views, &mut scratch.buffers, samples, steps)?;
+            self.plan
+                .run(&views, &mut scratch.buffers, samples, steps)?;
             for (at, output) in self.plan.outputs.iter().enumerate() {
                 let own = scratch.outputs.get_mut(at).ok_or(RunError::Scratch)?;
                 // What does not depend on the batch is told once.
@@ -193,7 +197,9 @@ impl Model {
                     continue;
                 }
                 let (source, shape) = (output.source, &output.shape);
-                let view = self.plan.view(source, shape, &views, &scratch.buffers, samples);
+                let view = self
+                    .plan
+                    .view(source, shape, &views, &scratch.buffers, samples);
                 view.and_then(|view| own.append(view))
                     .map_err(|_fault: Fault| RunError::Scratch)?;
             }

@@ -158,7 +158,9 @@ impl Shape {
 
 /// An axis of so many as ONNX writes it: negative ones count from the end.
 pub(crate) fn axis_of(axis: i64, rank: usize) -> Result<usize, Refusal> {
-    let from_end = i64::try_from(rank).ok().and_then(|rank| axis.checked_add(rank));
+    let from_end = i64::try_from(rank)
+        .ok()
+        .and_then(|rank| axis.checked_add(rank));
     let counted = if axis < 0 { from_end } else { Some(axis) };
     counted
         .and_then(|axis| usize::try_from(axis).ok())
@@ -281,7 +283,9 @@ impl Values {
 }
 
 /// A type of elements.
-pub(crate) trait Scalar: Copy + Default + PartialOrd + fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Scalar:
+    Copy + Default + PartialOrd + fmt::Debug + Send + Sync + 'static
+{
     const ELEMENT: Element;
     fn of<'a>(view: &View<'a>) -> Option<&'a [Self]>;
     fn of_values(values: &Values) -> Option<&[Self]>;

@@ -2,9 +2,9 @@
 
     models.py FOLDER ROWS [NAME...]
 
-For each model NAME: NAME.onnx, NAME.in0.f32 (or .i64), ..., NAME.out0.f32 (or .i64), ...: ROWS
-samples as little-endian numbers. What ONNX Runtime cannot run, or what is no float32 or int64, is
-not written. The same arguments make the same files.
+NAME may be `fixtures`, those that are committed, or `large`, those that are measured. For each
+model: NAME.onnx, NAME.in0.f32 (or .i64), ..., NAME.out0.f32 (or .i64), ...: ROWS
+samples as little-endian numbers.
 """
 
 import sys
@@ -103,9 +103,6 @@ def sklearn_models():
         ),
     }.items():
         sklearn_model(name, 0, make)
-    sklearn_model(
-        "isolation_forest", 0, lambda: ensemble.IsolationForest(n_estimators=5, random_state=1)
-    )
 
 
 def from_pipeline(pipeline):
@@ -343,7 +340,7 @@ def reductions():
             node("ArgMin", "y", "worst", axis=1, keepdims=1),
         ],
         [("x", "f", ["N", 12])],
-        [("y", "f", ["N", 20]), ("best", "i", ["N"]), ("worst", "i", ["N", 1])],
+        [("y", "f", ["N", 17]), ("best", "i", ["N"]), ("worst", "i", ["N", 1])],
         {
             "shape": np.array([-1, 3, 4], np.int64),
             "last": np.array([2], np.int64),
@@ -548,19 +545,36 @@ MODELS["classes_binary"] = lambda: classifier([0, 1], 1)
 MODELS["classes_binary_positive"] = lambda: classifier([4, 7], 1, sign=0)
 MODELS["classes_binary_logistic"] = lambda: classifier([0, 1], 1, "LOGISTIC")
 MODELS["classes_binary_base"] = lambda: classifier([0, 1], 1, "LOGISTIC", base=[0.3])
-MODELS["classes_binary_bases"] = lambda: classifier([0, 1], 1, "LOGISTIC", base=[0.3, -0.3])
+MODELS["classes_positive_logistic"] = lambda: classifier([0, 1], 1, "LOGISTIC", sign=0)
 MODELS["classes_two_weights"] = lambda: classifier([0, 1], 2)
 MODELS["classes_two_softmax"] = lambda: classifier([0, 1], 2, "SOFTMAX")
 MODELS["classes_base"] = lambda: classifier([0, 1, 2], 3, base=[0.1, -0.2, 0.3])
 
 
+# Models of the sizes that a shield runs, for measurements.
+LARGE = {
+    "bench_trees": lambda: from_lightgbm(
+        __import__("lightgbm").LGBMClassifier(n_estimators=100, num_leaves=31, verbose=-1), 2, 34, 20000
+    ),
+    "bench_perceptron": lambda: perceptron([34, 64, 32, 1]),
+    "bench_hashed": lambda: hashed(1 << 17, 200),
+}
+
+# One of each kind is committed, so that tests run without Python.
+FIXTURES = """arithmetic bayes_3 boosting_3 choices classes_base classes_binary classes_binary_base
+classes_binary_positive classes_softmax_zero classes_two_softmax convolution dense forest_2
+gather_sum layouts lightgbm_2 lightgbm_3 logistic_2 logistic_3 machine_learning perceptron_2
+pipeline products reductions scaled sgd_3 trees_average_1 trees_branch_eq trees_branch_lt
+trees_max_3 trees_min_1 trees_sum_1 trees_sum_3 xgboost_2""".split()
+
+
 # Inputs and what ONNX Runtime says.
 
 
-def samples(port, rows, random):
+def samples(port, rows, random, most):
     shape = [rows] + [dim for dim in port.shape[1:]]
     if port.type == "tensor(int64)":
-        return random.integers(0, 32, size=shape).astype(np.int64)
+        return random.integers(0, most, size=shape).astype(np.int64)
     values = random.normal(size=shape).astype(np.float32) * 1.5
     # Values on a grid meet thresholds exactly; a few are missing where trees look at them.
     grid = random.random(size=shape) < 0.3
@@ -576,7 +590,8 @@ def write(folder, name, rows, made):
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     random = np.random.default_rng(11)
-    given = {port.name: samples(port, rows, random) for port in session.get_inputs()}
+    most = 1 << 17 if name == "bench_hashed" else 32
+    given = {port.name: samples(port, rows, random, most) for port in session.get_inputs()}
     if name.startswith("trees_") or name == "machine_learning":
         for array in given.values():
             array[random.random(size=array.shape) < 0.05] = np.nan
@@ -592,9 +607,13 @@ def main():
     folder, rows, names = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     folder.mkdir(parents=True, exist_ok=True)
     sklearn_models()
-    for name, make in MODELS.items():
-        if names and name not in names:
-            continue
+    if names == ["large"]:
+        chosen = LARGE
+    elif names == ["fixtures"]:
+        chosen = {name: MODELS[name] for name in FIXTURES}
+    else:
+        chosen = {name: make for name, make in MODELS.items() if not names or name in names}
+    for name, make in chosen.items():
         write(folder, name, rows, make())
         print(name)
 

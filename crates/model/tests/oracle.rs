@@ -19,7 +19,11 @@ fn check(case: &Case) -> (f32, usize) {
     let samples = case.samples(&model);
     // A score that two runtimes round to either side of a threshold has another label.
     assert!(apart <= APART_MAX, "{}: {apart} apart", case.name);
-    assert!(labels * 10_000 <= samples, "{}: {labels} of {samples} labels differ", case.name);
+    assert!(
+        labels * 10_000 <= samples,
+        "{}: {labels} of {samples} labels differ",
+        case.name
+    );
     (apart, labels)
 }
 
@@ -52,16 +56,27 @@ fn trainers_models_say_what_onnx_runtime_says() {
     };
     let folder = testkit::workspace_root().join("target/model-cases");
     let rows = if testkit::long() { "100000" } else { "500" };
-    let made = Command::new(python).arg(SCRIPT).arg(&folder).arg(rows).output().unwrap();
+    let made = Command::new(python)
+        .arg(SCRIPT)
+        .arg(&folder)
+        .arg(rows)
+        .output()
+        .unwrap();
     let told = String::from_utf8_lossy(&made.stderr).into_owned();
     if told.contains("ModuleNotFoundError") {
-        return testkit::skip(name, "Python lacks the exporters (cargo xtask test installs them)");
+        return testkit::skip(
+            name,
+            "Python lacks the exporters (cargo xtask test installs them)",
+        );
     }
     assert!(made.status.success(), "{told}");
     let mut worst = BTreeMap::new();
     for case in cases(&folder) {
         let (apart, labels) = check(&case);
-        worst.insert(case.name.clone(), format!("{apart:.1e} apart, {labels} labels"));
+        worst.insert(
+            case.name.clone(),
+            format!("{apart:.1e} apart, {labels} labels"),
+        );
     }
     assert!(worst.len() >= 50, "{}", worst.len());
     for (name, told) in worst {

@@ -173,7 +173,12 @@ fn declare<'a>(
     limits: &Limits,
 ) -> Result<(), ModelError> {
     list.push(Declared::read(field.message("ValueInfoProto")?, limits)?);
-    field.counted(list.len(), "declared values", "ports_max or 4 x nodes_max", max)
+    field.counted(
+        list.len(),
+        "declared values",
+        "ports_max or 4 x nodes_max",
+        max,
+    )
 }
 
 impl<'a> Declared<'a> {

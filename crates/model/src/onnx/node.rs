@@ -54,7 +54,10 @@ impl<'a> Node<'a> {
                 4 => field.once(&mut operator, "op_type", field.text(text)?)?,
                 5 => {
                     let read = Attribute::read(field.message("AttributeProto")?, limits)?;
-                    if attributes.iter().any(|other: &Attribute<'_>| other.name == read.name) {
+                    if attributes
+                        .iter()
+                        .any(|other: &Attribute<'_>| other.name == read.name)
+                    {
                         let why = format!("the attribute `{}` twice", read.name);
                         return Err(field.refuse(Refusal::new(ErrorKind::Ambiguous, why)));
                     }
@@ -66,7 +69,9 @@ impl<'a> Node<'a> {
                 7 => field.once(&mut domain, "domain", field.text(text)?)?,
                 8 if field.text(text)?.is_empty() => field.skip(),
                 8 => return Err(field.unsupported("overload", "it names a function of the model")),
-                10 => return Err(field.unsupported("device_configurations", "export for one device")),
+                10 => {
+                    return Err(field.unsupported("device_configurations", "export for one device"));
+                }
                 _ => return Err(field.unknown()),
             }
         }
@@ -109,7 +114,9 @@ impl<'a> Attribute<'a> {
                 }
                 21 => return Err(field.unsupported("ref_attr_name", "inline the functions")),
                 22 | 23 => return Err(field.unsupported("a sparse tensor", "export it dense")),
-                10 => return Err(field.unsupported("a list of tensors", "no operator here takes one")),
+                10 => {
+                    return Err(field.unsupported("a list of tensors", "no operator here takes one"));
+                }
                 14 | 15 => return Err(field.unsupported("a type", "no operator here takes one")),
                 _ => fields.take(&field, limits)?,
             }

@@ -265,7 +265,10 @@ impl<'a> Field<'a> {
         if rest.is_empty() {
             return Ok(());
         }
-        Err(self.refuse(Refusal::new(ErrorKind::Wire, "a list that ends in a number")))
+        Err(self.refuse(Refusal::new(
+            ErrorKind::Wire,
+            "a list that ends in a number",
+        )))
     }
 
     fn mistyped(&self) -> ModelError {
@@ -308,8 +311,14 @@ mod tests {
             (&[0x13][..], "group"),
             (&[0x16][..], "wire type"),
             (&[0x00, 1][..], "number"),
-            (&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2][..], "64 bits"),
-            (&[0x12, 255, 255, 255, 255, 255, 255, 255, 255, 127][..], "cut"),
+            (
+                &[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2][..],
+                "64 bits",
+            ),
+            (
+                &[0x12, 255, 255, 255, 255, 255, 255, 255, 255, 127][..],
+                "cut",
+            ),
         ] {
             let error = first(bytes).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Wire);

@@ -239,7 +239,9 @@ pub(super) fn index_map(sizes: &[usize], strides: &[i64], start: i64) -> Box<[u3
             })
             .collect();
     }
-    let narrowed = map.iter().map(|index| u32::try_from(*index).unwrap_or(u32::MAX));
+    let narrowed = map
+        .iter()
+        .map(|index| u32::try_from(*index).unwrap_or(u32::MAX));
     narrowed.collect()
 }
 
@@ -302,13 +304,21 @@ pub(crate) trait Number: Scalar {
     /// The lesser; NaN if either is.
     #[expect(clippy::eq_op, reason = "what is not itself is NaN")]
     fn least(self, other: Self) -> Self {
-        if self < other || self != self { self } else { other }
+        if self < other || self != self {
+            self
+        } else {
+            other
+        }
     }
 
     /// The greater; NaN if either is.
     #[expect(clippy::eq_op, reason = "what is not itself is NaN")]
     fn greatest(self, other: Self) -> Self {
-        if self > other || self != self { self } else { other }
+        if self > other || self != self {
+            self
+        } else {
+            other
+        }
     }
 }
 
@@ -392,7 +402,11 @@ macro_rules! integer {
             }
 
             fn div(self, other: Self) -> Self {
-                if other == 0 { 0 } else { self.wrapping_div(other) }
+                if other == 0 {
+                    0
+                } else {
+                    self.wrapping_div(other)
+                }
             }
 
             fn pow(self, other: Self) -> Self {

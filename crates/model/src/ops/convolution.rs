@@ -20,7 +20,9 @@ impl Window {
     fn read(build: &Build<'_>, length: usize, size: usize) -> Result<Self, Refusal> {
         let auto = build.text("auto_pad")?.unwrap_or("NOTSET");
         if !matches!(auto, "NOTSET" | "VALID") {
-            return Err(Refusal::unsupported("`auto_pad`: export with explicit `pads`"));
+            return Err(Refusal::unsupported(
+                "`auto_pad`: export with explicit `pads`",
+            ));
         }
         let one = |name, default: usize| match build.ints(name)? {
             None => Ok(default),
@@ -28,7 +30,9 @@ impl Window {
                 .ok()
                 .filter(|value| *value > 0 && *value <= build.limits.dim_max)
                 .ok_or_else(|| Refusal::wrong(format!("`{name}` is {value}"))),
-            Some(_) => Err(Refusal::unsupported(format!("`{name}` of several dimensions"))),
+            Some(_) => Err(Refusal::unsupported(format!(
+                "`{name}` of several dimensions"
+            ))),
         };
         let (stride, dilation) = (one("strides", 1)?, one("dilations", 1)?);
         if one("kernel_shape", size)? != size {
@@ -43,7 +47,10 @@ impl Window {
             }
             Some(_) => return Err(Refusal::unsupported("`pads` of several dimensions")),
         };
-        let span = size.saturating_sub(1).saturating_mul(dilation).saturating_add(1);
+        let span = size
+            .saturating_sub(1)
+            .saturating_mul(dilation)
+            .saturating_add(1);
         let padded = length.saturating_add(before).saturating_add(after);
         let Some(room) = padded.checked_sub(span) else {
             return Err(Refusal::wrong("a window wider than what it moves over"));
@@ -70,9 +77,11 @@ impl Window {
 
 fn channels(shape: &Shape) -> Result<(Dim, usize, usize), Refusal> {
     match shape.dims() {
-        [batch @ (Dim::Batch | Dim::Fixed(1)), Dim::Fixed(channels), Dim::Fixed(length)] => {
-            Ok((*batch, *channels, *length))
-        }
+        [
+            batch @ (Dim::Batch | Dim::Fixed(1)),
+            Dim::Fixed(channels),
+            Dim::Fixed(length),
+        ] => Ok((*batch, *channels, *length)),
         _ => {
             let why = format!("an input of {shape}: [N, channels, length] is taken");
             Err(Refusal::unsupported(why))
@@ -84,10 +93,14 @@ pub(crate) fn conv(build: &Build<'_>) -> Result<Built, Refusal> {
     build.inputs_max(3)?;
     let (batch, inputs, length) = channels(&build.typed::<f32>(0)?.shape)?;
     let weights = build.constant::<f32>(1)?;
-    let weights = weights.ok_or_else(|| Refusal::wrong("no weights"))?.to_vec();
+    let weights = weights
+        .ok_or_else(|| Refusal::wrong("no weights"))?
+        .to_vec();
     let shape = &build.input(1)?.shape;
     let [Dim::Fixed(outputs), Dim::Fixed(depth), Dim::Fixed(size)] = shape.dims() else {
-        return Err(Refusal::unsupported(format!("weights of {shape}: 1-D alone is taken")));
+        return Err(Refusal::unsupported(format!(
+            "weights of {shape}: 1-D alone is taken"
+        )));
     };
     let groups = build.int("group")?.unwrap_or(1);
     let groups = usize::try_from(groups).ok().filter(|groups| *groups > 0);
@@ -99,7 +112,11 @@ pub(crate) fn conv(build: &Build<'_>) -> Result<Built, Refusal> {
     let bias = match build.constant::<f32>(2)? {
         None => vec![0.0; *outputs],
         Some(bias) if bias.len() == *outputs => bias.to_vec(),
-        Some(_) => return Err(Refusal::wrong("a bias of another length than there are outputs")),
+        Some(_) => {
+            return Err(Refusal::wrong(
+                "a bias of another length than there are outputs",
+            ));
+        }
     };
     let window = Window::read(build, length, *size)?;
     let out = build.shape(vec![batch, Dim::Fixed(*outputs), Dim::Fixed(window.steps)])?;
@@ -137,7 +154,10 @@ impl Kernel for Conv {
         let sample = self.inputs.saturating_mul(self.length).max(1);
         let row = self.depth.saturating_mul(self.window.size).max(1);
         let outputs = steps.saturating_mul(self.bias.len()).max(1);
-        for (input, output) in input.chunks_exact(sample).zip(output.chunks_exact_mut(outputs)) {
+        for (input, output) in input
+            .chunks_exact(sample)
+            .zip(output.chunks_exact_mut(outputs))
+        {
             let groups = input.chunks_exact(self.depth.saturating_mul(self.length).max(1));
             let mut kernels = self.weights.chunks_exact(row).zip(&self.bias);
             let blocks = output.chunks_exact_mut(steps.saturating_mul(self.group).max(1));
@@ -183,7 +203,9 @@ pub(crate) fn max_pool(build: &Build<'_>) -> Result<Built, Refusal> {
 
 pub(crate) fn average_pool(build: &Build<'_>) -> Result<Built, Refusal> {
     if build.flag("count_include_pad", false)? {
-        return Err(Refusal::unsupported("`count_include_pad`: padding has no part in the average"));
+        return Err(Refusal::unsupported(
+            "`count_include_pad`: padding has no part in the average",
+        ));
     }
     pool(build, false)
 }
@@ -192,13 +214,20 @@ fn pool(build: &Build<'_>, most: bool) -> Result<Built, Refusal> {
     build.inputs_max(1)?;
     let (batch, channels, length) = channels(&build.typed::<f32>(0)?.shape)?;
     if build.flag("ceil_mode", false)? {
-        return Err(Refusal::unsupported("`ceil_mode`: runtimes differ; pad instead"));
+        return Err(Refusal::unsupported(
+            "`ceil_mode`: runtimes differ; pad instead",
+        ));
     }
     let Some([size]) = build.ints("kernel_shape")? else {
-        return Err(Refusal::unsupported("`kernel_shape` of other than one dimension"));
+        return Err(Refusal::unsupported(
+            "`kernel_shape` of other than one dimension",
+        ));
     };
-    let size = usize::try_from(*size).ok().filter(|size| *size > 0 && *size <= length.max(1));
-    let size = size.ok_or_else(|| Refusal::wrong("`kernel_shape` outside of what it moves over"))?;
+    let size = usize::try_from(*size)
+        .ok()
+        .filter(|size| *size > 0 && *size <= length.max(1));
+    let size =
+        size.ok_or_else(|| Refusal::wrong("`kernel_shape` outside of what it moves over"))?;
     let window = Window::read(build, length, size)?;
     if window.before >= size {
         return Err(Refusal::wrong("`pads` as wide as the window"));
@@ -239,7 +268,11 @@ impl Kernel for Pool {
                 let values = channel.get(start..).unwrap_or_default();
                 let values = values.iter().step_by(stride);
                 for ((place, count), value) in output.iter_mut().zip(counts).zip(values) {
-                    *place = if self.most { place.max(*value) } else { *place + value };
+                    *place = if self.most {
+                        place.max(*value)
+                    } else {
+                        *place + value
+                    };
                     *count += 1.0;
                 }
             }
@@ -269,7 +302,12 @@ fn global(build: &Build<'_>, most: bool) -> Result<Built, Refusal> {
     }
     let shape = build.shape(vec![batch, Dim::Fixed(channels), Dim::Fixed(1)])?;
     let work = channels.saturating_mul(length);
-    Ok(Built::costly(Element::F32, shape, Global { length, most }, work))
+    Ok(Built::costly(
+        Element::F32,
+        shape,
+        Global { length, most },
+        work,
+    ))
 }
 
 #[derive(Debug)]

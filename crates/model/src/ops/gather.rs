@@ -14,7 +14,11 @@ pub(crate) fn gather(build: &Build<'_>) -> Result<Built, Refusal> {
     let (table, indices) = (build.input(0)?, build.input(1)?);
     let axis = table.shape.axis(build.int("axis")?.unwrap_or(0))?;
     let size = table.shape.size(axis)?;
-    let (front, back) = table.shape.dims().split_at_checked(axis).unwrap_or_default();
+    let (front, back) = table
+        .shape
+        .dims()
+        .split_at_checked(axis)
+        .unwrap_or_default();
     let mut dims = front.to_vec();
     dims.extend(indices.shape.dims());
     dims.extend(back.iter().skip(1));
@@ -31,7 +35,9 @@ pub(crate) fn gather(build: &Build<'_>) -> Result<Built, Refusal> {
     }
     let (before, behind) = table.shape.around(axis);
     if before != 1 {
-        return Err(Refusal::unsupported("indices in the data behind another axis"));
+        return Err(Refusal::unsupported(
+            "indices in the data behind another axis",
+        ));
     }
     looked_up(build, table, dims, size, behind)
 }
@@ -62,7 +68,9 @@ pub(crate) fn extract(build: &Build<'_>) -> Result<Built, Refusal> {
         return picked(table, vec![(shape, map)]);
     }
     if indices.shape.sample_len() != 1 || table.shape.sample_len() != size {
-        return Err(Refusal::unsupported("several indices in the data for a sample"));
+        return Err(Refusal::unsupported(
+            "several indices in the data for a sample",
+        ));
     }
     dims.push(Dim::Batch);
     looked_up(build, table, dims, size, 1)
@@ -90,7 +98,9 @@ fn looked_up(
     row: usize,
 ) -> Result<Built, Refusal> {
     let Some(values) = &table.constant else {
-        return Err(Refusal::unsupported("a table and indices that both depend on the data"));
+        return Err(Refusal::unsupported(
+            "a table and indices that both depend on the data",
+        ));
     };
     let narrow = match build.input(1)?.element {
         Element::I64 => false,
@@ -137,11 +147,17 @@ impl<T: Scalar> Look<T> {
         let size = self.rows.size;
         let wrapped = i64::try_from(size).unwrap_or(i64::MAX);
         // As runtimes have it, negative ones count from the end.
-        let counted = if index < 0 { index.saturating_add(wrapped) } else { index };
+        let counted = if index < 0 {
+            index.saturating_add(wrapped)
+        } else {
+            index
+        };
         let at = usize::try_from(counted).ok().filter(|at| *at < size);
         let at = at.ok_or(Fault::Index { index, size })?;
         let start = at.saturating_mul(self.rows.row);
-        let row = table.get(start..).and_then(|rest| rest.get(..self.rows.row));
+        let row = table
+            .get(start..)
+            .and_then(|rest| rest.get(..self.rows.row));
         row.ok_or(Fault::Buffer)
     }
 }

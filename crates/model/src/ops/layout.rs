@@ -19,7 +19,10 @@ pub(crate) fn identity(build: &Build<'_>) -> Result<Built, Refusal> {
 pub(crate) fn dropout(build: &Build<'_>) -> Result<Built, Refusal> {
     build.float("ratio")?;
     build.int("seed")?;
-    if build.constant::<bool>(2)?.is_some_and(|list| list.contains(&true)) {
+    if build
+        .constant::<bool>(2)?
+        .is_some_and(|list| list.contains(&true))
+    {
         return Err(Refusal::unsupported("training_mode: export for inference"));
     }
     let fact = build.input(0)?;
@@ -40,13 +43,19 @@ pub(crate) fn constant(build: &Build<'_>) -> Result<Built, Refusal> {
         made.push(Built::constant(Values::F32(vec![value]), Shape::default()));
     }
     if let Some(list) = build.floats("value_floats")? {
-        made.push(Built::constant(Values::F32(list.to_vec()), fixed(list.len())?));
+        made.push(Built::constant(
+            Values::F32(list.to_vec()),
+            fixed(list.len())?,
+        ));
     }
     if let Some(value) = build.int("value_int")? {
         made.push(Built::constant(Values::I64(vec![value]), Shape::default()));
     }
     if let Some(list) = build.ints("value_ints")? {
-        made.push(Built::constant(Values::I64(list.to_vec()), fixed(list.len())?));
+        made.push(Built::constant(
+            Values::I64(list.to_vec()),
+            fixed(list.len())?,
+        ));
     }
     match (made.pop(), made.is_empty()) {
         (Some(one), true) => Ok(one),
@@ -97,7 +106,11 @@ pub(crate) fn reshape(build: &Build<'_>) -> Result<Built, Refusal> {
         let len = fact.shape.sample_len();
         let batch = fact.shape.is_batched() && !dims_has_batch(&wanted, fact, keeps_zero);
         let rest = len.checked_div(product).unwrap_or(0);
-        *place = if batch && rest == 1 { Dim::Batch } else { Dim::Fixed(rest) };
+        *place = if batch && rest == 1 {
+            Dim::Batch
+        } else {
+            Dim::Fixed(rest)
+        };
     }
     reshaped(build, dims)
 }
@@ -105,7 +118,9 @@ pub(crate) fn reshape(build: &Build<'_>) -> Result<Built, Refusal> {
 /// Whether a 0 of a wanted shape stands for the batch.
 fn dims_has_batch(wanted: &[i64], fact: &Fact, keeps_zero: bool) -> bool {
     let pairs = wanted.iter().zip(fact.shape.dims());
-    pairs.into_iter().any(|(size, dim)| *size == 0 && !keeps_zero && *dim == Dim::Batch)
+    pairs
+        .into_iter()
+        .any(|(size, dim)| *size == 0 && !keeps_zero && *dim == Dim::Batch)
 }
 
 pub(crate) fn flatten(build: &Build<'_>) -> Result<Built, Refusal> {
@@ -194,9 +209,14 @@ pub(crate) fn transpose(build: &Build<'_>) -> Result<Built, Refusal> {
         return Err(Refusal::wrong("`perm` does not name each axis once"));
     }
     let strides = strides(&fact.shape);
-    let dims = order.iter().filter_map(|axis| fact.shape.dims().get(*axis).copied());
+    let dims = order
+        .iter()
+        .filter_map(|axis| fact.shape.dims().get(*axis).copied());
     let shape = build.shape(dims.collect())?;
-    let steps: Vec<_> = order.iter().filter_map(|axis| strides.get(*axis).copied()).collect();
+    let steps: Vec<_> = order
+        .iter()
+        .filter_map(|axis| strides.get(*axis).copied())
+        .collect();
     let sizes: Vec<_> = shape.sizes().collect();
     let map = index_map(&sizes, &steps, 0);
     picked(fact, vec![(shape, map)])
@@ -224,7 +244,9 @@ pub(crate) fn slice(build: &Build<'_>) -> Result<Built, Refusal> {
     };
     let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return Err(Refusal::wrong("starts, ends, axes and steps of several lengths"));
+        return Err(Refusal::wrong(
+            "starts, ends, axes and steps of several lengths",
+        ));
     }
     let mut strides = strides(&fact.shape);
     let mut dims = fact.shape.dims().to_vec();
@@ -299,9 +321,13 @@ pub(crate) fn split(build: &Build<'_>) -> Result<Built, Refusal> {
             vec![part; count]
         }
     };
-    let sum = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(*part));
+    let sum = parts
+        .iter()
+        .fold(0_usize, |sum, part| sum.saturating_add(*part));
     if parts.len() != count || sum != size {
-        return Err(Refusal::wrong(format!("{count} parts of {sum}, for a size of {size}")));
+        return Err(Refusal::wrong(format!(
+            "{count} parts of {sum}, for a size of {size}"
+        )));
     }
     let strides = strides(&fact.shape);
     let stride = strides.get(axis).copied().unwrap_or(1);
@@ -392,7 +418,9 @@ impl<T: Scalar> Kernel for Pick<T> {
 }
 
 pub(crate) fn concat(build: &Build<'_>) -> Result<Built, Refusal> {
-    let axis = build.int("axis")?.ok_or_else(|| Refusal::wrong("no `axis`"))?;
+    let axis = build
+        .int("axis")?
+        .ok_or_else(|| Refusal::wrong("no `axis`"))?;
     joined(build, axis)
 }
 
@@ -422,7 +450,10 @@ pub(super) fn joined(build: &Build<'_>, axis: i64) -> Result<Built, Refusal> {
             || own.len() != dims.len()
             || !same.all(|((own, dim), _)| own == dim)
         {
-            let why = format!("{} and {} cannot stand side by side", first.shape, fact.shape);
+            let why = format!(
+                "{} and {} cannot stand side by side",
+                first.shape, fact.shape
+            );
             return Err(Refusal::wrong(why));
         }
         let (_, behind) = fact.shape.around(axis);
@@ -439,7 +470,9 @@ pub(super) fn joined(build: &Build<'_>, axis: i64) -> Result<Built, Refusal> {
     if parts.iter().any(|part| !part.batched) && parts.iter().any(|part| part.batched) {
         let (before, _) = shape.around(axis);
         if before != 1 {
-            return Err(Refusal::unsupported("constants beside data, behind several rows"));
+            return Err(Refusal::unsupported(
+                "constants beside data, behind several rows",
+            ));
         }
     }
     let row = parts.iter().map(|part| part.block).sum();
@@ -455,7 +488,12 @@ pub(super) fn joined(build: &Build<'_>, axis: i64) -> Result<Built, Refusal> {
 fn joining<T: Scalar>(shape: Shape, parts: Vec<Part>, row: usize) -> Built {
     let len = shape.sample_len();
     let element = PhantomData::<fn(T)>;
-    let kernel = Join { parts, row, len, element };
+    let kernel = Join {
+        parts,
+        row,
+        len,
+        element,
+    };
     Built::one(T::ELEMENT, shape, kernel)
 }
 
@@ -484,7 +522,11 @@ impl<T: Scalar> Kernel for Join<T> {
             let output = io.output::<T>(0)?;
             let end = start.saturating_add(part.block);
             for (sample, output) in output.chunks_exact_mut(self.len.max(1)).enumerate() {
-                let first = if part.batched { sample.saturating_mul(part.len) } else { 0 };
+                let first = if part.batched {
+                    sample.saturating_mul(part.len)
+                } else {
+                    0
+                };
                 let own = input.get(first..).and_then(|rest| rest.get(..part.len));
                 let blocks = own.ok_or(Fault::Buffer)?.chunks_exact(part.block.max(1));
                 for (block, row) in blocks.zip(output.chunks_exact_mut(self.row.max(1))) {

@@ -8,7 +8,10 @@ use crate::error::{Fault, Refusal};
 use crate::limits::Limits;
 use crate::tensor::{Dim, Element, Shape};
 
-/// Columns that are summed side by side.
+/// Columns that are summed side by side, where there are many: as many sums as a processor keeps
+/// busy at once.
+const WIDE: usize = 32;
+/// And where there are few.
 const LANES: usize = 16;
 /// Fewer columns than this are summed one by one, each in lanes along the rows.
 const NARROW: usize = 4;
@@ -20,9 +23,12 @@ const PARTS: usize = 8;
 pub(crate) struct Weights<T = f32> {
     rows: usize,
     columns: usize,
-    /// Narrow: each column's weights. Wide: panels of [`LANES`] columns, row by row, the last one
-    /// filled up with zeros.
+    /// Columns of a panel.
+    lanes: usize,
+    /// Panels of columns, row by row, the last one filled up with zeros. Of one lane each is a
+    /// column.
     panels: Vec<T>,
+    /// As many as panels have columns.
     bias: Vec<T>,
 }
 
@@ -37,30 +43,36 @@ impl<T: Number> Weights<T> {
         if rows == 0 || columns == 0 || bias.len() != columns {
             return Err(Refusal::wrong("weights without rows or columns"));
         }
-        let padded = columns.saturating_add(LANES).saturating_mul(rows);
+        let padded = columns.saturating_add(WIDE).saturating_mul(rows);
         let max = limits.constants_max.saturating_mul(2);
         if padded > max {
             return Err(Refusal::bound("weights", "2 x constants_max", max));
         }
-        let at = |row, column| weight(row, column).unwrap_or_default();
-        let panels = if columns < NARROW {
-            let columns = 0..columns;
-            columns.flat_map(|column| (0..rows).map(move |row| (row, column))).map(|(r, c)| at(r, c)).collect()
-        } else {
-            let mut panels = Vec::new();
-            for first in (0..columns).step_by(LANES) {
-                for row in 0..rows {
-                    let lanes = first..first.saturating_add(LANES);
-                    panels.extend(lanes.map(|column| {
-                        if column < columns { at(row, column) } else { T::default() }
-                    }));
-                }
-            }
-            panels
+        let lanes = match columns {
+            ..NARROW => 1,
+            NARROW..WIDE => LANES,
+            _ => WIDE,
         };
+        let mut panels = Vec::new();
+        for first in (0..columns).step_by(lanes) {
+            for row in 0..rows {
+                let own = first..first.saturating_add(lanes);
+                panels.extend(own.map(|column| {
+                    let there = if column < columns {
+                        weight(row, column)
+                    } else {
+                        None
+                    };
+                    there.unwrap_or_default()
+                }));
+            }
+        }
+        let mut bias = bias;
+        bias.resize(columns.next_multiple_of(lanes), T::default());
         Ok(Self {
             rows,
             columns,
+            lanes,
             panels,
             bias,
         })
@@ -86,47 +98,58 @@ impl<T: Number> Weights<T> {
 
     /// The weights of one column, by row.
     pub(crate) fn column(&self, column: usize) -> impl Iterator<Item = T> {
-        let (start, step) = if self.columns < NARROW {
-            (column.saturating_mul(self.rows), 1)
-        } else {
-            let panel = column.checked_div(LANES).unwrap_or(0);
-            let lane = column.checked_rem(LANES).unwrap_or(0);
-            let size = self.rows.saturating_mul(LANES);
-            (panel.saturating_mul(size).saturating_add(lane), LANES)
-        };
-        let own = self.panels.iter().skip(start).step_by(step);
+        let panel = column.checked_div(self.lanes).unwrap_or(0);
+        let lane = column.checked_rem(self.lanes).unwrap_or(0);
+        let size = self.rows.saturating_mul(self.lanes);
+        let start = panel.saturating_mul(size).saturating_add(lane);
+        let own = self.panels.iter().skip(start).step_by(self.lanes.max(1));
         own.take(self.rows).copied()
     }
 
     /// The sums for each row of inputs. Each sum is made in one order, whatever the others are.
     pub(crate) fn apply(&self, inputs: &[T], outputs: &mut [T]) {
+        match self.lanes {
+            1 => self.apply_columns(inputs, outputs),
+            LANES => self.apply_panels::<LANES>(inputs, outputs),
+            _ => self.apply_panels::<WIDE>(inputs, outputs),
+        }
+    }
+
+    fn apply_columns(&self, inputs: &[T], outputs: &mut [T]) {
         let inputs = inputs.chunks_exact(self.rows.max(1));
         let outputs = outputs.chunks_exact_mut(self.columns.max(1));
         for (input, output) in inputs.zip(outputs) {
-            if self.columns < NARROW {
-                let weights = self.panels.chunks_exact(self.rows.max(1));
-                for ((place, weights), bias) in output.iter_mut().zip(weights).zip(&self.bias) {
-                    *place = bias.add(dot(input, weights));
-                }
-                continue;
+            let weights = self.panels.chunks_exact(self.rows.max(1));
+            for ((place, weights), bias) in output.iter_mut().zip(weights).zip(&self.bias) {
+                *place = bias.add(dot(input, weights));
             }
-            let panels = self.panels.chunks_exact(self.rows.saturating_mul(LANES).max(1));
-            let biases = self.bias.chunks(LANES);
-            for ((place, panel), bias) in output.chunks_mut(LANES).zip(panels).zip(biases) {
-                let mut sums = [T::default(); LANES];
-                for (sum, bias) in sums.iter_mut().zip(bias) {
-                    *sum = *bias;
-                }
-                for (value, weights) in input.iter().zip(panel.as_chunks::<LANES>().0) {
+        }
+    }
+
+    fn apply_panels<const N: usize>(&self, inputs: &[T], outputs: &mut [T]) {
+        let inputs = inputs.chunks_exact(self.rows.max(1));
+        let outputs = outputs.chunks_exact_mut(self.columns.max(1));
+        for (input, output) in inputs.zip(outputs) {
+            let panels = self.panels.chunks_exact(self.rows.saturating_mul(N).max(1));
+            let (biases, _) = self.bias.as_chunks::<N>();
+            for ((place, panel), bias) in output.chunks_mut(N).zip(panels).zip(biases) {
+                let mut sums = *bias;
+                for (value, weights) in input.iter().zip(panel.as_chunks::<N>().0) {
                     for (sum, weight) in sums.iter_mut().zip(weights) {
                         *sum = sum.add(value.mul(*weight));
                     }
                 }
-                for (place, sum) in place.iter_mut().zip(sums) {
-                    *place = sum;
-                }
+                put(place, sums);
             }
         }
+    }
+}
+
+/// Writes the first sums. By value and apart, so that those of the loop above stay in registers.
+#[inline(never)]
+fn put<T: Copy, const N: usize>(place: &mut [T], sums: [T; N]) {
+    for (place, sum) in place.iter_mut().zip(sums) {
+        *place = sum;
     }
 }
 
@@ -172,7 +195,9 @@ pub(super) fn features(build: &Build<'_>) -> Result<(usize, Dim), Refusal> {
     match shape.dims() {
         [rows @ (Dim::Batch | Dim::Fixed(1)), Dim::Fixed(features)] => Ok((*features, *rows)),
         [Dim::Fixed(features)] => Ok((*features, Dim::Fixed(1))),
-        _ => Err(Refusal::unsupported(format!("an input of {shape}: [N, features] is taken"))),
+        _ => Err(Refusal::unsupported(format!(
+            "an input of {shape}: [N, features] is taken"
+        ))),
     }
 }
 
@@ -184,7 +209,10 @@ pub(crate) fn regressor(build: &Build<'_>) -> Result<Built, Refusal> {
     transform.of_several(targets)?;
     let weights = attributes(build, features, targets)?;
     let shape = build.shape(vec![rows, Dim::Fixed(targets)])?;
-    built(vec![(Element::F32, shape)], Regressor { weights, transform })
+    built(
+        vec![(Element::F32, shape)],
+        Regressor { weights, transform },
+    )
 }
 
 pub(crate) fn classifier(build: &Build<'_>) -> Result<Built, Refusal> {
@@ -194,7 +222,9 @@ pub(crate) fn classifier(build: &Build<'_>) -> Result<Built, Refusal> {
     let (features, rows) = features(build)?;
     let transform = Transform::read(build)?;
     let labels = build.ints("classlabels_ints")?.unwrap_or_default().to_vec();
-    let targets = build.floats("intercepts")?.map_or(labels.len(), <[f32]>::len);
+    let targets = build
+        .floats("intercepts")?
+        .map_or(labels.len(), <[f32]>::len);
     let weights = attributes(build, features, targets)?;
     let doubled = targets == 1 && labels.len() == 2;
     if !doubled && labels.len() != targets {
@@ -221,10 +251,7 @@ pub(crate) fn classifier(build: &Build<'_>) -> Result<Built, Refusal> {
     built(outputs, kernel)
 }
 
-fn built(
-    outputs: Vec<(Element, Shape)>,
-    kernel: impl Kernel + 'static,
-) -> Result<Built, Refusal> {
+fn built(outputs: Vec<(Element, Shape)>, kernel: impl Kernel + 'static) -> Result<Built, Refusal> {
     let mut cost = Cost::default();
     if let Structure::Weighted(weights) = kernel.structure() {
         cost = Cost::work(weights.work());

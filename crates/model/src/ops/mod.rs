@@ -84,7 +84,9 @@ impl<'a> Io<'a> {
     pub(crate) fn output<T: Scalar>(&mut self, at: usize) -> Result<&mut [T], Fault> {
         let len = self.lens.get(at).copied().ok_or(Fault::Buffer)?;
         let whole = self.outputs.get_mut(at).and_then(T::of_mut);
-        whole.and_then(|list| list.get_mut(..len)).ok_or(Fault::Buffer)
+        whole
+            .and_then(|list| list.get_mut(..len))
+            .ok_or(Fault::Buffer)
     }
 
     /// Two outputs at once.
@@ -95,8 +97,12 @@ impl<'a> Io<'a> {
             return Err(Fault::Buffer);
         };
         Ok((
-            A::of_mut(a).and_then(|list| list.get_mut(..*la)).ok_or(Fault::Buffer)?,
-            B::of_mut(b).and_then(|list| list.get_mut(..*lb)).ok_or(Fault::Buffer)?,
+            A::of_mut(a)
+                .and_then(|list| list.get_mut(..*la))
+                .ok_or(Fault::Buffer)?,
+            B::of_mut(b)
+                .and_then(|list| list.get_mut(..*lb))
+                .ok_or(Fault::Buffer)?,
         ))
     }
 
@@ -108,9 +114,15 @@ impl<'a> Io<'a> {
             return Err(Fault::Buffer);
         };
         Ok((
-            A::of_mut(a).and_then(|list| list.get_mut(..*la)).ok_or(Fault::Buffer)?,
-            B::of_mut(b).and_then(|list| list.get_mut(..*lb)).ok_or(Fault::Buffer)?,
-            C::of_mut(c).and_then(|list| list.get_mut(..*lc)).ok_or(Fault::Buffer)?,
+            A::of_mut(a)
+                .and_then(|list| list.get_mut(..*la))
+                .ok_or(Fault::Buffer)?,
+            B::of_mut(b)
+                .and_then(|list| list.get_mut(..*lb))
+                .ok_or(Fault::Buffer)?,
+            C::of_mut(c)
+                .and_then(|list| list.get_mut(..*lc))
+                .ok_or(Fault::Buffer)?,
         ))
     }
 }
@@ -407,7 +419,9 @@ impl<'a> Build<'a> {
         let Some(written) = written else {
             return Ok(None);
         };
-        let axes = written.iter().map(|axis| crate::tensor::axis_of(*axis, rank));
+        let axes = written
+            .iter()
+            .map(|axis| crate::tensor::axis_of(*axis, rank));
         let mut axes: Vec<_> = axes.collect::<Result<_, _>>()?;
         axes.sort_unstable();
         let count = axes.len();
@@ -437,5 +451,7 @@ fn mistyped(name: &str, value: &Value<'_>) -> Refusal {
         Value::Ints(_) => "a list of integers",
         Value::Texts(_) => "a list of texts",
     };
-    Refusal::wrong(format!("the attribute `{name}` is {is}, which its operator does not take"))
+    Refusal::wrong(format!(
+        "the attribute `{name}` is {is}, which its operator does not take"
+    ))
 }

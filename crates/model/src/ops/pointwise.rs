@@ -67,7 +67,13 @@ pub(crate) fn softplus(build: &Build<'_>) -> Result<Built, Refusal> {
 
 pub(crate) fn elu(build: &Build<'_>) -> Result<Built, Refusal> {
     let alpha = f64::from(build.float("alpha")?.unwrap_or(1.0));
-    reals(build, move |x| if x < 0.0 { alpha * (math::exp(x) - 1.0) } else { x })
+    reals(build, move |x| {
+        if x < 0.0 {
+            alpha * (math::exp(x) - 1.0)
+        } else {
+            x
+        }
+    })
 }
 
 pub(crate) fn leaky_relu(build: &Build<'_>) -> Result<Built, Refusal> {
@@ -111,7 +117,11 @@ fn bounds<T: Number>(build: &Build<'_>) -> Result<(Option<T>, Option<T>), Refusa
     Ok((bound(1)?, bound(2)?))
 }
 
-fn clipped<T: Number>(build: &Build<'_>, low: Option<T>, high: Option<T>) -> Result<Built, Refusal> {
+fn clipped<T: Number>(
+    build: &Build<'_>,
+    low: Option<T>,
+    high: Option<T>,
+) -> Result<Built, Refusal> {
     map::<T, T, _>(build, move |x| {
         let raised = low.map_or(x, |low| x.greatest(low));
         high.map_or(raised, |high| raised.least(high))
@@ -225,9 +235,20 @@ fn simple<T: Number>(build: &Build<'_>, what: Simple) -> Result<Built, Refusal> 
     match what {
         Simple::Abs => map(build, |x: T| if x < T::default() { x.negated() } else { x }),
         Simple::Neg => map(build, T::negated),
-        Simple::Relu => map(build, |x: T| if x < T::default() { T::default() } else { x }),
+        Simple::Relu => map(
+            build,
+            |x: T| if x < T::default() { T::default() } else { x },
+        ),
         Simple::Sign => map(build, |x: T| {
-            x.through(|x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x })
+            x.through(|x| {
+                if x > 0.0 {
+                    1.0
+                } else if x < 0.0 {
+                    -1.0
+                } else {
+                    x
+                }
+            })
         }),
     }
 }

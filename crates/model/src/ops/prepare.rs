@@ -34,7 +34,9 @@ pub(crate) fn batch_normalization(build: &Build<'_>) -> Result<Built, Refusal> {
     build.inputs_max(5)?;
     build.float("momentum")?;
     if build.flag("training_mode", false)? || !build.flag("spatial", true)? {
-        return Err(Refusal::unsupported("`training_mode`, or not `spatial`: export for inference"));
+        return Err(Refusal::unsupported(
+            "`training_mode`, or not `spatial`: export for inference",
+        ));
     }
     let shape = build.typed::<f32>(0)?.shape.clone();
     let channels = shape.size(1)?;
@@ -43,7 +45,9 @@ pub(crate) fn batch_normalization(build: &Build<'_>) -> Result<Built, Refusal> {
         if list.len() == channels {
             return Ok(list);
         }
-        Err(Refusal::wrong(format!("input {at} is not one number for each channel")))
+        Err(Refusal::wrong(format!(
+            "input {at} is not one number for each channel"
+        )))
     };
     let (scale, after, before, variance) = (list(1)?, list(2)?, list(3)?, list(4)?);
     let epsilon = f64::from(build.float("epsilon")?.unwrap_or(1e-5));
@@ -82,7 +86,9 @@ impl Kernel for Scale {
         let outputs = io.output::<f32>(0)?.chunks_exact_mut(sample);
         for (input, output) in input.chunks_exact(sample).zip(outputs) {
             let block = self.block.max(1);
-            let blocks = input.chunks_exact(block).zip(output.chunks_exact_mut(block));
+            let blocks = input
+                .chunks_exact(block)
+                .zip(output.chunks_exact_mut(block));
             let channels = self.before.iter().zip(&self.scale).zip(&self.after);
             for ((input, output), ((before, scale), after)) in blocks.zip(channels) {
                 for (place, value) in output.iter_mut().zip(input) {
@@ -108,7 +114,9 @@ pub(crate) fn binarizer(build: &Build<'_>) -> Result<Built, Refusal> {
 pub(crate) fn feature_vectorizer(build: &Build<'_>) -> Result<Built, Refusal> {
     let sizes = build.ints("inputdimensions")?.unwrap_or_default();
     if sizes.len() != build.inputs().len() {
-        return Err(Refusal::wrong("`inputdimensions` of another length than there are inputs"));
+        return Err(Refusal::wrong(
+            "`inputdimensions` of another length than there are inputs",
+        ));
     }
     for (at, size) in sizes.iter().enumerate() {
         let shape = &build.typed::<f32>(at)?.shape;
@@ -156,7 +164,11 @@ fn imputed<T: Scalar>(build: &Build<'_>, values: &[T], missing: T) -> Result<Bui
             return Err(Refusal::wrong(why));
         }
     };
-    Ok(Built::one(T::ELEMENT, shape.clone(), Impute { values, missing }))
+    Ok(Built::one(
+        T::ELEMENT,
+        shape.clone(),
+        Impute { values, missing },
+    ))
 }
 
 #[derive(Debug)]
@@ -197,7 +209,11 @@ pub(crate) fn normalizer(build: &Build<'_>) -> Result<Built, Refusal> {
         other => return Err(Refusal::wrong(format!("`norm` is `{other}`"))),
     };
     let shape = build.input(0)?.shape.clone();
-    Ok(Built::one(Element::F32, shape, Normalize { features, norm }))
+    Ok(Built::one(
+        Element::F32,
+        shape,
+        Normalize { features, norm },
+    ))
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -14,9 +14,9 @@ pub(crate) fn gemm(build: &Build<'_>) -> Result<Built, Refusal> {
     match build.input(0)?.element {
         Element::F32 => gemm_of::<f32>(build),
         Element::F64 => gemm_of::<f64>(build),
-        Element::I64 | Element::I32 | Element::Bool => {
-            Err(Refusal::unsupported("a product of integers: export as float32"))
-        }
+        Element::I64 | Element::I32 | Element::Bool => Err(Refusal::unsupported(
+            "a product of integers: export as float32",
+        )),
     }
 }
 
@@ -37,12 +37,22 @@ fn gemm_of<T: Number>(build: &Build<'_>) -> Result<Built, Refusal> {
     let [Dim::Fixed(first), Dim::Fixed(second)] = fact.shape.dims() else {
         return Err(Refusal::wrong(format!("B of {}", fact.shape)));
     };
-    let (inner, columns) = if transposed { (*second, *first) } else { (*first, *second) };
+    let (inner, columns) = if transposed {
+        (*second, *first)
+    } else {
+        (*first, *second)
+    };
     if inner != *depth {
         let why = format!("A of {} and B of {} do not fit", data.shape, fact.shape);
         return Err(Refusal::wrong(why));
     }
-    let scaled = |value: &T, by: f64| if by == 1.0 { *value } else { value.through(|x| x * by) };
+    let scaled = |value: &T, by: f64| {
+        if by == 1.0 {
+            *value
+        } else {
+            value.through(|x| x * by)
+        }
+    };
     let bias = bias::<T>(build, columns)?;
     let bias = bias.iter().map(|value| scaled(value, beta)).collect();
     let made = Weights::new((inner, columns), bias, build.limits, |row, column| {
@@ -84,9 +94,9 @@ pub(crate) fn matmul(build: &Build<'_>) -> Result<Built, Refusal> {
     match build.input(0)?.element {
         Element::F32 => matmul_of::<f32>(build),
         Element::F64 => matmul_of::<f64>(build),
-        Element::I64 | Element::I32 | Element::Bool => {
-            Err(Refusal::unsupported("a product of integers: export as float32"))
-        }
+        Element::I64 | Element::I32 | Element::Bool => Err(Refusal::unsupported(
+            "a product of integers: export as float32",
+        )),
     }
 }
 
@@ -138,7 +148,10 @@ fn matmul_of<T: Number>(build: &Build<'_>) -> Result<Built, Refusal> {
 }
 
 fn weighted<T: Number>(shape: Shape, weights: Weights<T>) -> Built {
-    let rows = shape.sample_len().checked_div(weights.columns()).unwrap_or(0);
+    let rows = shape
+        .sample_len()
+        .checked_div(weights.columns())
+        .unwrap_or(0);
     let mut cost = Cost::work(weights.work().saturating_mul(rows));
     cost.constant_bytes = weights.bytes();
     Built {
@@ -180,7 +193,11 @@ impl<T: Number> Kernel for Matrices<T> {
         let output = io.output::<T>(0)?;
         let lefts = a.chunks_exact(size(rows, depth));
         let rights = b.chunks_exact(size(depth, columns));
-        for ((output, a), b) in output.chunks_exact_mut(size(rows, columns)).zip(lefts).zip(rights) {
+        for ((output, a), b) in output
+            .chunks_exact_mut(size(rows, columns))
+            .zip(lefts)
+            .zip(rights)
+        {
             let outputs = output.chunks_exact_mut(columns.max(1));
             for (output, a) in outputs.zip(a.chunks_exact(depth.max(1))) {
                 output.fill(T::default());
@@ -194,4 +211,3 @@ impl<T: Number> Kernel for Matrices<T> {
         Ok(())
     }
 }
-

@@ -118,7 +118,10 @@ impl Groups {
         let sizes: Vec<_> = shape.sizes().collect();
         let pick = |at: &usize| sizes.get(*at).copied().unwrap_or(1);
         let ordered: Vec<_> = order.iter().map(pick).collect();
-        let steps: Vec<_> = order.iter().filter_map(|at| strides.get(*at).copied()).collect();
+        let steps: Vec<_> = order
+            .iter()
+            .filter_map(|at| strides.get(*at).copied())
+            .collect();
         let map = index_map(&ordered, &steps, 0);
         let together = map.iter().zip(0_u32..).all(|(index, at)| *index == at);
         let len = axes.iter().map(pick).product();
@@ -172,14 +175,24 @@ struct Reduce<T> {
 impl<T> Reduce<T> {
     fn new(what: What, groups: Groups) -> Self {
         let element = PhantomData;
-        Self { what, groups, element }
+        Self {
+            what,
+            groups,
+            element,
+        }
     }
 }
 
 impl What {
     fn work(self) -> usize {
         match self {
-            Self::Sum | Self::Mean | Self::Max | Self::Min | Self::SumSquare | Self::L1 | Self::L2 => 1,
+            Self::Sum
+            | Self::Mean
+            | Self::Max
+            | Self::Min
+            | Self::SumSquare
+            | Self::L1
+            | Self::L2 => 1,
             Self::LogSumExp => 16,
         }
     }
@@ -199,7 +212,13 @@ impl What {
             Self::Max => fold(T::greatest),
             Self::Min => fold(T::least),
             Self::SumSquare => added(|value| value.mul(value)),
-            Self::L1 => added(|value| if value < T::default() { value.negated() } else { value }),
+            Self::L1 => added(|value| {
+                if value < T::default() {
+                    value.negated()
+                } else {
+                    value
+                }
+            }),
             Self::L2 => added(|value| value.mul(value)).through(f64::sqrt),
             Self::LogSumExp => {
                 let most = fold(T::greatest);
@@ -252,11 +271,21 @@ fn arg(build: &Build<'_>, most: bool) -> Result<Built, Refusal> {
     let work = fact.shape.sample_len();
     let mut built = match fact.element {
         Element::F32 => {
-            let kernel = Arg::<f32> { groups, most, last, element: PhantomData };
+            let kernel = Arg::<f32> {
+                groups,
+                most,
+                last,
+                element: PhantomData,
+            };
             Built::costly(Element::I64, shape, kernel, work)
         }
         Element::F64 => {
-            let kernel = Arg::<f64> { groups, most, last, element: PhantomData };
+            let kernel = Arg::<f64> {
+                groups,
+                most,
+                last,
+                element: PhantomData,
+            };
             Built::costly(Element::I64, shape, kernel, work)
         }
         Element::I64 | Element::I32 | Element::Bool => {
@@ -284,7 +313,11 @@ impl<T: Number> Kernel for Arg<T> {
             let mut best: Option<(i64, T)> = None;
             for (value, at) in group.iter().zip(0_i64..) {
                 let better = best.is_none_or(|(_, other)| {
-                    let beats = if self.most { *value > other } else { *value < other };
+                    let beats = if self.most {
+                        *value > other
+                    } else {
+                        *value < other
+                    };
                     beats || self.last && *value == other
                 });
                 if better {

@@ -52,7 +52,10 @@ impl Kernel for Softmax {
             return Ok(());
         };
         let sample = self.groups.sample.max(1);
-        for (input, output) in input.chunks_exact(sample).zip(output.chunks_exact_mut(sample)) {
+        for (input, output) in input
+            .chunks_exact(sample)
+            .zip(output.chunks_exact_mut(sample))
+        {
             for group in map.chunks_exact(len.max(1)) {
                 let held = held.get_mut(..len).ok_or(Fault::Buffer)?;
                 for (place, index) in held.iter_mut().zip(group) {
@@ -61,7 +64,9 @@ impl Kernel for Softmax {
                 }
                 self.apply(held);
                 for (value, index) in held.iter().zip(group) {
-                    let place = usize::try_from(*index).ok().and_then(|at| output.get_mut(at));
+                    let place = usize::try_from(*index)
+                        .ok()
+                        .and_then(|at| output.get_mut(at));
                     *place.ok_or(Fault::Buffer)? = *value;
                 }
             }
@@ -81,7 +86,9 @@ impl Softmax {
             return in_place(group);
         }
         let most = f64::from(most(group));
-        let terms = group.iter().map(|value| math::exp(f64::from(*value) - most));
+        let terms = group
+            .iter()
+            .map(|value| math::exp(f64::from(*value) - most));
         let log = math::ln(terms.sum());
         for value in group {
             *value = narrow(f64::from(*value) - most - log);

@@ -25,7 +25,9 @@ pub(super) fn plan(model: Model<'_>, limits: &Limits) -> Result<(Plan, usize), M
     let initialized: Vec<_> = constants.iter().map(|tensor| tensor.name).collect();
     for tensor in constants {
         let place = format!("the initializer `{}`", tensor.name);
-        graph.initializer(tensor).map_err(|refusal| refusal.at(place))?;
+        graph
+            .initializer(tensor)
+            .map_err(|refusal| refusal.at(place))?;
     }
     let mut inputs = Vec::new();
     for declared in &model.graph.inputs {
@@ -39,7 +41,11 @@ pub(super) fn plan(model: Model<'_>, limits: &Limits) -> Result<(Plan, usize), M
     }
     for (at, node) in model.graph.nodes.iter().enumerate() {
         let name = format!("node {at} `{}` ({})", node.name, node.operator);
-        let opset = if node.domain == "ai.onnx.ml" { model.ml_opset } else { model.opset };
+        let opset = if node.domain == "ai.onnx.ml" {
+            model.ml_opset
+        } else {
+            model.opset
+        };
         graph
             .node(node, &name, opset)
             .map_err(|refusal| refusal.at(name.clone()))?;
@@ -47,7 +53,9 @@ pub(super) fn plan(model: Model<'_>, limits: &Limits) -> Result<(Plan, usize), M
     let declared = model.graph.between.iter().chain(&model.graph.outputs);
     for declared in declared {
         let place = format!("the value `{}`", declared.name);
-        graph.declared(declared).map_err(|refusal| refusal.at(place))?;
+        graph
+            .declared(declared)
+            .map_err(|refusal| refusal.at(place))?;
     }
     let mut outputs = Vec::new();
     for declared in &model.graph.outputs {
@@ -59,7 +67,10 @@ pub(super) fn plan(model: Model<'_>, limits: &Limits) -> Result<(Plan, usize), M
         let why = "no inputs or no outputs; is this the whole model?";
         return Err(Refusal::wrong(why).at("the graph"));
     }
-    let sizes = inputs.iter().chain(&outputs).map(|value: &Value| value.shape.sample_len());
+    let sizes = inputs
+        .iter()
+        .chain(&outputs)
+        .map(|value: &Value| value.shape.sample_len());
     let sizes = sizes.fold(0_usize, usize::saturating_add);
     let mut plan = Plan {
         inputs,
@@ -175,7 +186,8 @@ impl<'a> Graph<'a> {
             "" | "ai.onnx" => false,
             "ai.onnx.ml" => true,
             other => {
-                let why = format!("an operator of the domain `{other}`: only ONNX's own are evaluated");
+                let why =
+                    format!("an operator of the domain `{other}`: only ONNX's own are evaluated");
                 return Err(Refusal::unsupported(why));
             }
         };
@@ -193,7 +205,8 @@ impl<'a> Graph<'a> {
                 continue;
             }
             let Some(known) = self.known.get(input) else {
-                let why = format!("`{input}` is not there yet: nodes stand before those that use them");
+                let why =
+                    format!("`{input}` is not there yet: nodes stand before those that use them");
                 return Err(Refusal::wrong(why));
             };
             facts.push(Some(known.fact.clone()));
@@ -204,7 +217,11 @@ impl<'a> Graph<'a> {
         build.finish()?;
         self.cost.add(&built.cost, self.limits)?;
         if node.outputs.len() > operator.outputs {
-            let why = format!("{} outputs, {} are evaluated", node.outputs.len(), operator.outputs);
+            let why = format!(
+                "{} outputs, {} are evaluated",
+                node.outputs.len(),
+                operator.outputs
+            );
             return Err(Refusal::unsupported(why));
         }
         self.made(node, name, &facts, sources, built)
@@ -221,19 +238,29 @@ impl<'a> Graph<'a> {
         let shapes: Vec<_> = built.outputs;
         let known = match built.making {
             Making::Alias => {
-                let first = facts.first().cloned().flatten().zip(sources.first().cloned().flatten());
-                let (Some((fact, (source, _))), Some((_, shape))) = (first, shapes.into_iter().next())
+                let first = facts
+                    .first()
+                    .cloned()
+                    .flatten()
+                    .zip(sources.first().cloned().flatten());
+                let (Some((fact, (source, _))), Some((_, shape))) =
+                    (first, shapes.into_iter().next())
                 else {
                     return Err(Refusal::wrong("no input"));
                 };
-                vec![Known { fact: Fact { shape, ..fact }, source }]
+                vec![Known {
+                    fact: Fact { shape, ..fact },
+                    source,
+                }]
             }
             Making::Constant(values) => {
                 self.count(values.len())?;
                 let shape = shapes.into_iter().next().map(|(_, shape)| shape);
                 vec![self.constant(Arc::new(values), shape.unwrap_or_default())]
             }
-            Making::Kernel(kernel) if facts.iter().flatten().all(|fact| fact.constant.is_some()) => {
+            Making::Kernel(kernel)
+                if facts.iter().flatten().all(|fact| fact.constant.is_some()) =>
+            {
                 self.folded(&*kernel, facts, shapes)?
             }
             Making::Kernel(kernel) => {
@@ -249,9 +276,10 @@ impl<'a> Graph<'a> {
                 self.name(name, known)?;
             }
         }
-        let missing = node.outputs.iter().find(|name| {
-            !name.is_empty() && !self.known.contains_key(**name)
-        });
+        let missing = node
+            .outputs
+            .iter()
+            .find(|name| !name.is_empty() && !self.known.contains_key(**name));
         match missing {
             Some(name) => Err(Refusal::wrong(format!("an output `{name}` too many"))),
             None => Ok(()),
@@ -269,7 +297,9 @@ impl<'a> Graph<'a> {
         for len in &lens {
             self.count(*len)?;
         }
-        let zeros = shapes.iter().map(|(element, shape)| Values::zeros(*element, shape.len(1)));
+        let zeros = shapes
+            .iter()
+            .map(|(element, shape)| Values::zeros(*element, shape.len(1)));
         let mut outputs: Vec<_> = zeros.collect();
         let views = facts.iter().map(|fact| {
             let values = fact.as_ref().and_then(|fact| fact.constant.as_deref());
@@ -289,7 +319,10 @@ impl<'a> Graph<'a> {
             Fault::Buffer => Refusal::wrong("constants that do not fit together"),
         })?;
         if let Some(wrong) = outputs.iter().find(|values| !values.is_finite()) {
-            let why = format!("what is computed of constants is not finite ({})", wrong.element());
+            let why = format!(
+                "what is computed of constants is not finite ({})",
+                wrong.element()
+            );
             return Err(Refusal::new(ErrorKind::NotFinite, why));
         }
         let pairs = outputs.into_iter().zip(shapes);
@@ -306,14 +339,17 @@ impl<'a> Graph<'a> {
         shapes: Vec<(Element, Shape)>,
     ) -> Vec<Known> {
         let step = self.steps.len();
-        let known = shapes.iter().enumerate().map(|(output, (element, shape))| Known {
-            fact: Fact {
-                element: *element,
-                shape: shape.clone(),
-                constant: None,
-            },
-            source: Source::Step { step, output },
-        });
+        let known = shapes
+            .iter()
+            .enumerate()
+            .map(|(output, (element, shape))| Known {
+                fact: Fact {
+                    element: *element,
+                    shape: shape.clone(),
+                    constant: None,
+                },
+                source: Source::Step { step, output },
+            });
         let known = known.collect();
         let outputs = shapes.into_iter().map(|(element, shape)| Place {
             element,
@@ -336,8 +372,14 @@ impl<'a> Graph<'a> {
             return Ok(());
         };
         let fact = &known.fact;
-        if declared.element.is_some_and(|element| element != fact.element) {
-            let why = format!("declared as another type than the {} that it is", fact.element);
+        if declared
+            .element
+            .is_some_and(|element| element != fact.element)
+        {
+            let why = format!(
+                "declared as another type than the {} that it is",
+                fact.element
+            );
             return Err(Refusal::wrong(why));
         }
         let Some(dims) = &declared.dims else {
@@ -351,7 +393,10 @@ impl<'a> Graph<'a> {
         };
         let own = fact.shape.dims();
         if dims.len() != own.len() || !dims.iter().zip(own).all(fits) {
-            let why = format!("declared with another shape than the {} that it has", fact.shape);
+            let why = format!(
+                "declared with another shape than the {} that it has",
+                fact.shape
+            );
             return Err(Refusal::wrong(why));
         }
         Ok(())

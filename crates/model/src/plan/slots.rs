@@ -19,7 +19,11 @@ pub(super) fn assign(plan: &mut Plan) -> Vec<Slot> {
         });
         for (output, place) in step.outputs.iter_mut().enumerate() {
             let len = place.shape.sample_len();
-            let (sample, fixed) = if place.shape.is_batched() { (len, 0) } else { (0, len) };
+            let (sample, fixed) = if place.shape.is_batched() {
+                (len, 0)
+            } else {
+                (0, len)
+            };
             let fits = |slot: &usize| {
                 let slot = slots.get(*slot);
                 slot.is_some_and(|slot| slot.element == place.element)

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use model::{Element, Input, Limits, Model, Numbers};
 
 /// The committed models.
-pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/models");
+pub(crate) const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/models");
 /// What makes them.
-pub const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/models.py");
+pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/models.py");
 
 /// A list of numbers in a file.
 #[derive(Clone, Debug)]
-pub enum List {
+pub(crate) enum List {
     F32(Vec<f32>),
     I64(Vec<i64>),
 }
@@ -24,18 +24,24 @@ impl List {
         let file = |kind: &str| fs::read(format!("{}.{part}.{kind}", stem.display())).ok();
         if let Some(bytes) = file("f32") {
             let (numbers, _) = bytes.as_chunks::<4>();
-            return Some(Self::F32(numbers.iter().map(|b| f32::from_le_bytes(*b)).collect()));
+            return Some(Self::F32(
+                numbers.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            ));
         }
         let bytes = file("i64")?;
         let (numbers, _) = bytes.as_chunks::<8>();
-        Some(Self::I64(numbers.iter().map(|b| i64::from_le_bytes(*b)).collect()))
+        Some(Self::I64(
+            numbers.iter().map(|b| i64::from_le_bytes(*b)).collect(),
+        ))
     }
 
     fn all(stem: &Path, side: &str) -> Vec<Self> {
-        (0..).map_while(|at| Self::read(stem, &format!("{side}{at}"))).collect()
+        (0..)
+            .map_while(|at| Self::read(stem, &format!("{side}{at}")))
+            .collect()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::F32(list) => list.len(),
             Self::I64(list) => list.len(),
@@ -43,7 +49,7 @@ impl List {
     }
 
     /// The elements of some samples, as an input.
-    pub fn input(&self, from: usize, count: usize, each: usize) -> Input<'_> {
+    pub(crate) fn input(&self, from: usize, count: usize, each: usize) -> Input<'_> {
         let range = from * each..(from + count) * each;
         match self {
             Self::F32(list) => Input::f32(&list[range], count),
@@ -54,59 +60,68 @@ impl List {
 
 /// A model with its inputs and the expected outputs.
 #[derive(Debug)]
-pub struct Case {
-    pub name: String,
-    pub bytes: Vec<u8>,
-    pub inputs: Vec<List>,
-    pub expected: Vec<List>,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) inputs: Vec<List>,
+    pub(crate) expected: Vec<List>,
 }
 
 /// The cases of a folder, in the order of their names.
-pub fn cases(folder: &Path) -> Vec<Case> {
+pub(crate) fn cases(folder: &Path) -> Vec<Case> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|end| end == "onnx"))
         .collect();
     paths.sort();
-    paths.iter().map(|path| {
-        let stem = path.with_extension("");
-        Case {
-            name: stem.file_name().unwrap().to_string_lossy().into_owned(),
-            bytes: fs::read(path).unwrap(),
-            inputs: List::all(&stem, "in"),
-            expected: List::all(&stem, "out"),
-        }
-    }).collect()
+    paths
+        .iter()
+        .map(|path| {
+            let stem = path.with_extension("");
+            Case {
+                name: stem.file_name().unwrap().to_string_lossy().into_owned(),
+                bytes: fs::read(path).unwrap(),
+                inputs: List::all(&stem, "in"),
+                expected: List::all(&stem, "out"),
+            }
+        })
+        .collect()
 }
 
 impl Case {
-    pub fn model(&self) -> Model {
+    pub(crate) fn model(&self) -> Model {
         let read = Model::read(&self.bytes, &Limits::default());
         read.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// How many samples there are.
-    pub fn samples(&self, model: &Model) -> usize {
+    pub(crate) fn samples(&self, model: &Model) -> usize {
         let each = model.inputs()[0].shape.sample_len();
         self.inputs[0].len() / each
     }
 
-    pub fn inputs(&self, model: &Model, from: usize, count: usize) -> Vec<Input<'_>> {
+    pub(crate) fn inputs(&self, model: &Model, from: usize, count: usize) -> Vec<Input<'_>> {
         let ports = model.inputs().iter();
         let inputs = ports.zip(&self.inputs);
-        inputs.map(|(port, list)| list.input(from, count, port.shape.sample_len())).collect()
+        inputs
+            .map(|(port, list)| list.input(from, count, port.shape.sample_len()))
+            .collect()
     }
 
     /// Runs all samples in batches of `batch` and returns all outputs.
-    pub fn run(&self, model: &Model, batch: usize) -> Vec<List> {
+    pub(crate) fn run(&self, model: &Model, batch: usize) -> Vec<List> {
         let samples = self.samples(model);
         let mut scratch = model.scratch();
-        let mut told: Vec<List> = model.outputs().iter().map(|port| match port.element {
-            Element::F32 => List::F32(Vec::new()),
-            Element::I64 => List::I64(Vec::new()),
-            other => panic!("an output of {other}"),
-        }).collect();
+        let mut told: Vec<List> = model
+            .outputs()
+            .iter()
+            .map(|port| match port.element {
+                Element::F32 => List::F32(Vec::new()),
+                Element::I64 => List::I64(Vec::new()),
+                other => panic!("an output of {other}"),
+            })
+            .collect();
         for from in (0..samples).step_by(batch) {
             let count = batch.min(samples - from);
             let inputs = self.inputs(model, from, count);
@@ -124,7 +139,7 @@ impl Case {
 }
 
 /// The largest difference, and how many integers differ.
-pub fn differences(name: &str, ours: &[List], theirs: &[List]) -> (f32, usize) {
+pub(crate) fn differences(name: &str, ours: &[List], theirs: &[List]) -> (f32, usize) {
     assert_eq!(ours.len(), theirs.len(), "{name}: outputs");
     let (mut most, mut other) = (0.0_f32, 0);
     for (ours, theirs) in ours.iter().zip(theirs) {
@@ -134,7 +149,11 @@ pub fn differences(name: &str, ours: &[List], theirs: &[List]) -> (f32, usize) {
                 for (a, b) in ours.iter().zip(theirs) {
                     // Of large numbers, 1e-5 of them.
                     let scale = b.abs().max(1.0);
-                    let apart = if a.is_nan() && b.is_nan() || a == b { 0.0 } else { (a - b).abs() / scale };
+                    let apart = if a.is_nan() && b.is_nan() || a == b {
+                        0.0
+                    } else {
+                        (a - b).abs() / scale
+                    };
                     most = most.max(if apart.is_nan() { f32::INFINITY } else { apart });
                 }
             }

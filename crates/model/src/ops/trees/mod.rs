@@ -49,7 +49,10 @@ pub(crate) fn classifier(build: &Build<'_>) -> Result<Built, Refusal> {
     build.inputs_max(1)?;
     build.refuse("classlabels_strings", "train with integer labels")?;
     let (features, rows) = features(build)?;
-    let labels = build.ints("classlabels_int64s")?.unwrap_or_default().to_vec();
+    let labels = build
+        .ints("classlabels_int64s")?
+        .unwrap_or_default()
+        .to_vec();
     if labels.len() < 2 {
         return Err(Refusal::unsupported("fewer than two classes"));
     }
@@ -75,11 +78,7 @@ pub(crate) fn classifier(build: &Build<'_>) -> Result<Built, Refusal> {
     Ok(built(outputs, &kernel.ensemble.cost(), kernel))
 }
 
-fn built(
-    outputs: Vec<(Element, Shape)>,
-    cost: &Cost,
-    kernel: impl Kernel + 'static,
-) -> Built {
+fn built(outputs: Vec<(Element, Shape)>, cost: &Cost, kernel: impl Kernel + 'static) -> Built {
     Built {
         outputs,
         making: Making::Kernel(Box::new(kernel)),
@@ -143,7 +142,11 @@ impl Kernel for Regressor {
         match self.aggregate {
             Aggregate::Sum | Aggregate::Average => Structure::Trees {
                 ensemble: &self.ensemble,
-                scale: if self.aggregate == Aggregate::Sum { 1.0 } else { self.ensemble.trees().recip() },
+                scale: if self.aggregate == Aggregate::Sum {
+                    1.0
+                } else {
+                    self.ensemble.trees().recip()
+                },
                 base: &self.base,
                 only: None,
             },
@@ -220,7 +223,9 @@ impl Kernel for Classifier {
             self.ensemble.add(input, scores);
         }
         let classes = self.labels.len().max(1);
-        let samples = scores.chunks_exact_mut(classes).zip(seen.chunks_exact_mut(classes));
+        let samples = scores
+            .chunks_exact_mut(classes)
+            .zip(seen.chunks_exact_mut(classes));
         for (label, (scores, seen)) in labels.iter_mut().zip(samples) {
             let best = self.finish(scores, seen);
             *label = self.labels.get(best).copied().unwrap_or_default();
@@ -254,8 +259,7 @@ impl Classifier {
                 (*no, *yes) = match (positive, self.transform) {
                     (true, _) => (1.0 - sum, sum),
                     (false, Transform::Logistic) => (scores::logistic(-sum), scores::logistic(sum)),
-                    (false, _) if is_second => (-sum, sum),
-                    (false, _) => (sum, -sum),
+                    (false, _) => (-sum, sum),
                 };
                 usize::from(is_second)
             }
@@ -269,7 +273,10 @@ impl Classifier {
                 self.transform.apply(scores);
                 usize::from(is_second)
             }
-            (Scoring::Several | Scoring::Two | Scoring::First { .. } | Scoring::Second { .. }, _) => {
+            (
+                Scoring::Several | Scoring::Two | Scoring::First { .. } | Scoring::Second { .. },
+                _,
+            ) => {
                 for ((score, seen), base) in scores.iter_mut().zip(&mut *seen).zip(&self.base) {
                     *score += base;
                     *seen = true;

@@ -48,7 +48,9 @@ impl Ensemble {
         for (at, node) in self.nodes.iter().enumerate().rev() {
             let here = u32::try_from(at).unwrap_or(u32::MAX);
             let below = |child: u32| {
-                let child = usize::try_from(child).ok().and_then(|child| means.get(child));
+                let child = usize::try_from(child)
+                    .ok()
+                    .and_then(|child| means.get(child));
                 child.copied().unwrap_or_default()
             };
             let told = if node.left == here {

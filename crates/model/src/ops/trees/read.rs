@@ -80,7 +80,10 @@ pub(super) fn ensemble(
         }
     }
     if let Some(at) = layout.visited.iter().position(|visited| !visited) {
-        let why = format!("{}: no path from its tree's first node leads to it", lists.name(at));
+        let why = format!(
+            "{}: no path from its tree's first node leads to it",
+            lists.name(at)
+        );
         return Err(Refusal::wrong(why));
     }
     Ok(layout.made)
@@ -190,7 +193,9 @@ impl Weights {
             let target = u32::try_from(*id).ok();
             let inside = |target: &u32| usize::try_from(*target).is_ok_and(|at| at < targets);
             let Some(target) = target.filter(inside) else {
-                return Err(Refusal::wrong(format!("{place}: for target {id} of {targets}")));
+                return Err(Refusal::wrong(format!(
+                    "{place}: for target {id} of {targets}"
+                )));
             };
             if !lists.is_leaf(at) {
                 return Err(Refusal::wrong(format!("{place}, which is no leaf")));
@@ -271,7 +276,11 @@ impl Layout<'_> {
                 self.branch(&waiting, here, &mut stack)?;
             }
             if self.made.nodes.len() > self.nodes_max {
-                return Err(Refusal::bound("nodes of trees", "tree_nodes_max", self.nodes_max));
+                return Err(Refusal::bound(
+                    "nodes of trees",
+                    "tree_nodes_max",
+                    self.nodes_max,
+                ));
             }
         }
         self.made.steps = self.made.steps.saturating_add(deepest);
@@ -309,7 +318,10 @@ impl Layout<'_> {
         let (feature, threshold) = self.compared(at)?;
         let tracks = self.lists.tracks.get(at) == Some(&1);
         let below = threshold.next_down();
-        let (yes, no) = (self.child(at, self.lists.yes)?, self.child(at, self.lists.no)?);
+        let (yes, no) = (
+            self.child(at, self.lists.yes)?,
+            self.child(at, self.lists.no)?,
+        );
         let mode = self.lists.modes.get(at).copied().unwrap_or_default();
         // The child below the threshold, the one above, and whether NaN goes to the first.
         let (value, left, right, nan_left) = match mode {
@@ -390,7 +402,10 @@ impl Layout<'_> {
             let why = format!("{name} looks at feature {feature} of {}", self.features);
             return Err(Refusal::wrong(why));
         };
-        Ok((counted, self.lists.values.get(at).copied().unwrap_or_default()))
+        Ok((
+            counted,
+            self.lists.values.get(at).copied().unwrap_or_default(),
+        ))
     }
 
     fn child(&self, at: usize, side: &[i64]) -> Result<usize, Refusal> {

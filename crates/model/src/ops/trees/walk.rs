@@ -49,7 +49,10 @@ pub(crate) struct Ensemble {
 
 impl Ensemble {
     pub(crate) fn cost(&self) -> Cost {
-        let nodes = self.nodes.len().saturating_mul(size_of::<Node>().saturating_add(8));
+        let nodes = self
+            .nodes
+            .len()
+            .saturating_mul(size_of::<Node>().saturating_add(8));
         let weights = self.weights.len().saturating_mul(size_of::<Weight>());
         Cost {
             tree_steps: self.steps,
@@ -64,7 +67,9 @@ impl Ensemble {
 
     /// How many trees there are.
     pub(crate) fn trees(&self) -> f32 {
-        crate::tensor::narrow(f64::from(u32::try_from(self.roots.len()).unwrap_or(u32::MAX)))
+        crate::tensor::narrow(f64::from(
+            u32::try_from(self.roots.len()).unwrap_or(u32::MAX),
+        ))
     }
 
     /// Whether no weight is below 0.
@@ -123,7 +128,9 @@ impl Ensemble {
         let span = usize::try_from(at).ok().and_then(|at| self.spans.get(at));
         let (start, end) = span.copied().unwrap_or_default();
         let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-        range.and_then(|(start, end)| self.weights.get(start..end)).unwrap_or_default()
+        range
+            .and_then(|(start, end)| self.weights.get(start..end))
+            .unwrap_or_default()
     }
 
     pub(super) fn node(&self, at: u32) -> Option<&Node> {
@@ -198,12 +205,16 @@ impl Ensemble {
             return at;
         };
         let feature = node.feature & !NAN_LEFT;
-        let value = usize::try_from(feature).ok().and_then(|feature| row.get(feature));
+        let value = usize::try_from(feature)
+            .ok()
+            .and_then(|feature| row.get(feature));
         let value = value.copied().unwrap_or_default();
         let mut left = value <= node.value;
         if NAN {
             left |= (node.feature & NAN_LEFT != 0) & value.is_nan();
         }
-        if left { node.left } else { node.right }
+        // Without a branch, which a processor would guess wrong half of the time.
+        let mask = 0_u32.wrapping_sub(u32::from(left));
+        node.right ^ ((node.left ^ node.right) & mask)
     }
 }
