@@ -81,11 +81,7 @@ impl Shape {
             let why = format!("the shape {shape} has no elements");
             return Err(Refusal::unsupported(why));
         }
-        let sizes = shape.dims.iter().map(|dim| match dim {
-            Dim::Batch => Some(1),
-            Dim::Fixed(size) => Some(*size),
-        });
-        let count = sizes.fold(Some(1_usize), |count, size| count?.checked_mul(size?));
+        let count = shape.sizes().try_fold(1_usize, usize::checked_mul);
         if count.is_none_or(|count| count > limits.elements_max.max(limits.constants_max)) {
             let max = limits.elements_max;
             return Err(Refusal::bound("a value's elements", "elements_max", max));

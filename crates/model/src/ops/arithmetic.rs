@@ -402,11 +402,7 @@ macro_rules! integer {
             }
 
             fn div(self, other: Self) -> Self {
-                if other == 0 {
-                    0
-                } else {
-                    self.wrapping_div(other)
-                }
+                self.checked_div(other).unwrap_or_default()
             }
 
             fn pow(self, other: Self) -> Self {
@@ -420,7 +416,6 @@ macro_rules! integer {
 
             #[expect(
                 clippy::cast_possible_truncation,
-                clippy::cast_precision_loss,
                 reason = "operators that go through floats are built for floats alone"
             )]
             fn through(self, apply: impl Fn(f64) -> f64) -> Self {

@@ -109,7 +109,7 @@ impl<'a> Io<'a> {
     /// Three outputs at once.
     pub(crate) fn three_outputs<A: Scalar, B: Scalar, C: Scalar>(
         &mut self,
-    ) -> Result<(&mut [A], &mut [B], &mut [C]), Fault> {
+    ) -> Result<Three<'_, A, B, C>, Fault> {
         let ([a, b, c, ..], [la, lb, lc, ..]) = (&mut *self.outputs, self.lens) else {
             return Err(Fault::Buffer);
         };
@@ -126,6 +126,9 @@ impl<'a> Io<'a> {
         ))
     }
 }
+
+/// Three outputs.
+type Three<'a, A, B, C> = (&'a mut [A], &'a mut [B], &'a mut [C]);
 
 /// What is known of a value when the model is read.
 #[derive(Clone, Debug)]

@@ -165,13 +165,8 @@ trait Castable: Scalar {
 }
 
 macro_rules! castable {
-    ($($type:ty),*) => {$(
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::allow_attributes,
-            clippy::cast_lossless,
-            reason = "Rust's `as` is what a cast means here"
-        )]
+    ($(#[$lint:meta])* $type:ty) => {
+        $(#[$lint])*
         impl Castable for $type {
             fn to_f32(self) -> f32 {
                 self as f32
@@ -189,10 +184,22 @@ macro_rules! castable {
                 self as i32
             }
         }
-    )*};
+    };
 }
 
-castable!(f32, f64, i64, i32);
+castable!(
+    #[expect(clippy::cast_possible_truncation, reason = "it is what a cast means")]
+    f32
+);
+castable!(
+    #[expect(clippy::cast_possible_truncation, reason = "it is what a cast means")]
+    f64
+);
+castable!(
+    #[expect(clippy::cast_possible_truncation, reason = "it is what a cast means")]
+    i64
+);
+castable!(i32);
 
 impl Castable for bool {
     fn to_f32(self) -> f32 {
