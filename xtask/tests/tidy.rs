@@ -38,8 +38,8 @@ const EDGES: [(&str, &[&str]); 15] = [
     (
         "shieldwall",
         &[
-            "stix", "packet", "taxii", "sharing", "feeds", "detect", "exchange", "datapath", "hub",
-            "shield", "lab",
+            "stix", "packet", "model", "taxii", "sharing", "feeds", "detect", "exchange",
+            "datapath", "hub", "shield", "lab",
         ],
     ),
     ("testkit", &[]),

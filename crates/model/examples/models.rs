@@ -1,12 +1,9 @@
 //! Time and memory of the models of a folder: `cargo xtask bench models` runs it.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_precision_loss,
     clippy::print_stdout,
-    clippy::disallowed_methods,
-    clippy::panic,
     reason = "a measurement"
 )]
 

@@ -1,4 +1,14 @@
 //! What must hold of any file. Fuzzers and a test look at it.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests; each takes what it needs"
+)]
 
 use model::{Element, Input, Limits, Model};
 
@@ -51,8 +61,16 @@ pub(crate) fn run(bytes: &[u8]) -> bool {
         let len = port.shape.sample_len();
         for (sample, alone) in alone.iter().enumerate() {
             let alone = alone.as_ref().map(|outputs| outputs[at].as_slice());
-            let from = if port.shape.is_batched() { sample * len } else { 0 };
-            assert_eq!(alone, Some(&whole[at][from..from + len]), "the same bits in any batch");
+            let from = if port.shape.is_batched() {
+                sample * len
+            } else {
+                0
+            };
+            assert_eq!(
+                alone,
+                Some(&whole[at][from..from + len]),
+                "the same bits in any batch"
+            );
         }
     }
     true
@@ -60,7 +78,18 @@ pub(crate) fn run(bytes: &[u8]) -> bool {
 
 /// Inputs for so many samples: what is usual, and what is at the edge.
 fn numbers(model: &Model, batch: usize) -> (Vec<Vec<f32>>, Vec<Vec<i64>>) {
-    let floats = [0.0, -0.0, 1.5, -2.5, f32::NAN, f32::INFINITY, -f32::INFINITY, 1e-40, f32::MAX, 0.3];
+    let floats = [
+        0.0,
+        -0.0,
+        1.5,
+        -2.5,
+        f32::NAN,
+        f32::INFINITY,
+        -f32::INFINITY,
+        1e-40,
+        f32::MAX,
+        0.3,
+    ];
     let integers = [0, 1, 2, -1, 3, 0, 1];
     let len = |shape: &model::Shape| {
         let samples = if shape.is_batched() { batch } else { 1 };
@@ -68,8 +97,28 @@ fn numbers(model: &Model, batch: usize) -> (Vec<Vec<f32>>, Vec<Vec<i64>>) {
     };
     let ports = model.inputs();
     (
-        ports.iter().map(|port| floats.iter().copied().cycle().take(len(&port.shape)).collect()).collect(),
-        ports.iter().map(|port| integers.iter().copied().cycle().take(len(&port.shape)).collect()).collect(),
+        ports
+            .iter()
+            .map(|port| {
+                floats
+                    .iter()
+                    .copied()
+                    .cycle()
+                    .take(len(&port.shape))
+                    .collect()
+            })
+            .collect(),
+        ports
+            .iter()
+            .map(|port| {
+                integers
+                    .iter()
+                    .copied()
+                    .cycle()
+                    .take(len(&port.shape))
+                    .collect()
+            })
+            .collect(),
     )
 }
 
@@ -100,8 +149,22 @@ fn told(
     let outputs = model.run(&inputs, scratch).ok()?;
     let lists = (0..model.outputs().len()).map(|at| match outputs.f32(at) {
         // Which NaN it is, nobody asks.
-        Some(list) => list.iter().map(|value| if value.is_nan() { 1 } else { u64::from(value.to_bits()) }).collect(),
-        None => outputs.i64(at).unwrap().iter().map(|value| value.cast_unsigned()).collect(),
+        Some(list) => list
+            .iter()
+            .map(|value| {
+                if value.is_nan() {
+                    1
+                } else {
+                    u64::from(value.to_bits())
+                }
+            })
+            .collect(),
+        None => outputs
+            .i64(at)
+            .unwrap()
+            .iter()
+            .map(|value| value.cast_unsigned())
+            .collect(),
     });
     Some(lists.collect())
 }

@@ -99,59 +99,7 @@ impl Model {
         let View::F32(row) = view else {
             return Ok(None);
         };
-        let input = found.input;
-        let part = |element, weight| Contribution {
-            input,
-            element,
-            weight,
-        };
-        Ok(match found.structure {
-            Structure::Trees {
-                ensemble,
-                scale,
-                base,
-                only,
-            } => {
-                let (class, sign) = match only {
-                    Some(class) => (class, if target.element == 0 { -1.0 } else { 1.0 }),
-                    None => (u32::try_from(target.element).unwrap_or(u32::MAX), 1.0),
-                };
-                let own = usize::try_from(class).ok().and_then(|at| base.get(at));
-                let own = own.or(base.first().filter(|_| only.is_some()));
-                let told = ensemble.explain(row, class);
-                let parts = told.parts.iter().enumerate();
-                let parts = parts.filter(|(_, weight)| **weight != 0.0);
-                let scaled = |weight: f64| narrow(weight * f64::from(scale) * sign);
-                Some(Contributions {
-                    method: Method::Paths,
-                    base: scaled(told.base)
-                        + narrow(f64::from(own.copied().unwrap_or_default()) * sign),
-                    parts: parts
-                        .map(|(at, weight)| part(at, scaled(*weight)))
-                        .collect(),
-                })
-            }
-            Structure::Weighted(weights) => {
-                let column = weights.column(target.element);
-                let parts = row.iter().zip(column).enumerate();
-                let parts = parts.map(|(at, (value, weight))| part(at, value * weight));
-                Some(Contributions {
-                    method: Method::Weights,
-                    base: weights.bias(target.element).unwrap_or_default(),
-                    parts: parts.filter(|part| part.weight != 0.0).collect(),
-                })
-            }
-            Structure::Summed => Some(Contributions {
-                method: Method::Terms,
-                base: 0.0,
-                parts: row
-                    .iter()
-                    .enumerate()
-                    .map(|(at, weight)| part(at, *weight))
-                    .collect(),
-            }),
-            Structure::Opaque | Structure::Elementwise(_) | Structure::Looked => None,
-        })
+        Ok(found.tell(row, target.element))
     }
 
     /// Explains a score of one sample by putting back one element of the inputs after the other to a
@@ -263,6 +211,7 @@ impl Model {
                 Structure::Elementwise(at) => {
                     source = own.inputs.get(at)?.as_ref()?.0;
                 }
+                Structure::Weighed => source = first?,
                 Structure::Opaque | Structure::Looked => return None,
                 // One sum for each sample: of several rows nothing is told.
                 Structure::Weighted(weights) if weights.columns() != len => return None,
@@ -313,9 +262,70 @@ impl Model {
             Structure::Looked => self.elements_of(own.inputs.get(1)?.as_ref()?.0),
             Structure::Opaque
             | Structure::Elementwise(_)
+            | Structure::Weighed
             | Structure::Weighted(_)
             | Structure::Trees { .. }
             | Structure::Summed => self.elements_of(source),
+        }
+    }
+}
+
+impl Found<'_> {
+    /// What each element of a row adds to one of the sums.
+    fn tell(&self, row: &[f32], element: usize) -> Option<Contributions> {
+        let input = self.input;
+        let part = |element, weight| Contribution {
+            input,
+            element,
+            weight,
+        };
+        match self.structure {
+            Structure::Trees {
+                ensemble,
+                scale,
+                base,
+                only,
+            } => {
+                let (class, sign) = match only {
+                    Some(class) => (class, if element == 0 { -1.0 } else { 1.0 }),
+                    None => (u32::try_from(element).unwrap_or(u32::MAX), 1.0),
+                };
+                let own = usize::try_from(class).ok().and_then(|at| base.get(at));
+                let own = f64::from(own.copied().unwrap_or_default());
+                let told = ensemble.explain(row, class);
+                let parts = told.parts.iter().enumerate();
+                let parts = parts.filter(|(_, weight)| **weight != 0.0);
+                let scaled = |weight: f64| weight * f64::from(scale) * sign;
+                Some(Contributions {
+                    method: Method::Paths,
+                    base: narrow(scaled(told.base) + own * sign),
+                    parts: parts
+                        .map(|(at, weight)| part(at, narrow(scaled(*weight))))
+                        .collect(),
+                })
+            }
+            Structure::Weighted(weights) => {
+                let parts = row.iter().zip(weights.column(element)).enumerate();
+                let parts = parts.map(|(at, (value, weight))| part(at, value * weight));
+                Some(Contributions {
+                    method: Method::Weights,
+                    base: weights.bias(element).unwrap_or_default(),
+                    parts: parts.filter(|part| part.weight != 0.0).collect(),
+                })
+            }
+            Structure::Summed => {
+                let parts = row.iter().enumerate();
+                let parts = parts.map(|(at, weight)| part(at, *weight));
+                Some(Contributions {
+                    method: Method::Terms,
+                    base: 0.0,
+                    parts: parts.collect(),
+                })
+            }
+            Structure::Opaque
+            | Structure::Elementwise(_)
+            | Structure::Weighed
+            | Structure::Looked => None,
         }
     }
 }

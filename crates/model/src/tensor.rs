@@ -82,7 +82,12 @@ impl Shape {
             return Err(Refusal::unsupported(why));
         }
         let count = shape.sizes().try_fold(1_usize, usize::checked_mul);
-        if count.is_none_or(|count| count > limits.elements_max.max(limits.constants_max)) {
+        let most = if shape.is_batched() {
+            limits.elements_max
+        } else {
+            limits.elements_max.max(limits.constants_max)
+        };
+        if count.is_none_or(|count| count > most) {
             let max = limits.elements_max;
             return Err(Refusal::bound("a value's elements", "elements_max", max));
         }

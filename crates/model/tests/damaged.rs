@@ -1,5 +1,9 @@
 //! Damaged files: cut, with bits turned, with parts of others. None panics, runs long or takes memory.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
 
 mod common;
 
@@ -21,7 +25,10 @@ fn what_fuzzers_start_from_holds() {
         };
         for entry in entries {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|end| end == "f32" || end == "i64") {
+            if path
+                .extension()
+                .is_some_and(|end| end == "f32" || end == "i64")
+            {
                 continue;
             }
             files::run(&fs::read(&path).unwrap());
@@ -34,7 +41,11 @@ fn what_fuzzers_start_from_holds() {
 #[test]
 fn files_cut_anywhere_are_refused_or_run() {
     for case in cases(Path::new(FIXTURES)) {
-        let step = if testkit::long() { 1 } else { 1 + case.bytes.len() / 400 };
+        let step = if testkit::long() {
+            1
+        } else {
+            1 + case.bytes.len() / 400
+        };
         for end in (0..case.bytes.len()).step_by(step) {
             files::run(&case.bytes[..end]);
         }

@@ -115,7 +115,9 @@ impl<'a> Attribute<'a> {
                 21 => return Err(field.unsupported("ref_attr_name", "inline the functions")),
                 22 | 23 => return Err(field.unsupported("a sparse tensor", "export it dense")),
                 10 => {
-                    return Err(field.unsupported("a list of tensors", "no operator here takes one"));
+                    return Err(
+                        field.unsupported("a list of tensors", "no operator here takes one")
+                    );
                 }
                 14 | 15 => return Err(field.unsupported("a type", "no operator here takes one")),
                 _ => fields.take(&field, limits)?,
@@ -131,7 +133,7 @@ impl<'a> Attribute<'a> {
 
 impl<'a> Fields<'a> {
     fn take(&mut self, field: &Field<'a>, limits: &Limits) -> Result<(), ModelError> {
-        let max = limits.attribute_list_max;
+        let bound = ("attribute_list_max", limits.attribute_list_max);
         match field.number {
             2 => field.once(&mut self.float, "f", field.float()?),
             3 => field.once(&mut self.int, "i", field.int()?),
@@ -140,11 +142,11 @@ impl<'a> Fields<'a> {
                 let tensor = TensorMessage::read(field.message("TensorProto")?, limits)?;
                 field.once(&mut self.tensor, "t", Box::new(tensor))
             }
-            7 => field.floats(&mut self.floats, max),
-            8 => field.ints(&mut self.ints, max),
+            7 => field.floats(&mut self.floats, bound),
+            8 => field.ints(&mut self.ints, bound),
             9 => {
                 self.texts.push(field.text(limits.text_max)?);
-                field.counted(self.texts.len(), "a list", "attribute_list_max", max)
+                field.counted(self.texts.len(), "a list", bound.0, bound.1)
             }
             _ => Err(field.unknown()),
         }

@@ -65,7 +65,7 @@ impl<'a> TensorMessage<'a> {
 
 impl<'a> Fields<'a> {
     fn take(&mut self, field: &Field<'a>, limits: &Limits) -> Result<(), ModelError> {
-        let max = limits.constants_max;
+        let max = ("constants_max", limits.constants_max);
         if matches!(field.number, 4..=7 | 9..=11) {
             let other = self.seen.is_some_and(|seen| seen != field.number);
             // Lists may come in parts; raw bytes may not.
@@ -76,10 +76,7 @@ impl<'a> Fields<'a> {
             self.seen = Some(field.number);
         }
         match field.number {
-            1 => {
-                field.ints(&mut self.dims, limits.rank_max)?;
-                field.counted(self.dims.len(), "dimensions", "rank_max", limits.rank_max)
-            }
+            1 => field.ints(&mut self.dims, ("rank_max", limits.rank_max)),
             2 => field.once(&mut self.kind, "data_type", field.int()?),
             3 => Err(field.unsupported("segment", "write the tensor whole")),
             4 => field.floats(&mut self.floats, max),

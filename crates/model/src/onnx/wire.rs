@@ -159,7 +159,11 @@ impl<'a> Field<'a> {
     }
 
     /// Adds one integer, or a packed list of them, to a list of at most `max`.
-    pub(crate) fn ints(&self, list: &mut Vec<i64>, max: usize) -> Result<(), ModelError> {
+    pub(crate) fn ints(
+        &self,
+        list: &mut Vec<i64>,
+        (bound, max): (&str, usize),
+    ) -> Result<(), ModelError> {
         match self.value {
             Wire::Varint(value) => list.push(value.cast_signed()),
             Wire::Bytes(bytes) => {
@@ -174,37 +178,55 @@ impl<'a> Field<'a> {
             }
             Wire::Fixed64(_) | Wire::Fixed32(_) => return Err(self.mistyped()),
         }
-        self.listed(list.len(), max)
+        self.counted(list.len(), "a list", bound, max)
     }
 
     /// Adds one float, or a packed list of them, to a list of at most `max`.
-    pub(crate) fn floats(&self, list: &mut Vec<f32>, max: usize) -> Result<(), ModelError> {
+    pub(crate) fn floats(
+        &self,
+        list: &mut Vec<f32>,
+        (bound, max): (&str, usize),
+    ) -> Result<(), ModelError> {
         match self.value {
             Wire::Fixed32(bytes) => list.push(f32::from_le_bytes(bytes)),
             Wire::Bytes(bytes) => {
                 let (numbers, rest) = bytes.as_chunks::<4>();
-                self.listed(list.len().saturating_add(numbers.len()), max)?;
+                self.counted(
+                    list.len().saturating_add(numbers.len()),
+                    "a list",
+                    bound,
+                    max,
+                )?;
                 self.whole(rest)?;
                 list.extend(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)));
             }
             Wire::Fixed64(_) | Wire::Varint(_) => return Err(self.mistyped()),
         }
-        self.listed(list.len(), max)
+        self.counted(list.len(), "a list", bound, max)
     }
 
     /// Adds one double, or a packed list of them, to a list of at most `max`.
-    pub(crate) fn doubles(&self, list: &mut Vec<f64>, max: usize) -> Result<(), ModelError> {
+    pub(crate) fn doubles(
+        &self,
+        list: &mut Vec<f64>,
+        (bound, max): (&str, usize),
+    ) -> Result<(), ModelError> {
         match self.value {
             Wire::Fixed64(bytes) => list.push(f64::from_le_bytes(bytes)),
             Wire::Bytes(bytes) => {
                 let (numbers, rest) = bytes.as_chunks::<8>();
-                self.listed(list.len().saturating_add(numbers.len()), max)?;
+                self.counted(
+                    list.len().saturating_add(numbers.len()),
+                    "a list",
+                    bound,
+                    max,
+                )?;
                 self.whole(rest)?;
                 list.extend(numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)));
             }
             Wire::Fixed32(_) | Wire::Varint(_) => return Err(self.mistyped()),
         }
-        self.listed(list.len(), max)
+        self.counted(list.len(), "a list", bound, max)
     }
 
     /// The field is defined by ONNX and says nothing that evaluation needs.
@@ -255,10 +277,6 @@ impl<'a> Field<'a> {
 
     pub(crate) fn refuse(&self, refusal: Refusal) -> ModelError {
         refusal.at(format!("byte {} ({})", self.at, self.message))
-    }
-
-    fn listed(&self, length: usize, max: usize) -> Result<(), ModelError> {
-        self.counted(length, "a list", "its bound", max)
     }
 
     fn whole(&self, rest: &[u8]) -> Result<(), ModelError> {
@@ -330,11 +348,14 @@ mod tests {
     fn lists_are_packed_or_not_and_bounded() {
         let mut list = Vec::new();
         let packed = first(&[0x0a, 3, 1, 2, 3]).unwrap().unwrap();
-        assert_eq!(packed.ints(&mut list, 3), Ok(()));
+        assert_eq!(packed.ints(&mut list, ("", 3)), Ok(()));
         assert_eq!(list, [1, 2, 3]);
         let one = first(&[0x08, 4]).unwrap().unwrap();
-        assert_eq!(one.ints(&mut list, 3).unwrap_err().kind, ErrorKind::Bound);
+        assert_eq!(
+            one.ints(&mut list, ("", 3)).unwrap_err().kind,
+            ErrorKind::Bound
+        );
         let cut = first(&[0x0a, 3, 0, 0, 0]).unwrap().unwrap();
-        assert!(cut.floats(&mut Vec::new(), 9).is_err());
+        assert!(cut.floats(&mut Vec::new(), ("", 9)).is_err());
     }
 }

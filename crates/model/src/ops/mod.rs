@@ -46,9 +46,10 @@ pub(crate) trait Kernel: fmt::Debug + Send + Sync {
 pub(crate) enum Structure<'a> {
     /// Nothing.
     Opaque,
-    /// Each element of the output follows from the same element of one input, by constants alone or
-    /// growing with it.
+    /// Each element of the output is made of the same element of one input, by constants alone.
     Elementwise(usize),
+    /// Each element of the output grows with the same element of the first input, and falls with others.
+    Weighed,
     /// The first output is a sum over weighted elements of the first input, for each column.
     Weighted(&'a linear::Weights),
     /// Sums over the leaves of trees that look at the first input, times `scale`, and `base`. With

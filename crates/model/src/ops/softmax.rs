@@ -75,8 +75,7 @@ impl Kernel for Softmax {
     }
 
     fn structure(&self) -> Structure<'_> {
-        // Each score grows with its own sum.
-        Structure::Elementwise(0)
+        Structure::Weighed
     }
 }
 

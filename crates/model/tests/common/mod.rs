@@ -1,6 +1,14 @@
 //! Models with inputs and what ONNX Runtime says of them, as `models.py` writes them.
-#![allow(dead_code, reason = "each test takes what it needs")]
-#![expect(clippy::disallowed_methods, reason = "tests read files")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests; each takes what it needs"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

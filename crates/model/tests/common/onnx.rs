@@ -1,5 +1,14 @@
 //! ONNX files written field by field, also those that no library would write.
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests; each takes what it needs"
+)]
 
 /// A message being written.
 #[derive(Clone, Debug, Default)]
@@ -57,14 +66,20 @@ pub(crate) fn message() -> Message {
 
 /// A float tensor in `float_data`.
 pub(crate) fn tensor(name: &str, dims: &[i64], list: &[f32]) -> Message {
-    let head = dims.iter().fold(message(), |tensor, dim| tensor.int(1, *dim));
+    let head = dims
+        .iter()
+        .fold(message(), |tensor, dim| tensor.int(1, *dim));
     head.int(2, 1).floats(4, list).text(8, name)
 }
 
 /// An int64 tensor in `int64_data`.
 pub(crate) fn integers(name: &str, dims: &[i64], list: &[i64]) -> Message {
-    let head = dims.iter().fold(message(), |tensor, dim| tensor.int(1, *dim));
-    let head = list.iter().fold(head.int(2, 7), |tensor, value| tensor.int(7, *value));
+    let head = dims
+        .iter()
+        .fold(message(), |tensor, dim| tensor.int(1, *dim));
+    let head = list
+        .iter()
+        .fold(head.int(2, 7), |tensor, value| tensor.int(7, *value));
     head.text(8, name)
 }
 
@@ -78,11 +93,15 @@ pub(crate) fn value(name: &str, kind: i64, dims: &[i64]) -> Message {
         shape.message(1, &one)
     });
     let kind = message().int(1, kind).message(2, &shape);
-    message().text(1, name).message(2, &message().message(1, &kind))
+    message()
+        .text(1, name)
+        .message(2, &message().message(1, &kind))
 }
 
 pub(crate) fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> Message {
-    let node = inputs.iter().fold(message(), |node, name| node.text(1, name));
+    let node = inputs
+        .iter()
+        .fold(message(), |node, name| node.text(1, name));
     let node = outputs.iter().fold(node, |node, name| node.text(2, name));
     node.text(4, operator)
 }
@@ -102,25 +121,35 @@ pub(crate) fn int(name: &str, value: i64) -> Message {
 
 pub(crate) fn ints(name: &str, list: &[i64]) -> Message {
     let named = message().text(1, name);
-    list.iter().fold(named, |one, value| one.int(8, *value)).int(20, 7)
+    list.iter()
+        .fold(named, |one, value| one.int(8, *value))
+        .int(20, 7)
 }
 
 pub(crate) fn floats(name: &str, list: &[f32]) -> Message {
     let named = message().text(1, name);
-    list.iter().fold(named, |one, value| one.float(7, *value)).int(20, 6)
+    list.iter()
+        .fold(named, |one, value| one.float(7, *value))
+        .int(20, 6)
 }
 
 pub(crate) fn texts(name: &str, list: &[&str]) -> Message {
     let named = message().text(1, name);
-    list.iter().fold(named, |one, text| one.text(9, text)).int(20, 8)
+    list.iter()
+        .fold(named, |one, text| one.text(9, text))
+        .int(20, 8)
 }
 
 /// A graph of nodes, constants, inputs and outputs.
 pub(crate) fn graph(parts: [&[Message]; 4]) -> Message {
     let numbers = [1, 5, 11, 12];
-    parts.iter().zip(numbers).fold(message(), |graph, (list, number)| {
-        list.iter().fold(graph, |graph, part| graph.message(number, part))
-    })
+    parts
+        .iter()
+        .zip(numbers)
+        .fold(message(), |graph, (list, number)| {
+            list.iter()
+                .fold(graph, |graph, part| graph.message(number, part))
+        })
 }
 
 pub(crate) fn file(graph: &Message) -> Message {

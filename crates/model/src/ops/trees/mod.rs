@@ -257,8 +257,8 @@ impl Classifier {
                 let sum = *no + self.base.first().copied().unwrap_or_default();
                 let is_second = beyond(sum, positive);
                 (*no, *yes) = match (positive, self.transform) {
+                    (_, Transform::Logistic) => (scores::logistic(-sum), scores::logistic(sum)),
                     (true, _) => (1.0 - sum, sum),
-                    (false, Transform::Logistic) => (scores::logistic(-sum), scores::logistic(sum)),
                     (false, _) => (-sum, sum),
                 };
                 usize::from(is_second)
