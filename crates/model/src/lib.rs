@@ -4,7 +4,7 @@
 //! our own, which refuses what it does not evaluate, by name, and what readers could take in two
 //! ways; a closed set of operators (`ops`) computes in safe Rust. What a model costs is known before
 //! its first run ([`Model::cost`]) and held against [`Limits`]; a run allocates nothing but its
-//! outputs, and none of its loops depends on the data.
+//! outputs (and a list for a node of more than eight inputs), and no loop is longer than it said.
 //!
 //! The same bytes in give the same bits out, on every processor and in every batch: each sample is
 //! computed as if it were alone, in one order, without the C library's mathematics.

@@ -433,6 +433,12 @@ fn walks_down_trees_end() {
         wrong,
         "feature -1",
     );
+}
+
+#[test]
+fn weights_are_of_leaves() {
+    let (branch, leaf) = (("BRANCH_LEQ", 0, 1, 2), ("LEAF", 0, 0, 0));
+    let wrong = ErrorKind::Wrong;
     refused(
         &tree(&[branch, leaf, leaf], 0.5, &[1]),
         wrong,
