@@ -473,6 +473,88 @@ def machine_learning():
     )
 
 
+@model
+def windows():
+    """Strides, pads and dilations together."""
+    return graph(
+        [
+            node("Reshape", "x shape", "a"),
+            node("Conv", "a w0", "b", pads=[2, 1], strides=[2], dilations=[3]),
+            node("MaxPool", "a", "c", kernel_shape=[3], pads=[1, 2], strides=[2]),
+            node("AveragePool", "a", "d", kernel_shape=[4], pads=[2, 1], strides=[3]),
+            node("MaxPool", "a", "e", kernel_shape=[3], dilations=[2]),
+            node("Conv", "a w1 b1", "f", group=2, auto_pad="VALID"),
+            node("Flatten", "b", "b2"),
+            node("Flatten", "c", "c2"),
+            node("Flatten", "d", "d2"),
+            node("Flatten", "e", "e2"),
+            node("Flatten", "f", "f2"),
+            node("Concat", "b2 c2 d2 e2 f2", "y", axis=1),
+        ],
+        [("x", "f", ["N", 22])],
+        [("y", "f", ["N", None])],
+        {
+            "shape": np.array([0, 2, 11], np.int64),
+            "w0": numbers(3, 2, 3, seed=1),
+            "w1": numbers(4, 1, 4, seed=2),
+            "b1": numbers(4, seed=3),
+        },
+    )
+
+
+@model
+def layers():
+    """Gemm and MatMul in their forms."""
+    return graph(
+        [
+            node("Gemm", "x w0 c0", "a", alpha=0.5, beta=2.0),
+            node("Gemm", "a w1 c1", "b", transB=1),
+            node("Gemm", "b w2", "c"),
+            node("MatMul", "c w3", "d"),
+            node("MatMul", "c vector", "e"),
+            node("Unsqueeze", "e one", "f"),
+            node("Concat", "a b c d f", "y", axis=1),
+        ],
+        [("x", "f", ["N", 5])],
+        [("y", "f", ["N", 33 + 2 + 40 + 3 + 1])],
+        {
+            "w0": numbers(5, 33, seed=1),
+            "c0": numbers(1, 33, seed=2),
+            "w1": numbers(2, 33, seed=3),
+            "c1": np.array(0.7, np.float32),
+            "w2": numbers(2, 40, seed=4),
+            "w3": numbers(40, 3, seed=5),
+            "vector": numbers(40, seed=6),
+            "one": np.array([1], np.int64),
+        },
+    )
+
+
+@model
+def old():
+    """The forms that operators had in version 9."""
+    return graph(
+        [
+            node("Reshape", "x shape", "a"),
+            node("Slice", "a", "b", starts=[1, 0], ends=[3, 2], axes=[1, 2]),
+            node("Clip", "b", "c", min=-0.75, max=0.5),
+            node("Unsqueeze", "c", "d", axes=[1]),
+            node("Squeeze", "d", "e", axes=[1]),
+            node("Softmax", "e", "f"),
+            node("ReduceSum", "f", "g", axes=[1], keepdims=0),
+            node("Split", "f", "h i", axis=1, split=[1, 1]),
+            node("Dropout", "h", "j", ratio=0.3),
+            node("Flatten", "j", "k"),
+            node("Flatten", "i", "l", axis=1),
+            node("Concat", "g k l", "y", axis=1),
+        ],
+        [("x", "f", ["N", 12])],
+        [("y", "f", ["N", 6])],
+        {"shape": np.array([-1, 3, 4], np.int64)},
+        opset=9,
+    )
+
+
 MODES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"]
 
 
@@ -563,9 +645,9 @@ LARGE = {
 # One of each kind is committed, so that tests run without Python.
 FIXTURES = """arithmetic bayes_3 boosting_3 choices classes_base classes_binary classes_binary_base
 classes_binary_positive classes_softmax_zero classes_two_softmax convolution dense forest_2
-gather_sum layouts lightgbm_2 lightgbm_3 logistic_2 logistic_3 machine_learning perceptron_2
+gather_sum layouts lightgbm_2 lightgbm_3 logistic_2 logistic_3 machine_learning layers old perceptron_2
 pipeline products reductions scaled sgd_3 trees_average_1 trees_branch_eq trees_branch_lt
-trees_max_3 trees_min_1 trees_sum_1 trees_sum_3 xgboost_2""".split()
+trees_max_3 trees_min_1 trees_sum_1 trees_sum_3 windows xgboost_2""".split()
 
 
 # Inputs and what ONNX Runtime says.
@@ -592,7 +674,7 @@ def write(folder, name, rows, made):
     random = np.random.default_rng(11)
     most = 1 << 17 if name == "bench_hashed" else 32
     given = {port.name: samples(port, rows, random, most) for port in session.get_inputs()}
-    if name.startswith("trees_") or name == "machine_learning":
+    if name.startswith(("trees_", "xgboost", "lightgbm")) or name == "machine_learning":
         for array in given.values():
             array[random.random(size=array.shape) < 0.05] = np.nan
     told = session.run(None, given)

@@ -429,21 +429,13 @@ pub(super) fn joined(build: &Build<'_>, axis: i64) -> Result<Built, Refusal> {
     let first = build.input(0)?;
     let axis = first.shape.axis(axis)?;
     let mut dims = first.shape.dims().to_vec();
-    let mut parts = Vec::new();
+    let mut blocks = Vec::new();
     let mut total = 0_usize;
     for at in 0..build.inputs().len() {
         let fact = build.input(at)?;
         let size = fact.shape.size(axis)?;
         total = total.saturating_add(size);
-        let mut own = fact.shape.dims().to_vec();
-        for (place, (mine, at)) in dims.iter_mut().zip(own.iter_mut().zip(0..)) {
-            // A constant of one row stands beside each sample.
-            if *place == Dim::Fixed(1) && *mine == Dim::Batch && at != axis {
-                *place = Dim::Batch;
-            } else if *mine == Dim::Fixed(1) && *place == Dim::Batch {
-                *mine = Dim::Batch;
-            }
-        }
+        let own = fact.shape.dims();
         let same = own.iter().zip(&dims).zip(0..);
         let mut same = same.filter(|(_, at)| *at != axis);
         if fact.element != first.element
@@ -457,82 +449,56 @@ pub(super) fn joined(build: &Build<'_>, axis: i64) -> Result<Built, Refusal> {
             return Err(Refusal::wrong(why));
         }
         let (_, behind) = fact.shape.around(axis);
-        parts.push(Part {
-            batched: fact.shape.is_batched(),
-            block: size.saturating_mul(behind),
-            len: fact.shape.sample_len(),
-        });
+        blocks.push(size.saturating_mul(behind));
     }
     if let Some(dim) = dims.get_mut(axis) {
         *dim = Dim::Fixed(total);
     }
     let shape = build.shape(dims)?;
-    if parts.iter().any(|part| !part.batched) && parts.iter().any(|part| part.batched) {
-        let (before, _) = shape.around(axis);
-        if before != 1 {
-            return Err(Refusal::unsupported(
-                "constants beside data, behind several rows",
-            ));
-        }
-    }
-    let row = parts.iter().map(|part| part.block).sum();
-    Ok(match first.element {
-        Element::F32 => joining::<f32>(shape, parts, row),
-        Element::F64 => joining::<f64>(shape, parts, row),
-        Element::I64 => joining::<i64>(shape, parts, row),
-        Element::I32 => joining::<i32>(shape, parts, row),
-        Element::Bool => joining::<bool>(shape, parts, row),
-    })
-}
-
-fn joining<T: Scalar>(shape: Shape, parts: Vec<Part>, row: usize) -> Built {
-    let len = shape.sample_len();
-    let element = PhantomData::<fn(T)>;
-    let kernel = Join {
-        parts,
-        row,
-        len,
-        element,
+    let kernel: Box<dyn Kernel> = match first.element {
+        Element::F32 => Box::new(Join::<f32>::new(blocks)),
+        Element::F64 => Box::new(Join::<f64>::new(blocks)),
+        Element::I64 => Box::new(Join::<i64>::new(blocks)),
+        Element::I32 => Box::new(Join::<i32>::new(blocks)),
+        Element::Bool => Box::new(Join::<bool>::new(blocks)),
     };
-    Built::one(T::ELEMENT, shape, kernel)
-}
-
-#[derive(Debug)]
-struct Part {
-    batched: bool,
-    /// Elements that stand together in the output.
-    block: usize,
-    /// Elements of a sample.
-    len: usize,
+    Ok(Built {
+        cost: Cost::work(shape.sample_len()),
+        outputs: vec![(first.element, shape)],
+        making: Making::Kernel(kernel),
+        reads: usize::MAX,
+    })
 }
 
 #[derive(Debug)]
 struct Join<T> {
-    parts: Vec<Part>,
-    row: usize,
-    len: usize,
+    /// For each input, the elements that stand together in the output.
+    blocks: Vec<usize>,
     element: PhantomData<fn(T)>,
+}
+
+impl<T> Join<T> {
+    fn new(blocks: Vec<usize>) -> Self {
+        let element = PhantomData;
+        Self { blocks, element }
+    }
 }
 
 impl<T: Scalar> Kernel for Join<T> {
     fn run(&self, io: &mut Io<'_>) -> Result<(), Fault> {
+        let row = self
+            .blocks
+            .iter()
+            .fold(0_usize, |row, block| row.saturating_add(*block));
         let mut start = 0_usize;
-        for (at, part) in self.parts.iter().enumerate() {
+        for (at, block) in self.blocks.iter().enumerate() {
             let input = io.input::<T>(at)?;
-            let output = io.output::<T>(0)?;
-            let end = start.saturating_add(part.block);
-            for (sample, output) in output.chunks_exact_mut(self.len.max(1)).enumerate() {
-                let first = if part.batched {
-                    sample.saturating_mul(part.len)
-                } else {
-                    0
-                };
-                let own = input.get(first..).and_then(|rest| rest.get(..part.len));
-                let blocks = own.ok_or(Fault::Buffer)?.chunks_exact(part.block.max(1));
-                for (block, row) in blocks.zip(output.chunks_exact_mut(self.row.max(1))) {
-                    let place = row.get_mut(start..end).ok_or(Fault::Buffer)?;
-                    place.copy_from_slice(block);
-                }
+            let rows = io.output::<T>(0)?.chunks_exact_mut(row.max(1));
+            let end = start.saturating_add(*block);
+            for (own, row) in input.chunks_exact((*block).max(1)).zip(rows) {
+                row.get_mut(start..end)
+                    .ok_or(Fault::Buffer)?
+                    .copy_from_slice(own);
             }
             start = end;
         }

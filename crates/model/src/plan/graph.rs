@@ -32,10 +32,12 @@ pub(super) fn plan(model: Model<'_>, limits: &Limits) -> Result<(Plan, usize), M
     let mut inputs = Vec::new();
     for declared in &model.graph.inputs {
         // Old files list constants among the inputs, as values that a caller may replace.
+        let place = format!("the input `{}`", declared.name);
         if initialized.contains(&declared.name) {
+            let held = graph.declared(declared);
+            held.map_err(|refusal| refusal.at(place))?;
             continue;
         }
-        let place = format!("the input `{}`", declared.name);
         let input = graph.input(declared, inputs.len());
         inputs.push(input.map_err(|refusal| refusal.at(place))?);
     }
