@@ -36,14 +36,27 @@ const TEST_PINS: [&str; 3] = [
     "stix2==3.0.2",
     "taxii2-client==2.3.0",
 ];
+/// What exports models and runs them beside us, pinned; about 370 MB in the environment.
+const MODEL_PINS: [&str; 7] = [
+    "lightgbm==4.7.0",
+    "onnx==1.23.2",
+    "onnxmltools==1.16.0",
+    "onnxruntime==1.32.0",
+    "scikit-learn==1.9.1",
+    "skl2onnx==1.20.0",
+    // The same module as `xgboost`, without 300 MB for graphics cards.
+    "xgboost-cpu==3.2.0",
+];
 /// What only a recording needs.
 const RECORD_PINS: [&str; 1] = ["sqlmap==1.10.10"];
 
 /// Installs what the tests need. What cannot be installed is said; the tests that need it skip.
 pub(crate) fn for_tests() {
     packages();
-    if let Err(error) = python(&TEST_PINS) {
-        println!("note: no Python environment ({error:#}); tests that need it will skip");
+    for pins in [&TEST_PINS[..], &MODEL_PINS] {
+        if let Err(error) = python(pins) {
+            println!("note: no Python environment ({error:#}); tests that need it will skip");
+        }
     }
 }
 

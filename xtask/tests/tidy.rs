@@ -19,9 +19,10 @@ use serde_json::Value;
 
 /// Who may depend on whom, by normal and build dependencies. `lab` and `testkit` depend on none of
 /// ours; `shieldwall` may on everything below it; nobody may on `xtask`.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 18] = [
     ("stix", &[]),
     ("packet", &[]),
+    ("model", &[]),
     ("taxii", &["stix"]),
     ("sharing", &["stix"]),
     ("features", &[]),
@@ -38,8 +39,8 @@ const EDGES: [(&str, &[&str]); 15] = [
     (
         "shieldwall",
         &[
-            "stix", "packet", "taxii", "sharing", "feeds", "detect", "exchange", "datapath", "hub",
-            "shield", "lab",
+            "stix", "packet", "model", "taxii", "sharing", "feeds", "detect", "exchange",
+            "datapath", "hub", "shield", "lab",
         ],
     ),
     ("testkit", &[]),
@@ -47,8 +48,8 @@ const EDGES: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates without sockets, files, clocks and randomness.
-const SANS_IO: [&str; 7] = [
-    "stix", "packet", "taxii", "sharing", "features", "feeds", "detect",
+const SANS_IO: [&str; 8] = [
+    "stix", "packet", "taxii", "sharing", "features", "feeds", "detect", "model",
 ];
 
 /// The only crates that may hold `unsafe`.

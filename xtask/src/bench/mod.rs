@@ -3,6 +3,7 @@
 mod flows;
 mod indicators;
 mod inspect;
+mod models;
 mod process;
 mod rules;
 mod store;
@@ -22,6 +23,7 @@ pub(crate) const USAGE: &str = "  bench loop [--rounds N] [--rtt MS] [--loss PCT
   bench flows                                         bytes per idle TCP flow
   bench rules [--rules F] [--pcap F] [--rounds N]     load, memory, swap and inspection of a set of rules
   bench indicators                                    memory and times of an index of 1 and 10 million indicators
+  bench models                                        time and memory of models, beside ONNX Runtime's
   bench ingest|page [--store sqlite|postgres] [--objects N]
                                                       durable objects/s as a store grows; pages of 100 at its start and end
   (each takes --json FILE)";
@@ -34,6 +36,7 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
         ["flows", rest @ ..] => flows::run(rest),
         ["rules", rest @ ..] => rules::run(rest),
         ["indicators", rest @ ..] => indicators::run(rest),
+        ["models", rest @ ..] => models::run(rest),
         ["ingest", rest @ ..] => store::run(store::Part::Ingest, rest),
         ["page", rest @ ..] => store::run(store::Part::Page, rest),
         _ => bail!("bench measures:\n{USAGE}"),
