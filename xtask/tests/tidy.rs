@@ -19,11 +19,12 @@ use serde_json::Value;
 
 /// Who may depend on whom, by normal and build dependencies. `lab` and `testkit` depend on none of
 /// ours; `shieldwall` may on everything below it; nobody may on `xtask`.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("stix", &[]),
     ("packet", &[]),
     ("taxii", &["stix"]),
     ("sharing", &["stix"]),
+    ("pack", &["stix"]),
     ("feeds", &["stix"]),
     ("detect", &["stix", "packet"]),
     ("exchange", &["stix", "sharing"]),
@@ -37,8 +38,8 @@ const EDGES: [(&str, &[&str]); 14] = [
     (
         "shieldwall",
         &[
-            "stix", "packet", "taxii", "sharing", "feeds", "detect", "exchange", "datapath", "hub",
-            "shield", "lab",
+            "stix", "packet", "taxii", "sharing", "pack", "feeds", "detect", "exchange",
+            "datapath", "hub", "shield", "lab",
         ],
     ),
     ("testkit", &[]),
@@ -46,7 +47,9 @@ const EDGES: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates without sockets, files, clocks and randomness.
-const SANS_IO: [&str; 6] = ["stix", "packet", "taxii", "sharing", "feeds", "detect"];
+const SANS_IO: [&str; 7] = [
+    "stix", "packet", "taxii", "sharing", "pack", "feeds", "detect",
+];
 
 /// The only crates that may hold `unsafe`.
 const UNSAFE: [&str; 1] = ["datapath"];
