@@ -29,7 +29,7 @@ pub use json::{DocumentError, Fault};
 pub use limits::Limits;
 pub use manifest::Manifest;
 pub use path::{PackPath, PathError};
-pub use trust::{Trust, TrustError, TrustedKey};
+pub use trust::{TRUST_BYTES_MAX, Trust, TrustError, TrustedKey};
 pub use unverified::Unverified;
 pub use value::{Digest, Extractor, Name, PackId, Text, ValueError};
 pub use verify::{Moment, PackError, VerifiedPack};
