@@ -117,7 +117,10 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Files<'a>, ArchiveEr
             let max = limits.files_max;
             return Err(ArchiveError::TooMany { max });
         }
-        if files.last_key_value().is_some_and(|(last, _)| *last >= path) {
+        if files
+            .last_key_value()
+            .is_some_and(|(last, _)| *last >= path)
+        {
             return Err(ArchiveError::Order { path });
         }
         tree.add(&path)?;
@@ -379,7 +382,14 @@ mod tests {
         let list: [(&str, &[u8]); 3] = [("a", b""), ("b/c", &[7; 512]), ("b/d", b"1")];
         let bytes = written(&list);
         assert_eq!(read(&bytes, &Limits::default()).unwrap(), files(&list));
-        assert_eq!(bytes, archive(&[entry("a", b'0', b""), entry("b/c", b'0', &[7; 512]), entry("b/d", b'0', b"1")]));
+        assert_eq!(
+            bytes,
+            archive(&[
+                entry("a", b'0', b""),
+                entry("b/c", b'0', &[7; 512]),
+                entry("b/d", b'0', b"1")
+            ])
+        );
         for at in 0..bytes.len() {
             let mut other = bytes.clone();
             other[at] ^= 1;
@@ -390,7 +400,10 @@ mod tests {
             }
         }
         for end in 0..bytes.len() {
-            assert!(read(&bytes[..end], &Limits::default()).is_err(), "cut at {end}");
+            assert!(
+                read(&bytes[..end], &Limits::default()).is_err(),
+                "cut at {end}"
+            );
         }
         for more in [1, 512, 10_240] {
             let mut longer = bytes.clone();
@@ -401,7 +414,9 @@ mod tests {
 
     #[test]
     fn links_folders_and_extensions_are_refused() {
-        for kind in [b'1', b'2', b'3', b'4', b'5', b'6', b'7', b'x', b'g', b'L', b'K', b'S', 0] {
+        for kind in [
+            b'1', b'2', b'3', b'4', b'5', b'6', b'7', b'x', b'g', b'L', b'K', b'S', 0,
+        ] {
             let bytes = archive(&[entry("a", b'0', b""), entry("b", kind, b"")]);
             let kind = char::from(kind);
             assert_eq!(refusal(&bytes), ArchiveError::NotAFile { at: 512, kind });
@@ -421,7 +436,9 @@ mod tests {
             let bytes = archive(&[entry(name, b'0', b"")]);
             assert_eq!(refusal(&bytes), ArchiveError::Path { at, text, error });
         }
-        let order = |path: &str| ArchiveError::Order { path: path.parse().unwrap() };
+        let order = |path: &str| ArchiveError::Order {
+            path: path.parse().unwrap(),
+        };
         let collision = |path: &str, other: &str| ArchiveError::Collision {
             path: path.parse().unwrap(),
             other: other.into(),
@@ -445,23 +462,49 @@ mod tests {
 
     #[test]
     fn every_bound_is_held_before_anything_is_kept() {
-        let limits = Limits { files_max: 2, file_bytes_max: 10, pack_bytes_max: 4096, ..Limits::default() };
+        let limits = Limits {
+            files_max: 2,
+            file_bytes_max: 10,
+            pack_bytes_max: 4096,
+            ..Limits::default()
+        };
         let many = archive(&["a", "b", "c"].map(|name| entry(name, b'0', b"")));
         assert_eq!(read(&many, &limits), Err(ArchiveError::TooMany { max: 2 }));
         let large = archive(&[entry("a", b'0', &[0; 11])]);
         let path = "a".parse().unwrap();
-        assert_eq!(read(&large, &limits), Err(ArchiveError::FileTooLong { path, bytes: 11, max: 10 }));
+        assert_eq!(
+            read(&large, &limits),
+            Err(ArchiveError::FileTooLong {
+                path,
+                bytes: 11,
+                max: 10
+            })
+        );
         let bytes = vec![0; 4097];
-        assert_eq!(read(&bytes, &limits), Err(ArchiveError::PackTooLong { bytes: 4097, max: 4096 }));
+        assert_eq!(
+            read(&bytes, &limits),
+            Err(ArchiveError::PackTooLong {
+                bytes: 4097,
+                max: 4096
+            })
+        );
         // A header that claims eight gigabytes costs a comparison.
         let mut claims = entry("a", b'0', b"");
         claims[124..135].copy_from_slice(b"77777777777");
-        assert!(matches!(refusal(&archive(&[claims])), ArchiveError::FileTooLong { .. }));
+        assert!(matches!(
+            refusal(&archive(&[claims])),
+            ArchiveError::FileTooLong { .. }
+        ));
         // One that claims more than is there, within the bound.
         let mut claims = entry("a", b'0', &[1; 100]);
         claims.truncate(512);
         assert_eq!(refusal(&claims), ArchiveError::CutOff { at: 512 });
-        for magic in [&b"\x1f\x8b\x08\0"[..], b"\x28\xb5\x2f\xfd\x04", b"\xfd7zXZ\0\0", b"BZh9"] {
+        for magic in [
+            &b"\x1f\x8b\x08\0"[..],
+            b"\x28\xb5\x2f\xfd\x04",
+            b"\xfd7zXZ\0\0",
+            b"BZh9",
+        ] {
             assert_eq!(refusal(magic), ArchiveError::Compressed);
         }
         assert_eq!(refusal(b""), ArchiveError::CutOff { at: 0 });
@@ -470,11 +513,24 @@ mod tests {
     #[test]
     fn owner_mode_time_and_filling_have_one_form() {
         let good = written(&[("a", b"x")]);
-        for (at, byte) in [(105, b'5'), (114, b'1'), (122, b'1'), (146, b'1'), (160, b'x'), (265, b'r'), (345, b'p'), (511, 1), (513, 1)] {
+        for (at, byte) in [
+            (105, b'5'),
+            (114, b'1'),
+            (122, b'1'),
+            (146, b'1'),
+            (160, b'x'),
+            (265, b'r'),
+            (345, b'p'),
+            (511, 1),
+            (513, 1),
+        ] {
             let mut bytes = good.clone();
             bytes[at] = byte;
             // The checksum stands before most of these, and differs first where it is right for them.
-            assert!(matches!(refusal(&bytes), ArchiveError::Form { .. }), "byte {at}");
+            assert!(
+                matches!(refusal(&bytes), ArchiveError::Form { .. }),
+                "byte {at}"
+            );
         }
     }
 

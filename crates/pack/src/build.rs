@@ -28,7 +28,9 @@ pub enum BuildError {
     #[error("{0}: no place of a pack: move it to a folder that docs/packs.md lists, or remove it")]
     NoPlace(PackPath),
     /// A bill of materials that says something else than the manifest.
-    #[error("{MLBOM} is not what pack.json says, and is made from it: remove the file; one of your own belongs into reports/")]
+    #[error(
+        "{MLBOM} is not what pack.json says, and is made from it: remove the file; one of your own belongs into reports/"
+    )]
     Mlbom,
     /// The files cannot be in one archive.
     #[error(transparent)]
@@ -48,7 +50,9 @@ pub fn build(files: &Files<'_>, limits: &Limits) -> Result<Vec<u8>, BuildError> 
     let mut manifest = fill_in(draft, limits).map_err(BuildError::Manifest)?;
     let own = |path: &PackPath| [MANIFEST, ENVELOPE, MLBOM].contains(&path.as_str());
     let others = files.iter().filter(|(path, _)| !own(path));
-    let mut packed: Files<'_> = others.map(|(path, content)| (path.clone(), *content)).collect();
+    let mut packed: Files<'_> = others
+        .map(|(path, content)| (path.clone(), *content))
+        .collect();
     manifest.files = listed(&packed)?;
     let bom = mlbom::of(&manifest).map_err(BuildError::Manifest)?;
     if file(files, MLBOM).is_some_and(|given| given != bom.as_bytes()) {
@@ -71,7 +75,10 @@ pub fn build(files: &Files<'_>, limits: &Limits) -> Result<Vec<u8>, BuildError> 
 pub fn sign(bytes: &[u8], key: &SigningKey, limits: &Limits) -> Result<Vec<u8>, PackError> {
     let pack = Unverified::read(bytes, limits)?;
     let statement = Statement::over(&pack.files, &pack.manifest);
-    let payload = statement.write().map_err(PackError::Statement)?.into_bytes();
+    let payload = statement
+        .write()
+        .map_err(PackError::Statement)?
+        .into_bytes();
     let mut envelope = pack.envelope.unwrap_or_else(|| Envelope {
         payload: payload.clone(),
         payload_type: IN_TOTO.to_owned(),
@@ -89,7 +96,10 @@ pub fn sign(bytes: &[u8], key: &SigningKey, limits: &Limits) -> Result<Vec<u8>, 
     if signatures.len() >= limits.signatures_max {
         let (count, max) = (signatures.len().saturating_add(1), limits.signatures_max);
         let fault = Fault::TooMany { count, max };
-        return Err(PackError::Envelope(DocumentError::new("$.signatures", fault)));
+        return Err(PackError::Envelope(DocumentError::new(
+            "$.signatures",
+            fault,
+        )));
     }
     let sig = key.sign(&crate::dsse::pae(IN_TOTO, &payload));
     signatures.push(Signature { keyid, sig });

@@ -17,7 +17,11 @@ pub const IN_TOTO: &str = "application/vnd.in-toto+json";
 /// ```
 #[must_use]
 pub fn pae(payload_type: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), body.len());
+    let head = format!(
+        "DSSEv1 {} {payload_type} {} ",
+        payload_type.len(),
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
@@ -72,7 +76,10 @@ impl Envelope {
         let count = written.signatures.len();
         if count > signatures_max {
             let max = signatures_max;
-            return Err(DocumentError::new("$.signatures", Fault::TooMany { count, max }));
+            return Err(DocumentError::new(
+                "$.signatures",
+                Fault::TooMany { count, max },
+            ));
         }
         let payload = decode(&written.payload, "$.payload")?;
         let signatures = written.signatures.into_iter().enumerate();
@@ -148,10 +155,22 @@ mod tests {
     #[test]
     fn faults_have_a_place() {
         for (text, path) in [
-            (r#"{"payload":"?","payloadType":"t","signatures":[]}"#, "$.payload"),
-            (r#"{"payload":"","payloadType":"t","signatures":[{"sig":"AB="}]}"#, "$.signatures[0].sig"),
-            (r#"{"payload":"","payload":"","payloadType":"t","signatures":[]}"#, "$.payload"),
-            (r#"{"payload":"","payloadType":"t","signatures":[{"sig":""},{"sig":""},{"sig":""}]}"#, "$.signatures"),
+            (
+                r#"{"payload":"?","payloadType":"t","signatures":[]}"#,
+                "$.payload",
+            ),
+            (
+                r#"{"payload":"","payloadType":"t","signatures":[{"sig":"AB="}]}"#,
+                "$.signatures[0].sig",
+            ),
+            (
+                r#"{"payload":"","payload":"","payloadType":"t","signatures":[]}"#,
+                "$.payload",
+            ),
+            (
+                r#"{"payload":"","payloadType":"t","signatures":[{"sig":""},{"sig":""},{"sig":""}]}"#,
+                "$.signatures",
+            ),
             (r#"{"payload":"","payloadType":"t"}"#, "$"),
         ] {
             assert_eq!(&*read(text).unwrap_err().path, path, "{text}");

@@ -210,10 +210,22 @@ mod tests {
             (r#"{"b":[],"a":1}"#, "$", form(2)),
             (r#"{"a":1,"b":null}"#, "$", form(6)),
             ("{\"a\":1}\n", "$", form(7)),
-            (r#"{"a":1,"b":[{"a":2,"a":2}]}"#, "$.b[0].a", "the key stands twice".into()),
-            (r#"{"a":1,"c":2}"#, "$.c", "unknown field `c`, expected `a` or `b`".into()),
+            (
+                r#"{"a":1,"b":[{"a":2,"a":2}]}"#,
+                "$.b[0].a",
+                "the key stands twice".into(),
+            ),
+            (
+                r#"{"a":1,"c":2}"#,
+                "$.c",
+                "unknown field `c`, expected `a` or `b`".into(),
+            ),
             (r#"{"a":1,"b":[{}]}"#, "$.b[0]", "missing field `a`".into()),
-            (r#"{"a":300}"#, "$.a", "invalid value: integer `300`, expected u8".into()),
+            (
+                r#"{"a":300}"#,
+                "$.a",
+                "invalid value: integer `300`, expected u8".into(),
+            ),
         ];
         for (raw, path, fault) in cases {
             let (at, why) = refusal(raw);
@@ -224,7 +236,13 @@ mod tests {
             }
         }
         let long = read::<Thing>(&[b' '; 1001], 1000).unwrap_err();
-        assert_eq!(long.fault, Fault::TooLong { bytes: 1001, max: 1000 });
+        assert_eq!(
+            long.fault,
+            Fault::TooLong {
+                bytes: 1001,
+                max: 1000
+            }
+        );
     }
 
     proptest! {

@@ -12,7 +12,9 @@ use crate::value::Digest;
 pub const KEY_BYTES_MAX: usize = 4096;
 
 /// What stands before the 32 bytes of a public key in SPKI (RFC 8410 section 4).
-const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 /// Why a text is not a key. It never says what the text was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -192,10 +194,19 @@ mod tests {
         let private = SigningKey::read(PRIVATE).unwrap();
         let public = PublicKey::read(PUBLIC).unwrap();
         assert_eq!(private.public(), public);
-        assert_eq!((private.to_pem().unwrap().as_str(), public.to_pem().as_str()), (PRIVATE, PUBLIC));
+        assert_eq!(
+            (private.to_pem().unwrap().as_str(), public.to_pem().as_str()),
+            (PRIVATE, PUBLIC)
+        );
         assert_eq!(PublicKey::read(&public.to_text()), Ok(public));
-        assert_eq!(PublicKey::read(&BASE64.encode(public.to_spki())), Ok(public));
-        assert_eq!(format!("{private:?}"), format!("SigningKey({})", public.to_text()));
+        assert_eq!(
+            PublicKey::read(&BASE64.encode(public.to_spki())),
+            Ok(public)
+        );
+        assert_eq!(
+            format!("{private:?}"),
+            format!("SigningKey({})", public.to_text())
+        );
         let signature = private.sign(b"message");
         assert!(public.verifies(b"message", &signature));
         assert!(!public.verifies(b"massage", &signature));
@@ -208,7 +219,11 @@ mod tests {
         let cut = PUBLIC.replace("MCow", "");
         for bad in ["", "AAAA", "not base64!", &cut, &"A".repeat(5000)] {
             assert_eq!(PublicKey::read(bad), Err(KeyError::Public), "{bad}");
-            assert_eq!(SigningKey::read(bad).unwrap_err(), KeyError::Private, "{bad}");
+            assert_eq!(
+                SigningKey::read(bad).unwrap_err(),
+                KeyError::Private,
+                "{bad}"
+            );
         }
     }
 }

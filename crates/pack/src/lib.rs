@@ -28,10 +28,12 @@ pub use build::{BuildError, build, sign};
 pub use json::{DocumentError, Fault};
 pub use limits::Limits;
 pub use manifest::Manifest;
-pub use path::{PackPath, PathError};
-pub use trust::{TRUST_BYTES_MAX, Trust, TrustError, TrustedKey};
+pub use path::{PATH_BYTES_MAX, PackPath, PathError};
+pub use trust::{KEYS_MAX, TRUST_BYTES_MAX, Trust, TrustError, TrustedKey};
 pub use unverified::Unverified;
-pub use value::{Digest, Extractor, Name, PackId, Text, ValueError};
+pub use value::{
+    Digest, Extractor, NAME_BYTES_MAX, Name, PackId, TEXT_BYTES_MAX, Text, ValueError,
+};
 pub use verify::{Moment, PackError, VerifiedPack};
 
 /// Name of the manifest in a pack.

@@ -240,7 +240,10 @@ pub fn of(manifest: &Manifest) -> Result<String, DocumentError> {
             timestamp: Some(manifest.created.to_string()),
             component: Some(pack(manifest)),
         }),
-        components: models.enumerate().map(|(at, one)| model(manifest, at, one)).collect(),
+        components: models
+            .enumerate()
+            .map(|(at, one)| model(manifest, at, one))
+            .collect(),
     })
 }
 
@@ -325,7 +328,12 @@ fn model(manifest: &Manifest, at: usize, model: &Model) -> Component {
     }));
     let inputs = model.inputs.iter().map(|input| {
         let groups: Vec<&str> = input.groups.iter().map(AsRef::as_ref).collect();
-        format!("{}: {} of {}", input.name, groups.join(", "), model.extractor)
+        format!(
+            "{}: {} of {}",
+            input.name,
+            groups.join(", "),
+            model.extractor
+        )
     });
     Component {
         kind: "machine-learning-model".to_owned(),

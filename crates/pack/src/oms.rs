@@ -218,7 +218,11 @@ pub fn verify(raw: &[u8], given: &[Vec<u8>]) -> Result<Signed, OmsError> {
     // What was verified is what is read, and nothing else of the bundle.
     let statement = statement(&envelope)?;
     check_root(&statement)?;
-    let model = statement.subject.into_iter().next().map(|subject| subject.name);
+    let model = statement
+        .subject
+        .into_iter()
+        .next()
+        .map(|subject| subject.name);
     Ok(Signed {
         signer: Signer {
             source,
@@ -241,10 +245,7 @@ impl Signed {
     /// Holds the files that are there against those that were signed. Without a list of what to
     /// ignore (before version 1.1.0 of the format), files that are not signed may be there.
     #[must_use]
-    pub fn compare<'a>(
-        &'a self,
-        files: &'a BTreeMap<String, Vec<u8>>,
-    ) -> BTreeMap<&'a str, Found> {
+    pub fn compare<'a>(&'a self, files: &'a BTreeMap<String, Vec<u8>>) -> BTreeMap<&'a str, Found> {
         let signed = self.files.iter().map(|(name, digest)| {
             let found = match files.get(name) {
                 None => Found::Missing,
@@ -283,7 +284,12 @@ fn unsupported(what: &'static str, found: &str, want: &'static str) -> OmsError 
 
 /// The key of a bundle in SPKI form, and where it was found.
 fn key(material: &Material, given: &[Vec<u8>]) -> Result<(KeySource, Vec<u8>), OmsError> {
-    let first = |chain: &Chain| chain.certificates.first().map(|first| first.raw_bytes.clone());
+    let first = |chain: &Chain| {
+        chain
+            .certificates
+            .first()
+            .map(|first| first.raw_bytes.clone())
+    };
     let certificate = material.certificate.as_ref();
     if let Some(certificate) = certificate {
         let spki = of_certificate(&certificate.raw_bytes)?;
@@ -296,7 +302,9 @@ fn key(material: &Material, given: &[Vec<u8>]) -> Result<(KeySource, Vec<u8>), O
     let key = material.public_key.as_ref();
     let key = key.ok_or(OmsError::Key("verificationMaterial"))?;
     if let Some(text) = &key.raw_bytes {
-        let bytes = BASE64.decode(text).map_err(|_| OmsError::Key("publicKey"))?;
+        let bytes = BASE64
+            .decode(text)
+            .map_err(|_| OmsError::Key("publicKey"))?;
         // Some writers put DER there, others PEM.
         let pem = std::str::from_utf8(&bytes).ok();
         let pem = pem.and_then(|text| unwrap_pem(text, "PUBLIC KEY"));
@@ -306,7 +314,9 @@ fn key(material: &Material, given: &[Vec<u8>]) -> Result<(KeySource, Vec<u8>), O
     let hinted = given.iter().find(|spki| is_hinted(spki, hint));
     match hinted {
         Some(spki) => Ok((KeySource::Given, spki.clone())),
-        None => Err(OmsError::Hint(hint.chars().take(100).collect::<String>().into())),
+        None => Err(OmsError::Hint(
+            hint.chars().take(100).collect::<String>().into(),
+        )),
     }
 }
 
@@ -347,20 +357,28 @@ fn check_signature(envelope: &Envelope, spki: &[u8]) -> Result<Curve, OmsError> 
 }
 
 fn statement(envelope: &Envelope) -> Result<Statement, OmsError> {
-    let statement: Statement = json::read_any_form(&envelope.payload, BUNDLE_BYTES_MAX)
-        .map_err(in_part("statement"))?;
+    let statement: Statement =
+        json::read_any_form(&envelope.payload, BUNDLE_BYTES_MAX).map_err(in_part("statement"))?;
     if statement.kind != STATEMENT {
         return Err(unsupported("_type", &statement.kind, STATEMENT));
     }
     if statement.predicate_type != PREDICATE {
-        return Err(unsupported("predicateType", &statement.predicate_type, PREDICATE));
+        return Err(unsupported(
+            "predicateType",
+            &statement.predicate_type,
+            PREDICATE,
+        ));
     }
     let how = &statement.predicate.serialization;
     if how.method != "files" {
         return Err(unsupported("serialization.method", &how.method, "files"));
     }
     if how.hash_type != "sha256" {
-        return Err(unsupported("serialization.hash_type", &how.hash_type, "sha256"));
+        return Err(unsupported(
+            "serialization.hash_type",
+            &how.hash_type,
+            "sha256",
+        ));
     }
     let resources = &statement.predicate.resources;
     let (count, max) = (resources.len(), RESOURCES_MAX);

@@ -59,7 +59,10 @@ impl FromStr for PackPath {
         if text.starts_with('/') {
             return Err(PathError::Absolute);
         }
-        if !text.bytes().all(|byte| plain(byte) || matches!(byte, b'.' | b'-' | b'/')) {
+        if !text
+            .bytes()
+            .all(|byte| plain(byte) || matches!(byte, b'.' | b'-' | b'/'))
+        {
             return Err(PathError::Character);
         }
         let legal = |part: &str| part.bytes().next().is_some_and(plain) && !part.ends_with('.');

@@ -115,7 +115,13 @@ impl Trust {
             let holder = written.holder;
             let key = match PublicKey::read(&written.public) {
                 Ok(key) => key,
-                Err(error) => return Err(TrustError::Key { number, holder, error }),
+                Err(error) => {
+                    return Err(TrustError::Key {
+                        number,
+                        holder,
+                        error,
+                    });
+                }
             };
             if keys.iter().any(|known| known.key == key) {
                 return Err(TrustError::Twice { number, holder });
@@ -152,7 +158,9 @@ mod tests {
     fn file(threshold: usize, keys: &[(&str, &str)], more: &str) -> String {
         let mut text = format!("threshold = {threshold}\n{more}\n");
         for (holder, key) in keys {
-            text.push_str(&format!("[[key]]\nholder = \"{holder}\"\npublic = \"{key}\"\n"));
+            text.push_str(&format!(
+                "[[key]]\nholder = \"{holder}\"\npublic = \"{key}\"\n"
+            ));
         }
         text
     }
@@ -160,9 +168,16 @@ mod tests {
     #[test]
     fn a_trust_file_names_keys_and_holders() {
         let revoked = "0".repeat(64);
-        let text = file(2, &[("Example CERT", A), ("Reviewer", B)], &format!("revoked = [\"{revoked}\"]"));
+        let text = file(
+            2,
+            &[("Example CERT", A), ("Reviewer", B)],
+            &format!("revoked = [\"{revoked}\"]"),
+        );
         let trust = Trust::read(&text).unwrap();
-        assert_eq!((trust.keys.len(), trust.threshold, trust.revoked.len()), (2, 2, 1));
+        assert_eq!(
+            (trust.keys.len(), trust.threshold, trust.revoked.len()),
+            (2, 2, 1)
+        );
         let id = trust.keys[1].key.id();
         assert_eq!(trust.key(&id).unwrap().holder.as_ref(), "Reviewer");
         assert_eq!(trust.key(&Digest::of(b"x")), None);
@@ -172,12 +187,27 @@ mod tests {
     fn what_would_trust_too_much_or_nobody_is_refused() {
         let cases = [
             (file(1, &[], "key = []"), "[[key]]: from 1 to 256 keys"),
-            (file(0, &[("X", A)], ""), "threshold = 0: a number from 1 to 1"),
-            (file(2, &[("X", A), ("X", B)], ""), "threshold = 2: a number from 1 to 1"),
-            (file(1, &[("X", A), ("Y", A)], ""), "[[key]] number 2 (Y): this key stands there already"),
-            (file(1, &[("X", "AAAA")], ""), "[[key]] number 1 (X): not an Ed25519 public key"),
+            (
+                file(0, &[("X", A)], ""),
+                "threshold = 0: a number from 1 to 1",
+            ),
+            (
+                file(2, &[("X", A), ("X", B)], ""),
+                "threshold = 2: a number from 1 to 1",
+            ),
+            (
+                file(1, &[("X", A), ("Y", A)], ""),
+                "[[key]] number 2 (Y): this key stands there already",
+            ),
+            (
+                file(1, &[("X", "AAAA")], ""),
+                "[[key]] number 1 (X): not an Ed25519 public key",
+            ),
             (file(1, &[("X", A)], "treshold = 1"), "treshold"),
-            (file(1, &[("X", A)], "revoked = [\"AA\"]"), "a digest is 64 lower-case"),
+            (
+                file(1, &[("X", A)], "revoked = [\"AA\"]"),
+                "a digest is 64 lower-case",
+            ),
         ];
         for (text, want) in cases {
             let error = Trust::read(&text).unwrap_err().to_string();

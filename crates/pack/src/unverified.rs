@@ -45,8 +45,7 @@ pub(crate) fn envelope(files: &Files<'_>, limits: &Limits) -> Result<Option<Enve
         return Ok(None);
     };
     let (bytes_max, signatures_max) = (limits.envelope_bytes_max, limits.signatures_max);
-    let envelope =
-        Envelope::read(raw, bytes_max, signatures_max).map_err(PackError::Envelope)?;
+    let envelope = Envelope::read(raw, bytes_max, signatures_max).map_err(PackError::Envelope)?;
     match envelope.write().map_err(PackError::Envelope)?.as_bytes() == raw {
         true => Ok(Some(envelope)),
         false => Err(PackError::EnvelopeForm),
@@ -87,4 +86,3 @@ pub(crate) fn file<'a>(files: &Files<'a>, name: &str) -> Option<&'a [u8]> {
     let path = name.parse().ok()?;
     files.get(&path).copied()
 }
-

@@ -21,7 +21,9 @@ pub enum ValueError {
     #[error("an extractor is NAME@VERSION, for example http-field@1")]
     Extractor,
     /// A name is something else.
-    #[error("a name is 1 to {NAME_BYTES_MAX} of a-z, 0-9 and '-', and begins and ends with none of '-'")]
+    #[error(
+        "a name is 1 to {NAME_BYTES_MAX} of a-z, 0-9 and '-', and begins and ends with none of '-'"
+    )]
     Name,
     /// A text is something else.
     #[error(
@@ -245,7 +247,14 @@ mod tests {
         assert_eq!(digest.to_string(), text);
         assert_eq!(text.parse(), Ok(digest));
         let upper = text.to_uppercase();
-        for bad in ["", "e3", &upper, &text[1..], &format!("{text}00"), &format!("{text}0")] {
+        for bad in [
+            "",
+            "e3",
+            &upper,
+            &text[1..],
+            &format!("{text}00"),
+            &format!("{text}0"),
+        ] {
             assert_eq!(bad.parse::<Digest>(), Err(ValueError::Digest), "{bad}");
         }
     }
@@ -260,11 +269,33 @@ mod tests {
         }
         let field: Extractor = "http-field@12".parse().unwrap();
         assert_eq!((field.name(), field.version()), ("http-field", 12));
-        for bad in ["http-field", "@1", "a@", "a@0", "a@01", "a@+1", "a@1@2", "A@1", "a@4294967296"] {
-            assert_eq!(bad.parse::<Extractor>(), Err(ValueError::Extractor), "{bad}");
+        for bad in [
+            "http-field",
+            "@1",
+            "a@",
+            "a@0",
+            "a@01",
+            "a@+1",
+            "a@1@2",
+            "A@1",
+            "a@4294967296",
+        ] {
+            assert_eq!(
+                bad.parse::<Extractor>(),
+                Err(ValueError::Extractor),
+                "{bad}"
+            );
         }
         assert!("Zürich & Söhne, 東京".parse::<Text>().is_ok());
-        for bad in ["", "a\nb", "\u{1b}[2J", "a\u{202e}b", "\u{2066}", "a\u{2028}b", &"x".repeat(2001)] {
+        for bad in [
+            "",
+            "a\nb",
+            "\u{1b}[2J",
+            "a\u{202e}b",
+            "\u{2066}",
+            "a\u{2028}b",
+            &"x".repeat(2001),
+        ] {
             assert_eq!(bad.parse::<Text>(), Err(ValueError::Text), "{bad:?}");
         }
     }

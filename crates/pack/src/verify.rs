@@ -79,10 +79,14 @@ pub enum PackError {
     #[error("signatures/pack.dsse: not in canonical form: sign it with `shieldwall pack sign`")]
     EnvelopeForm,
     /// The envelope holds something else than a statement.
-    #[error("signatures/pack.dsse: the payload is {0:?}, not \"{IN_TOTO}\": sign it with `shieldwall pack sign`")]
+    #[error(
+        "signatures/pack.dsse: the payload is {0:?}, not \"{IN_TOTO}\": sign it with `shieldwall pack sign`"
+    )]
     PayloadType(Box<str>),
     /// A signature does not say whose it is.
-    #[error("signatures/pack.dsse: a signature without a keyid that is a SHA-256 digest: sign it with `shieldwall pack sign`")]
+    #[error(
+        "signatures/pack.dsse: a signature without a keyid that is a SHA-256 digest: sign it with `shieldwall pack sign`"
+    )]
     KeyId,
     /// A key signed twice, or the signatures are not in order of their keys.
     #[error("signatures/pack.dsse: {0} stands twice or out of order: each key signs once")]
@@ -107,7 +111,10 @@ pub enum PackError {
         want: usize,
     },
     /// Others signed, and not who the manifest says publishes it.
-    #[error("{publisher} is named as its publisher, and did not sign it ({} did)", names(have))]
+    #[error(
+        "{publisher} is named as its publisher, and did not sign it ({} did)",
+        names(have)
+    )]
     PublisherDidNotSign {
         /// Who should have.
         publisher: Text,
@@ -118,7 +125,9 @@ pub enum PackError {
     #[error("signatures/pack.dsse: the statement: {0}")]
     Statement(DocumentError),
     /// What is signed is a statement about something else.
-    #[error("signatures/pack.dsse: the statement is a {0:?}, not one over a pack: sign it with `shieldwall pack sign`")]
+    #[error(
+        "signatures/pack.dsse: the statement is a {0:?}, not one over a pack: sign it with `shieldwall pack sign`"
+    )]
     StatementType(Box<str>),
     /// The statement is over another pack.
     #[error("signatures/pack.dsse: the statement is over another pack: get the pack again")]
@@ -390,6 +399,10 @@ fn in_force(manifest: &Manifest, at: &Moment<'_>) -> Result<(), PackError> {
 fn names(holders: &[Text]) -> String {
     match holders {
         [] => "nobody".to_owned(),
-        [..] => holders.iter().map(Text::as_ref).collect::<Vec<&str>>().join(", "),
+        [..] => holders
+            .iter()
+            .map(Text::as_ref)
+            .collect::<Vec<&str>>()
+            .join(", "),
     }
 }

@@ -23,30 +23,110 @@ type Case = (fn(&mut Value), &'static str);
 #[test]
 fn a_draft_that_is_wrong_is_refused_with_path_and_mend() {
     let cases: [Case; 24] = [
-        (|m| m["schema"] = "https://shieldwall.dev/pack/v2".into(), "pack.json: $.schema: is \"https://shieldwall.dev/pack/v2\", not \"https://shieldwall.dev/pack/v1\"; write that, or use a program that reads the other"),
-        (|m| m["name"] = "Web Attack".into(), "pack.json: $.name: a name is 1 to 64 of a-z, 0-9 and '-', and begins and ends with none of '-'; write it as docs/packs.md says"),
-        (|m| m["version"] = "1.2".into(), "$.version: unexpected end of input while parsing minor version number"),
-        (|m| m["sequence"] = 0.into(), "$.sequence: is not within 1 and 9007199254740991; choose a number in that range"),
-        (|m| m["sequence"] = json!(1u64 << 53), "$.sequence: is not within 1 and"),
-        (|m| m["created"] = "2026-11-01".into(), "$.created: a timestamp ends in 'Z'"),
-        (|m| m["expires"] = m["created"].clone(), "$.expires: is not later than $.created; let the pack end after it begins"),
-        (|m| m["publisher"] = "\u{1b}]0;owned\u{7}".into(), "$.publisher: a text is 1 to 2000 bytes, without control characters"),
-        (|m| m["capabilities"] = json!(["drop"]), "$.capabilities[0]: unknown variant `drop`, expected one of `tag`, `alert`, `rate-limit`, `block`"),
-        (|m| m["capabilities"] = json!([]), "$.capabilities: is empty; say at least one"),
-        (|m| m["scope"] = json!(["beacon"]), "$.models[0].task: is not in $.scope; add the task to $.scope"),
-        (|m| m["scope"] = json!(["everything"]), "$.scope[0]: unknown variant `everything`"),
-        (|m| m["capabilites"] = json!([]), "unknown field `capabilites`"),
-        (|m| drop(m.as_object_mut().unwrap().remove("licence")), "pack.json: $: missing field `licence`"),
-        (|m| m["limits"]["p99_us_max"] = json!(-1), "$.limits.p99_us_max: invalid value"),
-        (|m| m["models"][0]["file"] = "models/other.onnx".into(), "$.models[0].file: models/other.onnx is not a listed file with the role \"model\"; name a file of the folder models/"),
-        (|m| m["models"][0]["file"] = "rules/web.rules".into(), "$.models[0].file: rules/web.rules is not a listed file"),
-        (|m| m["models"][0]["file"] = "../web.onnx".into(), "$.models[0].file: each part of a path begins with a letter, a digit or '_'"),
-        (|m| m["models"][0]["extractor"] = "http-field".into(), "$.models[0].extractor: an extractor is NAME@VERSION"),
-        (|m| m["models"][0]["inputs"] = json!([]), "$.models[0].inputs: is empty"),
-        (|m| m["models"][0]["inputs"] = json!([{"name": "x", "groups": ["a"]}, {"name": "x", "groups": ["b"]}]), "$.models[0].inputs: is not in strictly one entry for each name order"),
-        (|m| m["models"][0]["thresholds"][0]["fpr"] = json!(1.5), "$.models[0].thresholds[0].fpr: is not within 0 and 1"),
-        (|m| m["models"][0]["thresholds"].as_array_mut().unwrap().reverse(), "$.models[0].thresholds: is not in strictly ascending (fpr) and descending (threshold) order"),
-        (|m| m["models"][0]["training"]["results"][0]["low"] = json!(0.95), "$.models[0].training.results[0].value: is not within 0.95 and 0.925"),
+        (
+            |m| m["schema"] = "https://shieldwall.dev/pack/v2".into(),
+            "pack.json: $.schema: is \"https://shieldwall.dev/pack/v2\", not \"https://shieldwall.dev/pack/v1\"; write that, or use a program that reads the other",
+        ),
+        (
+            |m| m["name"] = "Web Attack".into(),
+            "pack.json: $.name: a name is 1 to 64 of a-z, 0-9 and '-', and begins and ends with none of '-'; write it as docs/packs.md says",
+        ),
+        (
+            |m| m["version"] = "1.2".into(),
+            "$.version: unexpected end of input while parsing minor version number",
+        ),
+        (
+            |m| m["sequence"] = 0.into(),
+            "$.sequence: is not within 1 and 9007199254740991; choose a number in that range",
+        ),
+        (
+            |m| m["sequence"] = json!(1u64 << 53),
+            "$.sequence: is not within 1 and",
+        ),
+        (
+            |m| m["created"] = "2026-11-01".into(),
+            "$.created: a timestamp ends in 'Z'",
+        ),
+        (
+            |m| m["expires"] = m["created"].clone(),
+            "$.expires: is not later than $.created; let the pack end after it begins",
+        ),
+        (
+            |m| m["publisher"] = "\u{1b}]0;owned\u{7}".into(),
+            "$.publisher: a text is 1 to 2000 bytes, without control characters",
+        ),
+        (
+            |m| m["capabilities"] = json!(["drop"]),
+            "$.capabilities[0]: unknown variant `drop`, expected one of `tag`, `alert`, `rate-limit`, `block`",
+        ),
+        (
+            |m| m["capabilities"] = json!([]),
+            "$.capabilities: is empty; say at least one",
+        ),
+        (
+            |m| m["scope"] = json!(["beacon"]),
+            "$.models[0].task: is not in $.scope; add the task to $.scope",
+        ),
+        (
+            |m| m["scope"] = json!(["everything"]),
+            "$.scope[0]: unknown variant `everything`",
+        ),
+        (
+            |m| m["capabilites"] = json!([]),
+            "unknown field `capabilites`",
+        ),
+        (
+            |m| drop(m.as_object_mut().unwrap().remove("licence")),
+            "pack.json: $: missing field `licence`",
+        ),
+        (
+            |m| m["limits"]["p99_us_max"] = json!(-1),
+            "$.limits.p99_us_max: invalid value",
+        ),
+        (
+            |m| m["models"][0]["file"] = "models/other.onnx".into(),
+            "$.models[0].file: models/other.onnx is not a listed file with the role \"model\"; name a file of the folder models/",
+        ),
+        (
+            |m| m["models"][0]["file"] = "rules/web.rules".into(),
+            "$.models[0].file: rules/web.rules is not a listed file",
+        ),
+        (
+            |m| m["models"][0]["file"] = "../web.onnx".into(),
+            "$.models[0].file: each part of a path begins with a letter, a digit or '_'",
+        ),
+        (
+            |m| m["models"][0]["extractor"] = "http-field".into(),
+            "$.models[0].extractor: an extractor is NAME@VERSION",
+        ),
+        (
+            |m| m["models"][0]["inputs"] = json!([]),
+            "$.models[0].inputs: is empty",
+        ),
+        (
+            |m| {
+                m["models"][0]["inputs"] =
+                    json!([{"name": "x", "groups": ["a"]}, {"name": "x", "groups": ["b"]}])
+            },
+            "$.models[0].inputs: is not in strictly one entry for each name order",
+        ),
+        (
+            |m| m["models"][0]["thresholds"][0]["fpr"] = json!(1.5),
+            "$.models[0].thresholds[0].fpr: is not within 0 and 1",
+        ),
+        (
+            |m| {
+                m["models"][0]["thresholds"]
+                    .as_array_mut()
+                    .unwrap()
+                    .reverse()
+            },
+            "$.models[0].thresholds: is not in strictly ascending (fpr) and descending (threshold) order",
+        ),
+        (
+            |m| m["models"][0]["training"]["results"][0]["low"] = json!(0.95),
+            "$.models[0].training.results[0].value: is not within 0.95 and 0.925",
+        ),
     ];
     for (change, want) in cases {
         let said = refused(change);
@@ -73,7 +153,10 @@ fn a_key_that_stands_twice_in_a_draft_is_refused() {
     let twice = draft().to_string().replacen('{', "{\"name\":\"other\",", 1);
     folder.insert("pack.json".into(), twice.into_bytes());
     let error = pack::build(&as_files(&folder), &Limits::default()).unwrap_err();
-    assert!(error.to_string().starts_with("pack.json: $.name: "), "{error}");
+    assert!(
+        error.to_string().starts_with("pack.json: $.name: "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -97,9 +180,15 @@ fn a_manifest_is_read_in_the_form_in_which_it_is_written() {
         let other = text.replacen(from, to, 1);
         assert_ne!(other, text, "{from}");
         let error = Manifest::read(other.as_bytes(), &limits).unwrap_err();
-        assert!(error.to_string().contains("not in canonical form"), "{from}: {error}");
+        assert!(
+            error.to_string().contains("not in canonical form"),
+            "{from}: {error}"
+        );
     }
-    let small = Limits { manifest_bytes_max: 100, ..limits };
+    let small = Limits {
+        manifest_bytes_max: 100,
+        ..limits
+    };
     let error = Manifest::read(raw, &small).unwrap_err().to_string();
     assert!(error.contains("more than 100"), "{error}");
 }

@@ -15,16 +15,23 @@ fn vectors(test: &str) -> Option<PathBuf> {
     let folder = testkit::shared_dir().map(|shared| shared.join("vectors/assurance"));
     let folder = folder.filter(|folder| folder.join("oms").is_dir());
     if folder.is_none() {
-        testkit::skip(test, "no folder vectors/assurance under SHIELDWALL_SHARED or ../shared");
+        testkit::skip(
+            test,
+            "no folder vectors/assurance under SHIELDWALL_SHARED or ../shared",
+        );
     }
     folder
 }
 
 /// The files of a signed model, by name.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    entries.map(|path| (name(&path), fs::read(path).unwrap())).collect()
+    entries
+        .map(|path| (name(&path), fs::read(path).unwrap()))
+        .collect()
 }
 
 fn curve(name: &str) -> Curve {
@@ -47,18 +54,31 @@ fn sources(name: &str) -> &'static [KeySource] {
 
 #[test]
 fn reference_signatures_are_judged_as_by_an_independent_reader() {
-    let Some(folder) = vectors("reference_signatures_are_judged_as_by_an_independent_reader") else {
+    let Some(folder) = vectors("reference_signatures_are_judged_as_by_an_independent_reader")
+    else {
         return;
     };
-    let expected: Value = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+    let expected: Value =
+        serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
     let expected = expected.as_object().unwrap().iter();
     let mut count = 0;
     for (name, want) in expected.filter(|(name, _)| name.starts_with("oms/")) {
         let files = files(&folder.join(name));
-        let signed = oms::verify(&files["model.sig"], &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(want["signature"].as_str().unwrap().starts_with("ok"), "{name}");
-        assert_eq!(signed.signer.curve, curve(want["curve"].as_str().unwrap()), "{name}");
-        assert!(sources(want["key_source"].as_str().unwrap()).contains(&signed.signer.source), "{name}");
+        let signed =
+            oms::verify(&files["model.sig"], &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(
+            want["signature"].as_str().unwrap().starts_with("ok"),
+            "{name}"
+        );
+        assert_eq!(
+            signed.signer.curve,
+            curve(want["curve"].as_str().unwrap()),
+            "{name}"
+        );
+        assert!(
+            sources(want["key_source"].as_str().unwrap()).contains(&signed.signer.source),
+            "{name}"
+        );
         assert!(!signed.signer.pinned, "{name}: nobody gave a key");
         let found = signed.compare(&files);
         for resource in want["resources"].as_array().unwrap() {
@@ -88,15 +108,25 @@ fn tampered(name: &str, files: &BTreeMap<String, Vec<u8>>, folder: &Path) {
     assert_eq!(found.get("added"), added, "{name}");
     assert_eq!(found.get("ignore-me"), None, "{name}");
     let mut bundle: Value = serde_json::from_slice(&files["model.sig"]).unwrap();
-    let payload = bundle["dsseEnvelope"]["payload"].as_str().unwrap().replacen("I", "J", 1);
+    let payload = bundle["dsseEnvelope"]["payload"]
+        .as_str()
+        .unwrap()
+        .replacen("I", "J", 1);
     bundle["dsseEnvelope"]["payload"] = payload.into();
     let error = oms::verify(bundle.to_string().as_bytes(), &[]).unwrap_err();
     assert_eq!(error, OmsError::Signature, "{name}");
     // The certificate's key, given by another way, makes the signer known.
-    let pem = fs::read_to_string(folder.join("oms/reference-signatures/keys/certificate/signing-key-pub.pem")).unwrap();
+    let pem = fs::read_to_string(
+        folder.join("oms/reference-signatures/keys/certificate/signing-key-pub.pem"),
+    )
+    .unwrap();
     let given = der(&pem);
     let signed = oms::verify(&files["model.sig"], std::slice::from_ref(&given)).unwrap();
-    assert_eq!(signed.signer.pinned, signed.signer.key == pack::Digest::of(&given), "{name}");
+    assert_eq!(
+        signed.signer.pinned,
+        signed.signer.key == pack::Digest::of(&given),
+        "{name}"
+    );
     assert_eq!(signed.signer.pinned, !name.ends_with("sigstore"), "{name}");
     // A hint is followed to keys that were given, and to no others.
     if signed.signer.pinned {
@@ -105,15 +135,26 @@ fn tampered(name: &str, files: &BTreeMap<String, Vec<u8>>, folder: &Path) {
         bundle["verificationMaterial"] = serde_json::json!({"publicKey": {"hint": hint}});
         let raw = bundle.to_string().into_bytes();
         let hinted = oms::verify(&raw, &[given]).unwrap().signer;
-        assert_eq!((hinted.source, hinted.pinned), (KeySource::Given, true), "{name}");
-        assert_eq!(oms::verify(&raw, &[]), Err(OmsError::Hint(hint.into())), "{name}");
+        assert_eq!(
+            (hinted.source, hinted.pinned),
+            (KeySource::Given, true),
+            "{name}"
+        );
+        assert_eq!(
+            oms::verify(&raw, &[]),
+            Err(OmsError::Hint(hint.into())),
+            "{name}"
+        );
     }
 }
 
 fn der(pem: &str) -> Vec<u8> {
     use base64::Engine as _;
-    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    base64::engine::general_purpose::STANDARD.decode(body).unwrap()
+    let body = pem.split("-----").nth(2).unwrap();
+    let body: String = body.split_whitespace().collect();
+    base64::engine::general_purpose::STANDARD
+        .decode(body)
+        .unwrap()
 }
 
 #[test]
@@ -129,7 +170,10 @@ fn bundles_that_are_none_are_refused() {
     }
     for name in ["empty", "missing-envelope", "missing-verification-material"] {
         let error = verify(&format!("invalid/{name}.bundle.json")).unwrap_err();
-        assert!(matches!(error, OmsError::Document { part: "bundle", .. }), "{name}: {error}");
+        assert!(
+            matches!(error, OmsError::Document { part: "bundle", .. }),
+            "{name}: {error}"
+        );
     }
     // A log that is not there says nothing less: we do not look at one.
     assert!(verify("invalid/missing-tlog-entries.bundle.json").is_ok());
@@ -161,13 +205,28 @@ fn the_vector_of_the_protocol_is_verified() {
         return;
     };
     let document = fs::read_to_string(folder.join("dsse/protocol.md")).unwrap();
-    let json = document.split_once("```json").unwrap().1.split_once("```").unwrap().0;
+    let json = document
+        .split_once("```json")
+        .unwrap()
+        .1
+        .split_once("```")
+        .unwrap()
+        .0;
     let envelope = Envelope::read(json.as_bytes(), 10_000, 1).unwrap();
     assert_eq!(envelope.payload, b"hello world");
     let signed = String::from_utf8(envelope.signed()).unwrap();
     assert!(document.contains(&signed), "{signed}");
-    let point = [vec![4], bytes(after(&document, "X:")).to_vec(), bytes(after(&document, "Y:")).to_vec()].concat();
+    let point = [
+        vec![4],
+        bytes(after(&document, "\nX:")).to_vec(),
+        bytes(after(&document, "\nY:")).to_vec(),
+    ]
+    .concat();
     let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
-    key.verify(signed.as_bytes(), &envelope.signatures[0].sig).unwrap();
-    assert!(key.verify(b"hello world", &envelope.signatures[0].sig).is_err());
+    key.verify(signed.as_bytes(), &envelope.signatures[0].sig)
+        .unwrap();
+    assert!(
+        key.verify(b"hello world", &envelope.signatures[0].sig)
+            .is_err()
+    );
 }

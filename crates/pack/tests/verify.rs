@@ -36,7 +36,9 @@ fn signed_anew(envelope: &mut Envelope) {
     let message = envelope.signed();
     for signature in &mut envelope.signatures {
         let key = [publisher(), reviewer()];
-        let key = key.iter().find(|key| Some(key.public().id().to_string()) == signature.keyid);
+        let key = key
+            .iter()
+            .find(|key| Some(key.public().id().to_string()) == signature.keyid);
         signature.sig = key.unwrap().sign(&message);
     }
 }
@@ -50,11 +52,19 @@ fn a_pack_that_both_signed_is_verified_and_read() {
     assert_eq!(signers, ["Example CERT", "Reviewers"]);
     let model = &pack.manifest().models[0];
     assert_eq!(pack.file(&model.file).unwrap(), folder()["models/web.onnx"]);
-    assert_eq!((model.extractor.name(), model.extractor.version()), ("http-field", 1));
+    assert_eq!(
+        (model.extractor.name(), model.extractor.version()),
+        ("http-field", 1)
+    );
     let digest = Unverified::read(&bytes, &Limits::default()).unwrap().digest;
     assert_eq!(pack.digest(), digest);
     // Who signs changes the file and not which pack it is.
-    assert_eq!(Unverified::read(&built(), &Limits::default()).unwrap().digest, digest);
+    assert_eq!(
+        Unverified::read(&built(), &Limits::default())
+            .unwrap()
+            .digest,
+        digest
+    );
 }
 
 #[test]
@@ -68,7 +78,10 @@ fn the_same_files_are_the_same_bytes_in_any_form_and_any_order_of_signing() {
     let files = pack::archive::read(&bytes, &limits).unwrap();
     assert_eq!(pack::build(&files, &limits).unwrap(), built());
     let other_way = pack::sign(&built(), &reviewer(), &limits).unwrap();
-    assert_eq!(pack::sign(&other_way, &publisher(), &limits).unwrap(), bytes);
+    assert_eq!(
+        pack::sign(&other_way, &publisher(), &limits).unwrap(),
+        bytes
+    );
     let again = pack::sign(&bytes, &publisher(), &limits).unwrap_err();
     assert_eq!(again.name(), "duplicate-key");
 }
@@ -80,7 +93,11 @@ fn every_byte_that_is_another_is_refused() {
     for at in 0..bytes.len() {
         let mut other = bytes.clone();
         other[at] ^= 1 << (at % 8);
-        assert!(verify(&other, &trust).is_err(), "byte {at} of {}", bytes.len());
+        assert!(
+            verify(&other, &trust).is_err(),
+            "byte {at} of {}",
+            bytes.len()
+        );
     }
 }
 
@@ -91,7 +108,10 @@ fn it_takes_as_many_holders_as_the_operator_asks_for() {
     assert_eq!(refusal(&built(), &both()), "unsigned");
     let error = verify(&once, &both()).unwrap_err();
     let text = "signed by 1 of those whom you trust (Example CERT); it takes 2";
-    assert_eq!((error.name(), error.to_string().as_str()), ("too-few-signers", text));
+    assert_eq!(
+        (error.name(), error.to_string().as_str()),
+        ("too-few-signers", text)
+    );
     let alone = trust(1, &[("Example CERT", &publisher)]);
     assert!(verify(&once, &alone).is_ok());
     // A signature of a stranger counts for nothing, and harms nothing.
@@ -99,7 +119,14 @@ fn it_takes_as_many_holders_as_the_operator_asks_for() {
     let strangers = trust(1, &[("Somebody", &key(9))]);
     assert_eq!(refusal(&signed(), &strangers), "too-few-signers");
     // Two keys of one organisation are one organisation.
-    let one = trust(2, &[("Example CERT", &publisher), ("Example CERT", &reviewer), ("Third", &key(3))]);
+    let one = trust(
+        2,
+        &[
+            ("Example CERT", &publisher),
+            ("Example CERT", &reviewer),
+            ("Third", &key(3)),
+        ],
+    );
     assert_eq!(refusal(&signed(), &one), "too-few-signers");
     // Others who are trusted do not speak for the publisher.
     let others = trust(1, &[("Rivals", &publisher), ("Reviewers", &reviewer)]);
@@ -110,29 +137,63 @@ fn it_takes_as_many_holders_as_the_operator_asks_for() {
 fn envelopes_that_are_otherwise_are_refused_by_name() {
     let (bytes, trust) = (signed(), both());
     let cases: [(&str, Vec<u8>); 9] = [
-        ("payload-type", enveloped(&bytes, |envelope| {
-            envelope.payload_type = "application/json".into();
-            signed_anew(envelope);
-        })),
-        ("duplicate-key", enveloped(&bytes, |envelope| {
-            let first = envelope.signatures[0].clone();
-            envelope.signatures.insert(0, first);
-        })),
-        ("duplicate-key", enveloped(&bytes, |envelope| envelope.signatures.reverse())),
-        ("key-id", enveloped(&bytes, |envelope| envelope.signatures[0].keyid = None)),
-        ("key-id", enveloped(&bytes, |envelope| envelope.signatures[0].keyid = Some("mine".into()))),
-        ("bad-signature", enveloped(&bytes, |envelope| {
-            let second = envelope.signatures[1].sig.clone();
-            envelope.signatures[0].sig = second;
-        })),
-        ("bad-signature", enveloped(&bytes, |envelope| envelope.signatures[0].sig.clear())),
-        ("envelope", with(&bytes, |folder| folder.get_mut(ENVELOPE).unwrap().push(b'\n'))),
-        ("unsigned", with(&bytes, |folder| drop(folder.remove(ENVELOPE)))),
+        (
+            "payload-type",
+            enveloped(&bytes, |envelope| {
+                envelope.payload_type = "application/json".into();
+                signed_anew(envelope);
+            }),
+        ),
+        (
+            "duplicate-key",
+            enveloped(&bytes, |envelope| {
+                let first = envelope.signatures[0].clone();
+                envelope.signatures.insert(0, first);
+            }),
+        ),
+        (
+            "duplicate-key",
+            enveloped(&bytes, |envelope| envelope.signatures.reverse()),
+        ),
+        (
+            "key-id",
+            enveloped(&bytes, |envelope| envelope.signatures[0].keyid = None),
+        ),
+        (
+            "key-id",
+            enveloped(&bytes, |envelope| {
+                envelope.signatures[0].keyid = Some("mine".into())
+            }),
+        ),
+        (
+            "bad-signature",
+            enveloped(&bytes, |envelope| {
+                let second = envelope.signatures[1].sig.clone();
+                envelope.signatures[0].sig = second;
+            }),
+        ),
+        (
+            "bad-signature",
+            enveloped(&bytes, |envelope| envelope.signatures[0].sig.clear()),
+        ),
+        (
+            "envelope",
+            with(&bytes, |folder| {
+                folder.get_mut(ENVELOPE).unwrap().push(b'\n')
+            }),
+        ),
+        (
+            "unsigned",
+            with(&bytes, |folder| drop(folder.remove(ENVELOPE))),
+        ),
     ];
     for (index, (name, bytes)) in cases.iter().enumerate() {
         assert_eq!(refusal(bytes, &trust), *name, "case {index}");
     }
-    let many = Limits { signatures_max: 1, ..Limits::default() };
+    let many = Limits {
+        signatures_max: 1,
+        ..Limits::default()
+    };
     let error = Unverified::read(&bytes, &many).unwrap_err();
     assert_eq!(error.name(), "envelope");
 }
@@ -142,22 +203,56 @@ fn what_was_signed_is_what_is_there() {
     let (bytes, trust) = (signed(), both());
     let model = "models/web.onnx";
     let cases: [(&str, Vec<u8>); 10] = [
-        ("not-as-signed", with(&bytes, |folder| folder.get_mut(model).unwrap().push(0))),
-        ("not-as-signed", with(&bytes, |folder| drop(folder.remove(model)))),
-        ("not-as-signed", with(&bytes, |folder| drop(folder.remove("pack.json")))),
-        ("not-signed", with(&bytes, |folder| drop(folder.insert("models/more.onnx".into(), vec![])))),
-        ("statement", stated(&bytes, |statement| statement.kind.push('x'))),
-        ("statement", stated(&bytes, |statement| statement.predicate_type = "https://slsa.dev/provenance/v1".into())),
-        ("other-pack", stated(&bytes, |statement| statement.predicate.sequence = 8)),
-        ("other-pack", stated(&bytes, |statement| {
-            let first = statement.subject[0].clone();
-            statement.subject.push(first);
-        })),
-        ("not-signed", stated(&bytes, |statement| drop(statement.subject.pop()))),
-        ("statement", enveloped(&bytes, |envelope| {
-            envelope.payload.insert(0, b' ');
-            signed_anew(envelope);
-        })),
+        (
+            "not-as-signed",
+            with(&bytes, |folder| folder.get_mut(model).unwrap().push(0)),
+        ),
+        (
+            "not-as-signed",
+            with(&bytes, |folder| drop(folder.remove(model))),
+        ),
+        (
+            "not-as-signed",
+            with(&bytes, |folder| drop(folder.remove("pack.json"))),
+        ),
+        (
+            "not-signed",
+            with(&bytes, |folder| {
+                drop(folder.insert("models/more.onnx".into(), vec![]))
+            }),
+        ),
+        (
+            "statement",
+            stated(&bytes, |statement| statement.kind.push('x')),
+        ),
+        (
+            "statement",
+            stated(&bytes, |statement| {
+                statement.predicate_type = "https://slsa.dev/provenance/v1".into()
+            }),
+        ),
+        (
+            "other-pack",
+            stated(&bytes, |statement| statement.predicate.sequence = 8),
+        ),
+        (
+            "other-pack",
+            stated(&bytes, |statement| {
+                let first = statement.subject[0].clone();
+                statement.subject.push(first);
+            }),
+        ),
+        (
+            "not-signed",
+            stated(&bytes, |statement| drop(statement.subject.pop())),
+        ),
+        (
+            "statement",
+            enveloped(&bytes, |envelope| {
+                envelope.payload.insert(0, b' ');
+                signed_anew(envelope);
+            }),
+        ),
     ];
     for (index, (name, bytes)) in cases.iter().enumerate() {
         assert_eq!(refusal(bytes, &trust), *name, "case {index}");
@@ -189,12 +284,30 @@ fn malicious(change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -> Vec<u8> {
 fn a_publisher_cannot_sign_what_the_manifest_does_not_say() {
     let trust = both();
     let cases: [(&str, Vec<u8>); 6] = [
-        ("unlisted-file", malicious(|folder| drop(folder.insert("models/more.onnx".into(), vec![])))),
-        ("changed-file", malicious(|folder| drop(folder.insert("models/web.onnx".into(), b"x".to_vec())))),
-        ("missing-file", malicious(|folder| drop(folder.remove("models/web.onnx")))),
-        ("no-manifest", malicious(|folder| drop(folder.remove("pack.json")))),
-        ("manifest", malicious(|folder| folder.get_mut("pack.json").unwrap().push(b' '))),
-        ("manifest", malicious(|folder| drop(folder.insert("pack.json".into(), b"{}".to_vec())))),
+        (
+            "unlisted-file",
+            malicious(|folder| drop(folder.insert("models/more.onnx".into(), vec![]))),
+        ),
+        (
+            "changed-file",
+            malicious(|folder| drop(folder.insert("models/web.onnx".into(), b"x".to_vec()))),
+        ),
+        (
+            "missing-file",
+            malicious(|folder| drop(folder.remove("models/web.onnx"))),
+        ),
+        (
+            "no-manifest",
+            malicious(|folder| drop(folder.remove("pack.json"))),
+        ),
+        (
+            "manifest",
+            malicious(|folder| folder.get_mut("pack.json").unwrap().push(b' ')),
+        ),
+        (
+            "manifest",
+            malicious(|folder| drop(folder.insert("pack.json".into(), b"{}".to_vec()))),
+        ),
     ];
     for (index, (name, bytes)) in cases.iter().enumerate() {
         assert_eq!(refusal(bytes, &trust), *name, "case {index}");
@@ -214,9 +327,22 @@ fn a_pack_has_its_time() {
 #[test]
 fn an_older_one_than_was_seen_is_refused_by_publisher_and_name() {
     let (bytes, trust) = (signed(), both());
-    let id = Unverified::read(&bytes, &Limits::default()).unwrap().manifest.id();
+    let id = Unverified::read(&bytes, &Limits::default())
+        .unwrap()
+        .manifest
+        .id();
     let mut seen = BTreeMap::new();
-    for (sequence, want) in [(6, Ok(())), (7, Ok(())), (8, Err(PackError::Rollback { sequence: 7, seen: 8 }))] {
+    for (sequence, want) in [
+        (6, Ok(())),
+        (7, Ok(())),
+        (
+            8,
+            Err(PackError::Rollback {
+                sequence: 7,
+                seen: 8,
+            }),
+        ),
+    ] {
         seen.insert(id.clone(), sequence);
         assert_eq!(verify_seen(&bytes, &trust, NOW, &seen).map(drop), want);
     }
@@ -238,7 +364,11 @@ fn a_newer_engine_is_asked_for() {
 fn what_was_taken_back_is_refused_whoever_signed() {
     let bytes = signed();
     let read = Unverified::read(&bytes, &Limits::default()).unwrap();
-    let model = read.manifest.file(&"models/web.onnx".parse().unwrap()).unwrap().sha256;
+    let model = read
+        .manifest
+        .file(&"models/web.onnx".parse().unwrap())
+        .unwrap()
+        .sha256;
     for digest in [read.digest, model] {
         let mut trust = both();
         trust.revoked.insert(digest);

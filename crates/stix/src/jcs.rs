@@ -145,9 +145,15 @@ mod tests {
 
     #[test]
     fn a_key_that_stands_twice_and_what_is_too_deep_have_no_form() {
-        assert_eq!(read(br#"{"a":1,"a":1}"#, 9).unwrap_err().fault, Fault::DuplicateKey);
+        assert_eq!(
+            read(br#"{"a":1,"a":1}"#, 9).unwrap_err().fault,
+            Fault::DuplicateKey
+        );
         let deep = read(b"[[[]]]", 2).unwrap_err();
-        assert_eq!((&*deep.path, deep.fault), ("$[0][0]", Fault::TooDeep { max: 2 }));
+        assert_eq!(
+            (&*deep.path, deep.fault),
+            ("$[0][0]", Fault::TooDeep { max: 2 })
+        );
     }
 
     #[test]

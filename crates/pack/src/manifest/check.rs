@@ -116,7 +116,12 @@ fn check_training(model: &Model, at: &str) -> Checked {
     some(&format!("{at}.sources"), training.sources.len(), ROWS_MAX)?;
     few(&format!("{at}.results"), training.results.len(), ROWS_MAX)?;
     for (index, source) in training.sources.iter().enumerate() {
-        number(&format!("{at}.sources[{index}].rows"), source.rows, 0, SEQUENCE_MAX)?;
+        number(
+            &format!("{at}.sources[{index}].rows"),
+            source.rows,
+            0,
+            SEQUENCE_MAX,
+        )?;
     }
     for (index, result) in training.results.iter().enumerate() {
         let at = format!("{at}.results[{index}]");

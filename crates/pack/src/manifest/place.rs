@@ -83,7 +83,14 @@ mod tests {
         let role = |path: &str| Role::of(&path.parse().unwrap());
         assert_eq!(role("models/a/b.onnx"), Some(Role::Model));
         assert_eq!(role("signatures/oms.sig"), Some(Role::OmsSignature));
-        for none in ["models", "pack.json", "signatures/pack.dsse", "x", "LICENSE.txt", "modelsx/a"] {
+        for none in [
+            "models",
+            "pack.json",
+            "signatures/pack.dsse",
+            "x",
+            "LICENSE.txt",
+            "modelsx/a",
+        ] {
             assert_eq!(role(none), None, "{none}");
         }
     }

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use stix::Timestamp;
 
 /// A time at which the pack is in force.
-pub const NOW: &str = "2026-11-26T12:00:00.000Z";
+pub(crate) const NOW: &str = "2026-11-26T12:00:00.000Z";
 
 /// The draft that an author writes.
-pub fn draft() -> Value {
+pub(crate) fn draft() -> Value {
     json!({
         "name": "web-attack", "version": "1.2.0", "sequence": 7,
         "description": "Attacks in requests to web applications",
@@ -41,7 +41,7 @@ pub fn draft() -> Value {
 }
 
 /// What an author has in a folder.
-pub fn folder() -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn folder() -> BTreeMap<String, Vec<u8>> {
     let draft = serde_json::to_string_pretty(&draft()).unwrap();
     let files: [(&str, &[u8]); 4] = [
         ("pack.json", draft.as_bytes()),
@@ -55,82 +55,91 @@ pub fn folder() -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-pub fn as_files(folder: &BTreeMap<String, Vec<u8>>) -> Files<'_> {
+pub(crate) fn as_files(folder: &BTreeMap<String, Vec<u8>>) -> Files<'_> {
     let entries = folder.iter();
     entries
         .map(|(path, content)| (path.parse().unwrap(), content.as_slice()))
         .collect()
 }
 
-pub fn built() -> Vec<u8> {
+pub(crate) fn built() -> Vec<u8> {
     pack::build(&as_files(&folder()), &Limits::default()).unwrap()
 }
 
 /// The key of number `n`, always the same.
-pub fn key(n: u8) -> SigningKey {
+pub(crate) fn key(n: u8) -> SigningKey {
     SigningKey::from_seed(&[n; 32]).unwrap()
 }
 
 /// The publisher.
-pub fn publisher() -> SigningKey {
+pub(crate) fn publisher() -> SigningKey {
     key(1)
 }
 
 /// Somebody who looked at it.
-pub fn reviewer() -> SigningKey {
+pub(crate) fn reviewer() -> SigningKey {
     key(2)
 }
 
-pub fn signed() -> Vec<u8> {
+pub(crate) fn signed() -> Vec<u8> {
     let once = pack::sign(&built(), &publisher(), &Limits::default()).unwrap();
     pack::sign(&once, &reviewer(), &Limits::default()).unwrap()
 }
 
 /// Trusts these keys, with this threshold.
-pub fn trust(threshold: usize, keys: &[(&str, &SigningKey)]) -> Trust {
+pub(crate) fn trust(threshold: usize, keys: &[(&str, &SigningKey)]) -> Trust {
     let mut text = format!("threshold = {threshold}\n");
     for (holder, key) in keys {
         let public = key.public().to_text();
-        text.push_str(&format!("[[key]]\nholder = \"{holder}\"\npublic = \"{public}\"\n"));
+        text.push_str(&format!(
+            "[[key]]\nholder = \"{holder}\"\npublic = \"{public}\"\n"
+        ));
     }
     Trust::read(&text).unwrap()
 }
 
 /// Publisher and reviewer, both asked for.
-pub fn both() -> Trust {
-    trust(2, &[("Example CERT", &publisher()), ("Reviewers", &reviewer())])
+pub(crate) fn both() -> Trust {
+    trust(
+        2,
+        &[("Example CERT", &publisher()), ("Reviewers", &reviewer())],
+    )
 }
 
-pub fn time(text: &str) -> Timestamp {
+pub(crate) fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-pub fn verify_at(bytes: &[u8], trust: &Trust, now: &str) -> Result<VerifiedPack, PackError> {
+pub(crate) fn verify_at(bytes: &[u8], trust: &Trust, now: &str) -> Result<VerifiedPack, PackError> {
     verify_seen(bytes, trust, now, &BTreeMap::new())
 }
 
-pub fn verify_seen(
+pub(crate) fn verify_seen(
     bytes: &[u8],
     trust: &Trust,
     now: &str,
     seen: &BTreeMap<PackId, u64>,
 ) -> Result<VerifiedPack, PackError> {
     let engine = Version::new(0, 1, 0);
-    let at = Moment { now: time(now), engine: &engine, seen };
+    let at = Moment {
+        now: time(now),
+        engine: &engine,
+        seen,
+    };
     VerifiedPack::verify(bytes, trust, &at, &Limits::default())
 }
 
-pub fn verify(bytes: &[u8], trust: &Trust) -> Result<VerifiedPack, PackError> {
+pub(crate) fn verify(bytes: &[u8], trust: &Trust) -> Result<VerifiedPack, PackError> {
     verify_at(bytes, trust, NOW)
 }
 
 /// The name of the refusal.
-pub fn refusal(bytes: &[u8], trust: &Trust) -> &'static str {
+pub(crate) fn refusal(bytes: &[u8], trust: &Trust) -> &'static str {
     verify(bytes, trust).unwrap_err().name()
 }
 
 /// The pack with other files, packed as it should be.
-pub fn with(bytes: &[u8], change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -> Vec<u8> {
+pub(crate) fn with(bytes: &[u8], change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -> Vec<u8> {
     let files = archive::read(bytes, &Limits::default()).unwrap();
     let mut folder = files
         .iter()
@@ -141,7 +150,7 @@ pub fn with(bytes: &[u8], change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -
 }
 
 /// The pack whose manifest was changed by its publisher, signed anew by both.
-pub fn reissued(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+pub(crate) fn reissued(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut folder = folder();
     let mut manifest = draft();
     change(&mut manifest);

@@ -21,7 +21,10 @@ pub(super) fn read(dir: &Path, limits: &Limits) -> Result<BTreeMap<PackPath, Vec
             // Folders count too, so that a tree without files ends as well.
             if entries > limits.files_max.saturating_mul(2) {
                 let most = limits.files_max;
-                return Err(Failure::input(dir.display(), anyhow!("more than {most} files")));
+                return Err(Failure::input(
+                    dir.display(),
+                    anyhow!("more than {most} files"),
+                ));
             }
             let kind = fs::symlink_metadata(&path)
                 .map_err(|error| Failure::input(path.display(), error))?

@@ -21,9 +21,11 @@ pub(super) fn run(file: &Path, trusted: Option<&Path>, json: bool) -> Result<Out
     let limits = Limits::default();
     let trust = trusted.map(trust).transpose()?;
     let bytes = folder::bounded(file, limits.pack_bytes_max)?;
-    let pack = Unverified::read(&bytes, &limits)
-        .map_err(|error| Failure::input(file.display(), error))?;
-    let judged = trust.map(|trust| verify::judge(&bytes, &trust, None)).transpose()?;
+    let pack =
+        Unverified::read(&bytes, &limits).map_err(|error| Failure::input(file.display(), error))?;
+    let judged = trust
+        .map(|trust| verify::judge(&bytes, &trust, None))
+        .transpose()?;
     let signed = for_other_tools(&pack);
     match json {
         true => {
@@ -47,27 +49,43 @@ pub(super) fn run(file: &Path, trusted: Option<&Path>, json: bool) -> Result<Out
 fn show(pack: &Unverified<'_>, judged: Option<&Judged>, oms: Option<&Value>) {
     let manifest = &pack.manifest;
     let (name, version) = (&manifest.name, &manifest.version);
-    say(format_args!("{name} {version} (sequence {}) of {}", manifest.sequence, manifest.publisher));
+    say(format_args!(
+        "{name} {version} (sequence {}) of {}",
+        manifest.sequence, manifest.publisher
+    ));
     if let Some(description) = &manifest.description {
         say(format_args!("  {description}"));
     }
     line("verdict", verdict(judged));
     match keys(pack).as_slice() {
         [] => line("signed by", "nobody"),
-        keys => keys.iter().for_each(|key| line("signed by", format_args!("key {key}"))),
+        keys => keys
+            .iter()
+            .for_each(|key| line("signed by", format_args!("key {key}"))),
     }
     line("digest", pack.digest);
-    line("in force", format_args!("{} to {}{}", manifest.created, manifest.expires, over(manifest)));
+    line(
+        "in force",
+        format_args!(
+            "{} to {}{}",
+            manifest.created,
+            manifest.expires,
+            over(manifest)
+        ),
+    );
     line("licence", &manifest.licence);
     line("asks for", listed(&manifest.capabilities));
     if !manifest.scope.is_empty() {
         line("looks for", listed(&manifest.scope));
     }
     let needs = manifest.limits;
-    line("needs", format_args!(
-        "{} bytes of memory, {} us (p99), {} columns; Shieldwall {}",
-        needs.memory_bytes_max, needs.p99_us_max, needs.features_max, manifest.min_engine
-    ));
+    line(
+        "needs",
+        format_args!(
+            "{} bytes of memory, {} us (p99), {} columns; Shieldwall {}",
+            needs.memory_bytes_max, needs.p99_us_max, needs.features_max, manifest.min_engine
+        ),
+    );
     line("answers", &manifest.responsibility);
     if let Some(before) = &manifest.supersedes {
         line("replaces", before);
@@ -76,7 +94,10 @@ fn show(pack: &Unverified<'_>, judged: Option<&Judged>, oms: Option<&Value>) {
     say("files");
     for file in &manifest.files {
         let (path, role, size) = (&file.path, file.role, file.size);
-        say(format_args!("  {path}  {role}, {size} bytes, {}", file.sha256));
+        say(format_args!(
+            "  {path}  {role}, {size} bytes, {}",
+            file.sha256
+        ));
     }
     if let Some(oms) = oms {
         line("OMS", oms);
@@ -87,15 +108,30 @@ fn show_model(model: &Model) {
     say(format_args!("model {}: {}", model.file, model.task));
     for input in &model.inputs {
         let groups = listed(&input.groups);
-        line("reads", format_args!("{} <- {groups} of {}", input.name, model.extractor));
+        line(
+            "reads",
+            format_args!("{} <- {groups} of {}", input.name, model.extractor),
+        );
     }
-    line("gives", format_args!("{}, {} of the parts", model.output, model.aggregate));
+    line(
+        "gives",
+        format_args!("{}, {} of the parts", model.output, model.aggregate),
+    );
     for row in &model.thresholds {
-        line("threshold", format_args!("{} at {} false alarms, on {}", row.threshold, row.fpr, row.set));
+        line(
+            "threshold",
+            format_args!(
+                "{} at {} false alarms, on {}",
+                row.threshold, row.fpr, row.set
+            ),
+        );
     }
     line("trained", model.training.date);
     for source in &model.training.sources {
-        line("on", format_args!("{} ({}), {} rows", source.name, source.licence, source.rows));
+        line(
+            "on",
+            format_args!("{} ({}), {} rows", source.name, source.licence, source.rows),
+        );
     }
     for result in &model.training.results {
         let bounds = match (result.low, result.high) {
@@ -104,10 +140,13 @@ fn show_model(model: &Model) {
             (None, Some(high)) => format!(" (at most {high})"),
             (None, None) => String::new(),
         };
-        line("reached", format_args!(
-            "{} = {}{bounds} on {}, {} rows",
-            result.metric, result.value, result.set, result.rows
-        ));
+        line(
+            "reached",
+            format_args!(
+                "{} = {}{bounds} on {}, {} rows",
+                result.metric, result.value, result.set, result.rows
+            ),
+        );
     }
 }
 
@@ -122,7 +161,9 @@ fn listed<T: Display>(things: impl IntoIterator<Item = T>) -> String {
 
 fn verdict(judged: Option<&Judged>) -> String {
     match judged {
-        None => "not asked for: all below is what the pack says of itself (--trust FILE)".to_owned(),
+        None => {
+            "not asked for: all below is what the pack says of itself (--trust FILE)".to_owned()
+        }
         Some(Ok(pack)) => format!("verified; signed by {}", verify::signers(pack)),
         Some(Err(error)) => format!("refused: {}: {error}", error.name()),
     }
@@ -143,7 +184,11 @@ fn for_other_tools(pack: &Unverified<'_>) -> Option<Value> {
         Ok(signed) => signed,
         Err(error) => return Some(json!({"signature": "refused", "error": error.to_string()})),
     };
-    let is_model = |path| pack.manifest.file(path).is_some_and(|file| file.role == Role::Model);
+    let is_model = |path| {
+        pack.manifest
+            .file(path)
+            .is_some_and(|file| file.role == Role::Model)
+    };
     let models = pack.files.iter().filter(|(path, _)| is_model(path));
     let models: BTreeMap<String, Vec<u8>> = models
         .filter_map(|(path, content)| {

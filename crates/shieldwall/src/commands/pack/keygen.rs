@@ -33,8 +33,14 @@ pub(super) fn run(out: &Path, json: bool) -> Result<Outcome, Failure> {
             "id": id,
         })),
         false => {
-            say(format_args!("{}: keep it secret; who has it signs as you", out.display()));
-            say(format_args!("{}: for those who are to trust you; key {id}", beside.display()));
+            say(format_args!(
+                "{}: keep it secret; who has it signs as you",
+                out.display()
+            ));
+            say(format_args!(
+                "{}: for those who are to trust you; key {id}",
+                beside.display()
+            ));
             say(format_args!("for their trust file: public = \"{public}\""));
         }
     }

@@ -35,7 +35,12 @@ fn build(dir: &Path, out: &Path, json: bool) -> Result<Outcome, Failure> {
     let bytes = pack::build(&files.collect(), &limits)
         .map_err(|error| Failure::input(dir.display(), error))?;
     write(out, &bytes)?;
-    told(out, &bytes, "built; sign it with `shieldwall pack sign`", json)
+    told(
+        out,
+        &bytes,
+        "built; sign it with `shieldwall pack sign`",
+        json,
+    )
 }
 
 fn sign(file: &Path, key: &Path, out: &Path, json: bool) -> Result<Outcome, Failure> {
@@ -43,8 +48,8 @@ fn sign(file: &Path, key: &Path, out: &Path, json: bool) -> Result<Outcome, Fail
     let text = text_of(key, pack::key::KEY_BYTES_MAX)?;
     let key = SigningKey::read(&text).map_err(|error| Failure::input(key.display(), error))?;
     let bytes = folder::bounded(file, limits.pack_bytes_max)?;
-    let signed = pack::sign(&bytes, &key, &limits)
-        .map_err(|error| Failure::input(file.display(), error))?;
+    let signed =
+        pack::sign(&bytes, &key, &limits).map_err(|error| Failure::input(file.display(), error))?;
     write(out, &signed)?;
     let said = format!("signed with the key {}", key.public().id());
     told(out, &signed, &said, json)
@@ -68,7 +73,10 @@ fn told(out: &Path, bytes: &[u8], said: &str, json: bool) -> Result<Outcome, Fai
         false => {
             let (name, version) = (&manifest.name, &manifest.version);
             let out = out.display();
-            say(format_args!("{out}: {name} {version} (sequence {}): {said}", manifest.sequence));
+            say(format_args!(
+                "{out}: {name} {version} (sequence {}): {said}",
+                manifest.sequence
+            ));
             say(format_args!("{out}: digest {}", pack.digest));
         }
     }
