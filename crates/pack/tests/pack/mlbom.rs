@@ -1,13 +1,12 @@
 //! The bill of materials, against the official schemas of CycloneDX and documents of its project.
 
-mod common;
-
 use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-use common::*;
 use pack::{BuildError, Limits, MLBOM, mlbom};
+
+use crate::common::*;
 
 /// The bill of materials of the small pack.
 fn bom() -> Vec<u8> {

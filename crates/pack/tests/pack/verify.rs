@@ -1,14 +1,13 @@
 //! Packs that are as they should be, and each way in which one can be otherwise.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::*;
 use pack::dsse::Envelope;
 use pack::statement::Statement;
 use pack::{Limits, PackError, Trust, Unverified};
 use proptest::prelude::*;
+
+use crate::common::*;
 
 const ENVELOPE: &str = pack::ENVELOPE;
 

@@ -1,5 +1,4 @@
 //! A small pack, its makers and those who trust them.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
 
