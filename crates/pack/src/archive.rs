@@ -97,6 +97,23 @@ pub enum ArchiveError {
     },
 }
 
+impl ArchiveError {
+    /// The refusal in a word, for programs; these words stay.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Compressed => "compressed",
+            Self::PackTooLong { .. } | Self::FileTooLong { .. } => "too-large",
+            Self::TooMany { .. } => "too-many-files",
+            Self::CutOff { .. } => "cut-off",
+            Self::NotAFile { .. } => "not-a-file",
+            Self::Path { .. } => "path",
+            Self::Collision { .. } => "collision",
+            Self::Order { .. } | Self::Form { .. } => "form",
+        }
+    }
+}
+
 /// Reads an archive. Nothing is copied.
 ///
 /// # Errors
@@ -372,9 +389,7 @@ mod tests {
     }
 
     fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = entries.concat();
-        bytes.resize(bytes.len() + 1024, 0);
-        bytes
+        [entries.concat(), vec![0; 1024]].concat()
     }
 
     #[test]
@@ -539,7 +554,7 @@ mod tests {
         fn no_bytes_panic(bytes: Vec<u8>, at: usize, byte: u8) {
             read(&bytes, &Limits::default()).ok();
             let mut near = written(&[("a/b", b"hello"), ("c", b"")]);
-            let at = at % near.len();
+            let at = at.checked_rem(near.len()).unwrap();
             near[at] = byte;
             if let Ok(found) = read(&near, &Limits::default()) {
                 prop_assert_eq!(write(&found, &Limits::default()).unwrap(), near);

@@ -191,7 +191,7 @@ mod tests {
     struct Thing {
         a: u8,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        b: Option<Vec<Thing>>,
+        b: Option<Vec<Self>>,
     }
 
     fn refusal(raw: &str) -> (String, String) {

@@ -251,7 +251,7 @@ mod tests {
             "",
             "e3",
             &upper,
-            &text[1..],
+            text.get(1..).unwrap(),
             &format!("{text}00"),
             &format!("{text}0"),
         ] {

@@ -185,7 +185,7 @@ impl PackError {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Archive(_) => "archive",
+            Self::Archive(error) => error.name(),
             Self::NoManifest => "no-manifest",
             Self::Manifest(_) => "manifest",
             Self::Missing(_) => "missing-file",

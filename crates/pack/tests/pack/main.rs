@@ -12,4 +12,5 @@ mod common;
 mod manifest;
 mod mlbom;
 mod oms;
+mod tuf;
 mod verify;

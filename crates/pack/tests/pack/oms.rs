@@ -82,10 +82,10 @@ fn reference_signatures_are_judged_as_by_an_independent_reader() {
         assert!(!signed.signer.pinned, "{name}: nobody gave a key");
         let found = signed.compare(&files);
         for resource in want["resources"].as_array().unwrap() {
-            let state = match &resource[1] {
-                Value::Bool(true) => Found::Same,
-                Value::Bool(false) => Found::Changed,
-                _ => Found::Missing,
+            let state = match resource[1].as_bool() {
+                Some(true) => Found::Same,
+                Some(false) => Found::Changed,
+                None => Found::Missing,
             };
             assert_eq!(found[resource[0].as_str().unwrap()], state, "{name}");
         }

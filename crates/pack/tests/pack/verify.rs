@@ -198,6 +198,24 @@ fn envelopes_that_are_otherwise_are_refused_by_name() {
 }
 
 #[test]
+fn what_is_no_archive_of_ours_is_refused_by_name() {
+    let (bytes, trust) = (signed(), both());
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0";
+    let longer = [bytes.as_slice(), &[0; 512]].concat();
+    let mut link = bytes.clone();
+    link[156] = b'2';
+    for (name, bytes) in [
+        ("cut-off", b"PK\x03\x04".as_slice()),
+        ("cut-off", &bytes[..bytes.len() - 1]),
+        ("compressed", gzip),
+        ("form", &longer),
+        ("not-a-file", &link),
+    ] {
+        assert_eq!(refusal(bytes, &trust), name);
+    }
+}
+
+#[test]
 fn what_was_signed_is_what_is_there() {
     let (bytes, trust) = (signed(), both());
     let model = "models/web.onnx";
