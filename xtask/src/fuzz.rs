@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz`, `crates/detect/fuzz` and
-//! `crates/stix/fuzz`.
+//! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz`, `crates/detect/fuzz`,
+//! `crates/pack/fuzz` and `crates/stix/fuzz`.
 //!
 //! NAME is a protocol, by its folder of seeds, or a target: one that looks at no single protocol.
 //! `all` goes through all of them.
@@ -14,9 +14,10 @@ use crate::{cargo, sh};
 
 const SECONDS: &str = "60";
 /// Where fuzzers stand.
-const FUZZ: [&str; 3] = [
+const FUZZ: [&str; 4] = [
     "crates/packet/fuzz",
     "crates/detect/fuzz",
+    "crates/pack/fuzz",
     "crates/stix/fuzz",
 ];
 /// The target for protocols, which takes the protocol's name from its environment.

@@ -8,8 +8,8 @@ use crate::path::PackPath;
 
 /// Deepest nesting that is read.
 const DEPTH_MAX: usize = 32;
-/// Longest text of another's error that is passed on, in bytes.
-const WHY_BYTES_MAX: usize = 400;
+/// Longest text of others that is passed on in an error, in characters.
+const WHY_CHARS_MAX: usize = 400;
 
 /// What is wrong with a document, and where. The fault is its author's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -157,27 +157,30 @@ pub(crate) fn read_any_form<T: DeserializeOwned>(
         let why = error.into_inner().to_string();
         // The place in the canonical text says nothing to who wrote another.
         let why = why.split(" at line ").next().unwrap_or_default();
-        DocumentError::new(path, Fault::Shape(shortened(why)))
+        DocumentError::new(plain(&path), Fault::Shape(plain(why)))
     })
 }
 
 /// The canonical form of a value (RFC 8785).
 pub(crate) fn write(value: &impl Serialize) -> Result<String, DocumentError> {
     let text = serde_json::to_string(value)
-        .map_err(|error| DocumentError::new("$", Fault::Shape(shortened(&error.to_string()))))?;
+        .map_err(|error| DocumentError::new("$", Fault::Shape(plain(&error.to_string()))))?;
     stix::jcs::canonical(text.as_bytes(), DEPTH_MAX).map_err(refused)
 }
 
 fn refused(error: ObjectError) -> DocumentError {
-    DocumentError::new(error.path.clone(), Fault::Json(Box::new(error)))
+    let path = plain(&error.path);
+    DocumentError::new(path, Fault::Json(Box::new(error)))
 }
 
-fn shortened(text: &str) -> Box<str> {
-    let mut end = text.len().min(WHY_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    text.get(..end).unwrap_or_default().into()
+/// What others wrote, for a message: not too long, and nothing that moves a terminal's cursor.
+fn plain(text: &str) -> Box<str> {
+    let shown = text.chars().take(WHY_CHARS_MAX);
+    let shown = shown.map(|c| match c.is_control() {
+        true => char::REPLACEMENT_CHARACTER,
+        false => c,
+    });
+    shown.collect::<String>().into()
 }
 
 #[cfg(test)]
@@ -235,6 +238,10 @@ mod tests {
                 assert_eq!(why, fault, "{raw}");
             }
         }
+        let (path, why) = refusal("{\"a\":1,\"\\u001b[2J\":1}");
+        assert!(!format!("{path}{why}").contains('\u{1b}'), "{path}{why}");
+        let (path, _) = refusal("{\"\\u001b[2J\":1,\"\\u001b[2J\":1}");
+        assert!(!path.contains('\u{1b}'), "{path}");
         let long = read::<Thing>(&[b' '; 1001], 1000).unwrap_err();
         assert_eq!(
             long.fault,

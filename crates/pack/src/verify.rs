@@ -133,7 +133,7 @@ pub enum PackError {
     #[error("signatures/pack.dsse: the statement is over another pack: get the pack again")]
     OtherPack,
     /// What is signed has another digest of a file than the file.
-    #[error("{0} is not what was signed: get the pack again")]
+    #[error("{0:?} is not what was signed: get the pack again")]
     NotAsSigned(Box<str>),
     /// A file is not covered by the signatures.
     #[error("{0} is not covered by the signatures: get the pack again, and ask who added it")]

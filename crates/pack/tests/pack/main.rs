@@ -12,5 +12,6 @@ mod common;
 mod manifest;
 mod mlbom;
 mod oms;
+mod readers;
 mod tuf;
 mod verify;

@@ -8,7 +8,7 @@ mod verify;
 use std::path::Path;
 
 use pack::key::SigningKey;
-use pack::{Limits, Trust, Unverified};
+use pack::{Digest, Limits, Trust, Unverified};
 use serde_json::json;
 
 use crate::{
@@ -83,13 +83,12 @@ fn told(out: &Path, bytes: &[u8], said: &str, json: bool) -> Result<Outcome, Fai
     Ok(Outcome::Done)
 }
 
-/// The keys that a pack names as those of its signers.
-fn keys(pack: &Unverified<'_>) -> Vec<String> {
+/// The keys that a pack names as those of its signers; what is no digest names none.
+fn keys(pack: &Unverified<'_>) -> Vec<Digest> {
     let envelope = pack.envelope.iter();
     let signatures = envelope.flat_map(|envelope| &envelope.signatures);
-    signatures
-        .map(|signature| signature.keyid.clone().unwrap_or_default())
-        .collect()
+    let named = signatures.filter_map(|signature| signature.keyid.as_deref());
+    named.filter_map(|id| id.parse().ok()).collect()
 }
 
 fn trust(path: &Path) -> Result<Trust, Failure> {
