@@ -1,5 +1,5 @@
 //! `cargo xtask fuzz NAME`: the fuzzers of `crates/packet/fuzz`, `crates/detect/fuzz`,
-//! `crates/stix/fuzz` and `crates/model/fuzz`.
+//! `crates/pack/fuzz`, `crates/stix/fuzz` and `crates/model/fuzz`.
 //!
 //! NAME is a protocol, by its folder of seeds, or a target: one that looks at no single protocol.
 //! `all` goes through all of them.
@@ -14,9 +14,10 @@ use crate::{cargo, sh};
 
 const SECONDS: &str = "60";
 /// Where fuzzers stand.
-const FUZZ: [&str; 4] = [
+const FUZZ: [&str; 5] = [
     "crates/packet/fuzz",
     "crates/detect/fuzz",
+    "crates/pack/fuzz",
     "crates/stix/fuzz",
     "crates/model/fuzz",
 ];

@@ -30,8 +30,9 @@ const PACKAGES: [(&str, &str); 18] = [
     ("/usr/include/bpf/bpf_helpers.h", "libbpf-dev"),
 ];
 
-/// The reference clients that tests run against us, pinned.
-const TEST_PINS: [&str; 3] = [
+/// The reference clients that tests run against us, and what judges documents of ours; pinned.
+const TEST_PINS: [&str; 4] = [
+    "jsonschema==4.26.0",
     "schemathesis==4.32.5",
     "stix2==3.0.2",
     "taxii2-client==2.3.0",

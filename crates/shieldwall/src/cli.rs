@@ -1,12 +1,14 @@
 //! What can be typed. Names and flags are a contract; each subcommand's work is in `commands`.
 
 mod feeds;
+mod pack;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::feeds::{Export, Import, Wanted};
+pub(crate) use self::pack::{Pack, PackVerify};
 
 /// A voluntary exchange for cyber defence: what one partner sees, every partner's shield stops.
 ///
@@ -55,6 +57,9 @@ pub(crate) enum Command {
     /// Invite, enrol, list and revoke partners.
     #[command(subcommand)]
     Partner(Partner),
+    /// Make, sign, verify and inspect packs of models, rules and indicators.
+    #[command(subcommand)]
+    Pack(Pack),
     /// Attack and measure the loop, in network namespaces made for it.
     #[command(subcommand)]
     Lab(Lab),

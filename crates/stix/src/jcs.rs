@@ -2,7 +2,22 @@
 
 use serde_json::Number;
 
+use crate::error::ObjectError;
+use crate::json;
 use crate::tree::{Json, Members};
+
+/// The canonical form of any JSON document, nested no deeper than `depth_max`.
+///
+/// A key that stands twice is refused: readers differ in which of the two they take.
+///
+/// # Errors
+/// [`ObjectError`] with the path: not JSON, a key that stands twice, or nested too deep.
+pub fn canonical(raw: &[u8], depth_max: usize) -> Result<String, ObjectError> {
+    let value = json::read(raw, depth_max)?;
+    let mut out = String::with_capacity(raw.len());
+    write(&mut out, &value);
+    Ok(out)
+}
 
 /// Appends the canonical form of a value.
 pub(crate) fn write(out: &mut String, value: &Json<'_>) {
@@ -121,13 +136,24 @@ fn write_double(out: &mut String, double: f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::json;
+    use super::canonical as read;
+    use crate::error::Fault;
 
     fn canonical(text: &str) -> String {
-        let mut out = String::new();
-        write(&mut out, &json::read(text.as_bytes(), 9).unwrap());
-        out
+        read(text.as_bytes(), 9).unwrap()
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_and_what_is_too_deep_have_no_form() {
+        assert_eq!(
+            read(br#"{"a":1,"a":1}"#, 9).unwrap_err().fault,
+            Fault::DuplicateKey
+        );
+        let deep = read(b"[[[]]]", 2).unwrap_err();
+        assert_eq!(
+            (&*deep.path, deep.fault),
+            ("$[0][0]", Fault::TooDeep { max: 2 })
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod bundle;
 pub mod canonical;
 pub mod error;
 pub mod id;
-mod jcs;
+pub mod jcs;
 mod json;
 pub mod lease;
 pub mod limits;

@@ -193,7 +193,10 @@ impl Folder for Out {
 }
 
 /// Whoever reads the file sees it whole, of before or of now.
-fn replace(path: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn replace(
+    path: &Path,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let mut out = BufWriter::new(File::create(&beside)?);

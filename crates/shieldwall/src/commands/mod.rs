@@ -4,6 +4,7 @@ mod export;
 mod hub;
 mod import;
 mod lab;
+mod pack;
 mod partner;
 mod rules;
 mod scan;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Export(args) => crate::block_on(export::run(args, json)),
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),
+        Command::Pack(args) => pack::run(&args, json),
         Command::Rules(args) => rules::run(&args, json),
         Command::Lab(args) => lab::run(args, json),
     }

@@ -10,6 +10,7 @@
 mod common;
 mod hub_killed;
 mod lab;
+mod packs;
 mod partners;
 mod refusals;
 mod rules;
