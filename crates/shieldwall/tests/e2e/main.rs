@@ -8,10 +8,14 @@
 )]
 
 mod common;
+mod export;
+mod feeds;
 mod hub_killed;
+mod import;
 mod lab;
 mod partners;
 mod refusals;
 mod rules;
+mod taxii;
 mod traffic;
 mod up;
