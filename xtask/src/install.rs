@@ -9,7 +9,7 @@ use std::{
 use crate::sh;
 
 /// A file or program that shows a Debian package is there.
-const PACKAGES: [(&str, &str); 18] = [
+const PACKAGES: [(&str, &str); 20] = [
     ("bpftool", "bpftool"),
     ("chromium", "chromium"),
     ("clang", "clang"),
@@ -17,7 +17,9 @@ const PACKAGES: [(&str, &str); 18] = [
     ("ethtool", "ethtool"),
     ("hping3", "hping3"),
     ("ip", "iproute2"),
+    ("ipset", "ipset"),
     ("jq", "jq"),
+    ("named-checkzone", "bind9-utils"),
     ("nft", "nftables"),
     ("nmap", "nmap"),
     ("nsenter", "util-linux"),
@@ -30,9 +32,11 @@ const PACKAGES: [(&str, &str); 18] = [
     ("/usr/include/bpf/bpf_helpers.h", "libbpf-dev"),
 ];
 
-/// The reference clients that tests run against us, and what judges documents of ours; pinned.
-const TEST_PINS: [&str; 4] = [
+/// The reference clients and the reference server that tests run against us, and what judges
+/// documents of ours; pinned.
+const TEST_PINS: [&str; 5] = [
     "jsonschema==4.26.0",
+    "medallion==3.0.0",
     "schemathesis==4.32.5",
     "stix2==3.0.2",
     "taxii2-client==2.3.0",

@@ -158,8 +158,8 @@ pub struct Ledger {
 pub enum Met {
     /// For the first time in this run, with what is known of it from before.
     First(Option<Known>),
-    /// Again.
-    Again,
+    /// Again in this run, with what was known of it before, or has been since ([`Ledger::told`]).
+    Again(Option<Known>),
     /// There is no room to remember it.
     NoRoom,
 }
@@ -192,7 +192,7 @@ impl Ledger {
     pub fn meet(&mut self, base: &StixId) -> Met {
         let room = self.known.len() < ENTRIES_MAX;
         match self.known.get_mut(&key(base)) {
-            Some((_, true)) => Met::Again,
+            Some((known, true)) => Met::Again((*known != NEW).then_some(*known)),
             Some((known, seen)) => {
                 *seen = true;
                 // A thing that is told for the first time has no version yet.
@@ -206,6 +206,20 @@ impl Ledger {
                 self.known.insert(key(base), (NEW, true));
                 Met::First(None)
             }
+        }
+    }
+
+    /// Whether a thing was told, and not taken back since.
+    #[must_use]
+    pub fn holds(&self, base: &StixId) -> bool {
+        let known = self.known.get(&key(base));
+        known.is_some_and(|(known, _)| !known.revoked)
+    }
+
+    /// Notes what was made of a thing in this run.
+    pub fn told(&mut self, base: &StixId, line: &Line) {
+        if let Some((known, _)) = self.known.get_mut(&key(base)) {
+            *known = line.known();
         }
     }
 
@@ -328,9 +342,15 @@ mod tests {
         let id = |name| StixId::v5("indicator", name);
         assert_eq!(ledger.missing(), (2, 2));
         assert!(matches!(ledger.meet(&id("a")), Met::First(Some(known)) if !known.revoked));
-        assert_eq!(ledger.meet(&id("a")), Met::Again);
+        assert_eq!(
+            ledger.meet(&id("a")),
+            Met::Again(Some(line("a", false, 1).known()))
+        );
         assert_eq!(ledger.meet(&id("new")), Met::First(None));
-        assert_eq!(ledger.meet(&id("new")), Met::Again);
+        assert_eq!(ledger.meet(&id("new")), Met::Again(None));
+        let newer = line("new", false, 5);
+        ledger.told(&id("new"), &newer);
+        assert_eq!(ledger.meet(&id("new")), Met::Again(Some(newer.known())));
         assert!(matches!(ledger.meet(&id("c")), Met::First(Some(known)) if known.revoked));
         assert_eq!(ledger.missing(), (2, 1));
         assert_eq!(missing(&ledger, &text), [line("b", false, 2)]);

@@ -2,13 +2,17 @@
 
 mod feeds;
 mod pack;
+mod remote;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::feeds::{Export, Import, Wanted};
-pub(crate) use self::pack::{Pack, PackVerify};
+pub(crate) use self::{
+    feeds::{Export, Import, Wanted},
+    pack::{Pack, PackVerify},
+    remote::Remote,
+};
 
 /// A voluntary exchange for cyber defence: what one partner sees, every partner's shield stops.
 ///
@@ -46,12 +50,12 @@ pub(crate) enum Command {
     Stix(Stix),
     /// Share an indicator, or a file of STIX objects, with the exchange.
     Share(Share),
-    /// Share what another tool wrote: lists, CSV, MISP, CrowdSec, abuse.ch, STIX.
+    /// Share what another tool wrote: lists, CSV, MISP, CrowdSec, abuse.ch, STIX, TAXII servers.
     #[command(after_help = self::feeds::import_formats())]
     Import(Box<Import>),
-    /// Write what is in force for another tool: lists, nftables, Suricata.
+    /// Write what is in force for another tool: lists, nftables, ipset, Suricata, DNS, TAXII servers.
     #[command(after_help = self::feeds::export_formats())]
-    Export(Export),
+    Export(Box<Export>),
     /// Follow what the exchange says to this partner, as it says it.
     Watch(Watch),
     /// Invite, enrol, list and revoke partners.

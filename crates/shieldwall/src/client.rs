@@ -35,11 +35,24 @@ pub(crate) struct Page {
     pub(crate) objects: Vec<Box<RawValue>>,
 }
 
-/// How long a busy server asks to wait; a second when it does not say.
+/// How long a busy server asks to wait, in seconds or until a date (RFC 9110 section 10.2.3); a
+/// second when it does not say.
 pub(crate) fn retry_after(response: &Response) -> Duration {
     let said = response.headers().get(header::RETRY_AFTER);
-    let seconds = said.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    Duration::from_secs(seconds.unwrap_or(1)).min(RETRY_AFTER_MAX)
+    let said = said.and_then(|value| value.to_str().ok()).map(str::trim);
+    let wait = said.and_then(|text| match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => until(text),
+    });
+    wait.unwrap_or(Duration::from_secs(1)).min(RETRY_AFTER_MAX)
+}
+
+/// How long it is until a date; nothing where it is over.
+fn until(text: &str) -> Option<Duration> {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    let date = parser.parse_timestamp(text).ok()?;
+    let left = date.duration_since(jiff::Timestamp::now());
+    Some(left.max(jiff::SignedDuration::ZERO).unsigned_abs())
 }
 
 /// An enrolled partner's connection to its hub.

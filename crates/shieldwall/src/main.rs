@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod commands;
 mod outcome;
+mod remote;
 mod text;
 
 use clap::Parser as _;

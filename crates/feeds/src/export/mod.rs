@@ -1,14 +1,18 @@
 //! Writing what other tools read. One file per format, one line in [`FORMATS`].
 
+mod csv;
+mod ipset;
 mod list;
 mod nftables;
+mod rpz;
+mod stix;
 mod suricata;
 
 use std::io::{self, Write};
 use std::time::Duration;
 
+use ::stix::Timestamp;
 use ipnet::IpNet;
-use stix::Timestamp;
 
 use crate::live::{Entry, Live};
 use crate::value::{Kind, Value};
@@ -63,7 +67,21 @@ impl std::fmt::Debug for dyn Export {
 }
 
 /// All formats.
-pub const FORMATS: [Format; 4] = [
+pub const FORMATS: [Format; 8] = [
+    Format {
+        name: "csv",
+        about: "a table: value, type, confidence, times, marking, indicator; import csv reads it",
+        folder: false,
+        objects: false,
+        new: csv::new,
+    },
+    Format {
+        name: "ipset",
+        about: "sets of addresses and of addresses with ports, which end by themselves (ipset restore)",
+        folder: false,
+        objects: false,
+        new: ipset::new,
+    },
     Format {
         name: "list",
         about: "values, one per line; a file for each kind in a folder",
@@ -77,6 +95,20 @@ pub const FORMATS: [Format; 4] = [
         folder: false,
         objects: false,
         new: nftables::new,
+    },
+    Format {
+        name: "rpz",
+        about: "a response policy zone for DNS servers (BIND, Unbound, Knot, PowerDNS): names and addresses",
+        folder: false,
+        objects: false,
+        new: rpz::new,
+    },
+    Format {
+        name: "stix",
+        about: "a bundle of the indicators themselves, byte for byte",
+        folder: false,
+        objects: true,
+        new: stix::new,
     },
     Format {
         name: "suricata",

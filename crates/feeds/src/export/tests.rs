@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::live::tests::{indicator, live, now};
+use ::stix::Object;
 use std::collections::BTreeMap;
-use stix::Object;
 
 /// Files in memory.
 #[derive(Debug, Default)]

@@ -16,7 +16,8 @@ use crate::duration;
 use crate::value::{Kind, Value};
 
 /// Longest document, in bytes.
-const DOCUMENT_BYTES_MAX: u64 = 256 << 20;
+const DOCUMENT_BYTES_MAX: u64 = DOCUMENT_MIB_MAX << 20;
+const DOCUMENT_MIB_MAX: u64 = 256;
 
 struct CrowdSec {
     now: Timestamp,
@@ -40,7 +41,10 @@ impl Import for CrowdSec {
             .take(DOCUMENT_BYTES_MAX.saturating_add(1))
             .read_to_end(&mut text)?;
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > DOCUMENT_BYTES_MAX {
-            let why = format!("more than {DOCUMENT_BYTES_MAX} bytes; list the decisions in parts");
+            let why = format!(
+                "more than {DOCUMENT_MIB_MAX} MiB, which is read at once; list decisions in parts, as by \
+                 --origin or --scope, each with a --name of its own"
+            );
             return Err(ReadError::Form(why));
         }
         let document: Document = serde_json::from_slice(&text).map_err(|error| {
@@ -188,6 +192,14 @@ mod tests {
             ..Options::default()
         })
         .unwrap()
+    }
+
+    #[test]
+    fn a_document_that_is_too_long_is_named_as_that() {
+        let mut endless = std::io::BufReader::new(std::io::repeat(b' '));
+        let read = crowdsec().read(&mut endless, &mut |_| Ok(()));
+        let error = read.unwrap_err().to_string();
+        assert!(error.starts_with("more than 256 MiB"), "{error}");
     }
 
     #[test]

@@ -18,7 +18,8 @@ use crate::claim::{Claim, Place, Refused, Told};
 use crate::value::{Kind, Value};
 
 /// Longest document, in bytes.
-const DOCUMENT_BYTES_MAX: u64 = 256 << 20;
+const DOCUMENT_BYTES_MAX: u64 = DOCUMENT_MIB_MAX << 20;
+const DOCUMENT_MIB_MAX: u64 = 256;
 
 struct Misp {
     texts: bool,
@@ -60,7 +61,10 @@ impl Import for Misp {
             .take(DOCUMENT_BYTES_MAX.saturating_add(1))
             .read_to_end(&mut text)?;
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > DOCUMENT_BYTES_MAX {
-            let why = format!("more than {DOCUMENT_BYTES_MAX} bytes; export the event in parts");
+            let why = format!(
+                "more than {DOCUMENT_MIB_MAX} MiB, which is read at once; export events one by one, or as \
+                 the folder of a feed"
+            );
             return Err(ReadError::Form(why));
         }
         let mut events = Vec::new();
@@ -405,6 +409,14 @@ mod tests {
     }
 
     const UUID: &str = "5f1b2c3d-0000-4000-8000-000000000001";
+
+    #[test]
+    fn a_document_that_is_too_long_is_named_as_that() {
+        let mut endless = std::io::BufReader::new(std::io::repeat(b' '));
+        let read = misp().read(&mut endless, &mut |_| Ok(()));
+        let error = read.unwrap_err().to_string();
+        assert!(error.starts_with("more than 256 MiB"), "{error}");
+    }
 
     #[test]
     fn a_time_stamp_makes_a_version_and_tags_make_markings() {

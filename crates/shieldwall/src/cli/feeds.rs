@@ -6,7 +6,7 @@ use clap::Args;
 use ipnet::IpNet;
 use stix::Tlp;
 
-use super::Peer;
+use super::{Peer, Remote};
 
 /// `import ...`
 #[derive(Debug, Args)]
@@ -14,7 +14,7 @@ pub(crate) struct Import {
     /// The format of the source; `shieldwall import --help` lists them.
     #[arg(value_name = "FORMAT", value_parser = import_format)]
     pub(crate) format: String,
-    /// A file, `-` for standard input, or the folder of a MISP feed.
+    /// A file, `-` for standard input, the folder of a MISP feed, or the address of a TAXII server.
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
     /// Say what would change, and share nothing.
@@ -33,6 +33,9 @@ pub(crate) struct Import {
     /// Where to remember what the source told; in the identity's folder when not given.
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
+    /// taxii: ask for everything again, and not only for what was added since.
+    #[arg(long)]
+    pub(crate) from_start: bool,
     /// Who may see it. What a source marks stricter stays stricter [default: as the source says,
     /// else TLP:AMBER].
     #[arg(long, value_name = "T")]
@@ -71,6 +74,9 @@ pub(crate) struct Import {
     /// Leave out what is warned of.
     #[arg(long)]
     pub(crate) skip_protected: bool,
+    /// The server to read from.
+    #[command(flatten)]
+    pub(crate) remote: Remote,
     /// Where and as whom to share.
     #[command(flatten)]
     pub(crate) peer: Peer,
@@ -96,6 +102,9 @@ pub(crate) struct Export {
     /// The format; `shieldwall export --help` lists them.
     #[arg(value_name = "FORMAT", value_parser = export_format)]
     pub(crate) format: String,
+    /// taxii: the address of the server.
+    #[arg(value_name = "URL")]
+    pub(crate) to: Option<String>,
     /// A file, or a folder (that exists, or ends in `/`); standard output when not given.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -111,10 +120,26 @@ pub(crate) struct Export {
     /// suricata: the first of the numbers that rules get.
     #[arg(long, value_name = "N", default_value_t = feeds::export::SID_BASE_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=i64::from(feeds::export::SID_BASE_DEFAULT)))]
     pub(crate) sid_base: u32,
+    /// taxii: say what would be pushed, and push nothing.
+    #[arg(long)]
+    pub(crate) preview: bool,
+    /// taxii: where to remember what was pushed; in the identity's folder when not given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// The server to push to.
+    #[command(flatten)]
+    pub(crate) remote: Remote,
     /// Where and as whom.
     #[command(flatten)]
     pub(crate) peer: Peer,
 }
+
+/// The format that is no file but a server, for `import` and `export`.
+const TAXII: (&str, &str, &str) = (
+    "taxii",
+    "a collection of a TAXII 2.1 server; what is new in it, objects as they are",
+    "a collection of a TAXII 2.1 server: objects as they are, and what was taken back since",
+);
 
 /// The formats of `import`, for its help.
 pub(crate) fn import_formats() -> String {
@@ -122,7 +147,7 @@ pub(crate) fn import_formats() -> String {
     let formats = feeds::import::FORMATS
         .iter()
         .map(|format| (format.name, format.about));
-    for (name, about) in formats {
+    for (name, about) in formats.chain([(TAXII.0, TAXII.1)]) {
         text.push_str(&format!("  {name:<18} {about}\n"));
     }
     text
@@ -131,14 +156,18 @@ pub(crate) fn import_formats() -> String {
 /// The formats of `export`, for its help.
 pub(crate) fn export_formats() -> String {
     let mut text = "Formats:\n".to_owned();
-    for format in feeds::export::FORMATS {
-        text.push_str(&format!("  {:<18} {}\n", format.name, format.about));
+    let formats = feeds::export::FORMATS
+        .iter()
+        .map(|format| (format.name, format.about));
+    for (name, about) in formats.chain([(TAXII.0, TAXII.2)]) {
+        text.push_str(&format!("  {name:<18} {about}\n"));
     }
     text
 }
 
 fn import_format(text: &str) -> Result<String, String> {
-    let mut names = feeds::import::FORMATS.iter().map(|format| format.name);
+    let names = feeds::import::FORMATS.iter().map(|format| format.name);
+    let mut names = names.chain([TAXII.0]);
     match names.clone().any(|name| name == text) {
         true => Ok(text.to_owned()),
         false => Err(one_of(&mut names)),
@@ -146,7 +175,8 @@ fn import_format(text: &str) -> Result<String, String> {
 }
 
 fn export_format(text: &str) -> Result<String, String> {
-    let mut names = feeds::export::FORMATS.iter().map(|format| format.name);
+    let names = feeds::export::FORMATS.iter().map(|format| format.name);
+    let mut names = names.chain([TAXII.0]);
     match names.clone().any(|name| name == text) {
         true => Ok(text.to_owned()),
         false => Err(one_of(&mut names)),

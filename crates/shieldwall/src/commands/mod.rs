@@ -10,6 +10,7 @@ mod rules;
 mod scan;
 mod share;
 mod shield;
+mod state;
 mod stix;
 mod stop;
 mod up;
@@ -31,7 +32,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Stix(args) => stix::run(&args, json),
         Command::Share(args) => crate::block_on(share::run(args, json)),
         Command::Import(args) => crate::block_on(import::run(*args, json)),
-        Command::Export(args) => crate::block_on(export::run(args, json)),
+        Command::Export(args) => crate::block_on(export::run(*args, json)),
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),
         Command::Pack(args) => pack::run(&args, json),

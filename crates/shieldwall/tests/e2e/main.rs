@@ -8,11 +8,15 @@
 )]
 
 mod common;
+mod export;
+mod feeds;
 mod hub_killed;
+mod import;
 mod lab;
 mod packs;
 mod partners;
 mod refusals;
 mod rules;
+mod taxii;
 mod traffic;
 mod up;

@@ -2,9 +2,9 @@
 
 mod session;
 mod source;
-mod state;
+mod taxii;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use feeds::{
@@ -14,11 +14,13 @@ use feeds::{
 };
 use tokio::sync::mpsc;
 
-use self::{session::Session, source::Source, state::State};
+use self::{session::Session, source::Source};
+use super::state::{State, path_of};
 use crate::{
     cli::Import,
     client::HubClient,
     outcome::{Failure, Outcome},
+    remote::{Remote, Right},
     text::seconds,
 };
 
@@ -32,8 +34,15 @@ struct Piece {
     told: Told,
 }
 
+/// The format that is no file but a server.
+const TAXII: &str = "taxii";
+
 pub(super) async fn run(args: Import, json: bool) -> Result<Outcome, Failure> {
+    fits(&args)?;
     let hub = HubClient::new(&args.peer)?;
+    if args.format == TAXII {
+        return server(&args, &hub, json).await;
+    }
     let format = formats::FORMATS
         .iter()
         .find(|format| format.name == args.format);
@@ -65,6 +74,63 @@ pub(super) async fn run(args: Import, json: bool) -> Result<Outcome, Failure> {
     let outcome = session.finish();
     read.map_err(|e| Failure::input(&args.source, e))
         .map(|()| outcome)
+}
+
+/// What a collection of another server tells.
+async fn server(args: &Import, hub: &HubClient, json: bool) -> Result<Outcome, Failure> {
+    let remote = Remote::new(&args.source, &args.remote)?;
+    let wanted = args.remote.collection.as_deref();
+    let found = remote.find(wanted, Right::Read).await?;
+    let name = args.name.clone().unwrap_or_else(|| found.name());
+    let mut session = session(args, hub, &name, json)?;
+    session.relayed = true;
+    let file = taxii::CursorFile::beside(session.state(), args.preview);
+    let anew = args.from_start || args.sync;
+    let cursor = file.load(found.url.as_str(), anew)?;
+    let read = taxii::poll(
+        &remote,
+        &found,
+        &mut session,
+        (file, cursor),
+        args.remote.page(),
+    )
+    .await;
+    if args.sync && read.is_ok() {
+        session.sync(args.force).await?;
+    }
+    let outcome = session.finish();
+    read.map(|()| outcome)
+}
+
+/// Refuses what means nothing to the format: who typed it would believe that it held.
+fn fits(args: &Import) -> Result<(), Failure> {
+    let verbatim = matches!(args.format.as_str(), "stix" | TAXII);
+    let own = [
+        ("--tlp", args.tlp.is_some()),
+        ("--audience", !args.audience.is_empty()),
+        ("--ttl", args.ttl.is_some()),
+        ("--confidence", args.confidence.is_some()),
+        ("--why", args.why.is_some()),
+        ("--type", args.kind.is_some()),
+        ("--own", !args.own.is_empty()),
+        ("--skip-protected", args.skip_protected),
+    ];
+    let own = own.into_iter().find(|(_, given)| verbatim && *given);
+    if let Some((flag, _)) = own {
+        return Err(Failure::Input(anyhow!(
+            "{flag}: objects of this format go on byte for byte; leave it out"
+        )));
+    }
+    let remote = args
+        .remote
+        .given()
+        .or(args.from_start.then_some("--from-start"));
+    match remote {
+        Some(flag) if args.format != TAXII => Err(Failure::Input(anyhow!(
+            "{flag}: of the format taxii alone; leave it out"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn options(args: &Import) -> Options {
@@ -106,7 +172,8 @@ fn session<'a>(
             .map(|name| name.as_str().into())
             .collect(),
     };
-    let path = args.state.clone().unwrap_or_else(|| state_path(args, name));
+    let usual = || path_of(&args.peer.identity, "sources", &args.format, name);
+    let path = args.state.clone().unwrap_or_else(usual);
     let (state, ledger) = State::open(path, args.preview)?;
     let protected = Protected::new(&args.own);
     let hub = (!args.preview).then_some(hub);
@@ -114,15 +181,4 @@ fn session<'a>(
     session.json = json;
     session.skip_protected = args.skip_protected;
     Ok(session)
-}
-
-/// In the folder of the identity that shares: another identity has told nothing yet.
-fn state_path(args: &Import, name: &str) -> PathBuf {
-    let plain = |c: char| match c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-        true => c,
-        false => '_',
-    };
-    let name: String = name.chars().map(plain).take(100).collect();
-    let file = format!("{}-{name}.jsonl", args.format);
-    args.peer.identity.join("sources").join(file)
 }

@@ -1,7 +1,7 @@
 //! One run of an import: pieces are judged against what the source told before, shared in batches,
 //! and counted.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use feeds::{
     Author, Claim, Kind, Refused, Told, Written,
@@ -14,7 +14,7 @@ use stix::{Object, Timestamp, Tlp};
 use taxii::message::envelope;
 use tokio::sync::mpsc;
 
-use super::{Piece, state::State};
+use super::{super::state::State, Piece};
 use crate::{
     client::HubClient,
     outcome::{Failure, Outcome},
@@ -25,6 +25,9 @@ use crate::{
 const BATCH_OBJECTS_MAX: usize = 1000;
 /// Bytes of one batch, unless one object alone has more.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Said of a version that is known with other bytes. Servers that parse what they store write it in
+/// their own way, and what we shared comes back so.
+const OTHER_WORDS: &str = "versions that are known, in other words";
 /// Below this many, taking all back is no accident that matters.
 const SYNC_FEW: usize = 10;
 
@@ -67,6 +70,10 @@ pub(super) struct Session<'a> {
     pub(super) json: bool,
     /// Whether to leave out what is warned of.
     pub(super) skip_protected: bool,
+    /// Whether the source is a server that may write a version in other words than it was given.
+    pub(super) relayed: bool,
+    /// Things that this run met for the first time.
+    pub(super) met: u64,
     now: Timestamp,
     pending: Vec<Pending>,
     pending_bytes: usize,
@@ -91,6 +98,8 @@ impl<'a> Session<'a> {
             hub,
             json: false,
             skip_protected: false,
+            relayed: false,
+            met: 0,
             now: super::super::now(),
             pending: Vec::new(),
             pending_bytes: 0,
@@ -98,6 +107,11 @@ impl<'a> Session<'a> {
             kinds: BTreeMap::new(),
             passed_over: BTreeMap::new(),
         }
+    }
+
+    /// Where it is remembered what the source told.
+    pub(super) fn state(&self) -> &Path {
+        self.state.path()
     }
 
     /// Takes a piece; shares a batch when one is full.
@@ -122,7 +136,7 @@ impl<'a> Session<'a> {
         *kind = kind.saturating_add(1);
         let known = match self.ledger.meet(&self.author.base_id(claim)) {
             Met::First(known) => known,
-            Met::Again => return self.count("repeated"),
+            Met::Again(_) => return self.count("repeated"),
             Met::NoRoom => return self.refuse(&place, &no_room(claim)),
         };
         if !self.author.can_address(claim) {
@@ -172,20 +186,36 @@ impl<'a> Session<'a> {
         if object.head().tlp() == Some(Tlp::Red) {
             return self.pass_over("TLP:RED is for named people, never for a feed");
         }
-        let line = Line::of_foreign(&object);
+        let (line, version) = (Line::of_foreign(&object), object.version());
+        let place = object.head().id.to_string();
         let known = match self.ledger.meet(&object.head().id) {
-            Met::First(known) => known,
-            Met::Again => return self.count("repeated"),
-            Met::NoRoom => return self.count("refused"),
+            Met::First(known) => {
+                self.met = self.met.saturating_add(1);
+                known
+            }
+            // While a server's pages are read, a newer version may come.
+            Met::Again(Some(known)) if known.modified < version => Some(known),
+            Met::Again(_) => return self.count("repeated"),
+            Met::NoRoom => {
+                let most = feeds::ledger::ENTRIES_MAX;
+                let why = format!("more than {most} things of one source");
+                return self.say_refused(&place, &why, "split the source");
+            }
         };
         let change = match (known, object.head().revoked) {
             (Some(known), _) if known.digest == line.digest => return self.count("unchanged"),
+            (Some(known), _) if known.modified > version => {
+                return self.pass_over("older than what was told before");
+            }
+            (Some(known), _) if self.relayed && known.modified == version => {
+                return self.pass_over(OTHER_WORDS);
+            }
             (None, true) => return self.pass_over("over already"),
             (Some(_), true) => Change::Revoked,
             (Some(_), false) => Change::Changed,
             (None, false) => Change::New,
         };
-        let place = object.head().id.to_string();
+        self.ledger.told(&object.head().id, &line);
         self.share(change, object, line, place);
     }
 
@@ -235,6 +265,10 @@ impl<'a> Session<'a> {
             if matches!(outcome.outcome.as_str(), "accepted" | "duplicate") {
                 taken.push(pending.line.clone());
                 self.count(pending.change.word());
+            } else if self.relayed && outcome.outcome == "conflict" {
+                // The hub has this version from us. What a server makes of it is no news.
+                taken.push(pending.line.clone());
+                self.pass_over(OTHER_WORDS);
             } else {
                 let reason = outcome.reason.as_deref().unwrap_or(&outcome.outcome);
                 self.say_refused(&pending.place, &format!("the hub: {reason}"), "");

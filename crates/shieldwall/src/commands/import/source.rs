@@ -24,7 +24,8 @@ pub(super) enum Source {
 }
 
 /// Longest `manifest.json` of a feed, in bytes.
-const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+const MANIFEST_BYTES_MAX: u64 = MANIFEST_MIB_MAX << 20;
+const MANIFEST_MIB_MAX: u64 = 64;
 
 impl Source {
     /// What `typed` names.
@@ -82,7 +83,13 @@ fn feed(reader: &dyn Import, folder: &Path, to: &Sender<Piece>) -> Result<(), Re
     let manifest = File::open(folder.join("manifest.json"))
         .map_err(|e| ReadError::Form(format!("manifest.json of the feed: {e}")))?;
     let mut text = Vec::new();
-    manifest.take(MANIFEST_BYTES_MAX).read_to_end(&mut text)?;
+    let most = MANIFEST_BYTES_MAX.saturating_add(1);
+    manifest.take(most).read_to_end(&mut text)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MANIFEST_BYTES_MAX {
+        let why =
+            format!("manifest.json of the feed: more than {MANIFEST_MIB_MAX} MiB; split the feed");
+        return Err(ReadError::Form(why));
+    }
     let events = feeds::import::manifest(&text)?;
     for event in events {
         let name: Arc<str> = format!("{event}.json").into();
@@ -94,7 +101,11 @@ fn feed(reader: &dyn Import, folder: &Path, to: &Sender<Piece>) -> Result<(), Re
             Err(ReadError::Stopped) => return Err(ReadError::Stopped),
             Err(error) => {
                 let place = feeds::Place::Item("$".into());
-                let mend = "fetch the event again";
+                // What is wrong with the form says what mends it.
+                let mend = match error {
+                    ReadError::Form(_) => "",
+                    ReadError::Io(_) | ReadError::Stopped => "fetch the event again",
+                };
                 let refused = Refused {
                     place,
                     reason: error.to_string(),

@@ -106,7 +106,7 @@ fn text_of(path: &Path, bytes_max: usize) -> Result<String, Failure> {
 
 /// Whoever reads the file sees it whole, of before or of now.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    super::export::replace(path, &mut |out| out.write_all(bytes))
+    super::state::replace(path, &mut |out| out.write_all(bytes))
         .map_err(|error| Failure::input(path.display(), error))
 }
 

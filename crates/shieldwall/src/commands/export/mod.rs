@@ -1,19 +1,17 @@
 //! `export`: what is in force, for another tool.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-};
+mod out;
+mod taxii;
 
 use anyhow::anyhow;
 use feeds::{
-    Filter, Gather, Live,
-    export::{self as formats, Folder, Options},
+    Filter, Gather, Live, Value,
+    export::{self as formats, Options},
     protected::Protected,
 };
 use stix::{Limits, Object};
 
+use self::out::Out;
 use crate::{
     cli::{Export, Wanted},
     client::HubClient,
@@ -21,7 +19,14 @@ use crate::{
     text::complain,
 };
 
+/// The format that is no file but a server.
+const TAXII: &str = "taxii";
+
 pub(super) async fn run(args: Export, json: bool) -> Result<Outcome, Failure> {
+    fits(&args)?;
+    if let (TAXII, Some(to)) = (args.format.as_str(), &args.to) {
+        return taxii::push(&args, to, json).await;
+    }
     let format = formats::FORMATS
         .iter()
         .find(|format| format.name == args.format);
@@ -35,10 +40,14 @@ pub(super) async fn run(args: Export, json: bool) -> Result<Outcome, Failure> {
     }
     let hub = HubClient::new(&args.peer)?;
     let now = super::now();
-    let mut live = gather(&hub, filter(&args.wanted, now), format.objects).await?;
+    let wanted = filter(&args.wanted, now);
+    let mut live = gather(&hub, wanted, format.objects, &mut |_| {}).await?;
     let writer = (format.new)();
-    let protected = (!args.include_protected).then(|| Protected::new(&args.own));
-    let unsaid = set_apart(&mut live, &*writer, protected.as_ref());
+    let unsaid = set_apart(
+        &mut live,
+        &|value| writer.unsaid(value),
+        protected(&args).as_ref(),
+    );
     let options = Options {
         now,
         sid_base: args.sid_base,
@@ -60,8 +69,43 @@ pub(super) fn filter(wanted: &Wanted, now: stix::Timestamp) -> Filter {
     }
 }
 
-/// Reads all that this partner may see.
-async fn gather(hub: &HubClient, filter: Filter, objects: bool) -> Result<Live, Failure> {
+/// Refuses what means nothing to the format.
+fn fits(args: &Export) -> Result<(), Failure> {
+    let server = args.format == TAXII;
+    let others = [
+        ("--preview", args.preview),
+        ("--state", args.state.is_some()),
+        ("URL", args.to.is_some()),
+    ];
+    let others = others
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag));
+    match (server, args.remote.given().or(others)) {
+        (false, Some(flag)) => Err(Failure::Input(anyhow!(
+            "{flag}: of the format taxii alone; leave it out"
+        ))),
+        (true, _) if args.to.is_none() => Err(Failure::Input(anyhow!(
+            "taxii: name the address of the server"
+        ))),
+        (true, _) if args.out.is_some() => Err(Failure::Input(anyhow!(
+            "--out: this format goes to a server; leave it out"
+        ))),
+        (true | false, _) => Ok(()),
+    }
+}
+
+/// What nobody is to be told to block.
+fn protected(args: &Export) -> Option<Protected> {
+    (!args.include_protected).then(|| Protected::new(&args.own))
+}
+
+/// Reads all that this partner may see, and shows `also` each object.
+async fn gather(
+    hub: &HubClient,
+    filter: Filter,
+    objects: bool,
+    also: &mut dyn FnMut(&Object),
+) -> Result<Live, Failure> {
     let mut gather = Gather::new(filter, objects);
     for collection in hub.collections().await? {
         let mut next: Option<String> = None;
@@ -72,6 +116,7 @@ async fn gather(hub: &HubClient, filter: Filter, objects: bool) -> Result<Live, 
                 let Ok(object) = Object::parse(raw.get().as_bytes(), &Limits::default()) else {
                     continue;
                 };
+                also(&object);
                 if !gather.take(&object) {
                     let most = feeds::live::OBJECTS_MAX;
                     return Err(Failure::System(anyhow!(
@@ -93,16 +138,21 @@ async fn gather(hub: &HubClient, filter: Filter, objects: bool) -> Result<Live, 
 /// protection of their own.
 const PROTECTED: &str = "private, your own or used by everybody (--include-protected)";
 
-/// Takes out what the format cannot say, and what is protected; gives how many and why.
+/// Takes out what the format cannot say, and what is protected; gives how many and why. An object
+/// goes whole: one with a protected value among its values does not.
 fn set_apart(
     live: &mut Live,
-    writer: &dyn formats::Export,
+    unsayable: &dyn Fn(&Value) -> Option<&'static str>,
     protected: Option<&Protected>,
 ) -> Vec<(usize, &'static str)> {
     let mut unsaid: Vec<(usize, &'static str)> = Vec::new();
+    let harms = |value: &Value| protected.is_some_and(|protected| protected.harm(value).is_some());
+    live.objects.retain(|object| {
+        let values = feeds::live::values(object).unwrap_or_default();
+        !values.iter().any(harms)
+    });
     live.entries.retain(|value, _| {
-        let harm = || protected.and_then(|protected| protected.harm(value));
-        let why = writer.unsaid(value).or_else(|| harm().map(|_| PROTECTED));
+        let why = unsayable(value).or_else(|| harms(value).then_some(PROTECTED));
         let Some(why) = why else {
             return true;
         };
@@ -124,7 +174,7 @@ fn report(live: &Live, unsaid: &[(usize, &'static str)], json: bool) {
             .map(|(kind, count)| (kind.name(), count))
             .collect();
         complain(serde_json::json!({
-            "values": live.entries.len(), "kinds": kinds, "unsaid": unsaid,
+            "objects": live.objects.len(), "values": live.entries.len(), "kinds": kinds, "unsaid": unsaid,
             "left_out": {
                 "restricted": left.restricted, "over": left.over, "unsure": left.unsure,
                 "other_kinds": left.other_kinds, "not_values": left.not_values,
@@ -146,65 +196,6 @@ fn report(live: &Live, unsaid: &[(usize, &'static str)], json: bool) {
     for (count, why) in unsaid {
         complain(format_args!("values left out: {count}: {why}"));
     }
-}
-
-/// Where files go.
-enum Out {
-    Standard,
-    File(PathBuf),
-    Folder(PathBuf),
-}
-
-impl Out {
-    fn new(typed: Option<&Path>) -> Self {
-        match typed {
-            None => Self::Standard,
-            Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
-                Self::Folder(path.to_owned())
-            }
-            Some(path) => Self::File(path.to_owned()),
-        }
-    }
-}
-
-impl Folder for Out {
-    fn is_folder(&self) -> bool {
-        matches!(self, Self::Folder(_))
-    }
-
-    fn file(
-        &mut self,
-        name: &str,
-        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let path = match self {
-            Self::Standard => {
-                let mut out = BufWriter::new(io::stdout().lock());
-                return write(&mut out).and_then(|()| out.flush());
-            }
-            Self::File(path) => path.clone(),
-            Self::Folder(folder) => {
-                std::fs::create_dir_all(&*folder)?;
-                folder.join(name)
-            }
-        };
-        replace(&path, write)
-    }
-}
-
-/// Whoever reads the file sees it whole, of before or of now.
-pub(super) fn replace(
-    path: &Path,
-    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let mut out = BufWriter::new(File::create(&beside)?);
-    write(&mut out)?;
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 #[cfg(test)]
@@ -241,12 +232,12 @@ mod tests {
         for format in FORMATS {
             let writer = (format.new)();
             let mut left = live(pattern);
-            let unsaid = set_apart(&mut left, &*writer, Some(&own));
+            let unsaid = set_apart(&mut left, &|value| writer.unsaid(value), Some(&own));
             let values: Vec<String> = left.entries.keys().map(ToString::to_string).collect();
             assert_eq!(values, ["203.0.113.9"], "{}", format.name);
             assert_eq!(unsaid, [(2, PROTECTED)], "{}", format.name);
             let mut all = live(pattern);
-            assert_eq!(set_apart(&mut all, &*writer, None), []);
+            assert_eq!(set_apart(&mut all, &|value| writer.unsaid(value), None), []);
             assert_eq!(all.entries.len(), 3, "{}", format.name);
         }
     }

@@ -1,8 +1,8 @@
-//! The file in which an import remembers what a source told.
+//! The file in which an import remembers what a source told, and an export what it pushed.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{BufReader, BufWriter, Write as _},
+    io::{self, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Opens it, and reads what the source told before.
+    /// Opens it, and reads what stands in it.
     pub(super) fn open(path: PathBuf, preview: bool) -> Result<(Self, Ledger), Failure> {
         let what = || format!("--state {}", path.display());
         let out = match preview {
@@ -28,14 +28,14 @@ impl State {
         };
         let ledger = match File::open(&path) {
             Ok(file) => Ledger::read(&mut BufReader::new(file)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Ledger::default()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Ledger::default()),
             Err(e) => Err(e.into()),
         };
         let ledger = ledger.map_err(|e| Failure::input(what(), e))?;
         Ok((Self { path, out }, ledger))
     }
 
-    /// Remembers what the hub took.
+    /// Remembers what was taken.
     pub(super) fn remember(&mut self, lines: &[Line]) -> Result<(), Failure> {
         let Some(out) = &mut self.out else {
             return Ok(());
@@ -46,10 +46,41 @@ impl State {
             .map_err(|e| Failure::system(format!("write {}", self.path.display()), e))
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A reader of what stands there.
-    pub(super) fn reader(&self) -> std::io::Result<BufReader<File>> {
+    pub(super) fn reader(&self) -> io::Result<BufReader<File>> {
         File::open(&self.path).map(BufReader::new)
     }
+}
+
+/// Where what is remembered of `name` stands unless told otherwise: in the folder of the identity
+/// that shares, since another identity has told nothing yet.
+pub(super) fn path_of(identity: &Path, folder: &str, format: &str, name: &str) -> PathBuf {
+    let plain = |c: char| match c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+        true => c,
+        false => '_',
+    };
+    let name: String = name.chars().map(plain).take(100).collect();
+    identity.join(folder).join(format!("{format}-{name}.jsonl"))
+}
+
+/// Writes a file anew. Whoever reads it sees it whole, of before or of now.
+pub(super) fn replace(
+    path: &Path,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut out = BufWriter::new(File::create(&beside)?);
+    write(&mut out)?;
+    out.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()?;
+    std::fs::rename(&beside, path)
 }
 
 /// Opens the file for one writer. A line that was cut off is ended, so that the next is whole.
@@ -66,7 +97,7 @@ fn writer(path: &Path) -> anyhow::Result<BufWriter<File>> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             return Err(anyhow!(
-                "another import of this source is running; wait for it"
+                "another run with this file is under way; wait for it"
             ));
         }
         Err(TryLockError::Error(e)) => return Err(e.into()),
@@ -75,7 +106,7 @@ fn writer(path: &Path) -> anyhow::Result<BufWriter<File>> {
     Ok(BufWriter::new(file))
 }
 
-fn mend(file: &File) -> std::io::Result<()> {
+fn mend(file: &File) -> io::Result<()> {
     use std::os::unix::fs::FileExt as _;
     const TAIL: u64 = 4 << 20;
     let length = file.metadata()?.len();
