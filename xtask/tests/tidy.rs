@@ -28,7 +28,7 @@ const EDGES: [(&str, &[&str]); 17] = [
     ("features", &[]),
     ("pack", &["stix"]),
     ("feeds", &["stix"]),
-    ("detect", &["stix", "packet"]),
+    ("detect", &["stix", "packet", "features", "model", "pack"]),
     ("exchange", &["stix", "sharing"]),
     ("datapath", &["packet"]),
     ("hub", &["exchange", "sharing", "taxii", "stix"]),
@@ -40,8 +40,8 @@ const EDGES: [(&str, &[&str]); 17] = [
     (
         "shieldwall",
         &[
-    "stix", "packet", "model", "taxii", "sharing", "feeds", "detect", "exchange", "pack",
-            "datapath", "hub", "shield", "lab",
+            "stix", "packet", "features", "model", "taxii", "sharing", "feeds", "pack", "detect",
+            "exchange", "datapath", "hub", "shield", "lab",
         ],
     ),
     ("testkit", &[]),

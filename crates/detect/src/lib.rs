@@ -24,6 +24,7 @@ mod fields;
 pub mod index;
 mod indicator;
 mod lru;
+pub mod models;
 pub mod rules;
 pub mod scan;
 mod verdict;

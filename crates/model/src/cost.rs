@@ -19,6 +19,12 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// Bytes of weights and buffers together.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.constant_bytes.saturating_add(self.scratch_bytes)
+    }
+
     pub(crate) fn work(elements: usize) -> Self {
         Self {
             multiply_adds: u64::try_from(elements).unwrap_or(u64::MAX),

@@ -1,6 +1,7 @@
 //! What can be typed. Names and flags are a contract; each subcommand's work is in `commands`.
 
 mod feeds;
+mod models;
 mod pack;
 mod remote;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     feeds::{Export, Import, Wanted},
+    models::{Features, Score},
     pack::{Pack, PackVerify},
     remote::Remote,
 };
@@ -64,6 +66,11 @@ pub(crate) enum Command {
     /// Make, sign, verify and inspect packs of models, rules and indicators.
     #[command(subcommand)]
     Pack(Pack),
+    /// Write what models see: the features of rows, for training.
+    #[command(after_help = self::models::extractors())]
+    Features(Features),
+    /// Say how malicious requests, URLs or names look: JSON lines in, JSON lines out.
+    Score(Score),
     /// Attack and measure the loop, in network namespaces made for it.
     #[command(subcommand)]
     Lab(Lab),

@@ -1,13 +1,16 @@
 //! One module for each subcommand; each turns what was typed into a call of the crate that does it.
 
 mod export;
+mod features;
 mod hub;
 mod import;
 mod lab;
+mod lines;
 mod pack;
 mod partner;
 mod rules;
 mod scan;
+mod score;
 mod share;
 mod shield;
 mod state;
@@ -36,6 +39,8 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),
         Command::Pack(args) => pack::run(&args, json),
+        Command::Features(args) => features::run(&args, json),
+        Command::Score(args) => score::run(&args),
         Command::Rules(args) => rules::run(&args, json),
         Command::Lab(args) => lab::run(args, json),
     }

@@ -6,30 +6,13 @@ mod matching;
 mod pattern;
 mod validate;
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Read, Write},
-    path::PathBuf,
-};
-
 use serde_json::Value;
 
+use super::lines::{Answer, each, question};
 use crate::{
     cli::Stix,
     outcome::{Failure, Outcome},
 };
-
-/// Longest line that is read, in bytes.
-const LINE_BYTES_MAX: usize = 64 << 20;
-
-/// What is said to a question, and whether that is a yes.
-struct Answer {
-    line: Value,
-    yes: bool,
-}
-
-/// From a line, or from what is wrong with it, to an answer.
-type Judge = fn(Result<&[u8], String>) -> Answer;
 
 pub(super) fn run(args: &Stix, json: bool) -> Result<Outcome, Failure> {
     match args {
@@ -37,100 +20,6 @@ pub(super) fn run(args: &Stix, json: bool) -> Result<Outcome, Failure> {
         Stix::Match(lines) => each(&lines.files, matching::judge),
         Stix::Validate(args) if args.files.is_empty() => each(&[], validate::judge),
         Stix::Validate(args) => validate::files(&args.files, json),
-    }
-}
-
-/// Answers the lines of files, or of standard input.
-fn each(files: &[PathBuf], judge: Judge) -> Result<Outcome, Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut yes = true;
-    if files.is_empty() {
-        let input = BufReader::new(io::stdin().lock());
-        yes = answer(input, &mut out, judge).map_err(|error| error.of("standard input"))?;
-    }
-    for path in files {
-        let file = File::open(path).map_err(|error| Failure::input(path.display(), error))?;
-        yes &= answer(BufReader::new(file), &mut out, judge)
-            .map_err(|error| error.of(path.display()))?;
-    }
-    Ok(if yes { Outcome::Done } else { Outcome::No })
-}
-
-/// What broke off.
-enum Broken {
-    Input(io::Error),
-    Output(io::Error),
-}
-
-impl Broken {
-    fn of(self, what: impl std::fmt::Display) -> Failure {
-        match self {
-            Self::Input(error) => Failure::input(what, error),
-            Self::Output(error) => Failure::system("write the answers", error),
-        }
-    }
-}
-
-/// Answers each line; whether every answer was a yes. Ends early when nobody reads the answers.
-fn answer<R: Read>(
-    mut input: BufReader<R>,
-    out: &mut impl Write,
-    judge: Judge,
-) -> Result<bool, Broken> {
-    let mut yes = true;
-    let mut line = Vec::new();
-    while read_line(&mut input, &mut line).map_err(Broken::Input)? {
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let answer = judge(bounded(&line));
-        yes &= answer.yes;
-        let mut written = writeln!(out, "{}", answer.line);
-        // Who asks one question at a time gets each answer at once.
-        if input.buffer().is_empty() {
-            written = written.and_then(|()| out.flush());
-        }
-        match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(yes),
-            Err(error) => return Err(Broken::Output(error)),
-            Ok(()) => {}
-        }
-    }
-    out.flush().map_err(Broken::Output)?;
-    Ok(yes)
-}
-
-fn bounded(line: &[u8]) -> Result<&[u8], String> {
-    match line.len() > LINE_BYTES_MAX {
-        true => Err(format!("the line has more than {LINE_BYTES_MAX} bytes")),
-        false => Ok(line),
-    }
-}
-
-fn question(line: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(line).map_err(|error| format!("the line is no JSON: {error}"))
-}
-
-/// Reads the next line, without its end; of one that is too long, a byte more than is allowed.
-/// Whether there was one.
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    line.clear();
-    let mut any = false;
-    loop {
-        let bytes = input.fill_buf()?;
-        if bytes.is_empty() {
-            return Ok(any);
-        }
-        any = true;
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        let part = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes);
-        let room = LINE_BYTES_MAX.saturating_add(1).saturating_sub(line.len());
-        line.extend(part.iter().take(room));
-        let taken = end.map_or(bytes.len(), |end| end.saturating_add(1));
-        input.consume(taken);
-        if end.is_some() {
-            return Ok(true);
-        }
     }
 }
 
@@ -142,11 +31,14 @@ fn text<'q>(question: &'q Value, key: &str) -> Result<&'q str, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::BufReader;
 
-    fn answers(input: &[u8], judge: Judge) -> (Vec<Value>, bool) {
+    use super::*;
+    use crate::commands::lines::{Judge, answer};
+
+    fn answers(input: &[u8], mut judge: impl Judge) -> (Vec<Value>, bool) {
         let mut out = Vec::new();
-        let Ok(yes) = answer(BufReader::new(input), &mut out, judge) else {
+        let Ok(yes) = answer(BufReader::new(input), &mut out, &mut judge) else {
             panic!("a slice can be read");
         };
         let lines = out
