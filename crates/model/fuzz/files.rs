@@ -28,6 +28,7 @@ const LIMITS: Limits = Limits {
     multiply_adds_max: 1 << 20,
     tree_steps_max: 1 << 14,
     batch_max: 16,
+    output_elements_max: 1 << 18,
 };
 
 /// Reads a file and, if it is a model, runs it over numbers of all kinds; whether it is one. A sample

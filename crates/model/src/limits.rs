@@ -35,6 +35,8 @@ pub struct Limits {
     pub tree_steps_max: u64,
     /// Most samples in one run.
     pub batch_max: usize,
+    /// Most elements of all outputs of a run: a model with large outputs takes fewer samples at once.
+    pub output_elements_max: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +56,7 @@ impl Default for Limits {
             multiply_adds_max: 16 * 1024 * 1024,
             tree_steps_max: 1024 * 1024,
             batch_max: 4096,
+            output_elements_max: 4 * 1024 * 1024,
         }
     }
 }

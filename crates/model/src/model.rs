@@ -129,13 +129,24 @@ impl Model {
             ports.collect::<Vec<_>>()
         };
         let inputs = ports(&plan.inputs);
+        let outputs = ports(&plan.outputs);
         let is_batched = inputs.iter().any(|port| port.shape.is_batched());
+        let lens = outputs.iter().map(|port| port.shape.sample_len());
+        let len = lens.fold(0_usize, usize::saturating_add);
+        let fit = limits.output_elements_max.checked_div(len);
+        let fit = fit.unwrap_or(limits.batch_max).min(limits.batch_max);
         Ok(Self {
-            outputs: ports(&plan.outputs),
+            outputs,
             inputs,
-            batch_max: if is_batched { limits.batch_max } else { 1 },
+            batch_max: if is_batched { fit.max(1) } else { 1 },
             plan,
         })
+    }
+
+    /// How many samples a run takes at most: 1 for a model without a batch dimension.
+    #[must_use]
+    pub fn batch_max(&self) -> usize {
+        self.batch_max
     }
 
     /// The inputs, in the order in which runs take them.
@@ -268,5 +279,17 @@ impl Model {
             .ok_or(RunError::Scratch)
         });
         views.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_share_a_model() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Model>();
+        shared::<Scratch>();
     }
 }

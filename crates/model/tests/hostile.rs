@@ -348,6 +348,16 @@ fn what_it_costs_is_bounded() {
     .0;
     refused(&bytes, ErrorKind::Bound, "elements_max");
     let limits = Limits {
+        output_elements_max: 10,
+        ..Limits::default()
+    };
+    assert_eq!(
+        Model::read(&small(&[relu()], &[]), &limits)
+            .unwrap()
+            .batch_max(),
+        2
+    );
+    let limits = Limits {
         bytes_max: 10,
         ..Limits::default()
     };

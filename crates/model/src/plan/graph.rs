@@ -29,18 +29,7 @@ pub(super) fn plan(model: Model<'_>, limits: &Limits) -> Result<(Plan, usize), M
             .initializer(tensor)
             .map_err(|refusal| refusal.at(place))?;
     }
-    let mut inputs = Vec::new();
-    for declared in &model.graph.inputs {
-        // Old files list constants among the inputs, as values that a caller may replace.
-        let place = format!("the input `{}`", declared.name);
-        if initialized.contains(&declared.name) {
-            let held = graph.declared(declared);
-            held.map_err(|refusal| refusal.at(place))?;
-            continue;
-        }
-        let input = graph.input(declared, inputs.len());
-        inputs.push(input.map_err(|refusal| refusal.at(place))?);
-    }
+    let inputs = graph.inputs(&model.graph.inputs, &initialized)?;
     for (at, node) in model.graph.nodes.iter().enumerate() {
         let name = format!("node {at} `{}` ({})", node.name, node.operator);
         let opset = if node.domain == "ai.onnx.ml" {
@@ -142,6 +131,27 @@ impl<'a> Graph<'a> {
         let shape = Shape::new(dims, self.limits)?;
         let known = self.constant(Arc::new(tensor.values), shape);
         self.name(tensor.name, known)
+    }
+
+    /// The inputs that a caller gives. Old files list constants among them, as values that a caller
+    /// may replace; here nobody does.
+    fn inputs(
+        &mut self,
+        declared: &[Declared<'a>],
+        initialized: &[&str],
+    ) -> Result<Vec<Value>, ModelError> {
+        let mut inputs = Vec::new();
+        for declared in declared {
+            let place = format!("the input `{}`", declared.name);
+            if initialized.contains(&declared.name) {
+                let held = self.declared(declared);
+                held.map_err(|refusal| refusal.at(place))?;
+                continue;
+            }
+            let input = self.input(declared, inputs.len());
+            inputs.push(input.map_err(|refusal| refusal.at(place))?);
+        }
+        Ok(inputs)
     }
 
     fn input(&mut self, declared: &Declared<'a>, at: usize) -> Result<Value, Refusal> {
