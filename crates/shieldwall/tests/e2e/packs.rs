@@ -109,7 +109,22 @@ fn a_pack_is_built_signed_by_two_and_verified_until_a_byte_is_another() {
         status(&["pack", "sign", &pack, "--key", &at("own.pem")]).0,
         Some(2)
     );
-    let shown = run(&["pack", "inspect", &pack, "--trust", &trusted]);
+    shows_what_a_person_decides_by(&pack, &trusted);
+    is_made_again_from_what_tar_unpacks(&pack, &twice, temp.path());
+    let mut bytes = std::fs::read(&pack).unwrap();
+    let place = bytes
+        .windows(10)
+        .position(|part| part == b"not looked")
+        .unwrap();
+    bytes[place] ^= 1;
+    std::fs::write(&pack, bytes).unwrap();
+    let (code, said) = verify();
+    assert_eq!((code, &said["refused"]), (Some(1), &json!("not-as-signed")));
+    assert_eq!(status(&["pack", "inspect", &pack]).0, Some(2));
+}
+
+fn shows_what_a_person_decides_by(pack: &str, trusted: &str) {
+    let shown = run(&["pack", "inspect", pack, "--trust", trusted]);
     for part in [
         "web-attack 1.2.0 (sequence 7) of Example CERT",
         "verified; signed by Example CERT, Reviewers",
@@ -123,31 +138,28 @@ fn a_pack_is_built_signed_by_two_and_verified_until_a_byte_is_another() {
     ] {
         assert!(shown.contains(part), "{part}\nis not in\n{shown}");
     }
-    assert!(run(&["pack", "inspect", &pack]).contains("not asked for"));
-    let told: Value = serde_json::from_str(&run(&["pack", "inspect", &pack, "--json"])).unwrap();
+    assert!(run(&["pack", "inspect", pack]).contains("not asked for"));
+    let told: Value = serde_json::from_str(&run(&["pack", "inspect", pack, "--json"])).unwrap();
     assert_eq!(told["manifest"]["models"][0]["extractor"], "http-field@1");
     assert_eq!(told["signatures"].as_array().unwrap().len(), 2);
+}
+
+fn is_made_again_from_what_tar_unpacks(pack: &str, unsigned: &str, temp: &Path) {
     // Any tar reads it, and what it unpacks makes the same pack again.
+    let at = |name: &str| temp.join(name).to_str().unwrap().to_owned();
     let out = at("out");
     std::fs::create_dir(&out).unwrap();
     let tar = Command::new("tar")
-        .args(["-xf", &pack, "-C", &out])
+        .args(["-xf", pack, "-C", &out])
         .status()
         .unwrap();
     assert!(tar.success());
     let again = at("again.swpack");
     run(&["pack", "build", &out, "--out", &again]);
-    assert_eq!(std::fs::read(again).unwrap(), std::fs::read(twice).unwrap());
-    let mut bytes = std::fs::read(&pack).unwrap();
-    let place = bytes
-        .windows(10)
-        .position(|part| part == b"not looked")
-        .unwrap();
-    bytes[place] ^= 1;
-    std::fs::write(&pack, bytes).unwrap();
-    let (code, said) = verify();
-    assert_eq!((code, &said["refused"]), (Some(1), &json!("not-as-signed")));
-    assert_eq!(status(&["pack", "inspect", &pack]).0, Some(2));
+    assert_eq!(
+        std::fs::read(again).unwrap(),
+        std::fs::read(unsigned).unwrap()
+    );
 }
 
 #[test]

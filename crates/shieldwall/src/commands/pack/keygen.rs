@@ -55,11 +55,11 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
             let error = anyhow::anyhow!("there is a file already; it is not overwritten");
-            Failure::input(path.display(), error)
+            return Failure::input(path.display(), error);
         }
-        _ => Failure::input(path.display(), error),
+        Failure::input(path.display(), error)
     })
 }
