@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     feeds::{Export, Import, Wanted},
-    models::{Features, Score},
+    models::{Features, Score, Task},
     pack::{Pack, PackVerify},
     remote::Remote,
 };
