@@ -1,12 +1,14 @@
 //! What can be typed. Names and flags are a contract; each subcommand's work is in `commands`.
 
 mod feeds;
+mod hub;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::feeds::{Export, Import, Wanted};
+pub(crate) use self::hub::{Backup, Hub, Restore, Verify};
 
 /// A voluntary exchange for cyber defence: what one partner sees, every partner's shield stops.
 ///
@@ -28,7 +30,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start a hub, two shields and a console on this machine, and show the loop at work.
     Up(Up),
-    /// Run a hub, the server of an exchange.
+    /// Run a hub, the server of an exchange; back it up, restore and verify it.
     #[command(subcommand)]
     Hub(Hub),
     /// Run a shield, the sensor and enforcer at a partner.
@@ -131,17 +133,6 @@ pub(crate) struct Up {
     /// Rules in Suricata's language that the first shield looks for; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Vec<PathBuf>,
-}
-
-/// `hub ...`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Hub {
-    /// Serve until told to stop.
-    Run {
-        /// The hub's configuration (TOML).
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
 }
 
 /// `shield ...`
