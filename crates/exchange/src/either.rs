@@ -7,8 +7,9 @@ use stix::Timestamp;
 
 use crate::dump::Record;
 use crate::{
-    Appended, Certificate, Counts, Dump, Entry, Erased, ErasedVersion, Erasure, Filter, Lane, Log, NewPartner, Page,
-    Partner, Position, PostgresStore, Registry, Secret, SqliteStore, StoreError, Submission,
+    Appended, Certificate, Counts, Dump, Entry, Erased, ErasedVersion, Erasure, Filter, Lane, Log,
+    NewPartner, Page, Partner, Position, PostgresStore, Registry, Secret, SqliteStore, StoreError,
+    Submission,
 };
 
 /// One of the back-ends.

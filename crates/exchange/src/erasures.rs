@@ -285,10 +285,7 @@ fn last_line(mut file: File) -> io::Result<(u64, Vec<u8>)> {
     let begin = whole.iter().rposition(|byte| *byte == b'\n');
     let line = whole.get(begin.map_or(0, |at| at.saturating_add(1))..);
     let end = u64::try_from(last.saturating_add(1)).unwrap_or(u64::MAX);
-    Ok((
-        start.saturating_add(end),
-        line.unwrap_or_default().to_vec(),
-    ))
+    Ok((start.saturating_add(end), line.unwrap_or_default().to_vec()))
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
@@ -329,10 +326,7 @@ mod tests {
         std::fs::write(&path, cut).unwrap();
         let list = Erasures::open(&path).unwrap();
         let end = *list.end.try_lock().unwrap();
-        assert_eq!(
-            (end.length, end.epoch, end.seq),
-            (whole.len() as u64, 7, 2)
-        );
+        assert_eq!((end.length, end.epoch, end.seq), (whole.len() as u64, 7, 2));
         let read: Vec<_> = Lines::open(&path).unwrap().map(Result::unwrap).collect();
         assert_eq!(read, [line(1), line(2)]);
         append(&path, end.length, &bytes(&[3])).unwrap();

@@ -10,7 +10,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::fanout::Lanes;
 use crate::sequencer::{Command, Sequencer};
-use crate::{Erasure, Erasures, ExchangeError, LiveSet, Log, Outcome, Position, Submission, Subscription};
+use crate::{
+    Erasure, Erasures, ExchangeError, LiveSet, Log, Outcome, Position, Submission, Subscription,
+};
 
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -13,7 +13,7 @@ mod support;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use exchange::dump::{self, Input, Restored};
@@ -325,15 +325,17 @@ async fn a_dump_is_of_one_moment_while_others_write() {
     let hub = place.open().await;
     let batch = |from: u32| -> Vec<_> {
         let numbers = from..from + 300;
-        numbers.map(|n| to_all("alpha", indicator(n, 1, ""))).collect()
+        numbers
+            .map(|n| to_all("alpha", indicator(n, 1, "")))
+            .collect()
     };
     hub.append(&batch(0), at(0)).await.unwrap();
     let (told, more) = tokio::sync::oneshot::channel();
     let mut told = Some(told);
-    let mut events = 0_u64;
+    let events = AtomicU64::new(0);
     let mut each = |record| {
         if let dump::Record::Event(_) = record {
-            events += 1;
+            events.fetch_add(1, Ordering::Relaxed);
             if let Some(told) = told.take() {
                 told.send(()).unwrap();
             }
@@ -343,10 +345,12 @@ async fn a_dump_is_of_one_moment_while_others_write() {
     let writes = async {
         more.await.unwrap();
         hub.append(&batch(500), at(90_000)).await.unwrap();
+        let then = events.load(Ordering::Relaxed);
+        assert!(then < 300, "the dump was over");
     };
     let (dumped, ()) = tokio::join!(exchange::Dump::dump(&hub, &mut each), writes);
     dumped.unwrap();
-    assert_eq!(events, 300);
+    assert_eq!(events.into_inner(), 300);
     place.close(hub).await;
 }
 
@@ -404,7 +408,9 @@ async fn the_payloads_are_vacuumed_soon_after_an_erasure() {
         return;
     };
     let store = place.open().await;
-    let batch: Vec<_> = (0..20).map(|n| to_all("alpha", indicator(n, 1, ""))).collect();
+    let batch: Vec<_> = (0..20)
+        .map(|n| to_all("alpha", indicator(n, 1, "")))
+        .collect();
     store.append(&batch, at(0)).await.unwrap();
     for n in 0..10 {
         let erasure = Erasure {
@@ -438,7 +444,14 @@ async fn readers_of_a_server_that_hangs_are_told_in_time() {
         .await
         .unwrap();
     let reader = partner("alpha");
-    let page = || store.page(&reader, exchange::Position::default(), 10, &exchange::Filter::default());
+    let page = || {
+        store.page(
+            &reader,
+            exchange::Position::default(),
+            10,
+            &exchange::Filter::default(),
+        )
+    };
     assert_eq!(page().await.unwrap().entries.len(), 1);
     place.server.pause().unwrap();
     let begun = Instant::now();
@@ -453,7 +466,10 @@ async fn readers_of_a_server_that_hangs_are_told_in_time() {
     place.server.resume().unwrap();
     let begun = Instant::now();
     while page().await.is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "does not recover");
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "does not recover"
+        );
     }
     // One that works, but too slowly: somebody holds a table.
     let url = place.server.url(&place.schema);

@@ -15,6 +15,7 @@ mod model;
 mod support;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use exchange::dump::{Input, Restored};
 use exchange::sqlite::Options;
@@ -163,21 +164,21 @@ async fn a_dump_is_of_one_moment_while_others_write() {
             .collect::<Vec<_>>()
     };
     for n in 0..10 {
-        hub.append(&batch(n * 50), at(i64::from(n) * 1000)).await.unwrap();
+        hub.append(&batch(n * 50), at(i64::from(n) * 1000))
+            .await
+            .unwrap();
     }
     let beside = SqliteStore::open_admin(&place.path(), Options::default())
         .await
         .unwrap();
     let (told, more) = tokio::sync::oneshot::channel();
     let mut told = Some(told);
-    let mut events = 0_u64;
+    let events = AtomicU64::new(0);
     let mut each = |record| {
         if let exchange::dump::Record::Event(_) = record {
-            events += 1;
+            events.fetch_add(1, Ordering::Relaxed);
             if let Some(told) = told.take() {
                 told.send(()).unwrap();
-                // Time for the hub.
-                std::thread::sleep(std::time::Duration::from_millis(50));
             }
         }
         Ok(())
@@ -185,10 +186,12 @@ async fn a_dump_is_of_one_moment_while_others_write() {
     let writes = async {
         more.await.unwrap();
         hub.append(&batch(500), at(90_000)).await.unwrap();
+        let then = events.load(Ordering::Relaxed);
+        assert!(then < 500, "the dump was over");
     };
     let (dumped, ()) = tokio::join!(exchange::Dump::dump(&beside, &mut each), writes);
     dumped.unwrap();
-    assert_eq!(events, 500);
+    assert_eq!(events.into_inner(), 500);
     assert_eq!(hub.head(&partner("alpha")).await.unwrap().community, 550);
 }
 
@@ -208,7 +211,11 @@ async fn what_was_erased_since_a_dump_is_in_no_file_of_a_restored_store() {
         };
         assert_eq!(store.erase(&erasure, at(60)).await.unwrap().versions, 1);
     }
-    exchange::Erasures::open(&list).unwrap().catch_up(&store).await.unwrap();
+    exchange::Erasures::open(&list)
+        .unwrap()
+        .catch_up(&store)
+        .await
+        .unwrap();
     let copy = place.another();
     let mut input = Input::open(&path, summary.digest, &[list]).unwrap();
     let restored = copy.restore(&mut input, 0, false).await.unwrap();
@@ -217,8 +224,12 @@ async fn what_was_erased_since_a_dump_is_in_no_file_of_a_restored_store() {
     copy.close(copy.open().await).await;
     assert!(!copy.holds("tell-nobody-of-this"));
     let names = std::fs::read_dir(copy.0.path()).unwrap();
-    let names: std::collections::BTreeSet<_> = names.map(|file| file.unwrap().file_name()).collect();
-    assert!(names.iter().all(|name| name != "exchange.db-restore"), "{names:?}");
+    let names: std::collections::BTreeSet<_> =
+        names.map(|file| file.unwrap().file_name()).collect();
+    assert!(
+        names.iter().all(|name| name != "exchange.db-restore"),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]

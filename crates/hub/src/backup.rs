@@ -62,7 +62,9 @@ pub async fn backup(config: &Config, to: &Path) -> Result<Manifest, HubError> {
     let (path, epoch) = (to.join(LOG), store.epoch());
     let mut log = BufWriter::with_capacity(1 << 20, private(&path)?);
     let taken = crate::clock::now();
-    let summary = dump::write_out(&store, &mut log).await.map_err(store_error)?;
+    let summary = dump::write_out(&store, &mut log)
+        .await
+        .map_err(store_error)?;
     log.into_inner()
         .map_err(|error| error.into_error())
         .and_then(|file| file.sync_all())
@@ -133,7 +135,8 @@ pub async fn restore(
     let mut lists = vec![from.join(ERASURES)];
     lists.extend(how.erasures.clone());
     lists.push(own.clone());
-    let mut input = Input::open(&from.join(LOG), manifest.digest()?, &lists).map_err(store_error)?;
+    let mut input =
+        Input::open(&from.join(LOG), manifest.digest()?, &lists).map_err(store_error)?;
     // Before the store: a restore that broke off is begun again, and must not be taken for done.
     list::merge(&own, &lists).map_err(store_error)?;
     for (path, key) in keys {

@@ -12,6 +12,9 @@ use super::{CHUNK_EVENTS_MAX, Summary, Tally, digest_of};
 use crate::StoreError;
 use crate::erasures::{ErasedLine, Lines};
 
+/// Longest line of a dump, in bytes.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+
 /// A dump on its way into a store.
 ///
 /// The payload of a version that a list of erasures names is left out here, so that its bytes reach
@@ -85,7 +88,9 @@ impl Input {
         while records.len() < CHUNK_EVENTS_MAX
             && let Some(record) = self.next()?
         {
-            self.tally.add(&record).map_err(|error| self.bad(&error))?;
+            if let Err(error) = self.tally.add(&record) {
+                return Err(self.bad(&error));
+            }
             records.push(record);
         }
         Ok(records)
@@ -189,10 +194,7 @@ fn identity(line: ErasedLine) -> Record {
 
 /// The rows of events in a batch of records, with the numbers of their events; `next` is that of the
 /// first, and is moved on.
-pub(crate) fn rows_of<'a>(
-    records: &'a [Record],
-    next: &mut i64,
-) -> Vec<(i64, &'a EventRecord)> {
+pub(crate) fn rows_of<'a>(records: &'a [Record], next: &mut i64) -> Vec<(i64, &'a EventRecord)> {
     let events = records.iter().filter_map(|record| match record {
         Record::Event(event) => Some(&**event),
         Record::Meta(_)

@@ -19,11 +19,11 @@ use aws_lc_rs::digest::{Context, SHA256};
 use self::check::Checker;
 pub(crate) use self::input::rows_of;
 pub use self::input::{Input, Restored};
-pub(crate) use self::record::{
-    CertificateRecord, EventRecord, InvitationRecord, MetaRecord, PartnerRecord, Place,
-    PlaceOfPartner, TokenRecord, bin, bytes_of, text,
+pub use self::record::{
+    CertificateRecord, EventRecord, InvitationRecord, MetaRecord, PartnerRecord, Record,
+    TokenRecord,
 };
-pub use self::record::Record;
+pub(crate) use self::record::{Place, PlaceOfPartner, bin, bytes_of, text};
 use crate::StoreError;
 
 /// A store that can be written out.
@@ -132,10 +132,8 @@ impl Tally {
                     (Some(_), None) => add(&mut counts.erased),
                 }
             }
-            Record::Meta(_)
-            | Record::Invitation(_)
-            | Record::Token(_)
-            | Record::Certificate(_) => {}
+            Record::Meta(_) | Record::Invitation(_) | Record::Token(_) | Record::Certificate(_) => {
+            }
         }
     }
 

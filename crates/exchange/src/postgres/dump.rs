@@ -87,12 +87,15 @@ async fn chunk(
         .bind(count(CHUNK_EVENTS_MAX))
         .fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
-        places.entry(row.try_get(0)?).or_default().push(PlaceOfPartner {
-            partner: row.try_get(1)?,
-            position: row.try_get(2)?,
-            date_added: row.try_get(3)?,
-            stale: row.try_get(4)?,
-        });
+        places
+            .entry(row.try_get(0)?)
+            .or_default()
+            .push(PlaceOfPartner {
+                partner: row.try_get(1)?,
+                position: row.try_get(2)?,
+                date_added: row.try_get(3)?,
+                stale: row.try_get(4)?,
+            });
     }
     drop(rows);
     let mut last = None;
@@ -137,7 +140,10 @@ fn event(row: &PgRow) -> Result<EventRecord, StoreError> {
         event.superseded = row.try_get(8)?;
         event.commitment = Some(bin(row.try_get(9)?));
         event.salt = row.try_get::<Option<Vec<u8>>, _>(13)?.map(bin);
-        event.raw = row.try_get::<Option<Vec<u8>>, _>(14)?.map(text).transpose()?;
+        event.raw = row
+            .try_get::<Option<Vec<u8>>, _>(14)?
+            .map(text)
+            .transpose()?;
     }
     Ok(event)
 }
@@ -151,12 +157,17 @@ const ADDRESSED: &str = "SELECT a.seq, a.partner, a.position, a.date_added, a.st
     JOIN addressed a ON a.seq = e.seq ORDER BY a.seq, a.partner";
 
 async fn registry(connection: &mut PgConnection, each: Each<'_>) -> Result<(), StoreError> {
-    table(connection, "SELECT key, value FROM meta ORDER BY key", each, |row| {
-        Ok(Record::Meta(MetaRecord {
-            key: row.try_get(0)?,
-            value: bin(row.try_get(1)?),
-        }))
-    })
+    table(
+        connection,
+        "SELECT key, value FROM meta ORDER BY key",
+        each,
+        |row| {
+            Ok(Record::Meta(MetaRecord {
+                key: row.try_get(0)?,
+                value: bin(row.try_get(1)?),
+            }))
+        },
+    )
     .await?;
     let partners = "SELECT name, role, added, revoked FROM partners ORDER BY name";
     table(connection, partners, each, |row| {
@@ -168,8 +179,7 @@ async fn registry(connection: &mut PgConnection, each: Each<'_>) -> Result<(), S
         }))
     })
     .await?;
-    let invitations =
-        "SELECT mac, partner, made, expires, used FROM invitations ORDER BY mac";
+    let invitations = "SELECT mac, partner, made, expires, used FROM invitations ORDER BY mac";
     table(connection, invitations, each, |row| {
         Ok(Record::Invitation(InvitationRecord {
             mac: bin(row.try_get(0)?),

@@ -12,17 +12,17 @@ use sqlx::types::Uuid;
 use sqlx::{Decode, Postgres, Row as _};
 use stix::{StixId, Timestamp};
 
-use super::{PostgresStore, session};
 use super::sql::{
     ADDRESSED_LANE, ADDRESSED_LIVE, ADDRESSED_RECENT, COMMUNITY_LANE, COMMUNITY_LIVE,
     COMMUNITY_RECENT, DATE_ADDED, EVENT, ID, KIND, LANE, PAGE, PAGE_OF_IDS, POSITION, RAW, SEQ,
     SOURCE, SPEC_VERSION, STALE, VALID_UNTIL, VERSION,
 };
+use super::{PostgresStore, session};
 use crate::store::READ_BYTES_MAX;
 use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, EventKind, Filter, Lane, Log, Page, Position,
-    StoreError, Submission, VersionMatch,
+    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, EventKind, Filter, Lane, Log, Page,
+    Position, StoreError, Submission, VersionMatch,
 };
 
 impl Log for PostgresStore {

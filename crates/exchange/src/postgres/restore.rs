@@ -99,8 +99,16 @@ async fn insert(
     let commitments = all().map(|event| bytes_of(event.commitment.as_ref()).unwrap_or_default());
     sqlx::query(INSERT_EVENTS)
         .bind(events.iter().map(|(seq, _)| *seq).collect::<Vec<i64>>())
-        .bind(places().map(|place| place.map(|place| place.position)).collect::<Vec<_>>())
-        .bind(places().map(|place| place.map(|place| place.date_added)).collect::<Vec<_>>())
+        .bind(
+            places()
+                .map(|place| place.map(|place| place.position))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            places()
+                .map(|place| place.map(|place| place.date_added))
+                .collect::<Vec<_>>(),
+        )
         .bind(all().map(|event| event.version).collect::<Vec<_>>())
         .bind(all().map(|event| event.valid_until).collect::<Vec<_>>())
         .bind(ids.iter().map(StixId::uuid).collect::<Vec<Uuid>>())
@@ -109,7 +117,11 @@ async fn insert(
         .bind(all().map(|event| event.superseded).collect::<Vec<_>>())
         .bind(ids.iter().map(StixId::kind).collect::<Vec<&str>>())
         .bind(all().map(|event| event.source.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|event| event.spec_version.as_deref()).collect::<Vec<_>>())
+        .bind(
+            all()
+                .map(|event| event.spec_version.as_deref())
+                .collect::<Vec<_>>(),
+        )
         .bind(commitments.collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
@@ -151,7 +163,11 @@ async fn insert_addressed(
     }
     let all = || places.iter().map(|(_, place)| *place);
     sqlx::query(INSERT_ADDRESSED)
-        .bind(all().map(|place| place.partner.as_str()).collect::<Vec<_>>())
+        .bind(
+            all()
+                .map(|place| place.partner.as_str())
+                .collect::<Vec<_>>(),
+        )
         .bind(all().map(|place| place.position).collect::<Vec<_>>())
         .bind(places.iter().map(|(seq, _)| *seq).collect::<Vec<i64>>())
         .bind(all().map(|place| place.date_added).collect::<Vec<_>>())

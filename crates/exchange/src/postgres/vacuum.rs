@@ -19,11 +19,7 @@ impl PostgresStore {
         if self.vacuuming.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (url, options, flag) = (
-            self.url.clone(),
-            self.options,
-            Arc::clone(&self.vacuuming),
-        );
+        let (url, options, flag) = (self.url.clone(), self.options, Arc::clone(&self.vacuuming));
         tokio::spawn(async move {
             tokio::time::sleep(GATHERED).await;
             flag.store(false, Ordering::Release);

@@ -87,12 +87,15 @@ async fn chunk(
         .bind(count(CHUNK_EVENTS_MAX))
         .fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
-        places.entry(row.try_get(0)?).or_default().push(PlaceOfPartner {
-            partner: row.try_get(1)?,
-            position: row.try_get(2)?,
-            date_added: row.try_get(3)?,
-            stale: row.try_get(4)?,
-        });
+        places
+            .entry(row.try_get(0)?)
+            .or_default()
+            .push(PlaceOfPartner {
+                partner: row.try_get(1)?,
+                position: row.try_get(2)?,
+                date_added: row.try_get(3)?,
+                stale: row.try_get(4)?,
+            });
     }
     drop(rows);
     let mut last = None;
@@ -136,7 +139,10 @@ fn event(row: &SqliteRow) -> Result<EventRecord, StoreError> {
         event.superseded = row.try_get(7)?;
         event.commitment = Some(bin(row.try_get(8)?));
         event.salt = row.try_get::<Option<Vec<u8>>, _>(12)?.map(bin);
-        event.raw = row.try_get::<Option<Vec<u8>>, _>(13)?.map(text).transpose()?;
+        event.raw = row
+            .try_get::<Option<Vec<u8>>, _>(13)?
+            .map(text)
+            .transpose()?;
     }
     Ok(event)
 }
@@ -150,10 +156,7 @@ const ADDRESSED: &str = "SELECT a.seq, a.partner, a.position, a.date_added, a.st
     FROM (SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2) e
     CROSS JOIN addressed a ON a.seq = e.seq ORDER BY a.seq, a.partner";
 
-async fn registry(
-    connection: &mut SqliteConnection,
-    each: Each<'_>,
-) -> Result<(), StoreError> {
+async fn registry(connection: &mut SqliteConnection, each: Each<'_>) -> Result<(), StoreError> {
     // Epoch and fence are the database's own.
     let meta = "SELECT key, value FROM meta WHERE key NOT IN ('epoch', 'fence') ORDER BY key";
     table(connection, meta, each, |row| {
@@ -173,8 +176,7 @@ async fn registry(
         }))
     })
     .await?;
-    let invitations =
-        "SELECT mac, partner, made, expires, used FROM invitations ORDER BY mac";
+    let invitations = "SELECT mac, partner, made, expires, used FROM invitations ORDER BY mac";
     table(connection, invitations, each, |row| {
         Ok(Record::Invitation(InvitationRecord {
             mac: bin(row.try_get(0)?),

@@ -19,8 +19,8 @@ use super::sql::{
 use crate::store::READ_BYTES_MAX;
 use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, EventKind, Filter, Lane, Log, Page, Position,
-    StoreError, Submission, VersionMatch,
+    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, EventKind, Filter, Lane, Log, Page,
+    Position, StoreError, Submission, VersionMatch,
 };
 
 impl Log for SqliteStore {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
-use super::{Options, SqliteStore, base_options, bulk, connect, dump, lock, schema, sync, sync_folder};
+use super::{
+    Options, SqliteStore, base_options, bulk, connect, dump, lock, schema, sync, sync_folder,
+};
 use crate::dump::{EventRecord, Input, Record, Restored, Tally, bytes_of, rows_of};
 use crate::registry::new_epoch;
 use crate::{EventKind, StoreError};
@@ -206,10 +208,7 @@ fn kind_of(id: &str) -> &str {
 const HEADS: &str = "heads (n, id, source, modified, kind, spec_version, valid_until, revoked, \
     superseded, commitment) ";
 
-async fn register(
-    connection: &mut SqliteConnection,
-    record: &Record,
-) -> Result<(), StoreError> {
+async fn register(connection: &mut SqliteConnection, record: &Record) -> Result<(), StoreError> {
     let query = match record {
         Record::Event(_) => return Ok(()),
         Record::Meta(of) => sqlx::query("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")

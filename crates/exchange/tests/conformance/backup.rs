@@ -43,7 +43,10 @@ pub(crate) async fn fill(store: &impl Store) -> Secret {
         to_all("alpha", secret(2, 1)),
         addressed("alpha", &["bravo"], secret(3, 1)),
         addressed("bravo", &["alpha", "charlie"], sighting(4, 1)),
-        to_all("bravo", indicator(1, 1, r#","valid_until":"2033-01-01T00:00:00Z""#)),
+        to_all(
+            "bravo",
+            indicator(1, 1, r#","valid_until":"2033-01-01T00:00:00Z""#),
+        ),
         to_all("alpha", indicator(5, 1, ",\n\"name\":\"ü\\u0000\\n \"")),
     ];
     store.append(&first, at(10)).await.unwrap();
@@ -130,7 +133,14 @@ pub(crate) async fn a_restored_dump_is_the_same_log(backend: impl Backend) {
     assert_eq!(known.unwrap().name.as_ref(), "alpha");
     let known = copy.partner_by_certificate(&[1, 2, 0], at(50)).await;
     assert!(known.unwrap().is_some());
-    assert!(copy.partner("charlie").await.unwrap().unwrap().revoked.is_some());
+    assert!(
+        copy.partner("charlie")
+            .await
+            .unwrap()
+            .unwrap()
+            .revoked
+            .is_some()
+    );
     assert_eq!(copy.meta("of-the-hub").await.unwrap().unwrap(), b"kept");
 
     // Both go on alike: what they number, what they know, what they erase.
@@ -143,7 +153,10 @@ pub(crate) async fn a_restored_dump_is_the_same_log(backend: impl Backend) {
         ];
         let outcomes = log.append(&more, at(60)).await.unwrap().outcomes;
         assert_eq!(outcomes[..2], [Outcome::Duplicate, Outcome::Conflict]);
-        assert!(matches!(outcomes[2..], [Outcome::Accepted { .. }, Outcome::Accepted { .. }]));
+        assert!(matches!(
+            outcomes[2..],
+            [Outcome::Accepted { .. }, Outcome::Accepted { .. }]
+        ));
         erase(log, "alpha", 7, 70).await;
     }
     assert_eq!(views(&copy).await, views(&store).await);
@@ -188,7 +201,11 @@ pub(crate) async fn what_was_erased_since_is_not_restored(backend: impl Backend)
         .into_iter()
         .filter(|entry| entry.id == id("indicator", 2))
         .collect();
-    assert_eq!(gone[0].event, EventKind::Erase, "those who hold it are told");
+    assert_eq!(
+        gone[0].event,
+        EventKind::Erase,
+        "those who hold it are told"
+    );
     // Not under the same identity again, also what was accepted after the dump.
     let again = [2, 3, 9].map(|n| to_all("alpha", secret(n, 1)));
     let outcomes = copy.append(&again, at(70)).await.unwrap().outcomes;
@@ -197,7 +214,12 @@ pub(crate) async fn what_was_erased_since_is_not_restored(backend: impl Backend)
     let outcomes = copy.append(&newer, at(71)).await.unwrap().outcomes;
     assert!(matches!(outcomes[..], [Outcome::Accepted { .. }]));
     let page = copy
-        .page(&partner("bravo"), Position::default(), 1000, &Filter::default())
+        .page(
+            &partner("bravo"),
+            Position::default(),
+            1000,
+            &Filter::default(),
+        )
         .await
         .unwrap();
     assert!(raws(&page.entries).contains(&raw(&indicator(9, 2, ""))));
@@ -205,7 +227,10 @@ pub(crate) async fn what_was_erased_since_is_not_restored(backend: impl Backend)
     let (path, summary) = written(&copy, folder.path()).await;
     let third = backend.another();
     let mut input = Input::open(&path, summary.digest, &[list]).unwrap();
-    let restored = third.restore(&mut input, copy.epoch(), false).await.unwrap();
+    let restored = third
+        .restore(&mut input, copy.epoch(), false)
+        .await
+        .unwrap();
     assert_eq!((restored.summary, restored.withheld), (summary, 0));
     place.close(copy).await;
     backend.close(store).await;
@@ -224,7 +249,10 @@ pub(crate) async fn a_store_in_use_or_with_a_log_is_not_overwritten(backend: imp
     let (before, epoch) = (state(&store).await, store.epoch());
     backend.close(store).await;
     let refused = backend.restore(&mut input(), 0, false).await;
-    assert!(matches!(refused, Err(StoreError::NotEmpty(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::NotEmpty(_))),
+        "{refused:?}"
+    );
     let store = backend.open().await;
     assert_eq!((state(&store).await, store.epoch()), (before, epoch));
     backend.close(store).await;
@@ -258,7 +286,10 @@ pub(crate) async fn a_damaged_dump_is_refused_and_changes_nothing(backend: impl 
         std::fs::write(&path, damaged).unwrap();
         let mut input = Input::open(&path, summary.digest, &[]).unwrap();
         let refused = place.restore(&mut input, 0, true).await;
-        assert!(matches!(refused, Err(StoreError::BadBackup(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::BadBackup(_))),
+            "{refused:?}"
+        );
         let store = place.open().await;
         assert_eq!(state(&store).await.events, 0);
         assert!(store.partners().await.unwrap().is_empty());
@@ -278,7 +309,9 @@ pub(crate) async fn the_list_of_erasures_follows_the_log(backend: impl Backend) 
         ids.collect::<Vec<_>>()
     };
     let store = backend.open().await;
-    let batch: Vec<_> = (1..=9).map(|n| to_all("alpha", indicator(n, 1, ""))).collect();
+    let batch: Vec<_> = (1..=9)
+        .map(|n| to_all("alpha", indicator(n, 1, "")))
+        .collect();
     store.append(&batch, at(0)).await.unwrap();
     let list = Erasures::open(&path).unwrap();
     list.catch_up(&store).await.unwrap();

@@ -47,6 +47,7 @@ impl Spool {
             next: AtomicU64::new(0),
             shutdown,
         };
+        spool.sweep()?;
         let last = spool.numbers()?.last().copied();
         let next = last.map_or(0, |last| last.saturating_add(1));
         spool.next.store(next, Ordering::Relaxed);
@@ -57,7 +58,8 @@ impl Spool {
     pub(super) async fn put(&self, head: &Head, body: bytes::Bytes) -> Result<Spooled, HubError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.path(number);
-        let mut head = serde_json::to_vec(head).map_err(|error| HubError::Store(error.to_string()))?;
+        let mut head =
+            serde_json::to_vec(head).map_err(|error| HubError::Store(error.to_string()))?;
         head.push(b'\n');
         let spooled = Spooled(path.clone());
         let written = tokio::task::spawn_blocking(move || {
@@ -87,17 +89,32 @@ impl Spool {
         self.folder.join(format!("{number:020}"))
     }
 
+    /// Removes what a crash has left half written: it was never answered.
+    fn sweep(&self) -> Result<(), HubError> {
+        let failed = |error| HubError::file(&self.folder, error);
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if number(&entry).is_none() {
+                std::fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
     fn numbers(&self) -> Result<Vec<u64>, HubError> {
         let failed = |error| HubError::file(&self.folder, error);
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            // Drafts of a crash have names that are no numbers.
-            numbers.extend(name.to_str().and_then(|name| name.parse::<u64>().ok()));
+            numbers.extend(number(&entry.map_err(failed)?));
         }
         numbers.sort_unstable();
         Ok(numbers)
     }
+}
+
+/// The number that a file is called; drafts are not called one.
+fn number(entry: &std::fs::DirEntry) -> Option<u64> {
+    entry.file_name().to_str()?.parse().ok()
 }
 
 impl Spooled {
@@ -139,15 +156,23 @@ mod tests {
         let open = || Spool::open(folder.path(), CancellationToken::new()).unwrap();
         let spool = open();
         for id in ["one", "two"] {
-            spool.put(&head(id), b"{\"a\":\n1}"[..].into()).await.unwrap();
+            spool
+                .put(&head(id), b"{\"a\":\n1}"[..].into())
+                .await
+                .unwrap();
         }
         // As a crash leaves them.
         std::fs::write(folder.path().join("pending/draft.new-1"), "x").unwrap();
-        std::fs::write(folder.path().join("pending/7"), "not an addition").unwrap();
+        std::fs::write(
+            folder.path().join("pending/00000000000000000007"),
+            "no addition",
+        )
+        .unwrap();
         let spool = {
             drop(spool);
             open()
         };
+        assert!(!folder.path().join("pending/draft.new-1").exists());
         let mut waiting = spool.waiting().unwrap();
         let heads: Vec<_> = waiting.iter().map(|(head, _)| head.clone()).collect();
         assert_eq!(heads, [head("one"), head("two")]);
@@ -155,7 +180,12 @@ mod tests {
         assert_eq!(first.read().unwrap().1, b"{\"a\":\n1}");
         first.done();
         spool.put(&head("three"), b"{}"[..].into()).await.unwrap();
-        let ids: Vec<_> = spool.waiting().unwrap().into_iter().map(|w| w.0.id).collect();
+        let ids: Vec<_> = spool
+            .waiting()
+            .unwrap()
+            .into_iter()
+            .map(|w| w.0.id)
+            .collect();
         assert_eq!(ids, ["two", "three"]);
     }
 }

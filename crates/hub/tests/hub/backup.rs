@@ -52,7 +52,8 @@ fn holds(folder: &Path, text: &str) -> bool {
 async fn a_hub_restored_elsewhere_serves_its_partners_again() {
     let world = World::start().await;
     let (a, b) = (world.partner("agency-a").await, world.partner("b").await);
-    a.share(&[open("one", 1), open("two", 2), open("three", 3)]).await;
+    a.share(&[open("one", 1), open("two", 2), open("three", 3)])
+        .await;
     let only_b = indicator("four", "192.0.2.4", Tlp::Amber, &["b"]);
     a.share(&[only_b]).await;
     let (pem_a, pem_b) = (a.pem.clone(), b.pem.clone());
@@ -65,7 +66,9 @@ async fn a_hub_restored_elsewhere_serves_its_partners_again() {
 
     let place = TempDir::new().unwrap();
     let to = place.path().join("backup");
-    let made = backup::backup(&config(&world.data(), ""), &to).await.unwrap();
+    let made = backup::backup(&config(&world.data(), ""), &to)
+        .await
+        .unwrap();
     assert_eq!((made.objects, made.partners), (4, 2));
     for path in files(&to) {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
@@ -81,7 +84,9 @@ async fn a_hub_restored_elsewhere_serves_its_partners_again() {
 
     let elsewhere = TempDir::new().unwrap();
     let there = config(&elsewhere.path().join("data"), "");
-    let (_, restored) = backup::restore(&there, &to, &Restore::default()).await.unwrap();
+    let (_, restored) = backup::restore(&there, &to, &Restore::default())
+        .await
+        .unwrap();
     let state = backup::digest_text(&restored.summary.digest);
     assert_eq!((state, restored.withheld), (made.state_sha256.clone(), 0));
     let verified = backup::verify_store(&there).await.unwrap();
@@ -93,7 +98,10 @@ async fn a_hub_restored_elsewhere_serves_its_partners_again() {
     let old = b.get(&format!("{OBJECTS}?limit=3&next={next}")).await;
     assert_eq!(old.status(), 400);
     let old: Value = old.json().await.unwrap();
-    assert!(old["description"].as_str().unwrap().contains("epoch"), "{old}");
+    assert!(
+        old["description"].as_str().unwrap().contains("epoch"),
+        "{old}"
+    );
     let mut events = b.follow(Some(&cursor)).await;
     let trimmed = events.next_named("trimmed").await;
     assert!(trimmed.data.contains("epoch"), "{trimmed:?}");
@@ -112,10 +120,17 @@ async fn what_was_deleted_since_the_backup_stays_deleted() {
     a.share(&[kept.clone(), gone.clone()]).await;
     let place = TempDir::new().unwrap();
     let to = place.path().join("backup");
-    backup::backup(&config(&world.data(), ""), &to).await.unwrap();
+    backup::backup(&config(&world.data(), ""), &to)
+        .await
+        .unwrap();
     assert!(holds(&to, SECRET));
     let path = format!("{OBJECTS}{}/", gone["id"].as_str().unwrap());
-    let deleted = a.send("DELETE", &path, "application/taxii+json;version=2.1", String::new());
+    let deleted = a.send(
+        "DELETE",
+        &path,
+        "application/taxii+json;version=2.1",
+        String::new(),
+    );
     assert_eq!(deleted.await.status(), 200);
     let pem = a.pem.clone();
     let folder = world.stop().await;
@@ -128,7 +143,9 @@ async fn what_was_deleted_since_the_backup_stays_deleted() {
         replace: true,
         ..Restore::default()
     };
-    let (_, restored) = backup::restore(&config(&data, ""), &to, &replace).await.unwrap();
+    let (_, restored) = backup::restore(&config(&data, ""), &to, &replace)
+        .await
+        .unwrap();
     assert_eq!(restored.withheld, 1);
     assert!(!holds(&data, SECRET));
 
@@ -153,7 +170,9 @@ async fn what_was_deleted_since_the_backup_stays_deleted() {
     assert_eq!(answer["outcomes"][0]["outcome"], "conflict");
     // A backup of now knows it, too.
     let to = place.path().join("later");
-    backup::backup(&config(&world.data(), ""), &to).await.unwrap();
+    backup::backup(&config(&world.data(), ""), &to)
+        .await
+        .unwrap();
     assert!(!holds(&to, SECRET));
     let list = std::fs::read_to_string(to.join("erasures.jsonl")).unwrap();
     assert!(list.contains(gone["id"].as_str().unwrap()));
@@ -178,7 +197,9 @@ async fn a_hub_moves_to_postgresql_by_its_backup() {
     let (data, to) = (folder.path().join("data"), folder.path().join("backup"));
     let made = backup::backup(&config(&data, ""), &to).await.unwrap();
     let there = config(&data, &store);
-    backup::restore(&there, &to, &Restore::default()).await.unwrap();
+    backup::restore(&there, &to, &Restore::default())
+        .await
+        .unwrap();
     let moved = backup::verify_store(&there).await.unwrap();
     assert_eq!(backup::digest_text(&moved.digest), made.state_sha256);
     let world = World::on(folder, &store).await;
@@ -190,10 +211,16 @@ async fn a_hub_moves_to_postgresql_by_its_backup() {
 #[tokio::test]
 async fn a_backup_that_is_not_whole_or_anothers_is_refused() {
     let world = World::start().await;
-    world.partner("agency-a").await.share(&[open("one", 1)]).await;
+    world
+        .partner("agency-a")
+        .await
+        .share(&[open("one", 1)])
+        .await;
     let place = TempDir::new().unwrap();
     let to = place.path().join("backup");
-    backup::backup(&config(&world.data(), ""), &to).await.unwrap();
+    backup::backup(&config(&world.data(), ""), &to)
+        .await
+        .unwrap();
     world.stop().await;
     let elsewhere = TempDir::new().unwrap();
     let data = elsewhere.path().join("data");

@@ -61,11 +61,18 @@ async fn a_hub_on_postgresql_survives_its_own_restart_and_the_servers() {
     let late = a.get("/taxii2/api/collections/all/objects/").await;
     assert_eq!(late.status(), 503);
     assert!(late.headers().contains_key("retry-after"));
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begun.elapsed()
+    );
     server.resume().unwrap();
     let begun = Instant::now();
     while a.get("/taxii2/api/collections/all/objects/").await.status() != 200 {
-        assert!(begun.elapsed() < Duration::from_secs(30), "does not recover");
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "does not recover"
+        );
     }
 
     let pem = a.pem.clone();

@@ -166,7 +166,10 @@ async fn an_addition_that_was_answered_survives_the_hub() {
     assert_eq!(page["objects"][999], open(999), "in their order, each once");
     let begun = std::time::Instant::now();
     while files() > 0 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "what is decided goes");
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "what is decided goes"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     world.stop().await;

@@ -145,7 +145,10 @@ async fn verify(args: &Verify, json: bool) -> Result<Outcome, Failure> {
             ));
         }
         if let (Some(made), Some(state)) = (&made, &of_backup) {
-            say(format_args!("the backup of {} is whole; state {state}", made.taken));
+            say(format_args!(
+                "the backup of {} is whole; state {state}",
+                made.taken
+            ));
         }
         if !same {
             say("they differ");

@@ -66,17 +66,25 @@ fn a_hub_backed_up_while_it_runs_comes_back_elsewhere() {
     let same = json(&["hub", "verify", "--config", &there, "--backup", &backup]);
     assert_eq!(same["same"], true);
     let again = output(&["hub", "restore", "--config", &there, "--from", &backup]);
-    assert_eq!(again.status.code(), Some(2), "what is there is not overwritten");
+    assert_eq!(
+        again.status.code(),
+        Some(2),
+        "what is there is not overwritten"
+    );
     let differ = output(&["hub", "verify", "--config", &config, "--backup", &backup]);
     assert_eq!(differ.status.code(), Some(1), "the killed one had more");
 
     let config = elsewhere.path().join("hub.toml");
-    let _process = crate::common::Process::start(&["hub", "run", "--config", config.to_str().unwrap()]);
+    let _process =
+        crate::common::Process::start(&["hub", "run", "--config", config.to_str().unwrap()]);
     let (status, served) = get(&identity, &format!("{url}{PAGE}"));
     assert_eq!((status, &served["objects"]), (200, &page.1["objects"]));
     let (status, old) = get(&identity, &format!("{url}{PAGE}&next={next}"));
     assert_eq!(status, 400);
-    assert!(old["description"].as_str().unwrap().contains("epoch"), "{old}");
+    assert!(
+        old["description"].as_str().unwrap().contains("epoch"),
+        "{old}"
+    );
     run(&[
         "share",
         "--ip",
