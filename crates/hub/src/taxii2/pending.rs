@@ -108,7 +108,7 @@ pub(super) async fn begin(
         return Err(Problem::busy(mend));
     };
     let head = Head {
-        partner: Arc::clone(partner),
+        partner: partner.to_string(),
         collection: collection.to_owned(),
         id: status.id.clone(),
         received: status.request_timestamp.as_micros(),
@@ -135,10 +135,13 @@ pub(super) async fn begin(
 pub(crate) fn resume(hub: &Arc<Hub>) -> Result<(), HubError> {
     let mut waiting = Vec::new();
     for (head, spooled) in hub.spool.waiting()? {
-        let received = Timestamp::from_micros(head.received);
+        let (partner, received) = (
+            Arc::from(head.partner.as_str()),
+            Timestamp::from_micros(head.received),
+        );
         let status = pending_status(head.id.clone(), received, head.objects);
-        hub.statuses.keep(&head.partner, kept(&status));
-        let place = hub.pending.place_within(&head.partner, usize::MAX);
+        hub.statuses.keep(&partner, kept(&status));
+        let place = hub.pending.place_within(&partner, usize::MAX);
         waiting.extend(place.map(|place| (head, place, status, spooled)));
     }
     let hub = Arc::clone(hub);

@@ -8,7 +8,6 @@ use crate::error::HubError;
 use crate::secrets;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +22,7 @@ pub(crate) struct Spool {
 /// What stands in the first line of a file; the body follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
-    pub(super) partner: Arc<str>,
+    pub(super) partner: String,
     /// The collection's alias.
     pub(super) collection: String,
     /// Of the status.
@@ -142,7 +141,7 @@ mod tests {
 
     fn head(id: &str) -> Head {
         Head {
-            partner: "alpha".into(),
+            partner: "alpha".to_owned(),
             collection: "all".to_owned(),
             id: id.to_owned(),
             received: 7,
