@@ -54,13 +54,8 @@ fn a_hub_backed_up_while_it_runs_comes_back_elsewhere() {
     done.store(true, Ordering::Relaxed);
     poster.join().unwrap();
 
-    // On another folder, under the same address.
     let elsewhere = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(&config).unwrap();
-    let data = |folder: &Path| format!("{:?}", folder.join("hub"));
-    let text = text.replace(&data(folder.path()), &data(elsewhere.path()));
-    std::fs::write(elsewhere.path().join("hub.toml"), text).unwrap();
-    let there = path(elsewhere.path(), "hub.toml");
+    let there = moved(folder.path(), elsewhere.path());
     let restored = json(&["hub", "restore", "--config", &there, "--from", &backup]);
     assert_eq!(restored["state_sha256"], manifest["state_sha256"]);
     let same = json(&["hub", "verify", "--config", &there, "--backup", &backup]);
@@ -74,9 +69,7 @@ fn a_hub_backed_up_while_it_runs_comes_back_elsewhere() {
     let differ = output(&["hub", "verify", "--config", &config, "--backup", &backup]);
     assert_eq!(differ.status.code(), Some(1), "the killed one had more");
 
-    let config = elsewhere.path().join("hub.toml");
-    let _process =
-        crate::common::Process::start(&["hub", "run", "--config", config.to_str().unwrap()]);
+    let _process = crate::common::Process::start(&["hub", "run", "--config", &there]);
     let (status, served) = get(&identity, &format!("{url}{PAGE}"));
     assert_eq!((status, &served["objects"]), (200, &page.1["objects"]));
     let (status, old) = get(&identity, &format!("{url}{PAGE}&next={next}"));
@@ -94,6 +87,15 @@ fn a_hub_backed_up_while_it_runs_comes_back_elsewhere() {
         "--identity",
         identity.to_str().unwrap(),
     ]);
+}
+
+/// The configuration for another data folder, under the same address.
+fn moved(from: &Path, to: &Path) -> String {
+    let text = std::fs::read_to_string(from.join("hub.toml")).unwrap();
+    let data = |folder: &Path| format!("{:?}", folder.join("hub"));
+    let text = text.replace(&data(from), &data(to));
+    std::fs::write(to.join("hub.toml"), text).unwrap();
+    path(to, "hub.toml")
 }
 
 fn path(folder: &Path, name: &str) -> String {
