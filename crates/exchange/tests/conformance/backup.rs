@@ -185,7 +185,7 @@ pub(crate) async fn what_was_erased_since_is_not_restored(backend: impl Backend)
     assert!(!text.contains(SECRET));
 
     let place = backend.another();
-    let mut input = Input::open(&path, summary.digest, &[list.clone()]).unwrap();
+    let mut input = Input::open(&path, summary.digest, std::slice::from_ref(&list)).unwrap();
     let restored = place.restore(&mut input, store.epoch(), false).await;
     let restored = restored.unwrap();
     assert_eq!(restored.withheld, 3);
@@ -274,7 +274,7 @@ pub(crate) async fn a_damaged_dump_is_refused_and_changes_nothing(backend: impl 
     let cut = lines[..lines.len() - 1].join("\n") + "\n";
     let other = whole.replacen("192.0.2.", "192.0.3.", 1);
     let name = whole.replacen("\"agency\"", "\"Agency\"", 1);
-    let torn = whole[..whole.len() - 9].to_owned();
+    let torn = whole.get(..whole.len() - 9).unwrap().to_owned();
     let swapped = {
         let mut lines = lines.clone();
         let last = lines.len() - 1;
