@@ -19,13 +19,14 @@
 use std::error::Error;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use exchange::{
     Config, EitherStore, Entry, Exchange, Filter, LiveSet, Log as _, Outcome, Position,
-    PostgresStore, SqliteStore, Submission,
+    PostgresStore, SqliteStore, Submission, dump,
 };
 use sharing::Audience;
 use stix::{Limits, StixId, Timestamp, Tlp, bundle};
@@ -65,7 +66,50 @@ async fn main() -> Anyway<()> {
     );
     open_loop(&exchange, made).await?;
     pages(&place, exchange.store(), made).await?;
+    back_up(&place, exchange.store(), folder.path()).await?;
     exchange.close().await;
+    Ok(())
+}
+
+/// Dumps the log into a file, and restores that into another store of the same kind.
+async fn back_up(place: &Place<'_>, store: &EitherStore, folder: &Path) -> Anyway<()> {
+    let path = folder.join("log.jsonl");
+    let (begun, cpu) = (Instant::now(), place.cpu_s()?);
+    let mut file = std::io::BufWriter::new(fs::File::create(&path)?);
+    let summary = dump::write_out(store, &mut file).await?;
+    file.into_inner()?.sync_all()?;
+    let say = |name: &str, begun: Instant, cpu: f64| -> Anyway<()> {
+        let (wall, cpu) = (begun.elapsed().as_secs_f64(), place.cpu_s()? - cpu);
+        println!("{name}_objects_per_s {:.0}", summary.objects as f64 / wall);
+        println!(
+            "{name}_objects_per_cpu_s {:.0}",
+            summary.objects as f64 / cpu
+        );
+        Ok(())
+    };
+    say("dump", begun, cpu)?;
+    let per_object = summary.bytes as f64 / summary.objects as f64;
+    println!("dump_bytes_per_object {per_object:.1}");
+    let mut input = dump::Input::open(&path, summary.digest, &[])?;
+    let (begun, cpu) = (Instant::now(), place.cpu_s()?);
+    let restored = match place {
+        Place::Sqlite(_) => {
+            let path = folder.join("restored.db");
+            let options = exchange::sqlite::Options::default();
+            SqliteStore::restore(&path, options, &mut input, 0, false).await?
+        }
+        Place::Postgres(server) => {
+            let made = server.sql("CREATE SCHEMA restored");
+            made.map_err(|error| error.to_string())?;
+            let url = server.url("restored").parse()?;
+            let options = exchange::postgres::Options::default();
+            PostgresStore::restore(&url, options, &mut input, 0, false).await?
+        }
+    };
+    say("restore", begun, cpu)?;
+    if restored.summary != summary {
+        return Err("another state was restored".into());
+    }
     Ok(())
 }
 

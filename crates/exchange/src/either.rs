@@ -5,9 +5,11 @@ use std::sync::Arc;
 use sharing::Audience;
 use stix::Timestamp;
 
+use crate::dump::Record;
 use crate::{
-    Appended, Certificate, Counts, Entry, Erased, Erasure, Filter, Lane, Log, NewPartner, Page,
-    Partner, Position, PostgresStore, Registry, Secret, SqliteStore, StoreError, Submission,
+    Appended, Certificate, Counts, Dump, Entry, Erased, ErasedVersion, Erasure, Filter, Lane, Log,
+    NewPartner, Page, Partner, Position, PostgresStore, Registry, Secret, SqliteStore, StoreError,
+    Submission,
 };
 
 /// One of the back-ends.
@@ -29,6 +31,26 @@ macro_rules! either {
     };
 }
 
+/// Alike, and waits for a server no longer than it may take to answer a reader. Appends and erasures have
+/// a bound of their own, and so does what is read at length.
+macro_rules! answered {
+    ($self:ident, $store:ident => $call:expr) => {
+        match $self {
+            Self::Sqlite($store) => $call,
+            Self::Postgres($store) => $store.within(async { $call }).await,
+        }
+    };
+}
+
+impl Dump for EitherStore {
+    async fn dump(
+        &self,
+        each: &mut (dyn FnMut(Record) -> Result<(), StoreError> + Send),
+    ) -> Result<(), StoreError> {
+        either!(self, store => store.dump(each).await)
+    }
+}
+
 impl Log for EitherStore {
     async fn append(&self, batch: &[Submission], now: Timestamp) -> Result<Appended, StoreError> {
         either!(self, store => store.append(batch, now).await)
@@ -38,6 +60,10 @@ impl Log for EitherStore {
         either!(self, store => store.erase(erasure, now).await)
     }
 
+    async fn erased(&self, after: u64, limit: usize) -> Result<Vec<ErasedVersion>, StoreError> {
+        answered!(self, store => store.erased(after, limit).await)
+    }
+
     async fn lane(
         &self,
         audience: &Audience,
@@ -45,7 +71,7 @@ impl Log for EitherStore {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        either!(self, store => store.lane(audience, lane, after, limit).await)
+        answered!(self, store => store.lane(audience, lane, after, limit).await)
     }
 
     async fn page(
@@ -55,23 +81,23 @@ impl Log for EitherStore {
         limit: usize,
         filter: &Filter,
     ) -> Result<Page, StoreError> {
-        either!(self, store => store.page(audience, from, limit, filter).await)
+        answered!(self, store => store.page(audience, from, limit, filter).await)
     }
 
     async fn recent(&self, audience: &Audience, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        either!(self, store => store.recent(audience, limit).await)
+        answered!(self, store => store.recent(audience, limit).await)
     }
 
     async fn head(&self, audience: &Audience) -> Result<Position, StoreError> {
-        either!(self, store => store.head(audience).await)
+        answered!(self, store => store.head(audience).await)
     }
 
     async fn counts(&self, audience: &Audience) -> Result<Counts, StoreError> {
-        either!(self, store => store.counts(audience).await)
+        answered!(self, store => store.counts(audience).await)
     }
 
     async fn end(&self, partner: Option<&Arc<str>>) -> Result<u64, StoreError> {
-        either!(self, store => store.end(partner).await)
+        answered!(self, store => store.end(partner).await)
     }
 
     async fn live(
@@ -91,19 +117,19 @@ impl Log for EitherStore {
 
 impl Registry for EitherStore {
     async fn add_partner(&self, partner: &NewPartner, now: Timestamp) -> Result<(), StoreError> {
-        either!(self, store => store.add_partner(partner, now).await)
+        answered!(self, store => store.add_partner(partner, now).await)
     }
 
     async fn partner(&self, name: &str) -> Result<Option<Partner>, StoreError> {
-        either!(self, store => store.partner(name).await)
+        answered!(self, store => store.partner(name).await)
     }
 
     async fn partners(&self) -> Result<Vec<Partner>, StoreError> {
-        either!(self, store => store.partners().await)
+        answered!(self, store => store.partners().await)
     }
 
     async fn revoke_partner(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
-        either!(self, store => store.revoke_partner(name, now).await)
+        answered!(self, store => store.revoke_partner(name, now).await)
     }
 
     async fn invite(
@@ -112,7 +138,7 @@ impl Registry for EitherStore {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<Secret, StoreError> {
-        either!(self, store => store.invite(partner, expires, now).await)
+        answered!(self, store => store.invite(partner, expires, now).await)
     }
 
     async fn invitation(
@@ -120,7 +146,7 @@ impl Registry for EitherStore {
         secret: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<Partner>, StoreError> {
-        either!(self, store => store.invitation(secret, now).await)
+        answered!(self, store => store.invitation(secret, now).await)
     }
 
     async fn enrol(
@@ -129,7 +155,7 @@ impl Registry for EitherStore {
         certificate: &Certificate,
         now: Timestamp,
     ) -> Result<Partner, StoreError> {
-        either!(self, store => store.enrol(secret, certificate, now).await)
+        answered!(self, store => store.enrol(secret, certificate, now).await)
     }
 
     async fn create_token(
@@ -138,7 +164,7 @@ impl Registry for EitherStore {
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Secret, StoreError> {
-        either!(self, store => store.create_token(partner, expires, now).await)
+        answered!(self, store => store.create_token(partner, expires, now).await)
     }
 
     async fn partner_by_token(
@@ -146,11 +172,11 @@ impl Registry for EitherStore {
         token: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<Partner>, StoreError> {
-        either!(self, store => store.partner_by_token(token, now).await)
+        answered!(self, store => store.partner_by_token(token, now).await)
     }
 
     async fn revoke_tokens(&self, partner: &str, now: Timestamp) -> Result<u64, StoreError> {
-        either!(self, store => store.revoke_tokens(partner, now).await)
+        answered!(self, store => store.revoke_tokens(partner, now).await)
     }
 
     async fn add_certificate(
@@ -158,7 +184,7 @@ impl Registry for EitherStore {
         certificate: &Certificate,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        either!(self, store => store.add_certificate(certificate, now).await)
+        answered!(self, store => store.add_certificate(certificate, now).await)
     }
 
     async fn partner_by_certificate(
@@ -166,18 +192,18 @@ impl Registry for EitherStore {
         serial: &[u8],
         now: Timestamp,
     ) -> Result<Option<Partner>, StoreError> {
-        either!(self, store => store.partner_by_certificate(serial, now).await)
+        answered!(self, store => store.partner_by_certificate(serial, now).await)
     }
 
     async fn revoke_certificate(&self, serial: &[u8], now: Timestamp) -> Result<bool, StoreError> {
-        either!(self, store => store.revoke_certificate(serial, now).await)
+        answered!(self, store => store.revoke_certificate(serial, now).await)
     }
 
     async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        either!(self, store => store.meta(key).await)
+        answered!(self, store => store.meta(key).await)
     }
 
     async fn meta_init(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        either!(self, store => store.meta_init(key, value).await)
+        answered!(self, store => store.meta_init(key, value).await)
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, whose fault it is, and what mends it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An error of a store.
@@ -75,10 +75,46 @@ pub enum StoreError {
     /// not told to whoever holds a guess.
     #[error("the invitation is not valid (any more); ask the hub's operator for a new one")]
     BadInvitation,
+    /// The operator's: restoring would overwrite a log.
+    #[error(
+        "{0} holds a log or partners already; restore into an empty one, or replace it with --force"
+    )]
+    NotEmpty(String),
+    /// The operator's: a backup that is not whole, or not one.
+    #[error("the backup is damaged: {0}; take another one")]
+    BadBackup(String),
     /// The system gave no randomness.
     #[error("the system gave no randomness")]
     Randomness,
 }
+
+impl StoreError {
+    pub(crate) fn file(path: &Path, error: std::io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            error,
+        }
+    }
+
+    /// Whether the database does not answer, or not in time: what was asked may be asked again.
+    pub fn is_unavailable(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        if let sqlx::Error::Database(error) = error {
+            let code = error.code().unwrap_or_default();
+            return UNAVAILABLE.iter().any(|class| code.starts_with(class));
+        }
+        matches!(
+            error,
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
+        )
+    }
+}
+
+/// PostgreSQL's: connections that fail, too many of them, a statement that took too long, a server that
+/// is being stopped or started, a transaction that was in the way.
+const UNAVAILABLE: [&str; 5] = ["08", "53", "57", "40", "55P03"];
 
 /// An error of the exchange.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -10,7 +10,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::fanout::Lanes;
 use crate::sequencer::{Command, Sequencer};
-use crate::{Erasure, ExchangeError, LiveSet, Log, Outcome, Position, Submission, Subscription};
+use crate::{
+    Erasure, Erasures, ExchangeError, LiveSet, Log, Outcome, Position, Submission, Subscription,
+};
 
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -30,6 +32,8 @@ pub struct Config {
     pub clock: Clock,
     /// Makes an empty live set.
     pub live_set: fn() -> Box<dyn LiveSet>,
+    /// The list in which an erasure stands, too, before it is acknowledged.
+    pub erasures: Option<Arc<Erasures>>,
 }
 
 impl Config {
@@ -42,6 +46,7 @@ impl Config {
             digest_every: Duration::from_secs(5),
             clock: Arc::new(system_time),
             live_set,
+            erasures: None,
         }
     }
 }

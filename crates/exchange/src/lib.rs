@@ -11,8 +11,10 @@
 #![forbid(unsafe_code)]
 
 mod append;
+pub mod dump;
 mod either;
 pub mod entry;
+pub mod erasures;
 pub mod error;
 mod fanout;
 mod live;
@@ -25,10 +27,12 @@ mod view;
 
 mod handle;
 
+pub use dump::Dump;
 pub use either::EitherStore;
 pub use entry::{
     Entry, Erasure, EventKind, Filter, Lane, Outcome, Page, Position, Submission, VersionMatch,
 };
+pub use erasures::{ErasedVersion, Erasures};
 pub use error::{ExchangeError, StoreError};
 pub use fanout::{Delivery, LaneBatch, LaneDigest, Subscription};
 pub use handle::{Clock, Config, Counters, Exchange};

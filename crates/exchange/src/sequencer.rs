@@ -207,6 +207,11 @@ impl<S: Log> Sequencer<S> {
         }
         let count = u64::try_from(erased.versions).unwrap_or(u64::MAX);
         Counters::add(&self.counters.erased, count);
+        // Also when nothing was left to erase: whoever asks again after a failure must not be told
+        // that all is done before it is.
+        if let Some(list) = &self.config.erasures {
+            list.catch_up(&*self.store).await?;
+        }
         Ok(erased)
     }
 

@@ -6,8 +6,8 @@ use sharing::Audience;
 use stix::Timestamp;
 
 use crate::{
-    Certificate, Entry, Erasure, Filter, Lane, NewPartner, Outcome, Page, Partner, Position,
-    Secret, StoreError, Submission,
+    Certificate, Dump, Entry, ErasedVersion, Erasure, Filter, Lane, NewPartner, Outcome, Page,
+    Partner, Position, Secret, StoreError, Submission,
 };
 
 /// Most entries that one read returns, whatever limit it is given.
@@ -82,6 +82,14 @@ pub trait Log: Send + Sync + 'static {
         erasure: &Erasure,
         now: Timestamp,
     ) -> impl Future<Output = Result<Erased, StoreError>> + Send;
+
+    /// What was erased by events after this number, in order, at most `limit`: for the list of
+    /// erasures, which answers nobody.
+    fn erased(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<ErasedVersion>, StoreError>> + Send;
 
     /// Every event of a lane after a position, in order, at most `limit` and [`ENTRIES_MAX`].
     fn lane(
@@ -247,7 +255,7 @@ pub trait Registry: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<u8>, StoreError>> + Send;
 }
 
-/// A store: the log and the registry.
-pub trait Store: Log + Registry {}
+/// A store: the log and the registry, which can be written out whole.
+pub trait Store: Log + Registry + Dump {}
 
-impl<S: Log + Registry> Store for S {}
+impl<S: Log + Registry + Dump> Store for S {}

@@ -16,10 +16,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use exchange::dump::{Input, Restored};
 use exchange::postgres::Options;
 use exchange::{
-    Config, Exchange, ExchangeError, Lane, Log as _, NewPartner, Outcome, PostgresStore,
-    PostgresUrl, Registry as _, StoreError,
+    Config, EitherStore, Erasure, Erasures, Exchange, ExchangeError, Lane, Log as _, NewPartner,
+    Outcome, PostgresStore, PostgresUrl, Registry as _, SqliteStore, StoreError,
 };
 use testkit::postgres::{Server, unavailable};
 use tokio::time::sleep;
@@ -81,6 +82,7 @@ fn options() -> Options {
     Options {
         readers: 2,
         timeout: Duration::from_secs(10),
+        read_timeout: Duration::from_secs(2),
     }
 }
 
@@ -93,6 +95,19 @@ impl Backend for Postgres {
 
     async fn close(&self, store: PostgresStore) {
         store.close().await.unwrap();
+    }
+
+    fn another(&self) -> Self {
+        Self::on(Arc::clone(&self.server))
+    }
+
+    async fn restore(
+        &self,
+        input: &mut Input,
+        epoch: u64,
+        replace: bool,
+    ) -> Result<Restored, StoreError> {
+        PostgresStore::restore(&self.url(), options(), input, epoch, replace).await
     }
 }
 
@@ -268,6 +283,205 @@ async fn a_new_epoch_is_later_and_not_begun_beside_a_hub() {
         .await
         .unwrap();
     assert!(place.open().await.epoch() > before);
+}
+
+#[tokio::test]
+async fn a_log_moves_from_one_kind_of_store_to_the_other_and_back() {
+    let name = "a_log_moves_from_one_kind_of_store_to_the_other_and_back";
+    let Some(place) = Postgres::new(name) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("exchange.db");
+    let options = exchange::sqlite::Options::default();
+    let sqlite = SqliteStore::open(&path, options).await.unwrap();
+    conformance::backup::fill(&sqlite).await;
+    let (dumped, summary) = conformance::backup::written(&sqlite, folder.path()).await;
+    let views = conformance::backup::views(&sqlite).await;
+    sqlite.close().await.unwrap();
+
+    let mut input = Input::open(&dumped, summary.digest, &[]).unwrap();
+    let moved = place.restore(&mut input, 0, false).await.unwrap();
+    assert_eq!(moved.summary, summary);
+    let postgres = place.open().await;
+    assert_eq!(conformance::backup::views(&postgres).await, views);
+    let (dumped, again) = conformance::backup::written(&postgres, folder.path()).await;
+    assert_eq!(again, summary, "the same lines");
+    place.close(postgres).await;
+
+    let mut input = Input::open(&dumped, summary.digest, &[]).unwrap();
+    let back = SqliteStore::restore(&path, options, &mut input, moved.epoch, true).await;
+    let back = back.unwrap();
+    assert!(back.epoch > moved.epoch);
+    let sqlite = SqliteStore::open(&path, options).await.unwrap();
+    assert_eq!(conformance::backup::views(&sqlite).await, views);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dump_is_of_one_moment_while_others_write() {
+    let Some(place) = Postgres::new("a_dump_is_of_one_moment_while_others_write") else {
+        return;
+    };
+    let hub = Arc::new(place.open().await);
+    let batch = |from: u32| -> Vec<_> {
+        let numbers = from..from + 300;
+        numbers
+            .map(|n| to_all("alpha", indicator(n, 1, "")))
+            .collect()
+    };
+    hub.append(&batch(0), at(0)).await.unwrap();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (wrote, written) = std::sync::mpsc::channel();
+    let (writer, more) = (Arc::clone(&hub), batch(500));
+    tokio::spawn(async move {
+        told.await.unwrap();
+        writer.append(&more, at(90_000)).await.unwrap();
+        wrote.send(()).unwrap();
+    });
+    let (mut signals, mut events) = (Some((tell, written)), 0_u64);
+    let mut each = |record| {
+        if let exchange::dump::Record::Event(_) = record {
+            events += 1;
+            if let Some((tell, written)) = signals.take() {
+                tell.send(()).unwrap();
+                written.recv_timeout(Duration::from_secs(20)).unwrap();
+            }
+        }
+        Ok(())
+    };
+    exchange::Dump::dump(&*hub, &mut each).await.unwrap();
+    assert_eq!(events, 300);
+    let head = hub.head(&partner("alpha")).await.unwrap();
+    assert!(head.community > 300);
+}
+
+#[tokio::test]
+async fn what_was_erased_since_a_dump_is_in_no_file_of_a_restored_server() {
+    let name = "what_was_erased_since_a_dump_is_in_no_file_of_a_restored_server";
+    let Some(place) = Postgres::alone(name) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (path, list) = (
+        folder.path().join("exchange.db"),
+        folder.path().join("erasures.jsonl"),
+    );
+    let store = SqliteStore::open(&path, exchange::sqlite::Options::default())
+        .await
+        .unwrap();
+    conformance::backup::fill(&store).await;
+    let (dumped, summary) = conformance::backup::written(&store, folder.path()).await;
+    for n in [2, 3] {
+        let erasure = Erasure {
+            source: "alpha".into(),
+            id: support::id("indicator", n),
+            versions: vec![],
+        };
+        assert_eq!(store.erase(&erasure, at(60)).await.unwrap().versions, 1);
+    }
+    let erasures = Erasures::open(&list).unwrap();
+    erasures.catch_up(&store).await.unwrap();
+    let mut input = Input::open(&dumped, summary.digest, &[list]).unwrap();
+    let restored = place.restore(&mut input, 0, false).await.unwrap();
+    assert_eq!(restored.withheld, 2);
+    place.server.sql("CHECKPOINT").unwrap();
+    let data = place.server.data();
+    assert!(holds(&data, b"shieldwall"), "files are read");
+    assert!(!holds(&data, b"tell-nobody-of-this"));
+}
+
+/// Whether any file below a folder holds these bytes.
+fn holds(folder: &Path, bytes: &[u8]) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, bytes);
+        }
+        // Files come and go in a server's folder.
+        let content = std::fs::read(&path).unwrap_or_default();
+        content.windows(bytes.len()).any(|at| at == bytes)
+    })
+}
+
+#[tokio::test]
+async fn the_payloads_are_vacuumed_soon_after_an_erasure() {
+    let Some(place) = Postgres::new("the_payloads_are_vacuumed_soon_after_an_erasure") else {
+        return;
+    };
+    let store = place.open().await;
+    let batch: Vec<_> = (0..20)
+        .map(|n| to_all("alpha", indicator(n, 1, "")))
+        .collect();
+    store.append(&batch, at(0)).await.unwrap();
+    for n in 0..10 {
+        let erasure = Erasure {
+            source: "alpha".into(),
+            id: support::id("indicator", n),
+            versions: vec![],
+        };
+        store.erase(&erasure, at(10)).await.unwrap();
+    }
+    let vacuumed = format!(
+        "SELECT count(*) FROM pg_stat_all_tables WHERE schemaname = '{}' AND relname = 'payloads' \
+         AND vacuum_count = 1",
+        place.schema
+    );
+    let begun = Instant::now();
+    while place.server.sql(&vacuumed).unwrap() != "1" {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no vacuum");
+        sleep(Duration::from_millis(100)).await;
+    }
+    place.close(store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_a_server_that_hangs_are_told_in_time() {
+    let Some(place) = Postgres::alone("readers_of_a_server_that_hangs_are_told_in_time") else {
+        return;
+    };
+    let store = EitherStore::Postgres(place.open().await);
+    store
+        .append(&[to_all("alpha", indicator(1, 1, ""))], at(0))
+        .await
+        .unwrap();
+    let reader = partner("alpha");
+    let page = async || {
+        let filter = exchange::Filter::default();
+        store
+            .page(&reader, exchange::Position::default(), 10, &filter)
+            .await
+    };
+    assert_eq!(page().await.unwrap().entries.len(), 1);
+    place.server.pause().unwrap();
+    let begun = Instant::now();
+    // More of them than there are sessions.
+    for _ in 0..3 {
+        let late = page().await.unwrap_err();
+        assert!(late.is_unavailable(), "{late}");
+    }
+    let late = store.partner_by_token(&[0; 32], at(1)).await.unwrap_err();
+    assert!(late.is_unavailable(), "{late}");
+    assert!(begun.elapsed() < Duration::from_secs(4 * 2 + 2));
+    place.server.resume().unwrap();
+    let begun = Instant::now();
+    while page().await.is_err() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "does not recover"
+        );
+    }
+    // One that works, but too slowly: somebody holds a table.
+    let url = place.server.url(&place.schema);
+    let plain: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+    let mut other = sqlx::ConnectOptions::connect(&plain).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE payloads IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let late = page().await.unwrap_err();
+    assert!(late.is_unavailable(), "{late}");
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    assert_eq!(page().await.unwrap().entries.len(), 1);
 }
 
 /// What is handed in at each step of the test below.

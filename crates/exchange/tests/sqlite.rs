@@ -15,7 +15,10 @@ mod model;
 mod support;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use exchange::dump::{Input, Restored};
 use exchange::sqlite::Options;
 use exchange::{Erasure, Lane, Log as _, NewPartner, Registry as _, SqliteStore, StoreError};
 use tempfile::TempDir;
@@ -55,6 +58,19 @@ impl Backend for Sqlite {
 
     async fn close(&self, store: SqliteStore) {
         store.close().await.unwrap();
+    }
+
+    fn another(&self) -> Self {
+        Self::new()
+    }
+
+    async fn restore(
+        &self,
+        input: &mut Input,
+        epoch: u64,
+        replace: bool,
+    ) -> Result<Restored, StoreError> {
+        SqliteStore::restore(&self.path(), Options::default(), input, epoch, replace).await
     }
 }
 
@@ -127,29 +143,95 @@ async fn a_writer_that_lost_the_log_is_fenced() {
 }
 
 #[tokio::test]
-async fn a_backup_holds_everything_and_a_restored_one_begins_a_new_epoch() {
+async fn a_new_epoch_is_later_and_not_begun_beside_a_hub() {
     let place = Sqlite::new();
     let store = place.open().await;
-    store
-        .append(&[to_all("alpha", indicator(1, 1, ""))], at(0))
+    let before = store.epoch();
+    let renew = async || SqliteStore::renew_epoch(&place.path(), Options::default()).await;
+    assert!(matches!(renew().await, Err(StoreError::Locked(_))));
+    place.close(store).await;
+    renew().await.unwrap();
+    assert!(place.open().await.epoch() > before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dump_is_of_one_moment_while_others_write() {
+    let place = Sqlite::new();
+    let hub = Arc::new(place.open().await);
+    let batch = |from: u32| {
+        let numbers = from..from + 50;
+        numbers
+            .map(|n| to_all("alpha", indicator(n, 1, "")))
+            .collect::<Vec<_>>()
+    };
+    for n in 0..10 {
+        hub.append(&batch(n * 50), at(i64::from(n) * 1000))
+            .await
+            .unwrap();
+    }
+    let beside = SqliteStore::open_admin(&place.path(), Options::default())
         .await
         .unwrap();
-    let copy = place.0.path().join("copy.db");
-    store.backup(&copy).await.unwrap();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (wrote, written) = std::sync::mpsc::channel();
+    let (writer, more) = (Arc::clone(&hub), batch(500));
+    tokio::spawn(async move {
+        told.await.unwrap();
+        writer.append(&more, at(90_000)).await.unwrap();
+        wrote.send(()).unwrap();
+    });
+    let (mut signals, mut events) = (Some((tell, written)), 0_u64);
+    let mut each = |record| {
+        if let exchange::dump::Record::Event(_) = record {
+            events += 1;
+            if let Some((tell, written)) = signals.take() {
+                tell.send(()).unwrap();
+                written.recv_timeout(Duration::from_secs(20)).unwrap();
+            }
+        }
+        Ok(())
+    };
+    exchange::Dump::dump(&beside, &mut each).await.unwrap();
+    assert_eq!(events, 500);
+    let head = hub.head(&partner("alpha")).await.unwrap();
+    assert!(head.community > 500);
+}
+
+#[tokio::test]
+async fn what_was_erased_since_a_dump_is_in_no_file_of_a_restored_store() {
+    let place = Sqlite::new();
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("erasures.jsonl");
+    let store = place.open().await;
+    conformance::backup::fill(&store).await;
+    let (path, summary) = conformance::backup::written(&store, folder.path()).await;
+    for n in [2, 3] {
+        let erasure = Erasure {
+            source: "alpha".into(),
+            id: support::id("indicator", n),
+            versions: vec![],
+        };
+        assert_eq!(store.erase(&erasure, at(60)).await.unwrap().versions, 1);
+    }
+    exchange::Erasures::open(&list)
+        .unwrap()
+        .catch_up(&store)
+        .await
+        .unwrap();
+    let copy = place.another();
+    let mut input = Input::open(&path, summary.digest, &[list]).unwrap();
+    let restored = copy.restore(&mut input, 0, false).await.unwrap();
+    assert_eq!(restored.withheld, 2);
+    assert!(!copy.holds("tell-nobody-of-this"));
+    copy.close(copy.open().await).await;
+    assert!(!copy.holds("tell-nobody-of-this"));
+    let names = std::fs::read_dir(copy.0.path()).unwrap();
+    let names: std::collections::BTreeSet<_> =
+        names.map(|file| file.unwrap().file_name()).collect();
     assert!(
-        store.backup(&copy).await.is_err(),
-        "an existing file is not overwritten"
+        names.iter().all(|name| name != "exchange.db-restore"),
+        "{names:?}"
     );
-    store
-        .append(&[to_all("alpha", indicator(2, 1, ""))], at(1))
-        .await
-        .unwrap();
-    SqliteStore::renew_epoch(&copy, Options::default())
-        .await
-        .unwrap();
-    let restored = SqliteStore::open(&copy, Options::default()).await.unwrap();
-    assert_eq!(restored.head(&partner("bravo")).await.unwrap().community, 1);
-    assert!(restored.epoch() > store.epoch());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::push::{self, Signer, Streams};
 use crate::quota::Quotas;
 use crate::reply::Problem;
 use crate::state::{self, States};
-use crate::taxii2::{self, Pending, Statuses};
+use crate::taxii2::{self, Pending, Spool, Statuses};
 use crate::tls::authority::Authority;
 use crate::{enrol, ingest};
 use axum::Router;
@@ -34,6 +34,8 @@ pub(crate) struct Hub {
     pub(crate) room: Room,
     pub(crate) quotas: Quotas,
     pub(crate) pending: Pending,
+    /// Where additions wait until they are decided.
+    pub(crate) spool: Spool,
     pub(crate) collections: Collections,
     pub(crate) states: States,
     pub(crate) statuses: Statuses,

@@ -137,7 +137,7 @@ impl Hub {
         };
         found
             .map(|found| found.map(|partner| partner.name))
-            .map_err(|error| Problem::ours(&error))
+            .map_err(|error| Problem::store(&error))
     }
 }
 

@@ -184,6 +184,12 @@ impl Collections {
         })
     }
 
+    /// The one of this alias, whoever may do what with it.
+    pub(crate) fn of_alias(&self, alias: &str) -> Option<&Collection> {
+        let mut collections = self.0.iter().map(|(_, collection)| collection);
+        collections.find(|collection| collection.alias == alias)
+    }
+
     /// The one of this identifier or alias, if the partner may read or write it.
     pub(crate) fn find<'a>(
         &'a self,

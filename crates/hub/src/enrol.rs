@@ -111,5 +111,5 @@ fn store_problem(error: &StoreError) -> Problem {
     if matches!(error, StoreError::BadInvitation) {
         return invalid_invitation();
     }
-    Problem::ours(error)
+    Problem::store(error)
 }

@@ -95,9 +95,19 @@ impl Hub {
         bytes: &[u8],
         refuses: &dyn Fn(&Object) -> Option<String>,
     ) -> Result<Vec<Taken>, Problem> {
+        let taken = self.read_again(bytes, refuses)?;
+        self.within(caller, Kind::Objects, taken.len())?;
+        Ok(taken)
+    }
+
+    /// The same of what was taken from the quota before.
+    pub(crate) fn read_again(
+        &self,
+        bytes: &[u8],
+        refuses: &dyn Fn(&Object) -> Option<String>,
+    ) -> Result<Vec<Taken>, Problem> {
         let parsed =
             bundle::parse_valid(bytes, &self.stix_limits()).map_err(|error| unreadable(&error))?;
-        self.within(caller, Kind::Objects, parsed.len())?;
         let mut named = None;
         let taken = parsed.into_iter().enumerate().map(|(index, result)| {
             let taken = result.map_err(|error| error.to_string());
@@ -170,7 +180,7 @@ impl Hub {
             false => Vec::new(),
             true => {
                 let partners = self.exchange.store().partners().await;
-                partners.map_err(|error| Problem::ours(&error))?
+                partners.map_err(|error| Problem::store(&error))?
             }
         };
         let enrolled = |name: &str| {

@@ -10,6 +10,7 @@
 mod admin;
 mod app;
 mod authn;
+pub mod backup;
 mod body;
 mod clock;
 mod collections;

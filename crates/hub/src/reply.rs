@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::header::{self, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use exchange::ExchangeError;
+use exchange::{ExchangeError, StoreError};
 use serde::Serialize;
 use std::time::Duration;
 use taxii::media;
@@ -77,6 +77,24 @@ impl Problem {
         Self::client(StatusCode::INTERNAL_SERVER_ERROR, "internal error", mend)
     }
 
+    /// The store's fault. One that does not answer now is asked again later.
+    pub(crate) fn store(error: &StoreError) -> Self {
+        if !error.is_unavailable() {
+            return Self::ours(error);
+        }
+        tracing::error!(%error, "the store does not answer");
+        let mend = "the hub's store does not answer; try again in a moment";
+        Self {
+            details: Details::RetryAfter(STORE_RETRY_S),
+            ..Self::client(StatusCode::SERVICE_UNAVAILABLE, "unavailable", mend)
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+
     pub(crate) fn busy(description: impl Into<String>) -> Self {
         Self::wait(Duration::from_secs(1), description)
     }
@@ -100,6 +118,9 @@ impl Problem {
     }
 }
 
+/// Seconds after which a store that did not answer is asked again.
+const STORE_RETRY_S: u64 = 5;
+
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.description {
@@ -122,7 +143,7 @@ impl From<ExchangeError> for Problem {
                 )
             }
             ExchangeError::BeyondEnd => Self::bad_request(error.to_string()),
-            ExchangeError::Store(error) => Self::ours(&error),
+            ExchangeError::Store(error) => Self::store(&error),
         }
     }
 }

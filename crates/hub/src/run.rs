@@ -2,6 +2,7 @@
 
 use crate::admin::{About, Admin};
 use crate::app::{self, Hub};
+use crate::backup;
 use crate::body::Room;
 use crate::collections::{Collection, Collections};
 use crate::config::Config;
@@ -12,11 +13,11 @@ use crate::push::{Live, Signer, Streams};
 use crate::quota::Quotas;
 use crate::secrets;
 use crate::state::States;
-use crate::taxii2::{Pending, Statuses};
+use crate::taxii2::{self, Pending, Spool, Statuses};
 use crate::tls;
 use crate::tls::authority::Authority;
 use crate::tls::listen::{self, Service};
-use exchange::{EitherStore, Exchange, Log as _};
+use exchange::{EitherStore, Erasures, Exchange, Log as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -117,7 +118,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
     let store = Arc::new(config.store.open().await?);
     about.write(&config.data)?;
     let admin = Admin::over(&config.data, Arc::clone(&store));
-    let hub = Arc::new(assemble(config, authority, ca, store, shutdown.clone())?);
+    let erasures = backup::erasures(&config.data, &store).await?;
+    let hub = assemble(config, (authority, ca), (store, erasures), shutdown.clone())?;
+    let hub = Arc::new(hub);
+    taxii2::resume(&hub)?;
     let tasks = TaskTracker::new();
     let console = console_listener
         .map(|listener| start_console(&hub, listener, &tasks, &shutdown))
@@ -149,9 +153,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
 
 fn assemble(
     config: Config,
-    authority: String,
-    ca: Authority,
-    store: Arc<EitherStore>,
+    (authority, ca): (String, Authority),
+    (store, erasures): (Arc<EitherStore>, Erasures),
     shutdown: CancellationToken,
 ) -> Result<Hub, HubError> {
     let signer = Signer::open(&config.data, &config.community, store.epoch())?;
@@ -168,6 +171,7 @@ fn assemble(
     };
     let settings = exchange::Config {
         digest_every: Duration::from_secs(limits.digest_s.max(1)),
+        erasures: Some(Arc::new(erasures)),
         ..exchange::Config::new(Live::empty)
     };
     Ok(Hub {
@@ -181,6 +185,7 @@ fn assemble(
             limits.bytes_per_s_max,
         ),
         pending: Pending::new(limits.pending_max),
+        spool: Spool::open(&config.data, shutdown.clone())?,
         collections,
         states: States::new(limits.shields_max),
         statuses: Statuses::default(),

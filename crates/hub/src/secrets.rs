@@ -34,6 +34,16 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), HubError> {
         .map_err(|error| HubError::file(path, error))
 }
 
+/// The same, of several parts, and still there after the power failed.
+pub(crate) fn replace_durably(path: &Path, parts: &[&[u8]]) -> Result<(), HubError> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let draft = draft_of(path);
+    write_parts(&draft, parts)
+        .and_then(|()| fs::rename(&draft, path))
+        .and_then(|()| File::open(folder)?.sync_all())
+        .map_err(|error| HubError::file(path, error))
+}
+
 /// Makes a folder that only this user may enter, with its parents.
 pub(crate) fn private_folder(path: &Path) -> Result<(), HubError> {
     fs::DirBuilder::new()
@@ -79,13 +89,19 @@ fn draft_of(path: &Path) -> std::path::PathBuf {
 }
 
 fn write_draft(draft: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write_parts(draft, &[bytes])
+}
+
+fn write_parts(draft: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(draft)?;
-    file.write_all(bytes)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
     file.sync_all()
 }
 

@@ -1,6 +1,7 @@
 //! Where a hub keeps its log and its partners.
 
 use crate::error::HubError;
+use exchange::dump::{Input, Restored};
 use exchange::{EitherStore, PostgresStore, PostgresUrl, SqliteStore, StoreError};
 use exchange::{postgres, sqlite};
 use serde::Deserialize;
@@ -54,6 +55,26 @@ impl Storage {
         opened.map_err(store_error)
     }
 
+    /// Fills it with a dump; `epoch` is that of the log that was dumped.
+    pub(crate) async fn restore(
+        &self,
+        input: &mut Input,
+        epoch: u64,
+        replace: bool,
+    ) -> Result<Restored, HubError> {
+        let restored = match self {
+            Self::Sqlite(path) => {
+                let options = sqlite::Options::default();
+                SqliteStore::restore(path, options, input, epoch, replace).await
+            }
+            Self::Postgres(url) => {
+                let options = postgres::Options::default();
+                PostgresStore::restore(url, options, input, epoch, replace).await
+            }
+        };
+        restored.map_err(store_error)
+    }
+
     /// Opens it beside a hub that runs.
     pub(crate) async fn open_admin(&self) -> Result<EitherStore, HubError> {
         let opened = match self {
@@ -93,7 +114,11 @@ impl StorageFile {
 pub(crate) fn store_error(error: StoreError) -> HubError {
     let refused = matches!(
         error,
-        StoreError::UnknownPartner(_) | StoreError::BadName(_) | StoreError::PartnerExists(_)
+        StoreError::UnknownPartner(_)
+            | StoreError::BadName(_)
+            | StoreError::PartnerExists(_)
+            | StoreError::NotEmpty(_)
+            | StoreError::BadBackup(_)
     );
     if refused {
         HubError::Refused(error.to_string())

@@ -6,9 +6,11 @@
 
 mod pending;
 mod read;
+mod spool;
 mod status;
 
-pub(crate) use pending::Pending;
+pub(crate) use pending::{Pending, resume};
+pub(crate) use spool::Spool;
 pub(crate) use status::Statuses;
 
 use crate::app::Hub;

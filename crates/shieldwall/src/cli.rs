@@ -1,6 +1,7 @@
 //! What can be typed. Names and flags are a contract; each subcommand's work is in `commands`.
 
 mod feeds;
+mod hub;
 mod models;
 mod pack;
 mod remote;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     feeds::{Export, Import, Wanted},
+    hub::{Backup, Hub, Restore, Verify},
     models::{Features, Score, Task},
     pack::{Pack, PackVerify},
     remote::Remote,
@@ -36,7 +38,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start a hub, two shields and a console on this machine, and show the loop at work.
     Up(Up),
-    /// Run a hub, the server of an exchange.
+    /// Run a hub, the server of an exchange; back it up, restore and verify it.
     #[command(subcommand)]
     Hub(Hub),
     /// Run a shield, the sensor and enforcer at a partner.
@@ -147,17 +149,6 @@ pub(crate) struct Up {
     /// Rules in Suricata's language that the first shield looks for; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Vec<PathBuf>,
-}
-
-/// `hub ...`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Hub {
-    /// Serve until told to stop.
-    Run {
-        /// The hub's configuration (TOML).
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
 }
 
 /// `shield ...`

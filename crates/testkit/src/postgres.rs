@@ -164,6 +164,37 @@ impl Server {
         bail!("sessions of a killed server go on: {sessions:?}")
     }
 
+    /// Stops the server and its sessions where they are, as on a machine that hangs.
+    ///
+    /// # Errors
+    ///
+    /// When a signal cannot be sent.
+    pub fn pause(&self) -> anyhow::Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets them go on.
+    ///
+    /// # Errors
+    ///
+    /// When a signal cannot be sent.
+    pub fn resume(&self) -> anyhow::Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let Some(pid) = self.pid() else {
+            return Ok(());
+        };
+        // The parent first: it starts no session meanwhile.
+        run(Command::new("kill").args([signal, &pid.to_string()]))?;
+        for session in children(pid) {
+            // It may have ended.
+            run(Command::new("kill").args([signal, &session])).ok();
+        }
+        Ok(())
+    }
+
     /// Starts it on its data, after [`Server::kill`].
     ///
     /// # Errors

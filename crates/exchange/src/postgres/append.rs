@@ -52,6 +52,9 @@ impl PostgresStore {
         };
         let (session, erased, ends) = session::bounded(self.options.timeout, writing).await?;
         (log.session, log.ends) = (Some(session), Some(ends));
+        if erased.versions > 0 {
+            self.vacuum_soon();
+        }
         Ok(erased)
     }
 

@@ -6,12 +6,15 @@
 //! late it notices.
 
 mod append;
+mod dump;
 mod read;
 mod registry;
+mod restore;
 mod schema;
 mod session;
 mod sql;
 mod url;
+mod vacuum;
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +34,8 @@ pub struct Options {
     pub readers: u32,
     /// How long to wait for the server: for a session, and for an append.
     pub timeout: Duration,
+    /// How long a reader waits for an answer. The server is told, too, to give up by then.
+    pub read_timeout: Duration,
 }
 
 impl Default for Options {
@@ -38,6 +43,7 @@ impl Default for Options {
         Self {
             readers: 8,
             timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -52,6 +58,7 @@ pub struct PostgresStore {
     pool: PgPool,
     epoch: u64,
     credentials: CredentialKey,
+    vacuuming: vacuum::Flag,
 }
 
 #[derive(Debug)]
@@ -155,7 +162,19 @@ impl PostgresStore {
             pool,
             epoch: u64::try_from(epoch).unwrap_or(0),
             credentials: CredentialKey::new(&key),
+            vacuuming: vacuum::Flag::default(),
         })
+    }
+
+    /// What a reader asked, if the server answers in time.
+    ///
+    /// # Errors
+    /// One that [`StoreError::is_unavailable`] when it does not; those of `act`.
+    pub(crate) async fn within<T>(
+        &self,
+        act: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        session::bounded(self.options.read_timeout, act).await
     }
 }
 

@@ -12,17 +12,17 @@ use sqlx::types::Uuid;
 use sqlx::{Decode, Postgres, Row as _};
 use stix::{StixId, Timestamp};
 
-use super::PostgresStore;
 use super::sql::{
     ADDRESSED_LANE, ADDRESSED_LIVE, ADDRESSED_RECENT, COMMUNITY_LANE, COMMUNITY_LIVE,
     COMMUNITY_RECENT, DATE_ADDED, EVENT, ID, KIND, LANE, PAGE, PAGE_OF_IDS, POSITION, RAW, SEQ,
     SOURCE, SPEC_VERSION, STALE, VALID_UNTIL, VERSION,
 };
+use super::{PostgresStore, session};
 use crate::store::READ_BYTES_MAX;
 use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, Erased, Erasure, EventKind, Filter, Lane, Log, Page, Position,
-    StoreError, Submission, VersionMatch,
+    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, EventKind, Filter, Lane, Log, Page,
+    Position, StoreError, Submission, VersionMatch,
 };
 
 impl Log for PostgresStore {
@@ -32,6 +32,10 @@ impl Log for PostgresStore {
 
     async fn erase(&self, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
         self.erase_versions(erasure, now).await
+    }
+
+    async fn erased(&self, after: u64, limit: usize) -> Result<Vec<ErasedVersion>, StoreError> {
+        self.erased_versions(after, limit).await
     }
 
     async fn lane(
@@ -146,10 +150,19 @@ impl Log for PostgresStore {
             None => query,
             Some(partner) => query.bind(partner.as_ref()),
         };
-        let mut rows = query.fetch(&self.pool);
-        while let Some(row) = rows.try_next().await? {
+        // All that is live may take longer than a reader waits.
+        let begin = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0";
+        let mut transaction = self.pool.begin_with(begin).await?;
+        let mut rows = query.fetch(&mut *transaction);
+        let mut next = async || {
+            let next = async { Ok(rows.try_next().await?) };
+            session::bounded(self.options.timeout, next).await
+        };
+        while let Some(row) = next().await? {
             each(event(&row)?);
         }
+        drop(rows);
+        transaction.rollback().await?;
         Ok(())
     }
 

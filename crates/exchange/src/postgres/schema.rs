@@ -65,7 +65,7 @@ fn check(found: i64) -> Result<usize, StoreError> {
 /// Keeps two programs from migrating at once.
 const MIGRATION_LOCK: i32 = 0x5357_0002;
 
-const VERSIONS: &[&str] = &[V1, V2];
+const VERSIONS: &[&str] = &[V1, V2, V3];
 
 /// As in SQLite, events stand apart from payloads, and keep of a payload only a salted commitment:
 /// erasing an object destroys payload and salt, and what remains in the log cannot be matched to a
@@ -159,3 +159,6 @@ const V2: &str = "
 DROP INDEX events_identity;
 CREATE UNIQUE INDEX events_identity ON events (id, kind, source, modified) WHERE event <> 4;
 ";
+
+/// What was erased, for the list beside the store.
+const V3: &str = "CREATE INDEX events_erased ON events (seq) WHERE event = 4;";

@@ -27,6 +27,7 @@ pub(super) async fn connect(
 
 /// The sessions that read and that administer.
 pub(super) async fn pool(url: &PostgresUrl, options: Options) -> Result<PgPool, StoreError> {
+    let limit = format!("{}ms", options.read_timeout.as_millis().max(1));
     let pool = PgPoolOptions::new()
         .max_connections(options.readers.max(1))
         .min_connections(1)
@@ -38,7 +39,7 @@ pub(super) async fn pool(url: &PostgresUrl, options: Options) -> Result<PgPool, 
                 Ok(use_.idle_for < IDLE_TRUSTED || connection.ping().await.is_ok())
             })
         })
-        .connect_with(session_options(url))
+        .connect_with(session_options(url).options([("statement_timeout", limit)]))
         .await?;
     Ok(pool)
 }

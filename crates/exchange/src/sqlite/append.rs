@@ -4,7 +4,7 @@ use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 use stix::{StixId, Timestamp};
 
 use super::bulk::Chunks;
-use super::{LogWriter, SqliteStore, bulk};
+use super::{LogWriter, SqliteStore, bulk, empty_log};
 use crate::append::{
     self, Ends, HeadRow, Identity, Known, LaneEnd, Rows, Spread, Tables, Versions,
 };
@@ -50,17 +50,8 @@ impl SqliteStore {
         transaction.commit().await?;
         log.ends = Some(ends);
         if erased.versions > 0 {
-            // Not waiting for readers: the next checkpoint gets there.
-            let statements = format!(
-                "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = {}",
-                self.busy_timeout.as_millis()
-            );
-            let emptied = sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
-                .execute(&mut writer.connection)
-                .await;
-            if let Err(error) = emptied {
-                tracing::warn!(%error, "the write-ahead log still holds what was erased");
-            }
+            // Not waiting for readers: the next erasure, or the end of a backup, gets there.
+            empty_log(&mut writer.connection, self.busy_timeout).await;
         }
         Ok(erased)
     }

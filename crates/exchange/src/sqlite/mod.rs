@@ -6,8 +6,10 @@
 
 mod append;
 mod bulk;
+mod dump;
 mod read;
 mod registry;
+mod restore;
 mod schema;
 mod sql;
 
@@ -121,20 +123,6 @@ impl SqliteStore {
         .await
     }
 
-    /// Writes a consistent copy to a new file.
-    ///
-    /// # Errors
-    /// Errors of the database; the file must not exist.
-    pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let mut connection = self.readers.acquire().await?;
-        sqlx::query("VACUUM INTO ?1")
-            .bind(to.to_string_lossy().into_owned())
-            .execute(&mut *connection)
-            .await?;
-        sync(to)?;
-        sync_folder(to)
-    }
-
     /// Begins a new epoch of the log, as after restoring a backup: every cursor and position given
     /// out before is refused from then on.
     ///
@@ -192,6 +180,26 @@ impl SqliteStore {
 
     async fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().await
+    }
+
+    /// Empties the write-ahead log, which holds what was erased until then; as far as no reader needs
+    /// it, and without waiting for one.
+    async fn empty_log(&self) {
+        let mut writer = self.writer().await;
+        empty_log(&mut writer.connection, self.busy_timeout).await;
+    }
+}
+
+async fn empty_log(connection: &mut SqliteConnection, busy_timeout: Duration) {
+    let statements = format!(
+        "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = {}",
+        busy_timeout.as_millis()
+    );
+    let emptied = sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(connection)
+        .await;
+    if let Err(error) = emptied {
+        tracing::warn!(%error, "the write-ahead log still holds what was erased");
     }
 }
 

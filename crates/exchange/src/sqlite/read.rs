@@ -19,8 +19,8 @@ use super::sql::{
 use crate::store::READ_BYTES_MAX;
 use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, Erased, Erasure, EventKind, Filter, Lane, Log, Page, Position,
-    StoreError, Submission, VersionMatch,
+    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, EventKind, Filter, Lane, Log, Page,
+    Position, StoreError, Submission, VersionMatch,
 };
 
 impl Log for SqliteStore {
@@ -30,6 +30,10 @@ impl Log for SqliteStore {
 
     async fn erase(&self, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
         self.erase_versions(erasure, now).await
+    }
+
+    async fn erased(&self, after: u64, limit: usize) -> Result<Vec<ErasedVersion>, StoreError> {
+        self.erased_versions(after, limit).await
     }
 
     async fn lane(

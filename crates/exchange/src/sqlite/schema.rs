@@ -52,8 +52,8 @@ fn check(found: i64) -> Result<usize, StoreError> {
     }
 }
 
-const VERSIONS: &[&str] = &[V1, V2];
-const SET_VERSION: &str = "PRAGMA user_version = 2";
+const VERSIONS: &[&str] = &[V1, V2, V3];
+const SET_VERSION: &str = "PRAGMA user_version = 3";
 
 /// Heads stand apart from payloads, and keep of a payload only a salted commitment: erasing an
 /// object destroys payload and salt, and what remains in the log cannot be matched to a guess.
@@ -144,6 +144,9 @@ UPDATE heads SET superseded = 1 WHERE EXISTS (
   WHERE y.id = heads.id AND y.source = heads.source AND y.modified > heads.modified);
 ";
 
+/// What was erased, for the list beside the store. The code is that of an erasure.
+const V3: &str = "CREATE INDEX events_erased ON events (seq) WHERE kind = 4;";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +173,7 @@ mod tests {
             .map(|row| row.get(0))
             .collect();
         assert_eq!(superseded, [1]);
-        assert_eq!(version(&mut connection).await.unwrap(), 2);
+        assert_eq!(version(&mut connection).await.unwrap(), 3);
     }
 
     #[test]

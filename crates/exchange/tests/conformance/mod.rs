@@ -1,11 +1,13 @@
 //! What every store must do. Each case gets a fresh back-end; `restart` closes and opens it again.
 
+pub(crate) mod backup;
 pub(crate) mod erase;
 pub(crate) mod log;
 pub(crate) mod registry;
 pub(crate) mod revoke;
 
-use exchange::Store;
+use exchange::dump::{Input, Restored};
+use exchange::{Store, StoreError};
 
 /// A place for one store.
 pub(crate) trait Backend {
@@ -16,6 +18,17 @@ pub(crate) trait Backend {
 
     /// Closes it.
     async fn close(&self, store: Self::Store);
+
+    /// A place for another store.
+    fn another(&self) -> Self;
+
+    /// Restores a dump into the store of this place, which is closed.
+    async fn restore(
+        &self,
+        input: &mut Input,
+        epoch: u64,
+        replace: bool,
+    ) -> Result<Restored, StoreError>;
 
     async fn restart(&self, store: Self::Store) -> Self::Store {
         self.close(store).await;
@@ -44,6 +57,13 @@ macro_rules! conformance {
                 a_restart_changes_nothing,
                 what_append_returns_is_what_can_be_read,
                 an_audience_of_nobody_sees_nothing_and_of_several_has_no_cursor,
+            }
+            backup::{
+                a_restored_dump_is_the_same_log,
+                what_was_erased_since_is_not_restored,
+                a_store_in_use_or_with_a_log_is_not_overwritten,
+                a_damaged_dump_is_refused_and_changes_nothing,
+                the_list_of_erasures_follows_the_log,
             }
             erase::{
                 an_erased_object_is_gone_from_every_view,

@@ -1,27 +1,30 @@
 //! Large additions: answered at once, decided piece by piece in the order in which they came, while
 //! their status counts.
 //!
-//! What is pending is not durable: a hub that stops forgets it with its status, and the sender, which
-//! finds no status, sends again.
+//! What is pending is on disk ([`super::Spool`]) before it is answered, and stays there until it is decided: a
+//! hub that stops, or whose store does not answer, goes on with it later.
 
-use super::status::{advanced, kept};
+use super::spool::{Head, Spooled};
+use super::status::{advanced, kept, pending_status};
 use super::{Body, Hub, Problem, taxii_json};
-use crate::ingest::{ObjectOutcome, Taken, Verdict};
+use crate::error::HubError;
+use crate::ingest::{ObjectOutcome, Taken};
 use axum::http::StatusCode;
 use axum::response::Response;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use stix::{Object, Timestamp};
 use taxii::message::Status;
 use tokio::sync::oneshot;
 
 /// Objects that are decided between two counts.
 const PIECE_OBJECTS: usize = 500;
-/// How long a full queue is waited for before it is asked again.
-const BUSY_WAIT: Duration = Duration::from_millis(20);
-/// How often it is asked.
-const BUSY_TRIES_MAX: usize = 3_000;
+/// How long is waited before what could not be decided is tried again; twice as long each time.
+const AGAIN: Duration = Duration::from_millis(20);
+/// But no longer than this.
+const AGAIN_MAX: Duration = Duration::from_secs(5);
 
 /// The additions that are pending, a bounded number of each partner.
 #[derive(Debug)]
@@ -58,11 +61,16 @@ impl Pending {
 
     /// A place behind those of the same partner; none at the bound.
     fn place(&self, partner: &Arc<str>) -> Option<Place> {
+        self.place_within(partner, self.pending_max)
+    }
+
+    fn place_within(&self, partner: &Arc<str>, most: usize) -> Option<Place> {
         let mut partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = partners.entry(Arc::clone(partner)).or_default();
-        if line.length >= self.pending_max {
+        let length = partners.get(partner).map_or(0, |line| line.length);
+        if length >= most {
             return None;
         }
+        let line = partners.entry(Arc::clone(partner)).or_default();
         line.length = line.length.saturating_add(1);
         let (done, last) = oneshot::channel();
         Some(Place {
@@ -86,27 +94,87 @@ impl Drop for Place {
     }
 }
 
-/// Takes an addition in, to be decided later: 202 with a status that is pending.
-pub(super) fn begin(
+/// Takes an addition in, to be decided later: 202 with a status that is pending, once it is on disk.
+pub(super) async fn begin(
     hub: &Arc<Hub>,
     partner: &Arc<str>,
+    collection: &str,
     status: Status,
-    taken: Vec<Taken>,
-    body: Body,
+    (taken, body): (Vec<Taken>, Body),
 ) -> Result<Response, Problem> {
     let Some(place) = hub.pending.place(partner) else {
         hub.counters.pending_refused.fetch_add(1, Relaxed);
         let mend = "as many of your additions are pending as may be; send again later";
         return Err(Problem::busy(mend));
     };
+    let head = Head {
+        partner: partner.to_string(),
+        collection: collection.to_owned(),
+        id: status.id.clone(),
+        received: status.request_timestamp.as_micros(),
+        objects: taken.len(),
+    };
+    let spooled = hub.spool.put(&head, body.bytes.clone()).await;
+    let spooled = spooled.map_err(|error| Problem::ours(&error))?;
     let answer = taxii_json(StatusCode::ACCEPTED, &status);
     hub.statuses.keep(partner, kept(&status));
-    tokio::spawn(work(Arc::clone(hub), place, status, taken, body));
+    let hub = Arc::clone(hub);
+    tokio::spawn(async move {
+        // `body` holds its room until then.
+        work(&hub, place, status, taken, spooled).await;
+        drop(body);
+    });
     Ok(answer)
 }
 
-/// Decides an addition when its turn comes. `_body` holds its room until then.
-async fn work(hub: Arc<Hub>, mut place: Place, mut status: Status, taken: Vec<Taken>, _body: Body) {
+/// Goes on with what an earlier run of the hub has left, before anything new is taken: each has its
+/// place in its partner's line when this returns. One at a time is held in memory.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn resume(hub: &Arc<Hub>) -> Result<(), HubError> {
+    let mut waiting = Vec::new();
+    for (head, spooled) in hub.spool.waiting()? {
+        let (partner, received) = (
+            Arc::from(head.partner.as_str()),
+            Timestamp::from_micros(head.received),
+        );
+        let status = pending_status(head.id.clone(), received, head.objects);
+        hub.statuses.keep(&partner, kept(&status));
+        let place = hub.pending.place_within(&partner, usize::MAX);
+        waiting.extend(place.map(|place| (head, place, status, spooled)));
+    }
+    let hub = Arc::clone(hub);
+    tokio::spawn(async move {
+        for (head, place, status, spooled) in waiting {
+            match read(&hub, &head, &spooled) {
+                Ok(taken) => work(&hub, place, status, taken, spooled).await,
+                Err(error) => tracing::error!(%error, "a pending addition cannot be read"),
+            }
+        }
+    });
+    Ok(())
+}
+
+fn read(hub: &Hub, head: &Head, spooled: &Spooled) -> Result<Vec<Taken>, HubError> {
+    let (_, body) = spooled.read()?;
+    let collection = hub.collections.of_alias(&head.collection);
+    let refuses = |object: &Object| match collection {
+        Some(collection) => collection.refuses(object),
+        None => Some("the collection that it was added to is no more".to_owned()),
+    };
+    hub.read_again(&body, &refuses)
+        .map_err(|problem| HubError::Store(problem.to_string()))
+}
+
+/// Decides an addition when its turn comes. It stays on disk when the hub stops before.
+async fn work(
+    hub: &Hub,
+    mut place: Place,
+    mut status: Status,
+    taken: Vec<Taken>,
+    spooled: Spooled,
+) {
     if let Some(before) = place.before.take() {
         // An error is the end of the one before, too.
         before.await.ok();
@@ -115,40 +183,34 @@ async fn work(hub: Arc<Hub>, mut place: Place, mut status: Status, taken: Vec<Ta
     loop {
         let piece: Vec<Taken> = rest.by_ref().take(PIECE_OBJECTS).collect();
         if piece.is_empty() {
-            return;
+            return spooled.done();
         }
-        let outcomes = decide(&hub, &place.partner, piece).await;
+        let Some(outcomes) = decide(hub, &place.partner, piece).await else {
+            return;
+        };
         advanced(&mut status, outcomes);
         hub.statuses.keep(&place.partner, kept(&status));
     }
 }
 
-async fn decide(hub: &Hub, partner: &Arc<str>, piece: Vec<Taken>) -> Vec<ObjectOutcome> {
-    let mut problem = None;
-    for _ in 0..BUSY_TRIES_MAX {
+/// Decides on a piece, however long the store does not answer; none when the hub stops before.
+async fn decide(hub: &Hub, partner: &Arc<str>, piece: Vec<Taken>) -> Option<Vec<ObjectOutcome>> {
+    let mut wait = AGAIN;
+    loop {
         match hub.ingest(partner, piece.clone()).await {
-            Ok(outcomes) => return outcomes,
-            Err(busy) if busy.status == StatusCode::TOO_MANY_REQUESTS => {
-                problem = Some(busy);
-                tokio::time::sleep(BUSY_WAIT).await;
+            Ok(outcomes) => return Some(outcomes),
+            Err(problem) if !problem.is_temporary() => {
+                tracing::error!(%problem, "a pending addition is not decided");
+                return None;
             }
-            Err(other) => {
-                problem = Some(other);
-                break;
-            }
+            Err(_) => {}
         }
+        tokio::select! {
+            () = hub.spool.shutdown.cancelled() => return None,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = wait.saturating_mul(2).min(AGAIN_MAX);
     }
-    let why = problem.map_or_else(String::new, |problem| problem.to_string());
-    let refused = |taken: Taken| match taken {
-        Ok(object) => ObjectOutcome {
-            id: object.head().id.to_string(),
-            version: object.version().to_string(),
-            outcome: Verdict::Refused,
-            reason: Some(format!("not decided, send it again: {why}")),
-        },
-        Err(refused) => *refused,
-    };
-    piece.into_iter().map(refused).collect()
 }
 
 #[cfg(test)]

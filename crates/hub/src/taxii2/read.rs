@@ -214,7 +214,7 @@ impl<'a> Request<'a> {
             return self.page_of_matches(from, limit, &filter).await;
         }
         let page = store.page(&self.audience, from, limit, &filter).await;
-        page.map_err(|error| Problem::ours(&error))
+        page.map_err(|error| Problem::store(&error))
     }
 
     /// A page of what the filters on properties admit, for which the objects are looked into: no more
@@ -236,7 +236,7 @@ impl<'a> Request<'a> {
             let page = store
                 .page(&self.audience, found.next, LOOKED_INTO_AT_ONCE, filter)
                 .await
-                .map_err(|error| Problem::ours(&error))?;
+                .map_err(|error| Problem::store(&error))?;
             // A page with few has passed over many.
             looked_into = looked_into.saturating_add(LOOKED_INTO_AT_ONCE);
             for entry in page.entries {
@@ -328,7 +328,7 @@ impl<'a> Request<'a> {
         let found = store
             .page(&self.audience, Position::default(), 1, &any)
             .await;
-        let found = found.map_err(|error| Problem::ours(&error))?;
+        let found = found.map_err(|error| Problem::store(&error))?;
         if found.entries.is_empty() {
             Err(Problem::not_found())
         } else {

@@ -152,7 +152,8 @@ pub(super) async fn post(
     let taken = hub.read(&caller, &body.bytes, &refuses)?;
     let mut status = pending_status(id, received, taken.len());
     if taken.len() > hub.config.limits.answered_objects_max {
-        return pending::begin(&hub, partner, status, taken, body);
+        let alias = &collection.alias;
+        return pending::begin(&hub, partner, alias, status, (taken, body)).await;
     }
     advanced(&mut status, hub.ingest(partner, taken).await?);
     let answer = taxii_json(StatusCode::ACCEPTED, &status);
@@ -161,7 +162,7 @@ pub(super) async fn post(
 }
 
 /// The status of a request none of whose objects is decided yet.
-fn pending_status(id: String, received: Timestamp, objects: usize) -> Status {
+pub(super) fn pending_status(id: String, received: Timestamp, objects: usize) -> Status {
     let objects = u64::try_from(objects).unwrap_or(u64::MAX);
     Status {
         id,

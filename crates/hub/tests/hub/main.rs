@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod backup;
 mod bounds;
 mod browser;
 mod collections;

@@ -55,6 +55,26 @@ async fn a_hub_on_postgresql_survives_its_own_restart_and_the_servers() {
     }
     assert_eq!(objects(&a).await, 3);
 
+    // A server that hangs: whoever asks is told when to ask again.
+    server.pause().unwrap();
+    let begun = Instant::now();
+    let late = a.get("/taxii2/api/collections/all/objects/").await;
+    assert_eq!(late.status(), 503);
+    assert!(late.headers().contains_key("retry-after"));
+    assert!(
+        begun.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begun.elapsed()
+    );
+    server.resume().unwrap();
+    let begun = Instant::now();
+    while a.get("/taxii2/api/collections/all/objects/").await.status() != 200 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "does not recover"
+        );
+    }
+
     let pem = a.pem.clone();
     let world = World::on(world.stop().await, &store).await;
     let a = world.known(&a, &pem);

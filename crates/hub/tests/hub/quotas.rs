@@ -128,6 +128,54 @@ async fn large_additions_are_pending_and_their_status_counts() {
 }
 
 #[tokio::test]
+async fn an_addition_that_was_answered_survives_the_hub() {
+    const LIMITS: &str = "[limits]\nanswered_objects_max = 10\n";
+    let world = World::with(LIMITS).await;
+    let a = world.partner("agency-a").await;
+    let objects: Vec<Value> = (0..1_200).map(open).collect();
+    let posted: Value = add(&a, &objects).await.json().await.unwrap();
+    assert_eq!(posted["status"], "pending");
+    let waiting = world.data().join("pending");
+    let files = || std::fs::read_dir(&waiting).unwrap().count();
+    // What a kill leaves: the file of the addition, whatever was decided of it.
+    let kept: Vec<_> = std::fs::read_dir(&waiting)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    assert_eq!(kept.len(), 1, "it is on disk before it is answered");
+    let pem = a.pem.clone();
+    let folder = world.stop().await;
+    for (path, bytes) in &kept {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let world = World::on(folder, LIMITS).await;
+    let a = world.known(&a, &pem);
+    let path = format!("/taxii2/api/status/{}/", posted["id"].as_str().unwrap());
+    let done = loop {
+        let status: Value = a.get(&path).await.json().await.unwrap();
+        assert_eq!(status["total_count"], 1_200, "{status}");
+        if status["status"] == "complete" {
+            break status;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(done["success_count"], 1_200);
+    let page = a.get(&format!("{OBJECTS}?limit=1000")).await;
+    let page: Value = page.json().await.unwrap();
+    assert_eq!(page["objects"][999], open(999), "in their order, each once");
+    let begun = std::time::Instant::now();
+    while files() > 0 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "what is decided goes"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn pending_additions_are_bounded() {
     let world = World::with("[limits]\nanswered_objects_max = 1\npending_max = 0\n").await;
     let a = world.partner("agency-a").await;

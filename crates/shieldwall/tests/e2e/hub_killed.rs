@@ -62,7 +62,12 @@ fn a_killed_hub_loses_nothing_that_it_acknowledged() {
 }
 
 /// Shares numbered indicators, a few at a time, again until acknowledged.
-fn share_until(identity: &Path, url: &str, done: &AtomicBool, acknowledged: &Mutex<Vec<String>>) {
+pub(crate) fn share_until(
+    identity: &Path,
+    url: &str,
+    done: &AtomicBool,
+    acknowledged: &Mutex<Vec<String>>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

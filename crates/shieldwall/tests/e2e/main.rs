@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod backup;
 mod common;
 mod export;
 mod feeds;
