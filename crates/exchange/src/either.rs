@@ -6,8 +6,9 @@ use sharing::Audience;
 use stix::Timestamp;
 
 use crate::{
-    Appended, Certificate, Counts, Entry, Erased, Erasure, Filter, Lane, Log, NewPartner, Page,
-    Partner, Position, PostgresStore, Registry, Secret, SqliteStore, StoreError, Submission,
+    Appended, Certificate, Counts, Entry, Erased, Erasure, Filter, Find, Found, Lane, Log,
+    NewPartner, Page, Partner, Place, Position, PostgresStore, Registry, Search, Secret,
+    SqliteStore, StoreError, Submission,
 };
 
 /// One of the back-ends.
@@ -86,6 +87,22 @@ impl Log for EitherStore {
 
     fn epoch(&self) -> u64 {
         either!(self, store => store.epoch())
+    }
+}
+
+impl Find for EitherStore {
+    async fn search(
+        &self,
+        audience: &Audience,
+        search: &Search,
+        from: Option<&Place>,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        either!(self, store => store.search(audience, search, from, limit).await)
+    }
+
+    async fn reindex(&self) -> Result<(), StoreError> {
+        either!(self, store => store.reindex().await)
     }
 }
 

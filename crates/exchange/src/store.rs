@@ -6,7 +6,7 @@ use sharing::Audience;
 use stix::Timestamp;
 
 use crate::{
-    Certificate, Entry, Erasure, Filter, Lane, NewPartner, Outcome, Page, Partner, Position,
+    Certificate, Entry, Erasure, Filter, Find, Lane, NewPartner, Outcome, Page, Partner, Position,
     Secret, StoreError, Submission,
 };
 
@@ -247,7 +247,7 @@ pub trait Registry: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<u8>, StoreError>> + Send;
 }
 
-/// A store: the log and the registry.
-pub trait Store: Log + Registry {}
+/// A store: the log, its search and the registry.
+pub trait Store: Log + Find + Registry {}
 
-impl<S: Log + Registry> Store for S {}
+impl<S: Log + Find + Registry> Store for S {}

@@ -9,6 +9,7 @@ mod append;
 mod read;
 mod registry;
 mod schema;
+mod search;
 mod session;
 mod sql;
 mod url;
@@ -84,6 +85,7 @@ impl PostgresStore {
             .fetch_one(&mut connection)
             .await?
             .try_get(0)?;
+        search::catch_up(&mut connection, fence).await?;
         let session = Session {
             connection,
             locked: true,

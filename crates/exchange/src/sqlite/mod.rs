@@ -9,6 +9,7 @@ mod bulk;
 mod read;
 mod registry;
 mod schema;
+mod search;
 mod sql;
 
 use std::fs::{File, OpenOptions};
@@ -88,6 +89,7 @@ impl SqliteStore {
                 .fetch_one(&mut connection)
                 .await?
                 .try_get(0)?;
+        search::catch_up(&mut connection).await?;
         let log = LogWriter {
             _lock: lock,
             fence,
