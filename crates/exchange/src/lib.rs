@@ -40,4 +40,4 @@ pub use registry::{Certificate, NewPartner, Partner, Secret};
 pub use search::{Find, Found, Place, Search, Wanted};
 pub use sqlite::SqliteStore;
 pub use store::{Appended, Counts, Erased, LaneEntries, Log, Registry, Store};
-pub use terms::references;
+pub use terms::{fingerprint, references};

@@ -8,6 +8,7 @@
 
 mod conformance;
 mod model;
+mod searching;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;
 
@@ -26,6 +27,7 @@ use tokio::time::sleep;
 
 use crate::conformance::{Backend, conformance};
 use crate::model::model;
+use crate::searching::searching;
 use crate::support::{addressed, at, indicator, live_set, partner, sighting, to_all};
 
 /// A schema of its own for each test, on a server that tests share.
@@ -98,6 +100,7 @@ impl Backend for Postgres {
 
 conformance!(Postgres::new);
 model!(Postgres::new);
+searching!(Postgres::new);
 
 #[tokio::test]
 async fn a_second_writer_is_kept_out_and_administration_is_not() {

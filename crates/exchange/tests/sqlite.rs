@@ -11,6 +11,7 @@
 
 mod conformance;
 mod model;
+mod searching;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;
 
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 
 use crate::conformance::{Backend, conformance};
 use crate::model::model;
+use crate::searching::searching;
 use crate::support::{at, indicator, partner, to_all};
 
 pub(crate) struct Sqlite(TempDir);
@@ -60,6 +62,7 @@ impl Backend for Sqlite {
 
 conformance!(Sqlite::always);
 model!(Sqlite::always);
+searching!(Sqlite::always);
 
 #[tokio::test]
 async fn a_second_writer_is_kept_out_and_administration_is_not() {

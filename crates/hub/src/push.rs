@@ -6,7 +6,7 @@
 mod signer;
 mod streams;
 
-pub(crate) use signer::Signer;
+pub(crate) use signer::{Signer, event_kind};
 pub(crate) use streams::Streams;
 
 use crate::app::Hub;

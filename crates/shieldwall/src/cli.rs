@@ -1,12 +1,16 @@
 //! What can be typed. Names and flags are a contract; each subcommand's work is in `commands`.
 
 mod feeds;
+mod search;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::feeds::{Export, Import, Wanted};
+pub(crate) use self::{
+    feeds::{Export, Import, Wanted},
+    search::Search,
+};
 
 /// A voluntary exchange for cyber defence: what one partner sees, every partner's shield stops.
 ///
@@ -50,6 +54,8 @@ pub(crate) enum Command {
     /// Write what is in force for another tool: lists, nftables, Suricata.
     #[command(after_help = self::feeds::export_formats())]
     Export(Export),
+    /// Find objects by what they say; exit status 1 when there are none.
+    Search(Box<Search>),
     /// Follow what the exchange says to this partner, as it says it.
     Watch(Watch),
     /// Invite, enrol, list and revoke partners.

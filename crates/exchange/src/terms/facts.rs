@@ -259,6 +259,13 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
     value.as_str().into_iter().chain(list(value).filter_map(Value::as_str))
 }
 
+/// What tells a pattern in its language (`pattern_type`) from others: equal for patterns that say the
+/// same, as far as that is known of the language.
+#[must_use]
+pub fn fingerprint(language: &str, pattern: &str) -> [u8; 32] {
+    PatternTerms::of(language, pattern).fingerprint()
+}
+
 /// The objects that an object refers to, each with the property that does; markings apart.
 pub fn references(raw: &[u8]) -> Vec<(String, StixId)> {
     let mut found = Vec::new();

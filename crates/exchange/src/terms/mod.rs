@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use ipnet::IpNet;
 use stix::{StixId, canonical};
 
-pub use facts::references;
+pub use facts::{fingerprint, references};
 pub(crate) use facts::{Facts, PatternTerms, day_of, marking, technique};
 pub(crate) use marks::{BLOCK, Mark, Marks, Stored, UNBOUNDED};
 

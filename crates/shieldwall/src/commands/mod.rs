@@ -7,6 +7,7 @@ mod lab;
 mod partner;
 mod rules;
 mod scan;
+mod search;
 mod share;
 mod shield;
 mod stix;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Share(args) => crate::block_on(share::run(args, json)),
         Command::Import(args) => crate::block_on(import::run(*args, json)),
         Command::Export(args) => crate::block_on(export::run(args, json)),
+        Command::Search(args) => crate::block_on(search::run(*args, json)),
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),
         Command::Rules(args) => rules::run(&args, json),

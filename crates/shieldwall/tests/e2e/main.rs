@@ -13,5 +13,6 @@ mod lab;
 mod partners;
 mod refusals;
 mod rules;
+mod search;
 mod traffic;
 mod up;
