@@ -43,7 +43,11 @@ pub(crate) async fn search(
     let view = asker.view("search");
     let from = asker.from(&query, &view)?;
     let most = hub.config.limits.page_max;
-    let most = if query.sources { most.min(JOINED_PAGE_MAX) } else { most };
+    let most = if query.sources {
+        most.min(JOINED_PAGE_MAX)
+    } else {
+        most
+    };
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).min(most).max(1);
     let found = asker.search(&query.search, from.as_ref(), limit).await?;
     let mut items: Vec<Item> = Vec::with_capacity(found.entries.len());
@@ -224,7 +228,13 @@ impl<'a> Asker<'a> {
         let epoch = self.hub.exchange.store().epoch();
         let bytes = found.next.as_ref().map(bytes_of)?;
         let key = &self.hub.cursor_key;
-        Some(cursor::encode_place(&bytes, view, &query.filters, epoch, key))
+        Some(cursor::encode_place(
+            &bytes,
+            view,
+            &query.filters,
+            epoch,
+            key,
+        ))
     }
 }
 

@@ -261,7 +261,8 @@ impl HubClient {
 
 /// A value of a parameter (RFC 3986 section 2.1).
 fn percent(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
         match plain(byte) {

@@ -102,7 +102,10 @@ async fn begin<'a>(
 
 /// Whoever takes the log over changes this row, and waits until a transaction that has locked it
 /// here is over.
-pub(super) async fn check_fence(connection: &mut PgConnection, ours: i64) -> Result<(), StoreError> {
+pub(super) async fn check_fence(
+    connection: &mut PgConnection,
+    ours: i64,
+) -> Result<(), StoreError> {
     let fence = sqlx::query("SELECT fence FROM log FOR SHARE");
     let now: i64 = fence.fetch_one(connection).await?.try_get(0)?;
     if now == ours {

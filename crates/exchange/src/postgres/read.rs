@@ -280,6 +280,9 @@ pub(super) fn lane_of(row: &PgRow) -> Result<Lane, StoreError> {
 }
 
 /// A column. Its type is that of the schema and is not compared for each row.
-pub(super) fn get<'r, T: Decode<'r, Postgres>>(row: &'r PgRow, column: usize) -> Result<T, sqlx::Error> {
+pub(super) fn get<'r, T: Decode<'r, Postgres>>(
+    row: &'r PgRow,
+    column: usize,
+) -> Result<T, sqlx::Error> {
     row.try_get_unchecked(column)
 }

@@ -229,9 +229,8 @@ pub(super) async fn stored(
     drop(rows);
     let apart = found.values().filter(|stored| stored.community.is_none());
     let apart: Vec<i64> = apart.map(|stored| stored.head).collect();
-    let lanes = sqlx::query(
-        "SELECT seq, partner, position FROM addressed WHERE seq = ANY($1::bigint[])",
-    );
+    let lanes =
+        sqlx::query("SELECT seq, partner, position FROM addressed WHERE seq = ANY($1::bigint[])");
     for row in lanes.bind(apart).fetch_all(&mut *connection).await? {
         let head: i64 = row.try_get(0)?;
         let partner: &str = row.try_get(1)?;

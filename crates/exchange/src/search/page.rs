@@ -177,9 +177,8 @@ impl<P: Postings> Walk<'_, P> {
             let read = postings.len();
             let mut candidates = self.candidates(lane, postings).await?;
             candidates.retain(|(key, position)| {
-                let seen = resume.is_some_and(|place| {
-                    **key == place.key && *position <= sql(place.position)
-                });
+                let seen = resume
+                    .is_some_and(|place| **key == place.key && *position <= sql(place.position));
                 !seen && after < *position && *position <= last
             });
             if !self.look_into(lane, &candidates).await? {
@@ -246,7 +245,9 @@ impl<P: Postings> Walk<'_, P> {
                 seen.map(|seen| (sql(seen.position), seen.entry)).collect();
             for (key, position) in part {
                 // Under another key of the same part it would be another position's turn.
-                let entry = seen.get_mut(position).and_then(|entry| entry.take_if(|entry| self.admits(key, entry)));
+                let entry = seen
+                    .get_mut(position)
+                    .and_then(|entry| entry.take_if(|entry| self.admits(key, entry)));
                 if !self.take(lane, key, *position, entry) {
                     return Ok(false);
                 }

@@ -189,7 +189,8 @@ pub(super) async fn mark(
                 .push_bind(mark.block)
                 .push_bind(mark.bits);
         });
-        insert.push(" ON CONFLICT (partner, term, block) DO UPDATE SET bits = bits | excluded.bits");
+        insert
+            .push(" ON CONFLICT (partner, term, block) DO UPDATE SET bits = bits | excluded.bits");
         insert.build().execute(&mut *connection).await?;
     }
     Ok(())
@@ -317,15 +318,23 @@ mod tests {
     #[tokio::test]
     async fn searches_go_along_indexes_from_where_they_stand() {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        crate::sqlite::schema::migrate(&mut connection, 1).await.unwrap();
+        crate::sqlite::schema::migrate(&mut connection, 1)
+            .await
+            .unwrap();
         let wanted = [
-            (COMMUNITY_POSTINGS, "PRIMARY KEY ((term,block)>(?,?) AND term<?)"),
+            (
+                COMMUNITY_POSTINGS,
+                "PRIMARY KEY ((term,block)>(?,?) AND term<?)",
+            ),
             (
                 ADDRESSED_POSTINGS,
                 "PRIMARY KEY (partner=? AND (term,block)>(?,?) AND term<?)",
             ),
             (COMMUNITY_BITS, "PRIMARY KEY (term=? AND block=?)"),
-            (ADDRESSED_BITS, "PRIMARY KEY (partner=? AND term=? AND block=?)"),
+            (
+                ADDRESSED_BITS,
+                "PRIMARY KEY (partner=? AND term=? AND block=?)",
+            ),
             (COMMUNITY_AT, "INDEX events_community (community=?)"),
             (ADDRESSED_AT, "PRIMARY KEY (partner=? AND position=?)"),
             (STORED_AFTER, "INTEGER PRIMARY KEY (rowid>?)"),
@@ -335,10 +344,17 @@ mod tests {
             let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(explain));
             let rows = rows.fetch_all(&mut connection).await.unwrap();
             let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
-            assert!(plan.iter().any(|step| step.contains(along)), "{statement}: {plan:#?}");
+            assert!(
+                plan.iter().any(|step| step.contains(along)),
+                "{statement}: {plan:#?}"
+            );
             let whole = |step: &&String| step.starts_with("SCAN") && !step.contains("json_each");
             let whole: Vec<_> = plan.iter().filter(whole).collect();
-            let harmless = |step: &&String| ["SCAN w", "SCAN i", "SCAN (subquery"].iter().any(|start| step.starts_with(start));
+            let harmless = |step: &&String| {
+                ["SCAN w", "SCAN i", "SCAN (subquery"]
+                    .iter()
+                    .any(|start| step.starts_with(start))
+            };
             assert!(whole.iter().all(harmless), "{statement}: {plan:#?}");
             let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
             let may = [COMMUNITY_AT, ADDRESSED_AT].contains(&statement);

@@ -66,7 +66,7 @@ pub(crate) fn day_of(at: Timestamp) -> i32 {
 
 /// A marking by what it says: a TLP label of either version has one name.
 pub(crate) fn marking(id: &StixId) -> Term {
-    let name = Tlp::from_marking(id).map_or(id.as_str(), Tlp::name);
+    let name = Tlp::from_marking(id).map_or(id.as_str(), |tlp| tlp.name());
     Term::Text(Kind::Marking, name.into())
 }
 
@@ -199,9 +199,7 @@ fn is_reference(key: &str) -> bool {
 
 fn member(kind: &str, key: &str, value: &Value, terms: &mut Vec<Term>) {
     match key {
-        "labels" => terms.extend(
-            texts(value).map(|label| Term::Text(Kind::Label, label.into())),
-        ),
+        "labels" => terms.extend(texts(value).map(|label| Term::Text(Kind::Label, label.into()))),
         "external_references" => list(value).for_each(|one| external(one, terms)),
         "kill_chain_phases" => terms.extend(list(value).filter_map(phase)),
         "hashes" => {
@@ -235,11 +233,14 @@ fn external(reference: &Value, terms: &mut Vec<Term>) {
 /// The technique that an identifier of ATT&CK or ATLAS names, without the part after its point;
 /// none of what is no such identifier.
 fn of_technique(id: &str) -> Option<&str> {
-    let start = id.get(..4).filter(|start| start.eq_ignore_ascii_case("aml."));
+    let start = id
+        .get(..4)
+        .filter(|start| start.eq_ignore_ascii_case("aml."));
     let bare = id.get(start.map_or(0, str::len)..)?;
     let number = bare.strip_prefix(['T', 't'])?;
     let (number, part) = number.split_once('.').unwrap_or((number, "000"));
-    let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     let length = id.len().checked_sub(bare.len())?.checked_add(5)?;
     (digits(number, 4) && digits(part, 3)).then(|| id.get(..length))?
 }
@@ -256,7 +257,10 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 
 /// A text, or each text of a list.
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    value.as_str().into_iter().chain(list(value).filter_map(Value::as_str))
+    value
+        .as_str()
+        .into_iter()
+        .chain(list(value).filter_map(Value::as_str))
 }
 
 /// What tells a pattern in its language (`pattern_type`) from others: equal for patterns that say the
@@ -354,7 +358,10 @@ mod tests {
         let always = ["Any", "Created 20455", "Modified 20455"];
         let facts = Facts::of(&object, "alpha");
         let names = facts.terms.iter().map(name);
-        names.filter(|name| !always.contains(&name.as_str())).skip(2).collect()
+        names
+            .filter(|name| !always.contains(&name.as_str()))
+            .skip(2)
+            .collect()
     }
 
     fn indicator(pattern: &str, rest: &str) -> Vec<String> {
@@ -406,33 +413,51 @@ mod tests {
 
     #[test]
     fn names_and_values_of_other_types_are_terms() {
-        let malware = terms("malware", r#","name":"Evil","aliases":["Bad One"],"is_family":true"#);
+        let malware = terms(
+            "malware",
+            r#","name":"Evil","aliases":["Bad One"],"is_family":true"#,
+        );
         assert_eq!(malware, ["Other evil", "Other bad one"]);
-        assert_eq!(terms("email-addr", r#","value":"A@b.example""#), ["Email a@b.example"]);
+        assert_eq!(
+            terms("email-addr", r#","value":"A@b.example""#),
+            ["Email a@b.example"]
+        );
         let file = terms(
             "file",
             r#","name":"a.exe","hashes":{"MD5":"d41d8cd98f00b204e9800998ecf8427e"}"#,
         );
-        assert_eq!(file, ["Other a.exe", "Hash d41d8cd98f00b204e9800998ecf8427e"]);
+        assert_eq!(
+            file,
+            ["Other a.exe", "Hash d41d8cd98f00b204e9800998ecf8427e"]
+        );
     }
 
     #[test]
     fn patterns_that_say_the_same_have_one_common_term_and_fingerprint() {
         let same = [
-            ("[ipv4-addr:value = '192.0.2.1']", "[ipv4-addr:value=='192.0.2.1/32']"),
+            (
+                "[ipv4-addr:value = '192.0.2.1']",
+                "[ipv4-addr:value=='192.0.2.1/32']",
+            ),
             (
                 "[domain-name:value = 'a.example' OR domain-name:value = 'B.example']",
                 "[domain-name:value IN ('b.example', 'A.EXAMPLE')]",
             ),
         ];
         for (one, other) in same {
-            let (one, other) = (PatternTerms::of("stix", one), PatternTerms::of("stix", other));
+            let (one, other) = (
+                PatternTerms::of("stix", one),
+                PatternTerms::of("stix", other),
+            );
             assert_eq!(one.common(), other.common());
             assert_eq!(one.fingerprint(), other.fingerprint());
         }
         let rule = PatternTerms::of("suricata", "alert tcp any any -> any any (sid:1;)");
         assert_eq!(rule.common(), Term::Pattern(rule.fingerprint()));
-        assert_ne!(rule.fingerprint(), PatternTerms::of("snort", rule.text).fingerprint());
+        assert_ne!(
+            rule.fingerprint(),
+            PatternTerms::of("snort", rule.text).fingerprint()
+        );
     }
 
     #[test]

@@ -165,7 +165,12 @@ mod tests {
         let first = (1 << 63) | 0b110;
         assert_eq!(
             marks.community,
-            [row(7, 0, first), row(7, 1, 1), row(8, 0, first), row(8, 1, 1)]
+            [
+                row(7, 0, first),
+                row(7, 1, 1),
+                row(8, 0, first),
+                row(8, 1, 1)
+            ]
         );
     }
 }

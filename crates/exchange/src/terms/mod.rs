@@ -13,8 +13,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use ipnet::IpNet;
 use stix::{StixId, canonical};
 
-pub use facts::{fingerprint, references};
 pub(crate) use facts::{Facts, PatternTerms, day_of, marking, technique};
+pub use facts::{fingerprint, references};
 pub(crate) use marks::{BLOCK, Mark, Marks, Stored, UNBOUNDED};
 
 /// What terms an object has and what keys they have. A store whose index is of another version
@@ -232,7 +232,11 @@ fn cut(bytes: &[u8]) -> &[u8] {
 
 /// Two hexadecimal digits a byte; an odd one at the end is left out, as of the prefix of a digest.
 fn nibbles(text: &str) -> Vec<u8> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).map_or(0, |digit| u8::try_from(digit).unwrap_or(0));
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .map_or(0, |digit| u8::try_from(digit).unwrap_or(0))
+    };
     let (pairs, _) = text.as_bytes().as_chunks::<2>();
     pairs
         .iter()
@@ -367,7 +371,10 @@ mod tests {
             Span::of_key(vec![3]),
         ];
         let ordered = in_order(spans);
-        assert_eq!(ordered, [Span::of_prefix(vec![1, 2]), Span::of_key(vec![3])]);
+        assert_eq!(
+            ordered,
+            [Span::of_prefix(vec![1, 2]), Span::of_key(vec![3])]
+        );
         assert!(ordered[1].is_one() && !ordered[0].is_one());
         assert!(Span::of_key(net_key(net("192.0.2.0/24"))).is_one());
     }
@@ -388,7 +395,10 @@ mod tests {
             kinds("HTTP://A.example"),
             ["Other http://a.example", "Url http://a.example/"]
         );
-        assert_eq!(kinds("A@b.example"), ["Other a@b.example", "Email a@b.example"]);
+        assert_eq!(
+            kinds("A@b.example"),
+            ["Other a@b.example", "Email a@b.example"]
+        );
         let md5 = "D41D8CD98F00B204E9800998ECF8427E";
         let lower = md5.to_lowercase();
         assert_eq!(

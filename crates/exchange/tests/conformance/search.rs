@@ -27,7 +27,10 @@ fn value(text: &str) -> Search {
 }
 
 async fn find(store: &impl Find, reader: &str, search: &Search) -> Vec<String> {
-    let found = store.search(&partner(reader), search, None, 1000).await.unwrap();
+    let found = store
+        .search(&partner(reader), search, None, 1000)
+        .await
+        .unwrap();
     assert_eq!(found.next, None);
     raws(&found.entries)
 }
@@ -54,7 +57,10 @@ pub(crate) async fn an_erased_object_leaves_nothing_to_find(backend: impl Backen
     let left = [raw(&address(3))];
     for name in ["alpha", "bravo", "charlie"] {
         assert_eq!(find(&store, name, &value("192.0.2.7")).await, left);
-        assert_eq!(find(&store, name, &wanted(Wanted::source("alpha"))).await, left);
+        assert_eq!(
+            find(&store, name, &wanted(Wanted::source("alpha"))).await,
+            left
+        );
     }
     store.reindex().await.unwrap();
     assert_eq!(find(&store, "bravo", &value("192.0.2.7")).await, left);
@@ -75,7 +81,10 @@ pub(crate) async fn a_newer_version_is_found_by_what_it_says(backend: impl Backe
     assert_eq!(find(&store, "bravo", &value("old.example")).await, [""; 0]);
     // Who does not hold the newer one has the older one.
     assert_eq!(find(&store, "charlie", &under).await, [raw(&old)]);
-    assert_eq!(find(&store, "charlie", &value("new.example")).await, [""; 0]);
+    assert_eq!(
+        find(&store, "charlie", &value("new.example")).await,
+        [""; 0]
+    );
     backend.close(store).await;
 }
 
@@ -93,7 +102,10 @@ pub(crate) async fn a_revocation_of_both_lanes_is_found_once(backend: impl Backe
     }
     for name in ["alpha", "bravo", "charlie"] {
         let search = value("192.0.2.1");
-        let found = store.search(&partner(name), &search, None, 10).await.unwrap();
+        let found = store
+            .search(&partner(name), &search, None, 10)
+            .await
+            .unwrap();
         assert_eq!(raws(&found.entries), [raw(&revoked)], "{name}");
         assert_eq!(found.entries[0].event, EventKind::Revoke);
         assert_eq!(found.entries[0].lane, Lane::Community);
@@ -110,7 +122,10 @@ pub(crate) async fn times_bound_what_is_found(backend: impl Backend) {
         store.append(&batch, at(day * 1000)).await.unwrap();
     }
     let numbers = async |search: &Search| -> Vec<u32> {
-        let found = store.search(&partner("bravo"), search, None, 10).await.unwrap();
+        let found = store
+            .search(&partner("bravo"), search, None, 10)
+            .await
+            .unwrap();
         let number = |entry: &exchange::Entry| (0..5).find(|n| id("indicator", *n) == entry.id);
         found.entries.iter().filter_map(number).collect()
     };
@@ -130,7 +145,10 @@ pub(crate) async fn times_bound_what_is_found(backend: impl Backend) {
     assert_eq!(numbers(&modified(Some(1), None)).await, [2, 3, 4]);
     assert_eq!(numbers(&modified(None, Some(1))).await, [0]);
     assert_eq!(numbers(&modified(Some(1), Some(4))).await, [2, 3]);
-    let none = wanted(Wanted::created(Some(Timestamp::from_micros(i64::MAX)), None));
+    let none = wanted(Wanted::created(
+        Some(Timestamp::from_micros(i64::MAX)),
+        None,
+    ));
     assert_eq!(numbers(&none).await, [0; 0]);
     backend.close(store).await;
 }
@@ -141,8 +159,18 @@ pub(crate) async fn patterns_that_say_the_same_are_found_together(backend: impl 
     let batch = [
         to_all("alpha", one(1, "[ipv4-addr:value = '192.0.2.7']")),
         to_all("bravo", one(2, "[ipv4-addr:value IN ('192.0.2.7/32')]")),
-        addressed("alpha", &["bravo"], one(3, "[ipv4-addr:value == '192.0.2.7']")),
-        to_all("bravo", one(4, "[ipv4-addr:value = '192.0.2.7' AND ipv4-addr:value != '192.0.2.8']")),
+        addressed(
+            "alpha",
+            &["bravo"],
+            one(3, "[ipv4-addr:value == '192.0.2.7']"),
+        ),
+        to_all(
+            "bravo",
+            one(
+                4,
+                "[ipv4-addr:value = '192.0.2.7' AND ipv4-addr:value != '192.0.2.8']",
+            ),
+        ),
         to_all("bravo", one(5, "[process:pid = 1 OR process:pid = 2]")),
         to_all("alpha", one(6, "[process:pid IN (2, 1)]")),
     ];
@@ -151,7 +179,12 @@ pub(crate) async fn patterns_that_say_the_same_are_found_together(backend: impl 
     let address = same("[ipv4-addr:value='192.0.2.7']");
     assert_eq!(find(&store, "bravo", &address).await.len(), 3);
     assert_eq!(find(&store, "charlie", &address).await.len(), 2);
-    assert_eq!(find(&store, "charlie", &same("[process:pid IN (1, 2)]")).await.len(), 2);
+    assert_eq!(
+        find(&store, "charlie", &same("[process:pid IN (1, 2)]"))
+            .await
+            .len(),
+        2
+    );
     assert_eq!(find(&store, "charlie", &value("192.0.2.7")).await.len(), 3);
     backend.close(store).await;
 }
@@ -166,7 +199,10 @@ pub(crate) async fn what_refers_to_an_object_is_found(backend: impl Backend) {
     ];
     store.append(&batch, at(0)).await.unwrap();
     let referring = wanted(Wanted::referring_to(&id("indicator", 1)));
-    assert_eq!(find(&store, "charlie", &referring).await, [raw(&sighting(1, 1))]);
+    assert_eq!(
+        find(&store, "charlie", &referring).await,
+        [raw(&sighting(1, 1))]
+    );
     let both = [raw(&sighting(1, 1)), raw(&sighting(1, 2))];
     assert_eq!(find(&store, "bravo", &referring).await, both);
     backend.close(store).await;
@@ -190,7 +226,10 @@ pub(crate) async fn addresses_come_in_order_and_pages_go_on_behind_a_place(backe
     let (mut found, mut from) = (Vec::new(), None);
     loop {
         let reader = partner("bravo");
-        let page = store.search(&reader, &search, from.as_ref(), 7).await.unwrap();
+        let page = store
+            .search(&reader, &search, from.as_ref(), 7)
+            .await
+            .unwrap();
         found.extend(page.entries);
         from = page.next;
         if from.is_none() {

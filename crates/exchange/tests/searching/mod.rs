@@ -181,13 +181,25 @@ impl Thing {
     fn pattern(&self) -> String {
         let test = |object: &str, value: &str| format!("{object} = '{value}'");
         let address = |n: &usize| {
-            let kind = if NETS[*n].contains(':') { "ipv6-addr:value" } else { "ipv4-addr:value" };
+            let kind = if NETS[*n].contains(':') {
+                "ipv6-addr:value"
+            } else {
+                "ipv4-addr:value"
+            };
             test(kind, NETS[*n])
         };
         let tests = self.nets.iter().map(address);
-        let tests = tests.chain(self.domains.iter().map(|n| test("domain-name:value", DOMAINS[*n])));
+        let tests = tests.chain(
+            self.domains
+                .iter()
+                .map(|n| test("domain-name:value", DOMAINS[*n])),
+        );
         let tests = tests.chain(self.urls.iter().map(|n| test("url:value", URLS[*n])));
-        let tests = tests.chain(self.hashes.iter().map(|n| test("file:hashes.MD5", HASHES[*n])));
+        let tests = tests.chain(
+            self.hashes
+                .iter()
+                .map(|n| test("file:hashes.MD5", HASHES[*n])),
+        );
         let tests: Vec<String> = tests.collect();
         match tests.is_empty() {
             true => "[process:pid = 5]".to_owned(),
@@ -200,11 +212,17 @@ impl Thing {
             true => r#","is_family":false"#.to_owned(),
             false => {
                 let pattern = self.pattern();
-                format!(r#","pattern":"{pattern}","pattern_type":"stix","valid_from":"2023-01-01T00:00:00Z""#)
+                format!(
+                    r#","pattern":"{pattern}","pattern_type":"stix","valid_from":"2023-01-01T00:00:00Z""#
+                )
             }
         };
         if !self.labels.is_empty() {
-            let labels: Vec<String> = self.labels.iter().map(|n| format!("{:?}", LABELS[*n])).collect();
+            let labels: Vec<String> = self
+                .labels
+                .iter()
+                .map(|n| format!("{:?}", LABELS[*n]))
+                .collect();
             extra.push_str(&format!(r#","labels":[{}]"#, labels.join(",")));
         }
         if let Some(n) = self.technique {
@@ -268,7 +286,13 @@ impl Ask {
 
     fn admits(&self, thing: &Thing) -> bool {
         let value = |set: &BTreeSet<usize>, n| !thing.is_malware && set.contains(n);
-        let nets = || thing.nets.iter().filter(|_| !thing.is_malware).map(|n| net(NETS[*n]));
+        let nets = || {
+            thing
+                .nets
+                .iter()
+                .filter(|_| !thing.is_malware)
+                .map(|n| net(NETS[*n]))
+        };
         let texts = |set: &BTreeSet<usize>, texts: &[&'static str]| -> Vec<&'static str> {
             let set = set.iter().filter(|_| !thing.is_malware);
             set.map(|n| texts[*n]).collect()
@@ -287,9 +311,9 @@ impl Ask {
             Self::Hash(n) => value(&thing.hashes, n),
             Self::Inside(n) => nets().any(|own| net(NETS[*n]).contains(&own)),
             Self::Covering(n) => nets().any(|own| own.contains(&net(NETS[*n]))),
-            Self::Under(n) => texts(&thing.domains, &DOMAINS).iter().any(|own| {
-                *own == DOMAINS[*n] || own.ends_with(&format!(".{}", DOMAINS[*n]))
-            }),
+            Self::Under(n) => texts(&thing.domains, &DOMAINS)
+                .iter()
+                .any(|own| *own == DOMAINS[*n] || own.ends_with(&format!(".{}", DOMAINS[*n]))),
             Self::Prefix(n, length) => {
                 let start = &URLS[*n][..URLS[*n].len().min(*length)];
                 let urls = texts(&thing.urls, &URLS);
@@ -369,7 +393,11 @@ async fn play(place: impl Backend, steps: Vec<Step>) {
                 store.append(&batch, now).await.unwrap();
                 model.append(&things, &gone);
             }
-            Step::Erase { source, n, is_malware } => {
+            Step::Erase {
+                source,
+                n,
+                is_malware,
+            } => {
                 let kind = KINDS[usize::from(is_malware)];
                 let erasure = Erasure {
                     source: PARTNERS[source].into(),
@@ -384,7 +412,11 @@ async fn play(place: impl Backend, steps: Vec<Step>) {
             }
             Step::Restart => store = place.restart(store).await,
             Step::Reindex => store.reindex().await.unwrap(),
-            Step::Search { reader, asks, limit } => {
+            Step::Search {
+                reader,
+                asks,
+                limit,
+            } => {
                 let wanted = search(&asks);
                 let found = pages(&store, reader, &wanted, limit).await;
                 let entries: Vec<_> = found.iter().flat_map(|page| &page.entries).collect();
@@ -418,7 +450,12 @@ pub(crate) fn check(place: impl Backend, steps: Vec<Step>) {
 
 /// Hands the same things in twice, once without what one partner may not see: its searches are the
 /// same to the last byte.
-async fn compare(place: impl Backend, other: impl Backend, things: Vec<Vec<Thing>>, asks: Vec<Vec<Ask>>) {
+async fn compare(
+    place: impl Backend,
+    other: impl Backend,
+    things: Vec<Vec<Thing>>,
+    asks: Vec<Vec<Ask>>,
+) {
     let (store, narrow) = (place.open().await, other.open().await);
     let mut taken = BTreeSet::new();
     for (clock, mut batch) in (0_i64..).zip(things) {
@@ -428,8 +465,14 @@ async fn compare(place: impl Backend, other: impl Backend, things: Vec<Vec<Thing
         };
         let all: Vec<&Thing> = batch.iter().collect();
         let seen: Vec<&Thing> = batch.iter().filter(|thing| thing.seen_by(0)).collect();
-        store.append(&submissions(&all), at(clock * 1000)).await.unwrap();
-        narrow.append(&submissions(&seen), at(clock * 1000)).await.unwrap();
+        store
+            .append(&submissions(&all), at(clock * 1000))
+            .await
+            .unwrap();
+        narrow
+            .append(&submissions(&seen), at(clock * 1000))
+            .await
+            .unwrap();
     }
     for asks in asks {
         let wanted = search(&asks);

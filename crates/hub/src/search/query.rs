@@ -198,7 +198,9 @@ mod tests {
         assert_eq!(one.search, other.search);
         assert_eq!((one.limit, other.sources), (Some(5), true));
         assert_ne!(query("value=b.example").unwrap().filters, one.filters);
-        let two = query("label=a&label=b&created_after=2026-01-01T00:00:00Z&created_before=2026-01-02T00:00:00Z");
+        let two = query(
+            "label=a&label=b&created_after=2026-01-01T00:00:00Z&created_before=2026-01-02T00:00:00Z",
+        );
         assert_eq!(two.unwrap().search.wanted.len(), 3);
     }
 

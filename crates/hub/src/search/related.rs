@@ -123,7 +123,8 @@ fn ends_of(entry: &Entry, id: &StixId) -> Vec<Reference> {
         return Vec::new();
     }
     let ends = references_of(entry).into_iter();
-    ends.filter(|(by, to)| by != "created_by_ref" && to != id).collect()
+    ends.filter(|(by, to)| by != "created_by_ref" && to != id)
+        .collect()
 }
 
 fn grouped(

@@ -23,7 +23,11 @@ pub(super) async fn run(args: Search, json: bool) -> Result<Outcome, Failure> {
         Some(id) => related(&hub, id, args.limit, json).await?,
         None => search(&hub, &args, json).await?,
     };
-    Ok(if shown == 0 { Outcome::No } else { Outcome::Done })
+    Ok(if shown == 0 {
+        Outcome::No
+    } else {
+        Outcome::Done
+    })
 }
 
 /// An object as the hub shows it.
@@ -136,13 +140,18 @@ struct Referring {
 async fn related(hub: &HubClient, id: &str, limit: usize, json: bool) -> Result<usize, Failure> {
     let (mut shown, mut next) = (0_usize, None::<String>);
     loop {
-        let mut asked = vec![("id", id.to_owned()), ("limit", PAGE.min(limit).to_string())];
+        let mut asked = vec![
+            ("id", id.to_owned()),
+            ("limit", PAGE.min(limit).to_string()),
+        ];
         asked.extend(next.take().map(|next| ("next", next)));
         let page: Box<RawValue> = hub.ask("related", &asked).await?;
         let found: Related = serde_json::from_str(page.get())
             .map_err(|e| Failure::system("read the hub's answer", e))?;
         let referring = found.referred_to_by.len();
-        shown = shown.saturating_add(referring).saturating_add(found.objects.len());
+        shown = shown
+            .saturating_add(referring)
+            .saturating_add(found.objects.len());
         if json {
             say(&page);
         } else {
@@ -178,7 +187,10 @@ fn show_related(related: &Related) {
 fn show_referred(indent: &str, to: &Referred) {
     let by = words(&to.by);
     if to.objects.is_empty() {
-        say(format_args!("{indent}{by}: {} (nothing for you here)", to.id));
+        say(format_args!(
+            "{indent}{by}: {} (nothing for you here)",
+            to.id
+        ));
     }
     for item in &to.objects {
         say(format_args!("{indent}{by}: {}", item.line()));
@@ -238,7 +250,10 @@ fn time(name: &str, typed: &str) -> Result<String, Failure> {
     }
     ::stix::Timestamp::parse(typed).map_err(|e| {
         let name = name.replace('_', "-");
-        Failure::input(format!("--{name} {typed}: a time or a duration such as 7d"), e)
+        Failure::input(
+            format!("--{name} {typed}: a time or a duration such as 7d"),
+            e,
+        )
     })?;
     Ok(typed.to_owned())
 }

@@ -46,7 +46,10 @@ fn found(identity: &Path, what: &[&str]) -> Vec<String> {
     let arguments = [&["search", "--json", "--identity", identity], what].concat();
     let output = output(&arguments);
     let text = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let expected = if lines.is_empty() { 1 } else { 0 };
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(expected), "{what:?}: {error}");
@@ -91,14 +94,20 @@ fn partners_find_what_they_may_see_by_what_it_says() {
     share(folder.path(), &bravo, &[same]);
 
     let ids = |numbers: &[u32]| -> Vec<String> {
-        numbers.iter().map(|number| id("indicator", *number)).collect()
+        numbers
+            .iter()
+            .map(|number| id("indicator", *number))
+            .collect()
     };
     let cases: [(&[&str], &[u32]); 8] = [
         (&["--value", "198.51.100.7"], &[1, 5]),
         (&["--covers", "198.51.100.7"], &[3, 1, 5]),
         (&["--in", "198.51.100.0/25"], &[1, 5]),
         (&["--under", "Evil.example"], &[2]),
-        (&["--technique", "t1059", "--type", "indicator"], &[1, 2, 3, 5]),
+        (
+            &["--technique", "t1059", "--type", "indicator"],
+            &[1, 2, 3, 5],
+        ),
         (&["--label", "scan", "--source", "bravo"], &[5]),
         (&["--pattern", "[ipv4-addr:value='198.51.100.7']"], &[1, 5]),
         (&["--value", "198.51.100.8"], &[]),
@@ -113,7 +122,11 @@ fn partners_find_what_they_may_see_by_what_it_says() {
     assert_eq!(labelled, ids(&[1, 2, 3]));
 
     let told = ["--value", "198.51.100.7", "--sources"];
-    let text = run(&[&["search", "--identity", bravo.to_str().unwrap()], &told[..]].concat());
+    let text = run(&[
+        &["search", "--identity", bravo.to_str().unwrap()],
+        &told[..],
+    ]
+    .concat());
     assert_eq!(text.matches("told by 2 partners").count(), 2, "{text}");
     check_relations(&alpha, &bravo);
     check_refusals(&bravo);
@@ -123,7 +136,11 @@ fn check_relations(alpha: &Path, bravo: &Path) {
     let answer: Value = serde_json::from_str(&related(bravo, &id("indicator", 1))).unwrap();
     assert_eq!(answer["objects"][0]["object"]["id"], id("indicator", 1));
     let referring = answer["referred_to_by"].as_array().unwrap();
-    assert_eq!(referring.len(), 1, "one of the two relationships is alpha's alone");
+    assert_eq!(
+        referring.len(),
+        1,
+        "one of the two relationships is alpha's alone"
+    );
     assert_eq!(referring[0]["by"], json!(["source_ref"]));
     let end = &referring[0]["ends"][0];
     assert_eq!(end["objects"][0]["object"]["name"], "Evil");
@@ -133,14 +150,26 @@ fn check_relations(alpha: &Path, bravo: &Path) {
     let hidden = related(bravo, &id("indicator", 4));
     let none = related(bravo, &id("indicator", 9)).replace("000009", "000004");
     assert_eq!(hidden, none);
-    let text = run(&["search", "--identity", bravo.to_str().unwrap(), "--related", &id("malware", 1)]);
-    assert!(text.contains("<- target_ref:") && text.contains("-> source_ref:"), "{text}");
+    let text = run(&[
+        "search",
+        "--identity",
+        bravo.to_str().unwrap(),
+        "--related",
+        &id("malware", 1),
+    ]);
+    assert!(
+        text.contains("<- target_ref:") && text.contains("-> source_ref:"),
+        "{text}"
+    );
 }
 
 fn check_refusals(bravo: &Path) {
     let identity = bravo.to_str().unwrap();
     for (what, said) in [
-        (&["--in", "everything"][..], "in: it is not an address or a network"),
+        (
+            &["--in", "everything"][..],
+            "in: it is not an address or a network",
+        ),
         (&["--added-after", "soon"], "--added-after soon"),
         (&[], "required"),
     ] {
