@@ -244,14 +244,14 @@ pub(super) async fn stored(
 /// Once so many bytes of objects are read, the next ones go into another transaction.
 const STORED_BYTES_MAX: usize = 4 << 20;
 
-pub(super) const COMMUNITY_POSTINGS: &str = "SELECT term, block, bits FROM terms
+const COMMUNITY_POSTINGS: &str = "SELECT term, block, bits FROM terms
     WHERE (term, block) >= ($1, $2) AND term < $3 ORDER BY term, block LIMIT $4";
-pub(super) const ADDRESSED_POSTINGS: &str = "SELECT term, block, bits FROM addressed_terms
+const ADDRESSED_POSTINGS: &str = "SELECT term, block, bits FROM addressed_terms
     WHERE partner = $5 AND (term, block) >= ($1, $2) AND term < $3
     ORDER BY term, block LIMIT $4";
-pub(super) const COMMUNITY_BITS: &str = "SELECT block, bits FROM terms
+const COMMUNITY_BITS: &str = "SELECT block, bits FROM terms
     WHERE term = $1 AND block = ANY($2::bigint[])";
-pub(super) const ADDRESSED_BITS: &str = "SELECT block, bits FROM addressed_terms
+const ADDRESSED_BITS: &str = "SELECT block, bits FROM addressed_terms
     WHERE partner = $3 AND term = $1 AND block = ANY($2::bigint[])";
 const SET: &str = "INSERT INTO terms AS t (term, block, bits)
     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[])
@@ -286,3 +286,71 @@ macro_rules! stored_where {
 
 const STORED_OF: &str = stored_where!("= ANY($1::bigint[])");
 const STORED_AFTER: &str = stored_where!("> $1 ORDER BY e.seq LIMIT 1000");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::{Options, schema};
+    use testkit::postgres::{Server, unavailable};
+
+    /// A page costs the same at any depth: all that a search reads it reads along an index, from
+    /// where it stands, and in the index's order.
+    #[tokio::test]
+    async fn searches_go_along_indexes_from_where_they_stand() {
+        if let Some(why) = unavailable() {
+            testkit::skip(
+                "postgres::search::searches_go_along_indexes_from_where_they_stand",
+                &why,
+            );
+            return;
+        }
+        let server = Server::shared().unwrap();
+        server.sql("CREATE SCHEMA IF NOT EXISTS plans").unwrap();
+        let url = server.url("plans").parse().unwrap();
+        let mut connection = session::connect(&url, Options::default()).await.unwrap();
+        schema::migrate(&mut connection, 1).await.unwrap();
+        let from = "(ROW(term, block) >= ROW($1, $2)) AND (term < $3)";
+        let cases = [
+            (
+                COMMUNITY_POSTINGS,
+                "bytea, bigint, bytea, bigint",
+                r"'\x00', 0, '\x01', 9",
+                from,
+            ),
+            (
+                ADDRESSED_POSTINGS,
+                "bytea, bigint, bytea, bigint, text",
+                r"'\x00', 0, '\x01', 9, 'a'",
+                "(partner = $5) AND (ROW(term, block) >= ROW($1, $2)) AND (term < $3)",
+            ),
+            (
+                COMMUNITY_BITS,
+                "bytea, bigint[]",
+                r"'\x00', '{1}'",
+                "(term = $1)",
+            ),
+            (
+                ADDRESSED_BITS,
+                "bytea, bigint[], text",
+                r"'\x00', '{1}', 'a'",
+                "(partner = $3) AND (term = $1)",
+            ),
+        ];
+        for (number, (statement, types, values, condition)) in cases.into_iter().enumerate() {
+            let prepare = format!("PREPARE p{number} ({types}) AS {statement}");
+            let explain = format!("EXPLAIN EXECUTE p{number} ({values})");
+            let prepare = sqlx::raw_sql(sqlx::AssertSqlSafe(prepare));
+            prepare.execute(&mut connection).await.unwrap();
+            let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(explain));
+            let rows = rows.fetch_all(&mut connection).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            let plan = plan.join("\n");
+            assert!(plan.contains(condition), "{statement}:\n{plan}");
+            assert!(
+                plan.contains("_pkey") && !plan.contains("Sort"),
+                "{statement}:\n{plan}"
+            );
+            assert!(!plan.contains("Seq Scan"), "{statement}:\n{plan}");
+        }
+    }
+}

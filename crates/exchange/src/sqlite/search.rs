@@ -308,7 +308,6 @@ const STORED_AFTER: &str = concat!(
     "WHERE h.n > ?1 ORDER BY h.n LIMIT 1000"
 );
 
-/// See `sqlite::schema`.
 #[cfg(test)]
 mod tests {
     use super::*;
