@@ -220,7 +220,7 @@ impl Live {
 impl LiveSet for Live {
     fn apply(&mut self, entry: &exchange::Entry) {
         self.0.apply(&Change {
-            event: signer::event_kind(entry.event),
+            event: event_kind(entry.event),
             stale: entry.stale,
             source: &entry.source,
             id: &entry.id,

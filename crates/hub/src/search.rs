@@ -80,7 +80,7 @@ struct Page {
 /// An object of the asker's view, as it was shared.
 #[derive(Serialize)]
 struct Item {
-    source: Arc<str>,
+    source: String,
     date_added: Timestamp,
     lane: taxii::push::Lane,
     event: EventKind,
@@ -102,7 +102,7 @@ struct ToldBy {
 
 #[derive(Clone, Serialize)]
 struct Told {
-    source: Arc<str>,
+    source: String,
     id: StixId,
     modified: Timestamp,
     date_added: Timestamp,
@@ -112,7 +112,7 @@ impl Item {
     fn of(entry: &Entry) -> Result<Self, Problem> {
         let object = serde_json::from_slice(&entry.raw).map_err(|error| Problem::ours(&error))?;
         Ok(Self {
-            source: Arc::clone(&entry.source),
+            source: entry.source.to_string(),
             date_added: entry.date_added,
             lane: match entry.lane {
                 Lane::Community => taxii::push::Lane::Community,
@@ -157,7 +157,7 @@ impl Joined {
         };
         let found = asker.search(&search, None, SAME_MAX).await?;
         let told = |entry: &Entry| Told {
-            source: Arc::clone(&entry.source),
+            source: entry.source.to_string(),
             id: entry.id.clone(),
             modified: entry.version,
             date_added: entry.date_added,

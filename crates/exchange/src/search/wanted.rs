@@ -215,26 +215,15 @@ impl Wanted {
         match &self.0 {
             Condition::Any(wanted) => terms.any(|term| wanted.contains(term)),
             Condition::Prefix(start) => readings_of_prefix(start).any(|(kind, start)| {
-                facts.terms.iter().any(|term| match term {
-                    Term::Text(of, text) => *of == kind && text.starts_with(&*start),
-                    _ => false,
-                })
+                let mut texts = facts.terms.iter().filter_map(Term::text);
+                texts.any(|(of, text)| of == kind && text.starts_with(&*start))
             }),
-            Condition::Under(name) => terms.any(|term| match term {
-                Term::Text(Kind::Domain, own) => {
-                    let before = own.strip_suffix(&**name);
-                    before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
-                }
-                _ => false,
-            }),
-            Condition::Within(net) => terms.any(|term| match term {
-                Term::Net(own) => net.contains(own),
-                _ => false,
-            }),
-            Condition::Covers(net) => terms.any(|term| match term {
-                Term::Net(own) => own.contains(net),
-                _ => false,
-            }),
+            Condition::Under(name) => {
+                let mut texts = terms.filter_map(Term::text);
+                texts.any(|(of, text)| of == Kind::Domain && is_under(text, name))
+            }
+            Condition::Within(net) => terms.filter_map(Term::net).any(|own| net.contains(own)),
+            Condition::Covers(net) => terms.filter_map(Term::net).any(|own| own.contains(net)),
             Condition::Pattern { fingerprint, .. } => {
                 object.head().pattern.as_ref().is_some_and(|raw| {
                     let terms = PatternTerms::of(&raw.pattern_type, &raw.pattern);
@@ -250,6 +239,11 @@ impl Wanted {
             }
         }
     }
+}
+
+fn is_under(name: &str, above: &str) -> bool {
+    let before = name.strip_suffix(above);
+    before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 fn rank(term: &Term) -> u8 {

@@ -124,6 +124,20 @@ pub(crate) fn in_order(mut spans: Vec<Span>) -> Vec<Span> {
 }
 
 impl Term {
+    pub(crate) fn text(&self) -> Option<(Kind, &str)> {
+        if let Self::Text(kind, text) = self {
+            return Some((*kind, text));
+        }
+        None
+    }
+
+    pub(crate) fn net(&self) -> Option<&IpNet> {
+        if let Self::Net(net) = self {
+            return Some(net);
+        }
+        None
+    }
+
     /// Its key.
     pub(crate) fn key(&self) -> Key {
         match self {
@@ -386,7 +400,7 @@ mod tests {
             let name = |term: &Term| match term {
                 Term::Net(net) => net.to_string(),
                 Term::Text(kind, text) => format!("{kind:?} {text}"),
-                other => format!("{other:?}"),
+                Term::Any | Term::Day(..) | Term::Refers(_) | Term::Pattern(_) => String::new(),
             };
             readings(value).iter().map(name).collect::<Vec<_>>()
         };

@@ -277,7 +277,7 @@ impl Ask {
             Self::Under(n) => Wanted::under(DOMAINS[*n]).unwrap(),
             Self::Prefix(n, length) => {
                 let length = URLS[*n].len().min(*length);
-                Wanted::prefix(&URLS[*n][..length]).unwrap()
+                Wanted::prefix(URLS[*n].split_at(length).0).unwrap()
             }
             Self::Refers(n) => Wanted::referring_to(&id("identity", *n)),
             Self::Modified(version) => Wanted::modified(Some(at(*version)), None),
@@ -315,7 +315,7 @@ impl Ask {
                 .iter()
                 .any(|own| *own == DOMAINS[*n] || own.ends_with(&format!(".{}", DOMAINS[*n]))),
             Self::Prefix(n, length) => {
-                let start = &URLS[*n][..URLS[*n].len().min(*length)];
+                let start = URLS[*n].split_at(URLS[*n].len().min(*length)).0;
                 let urls = texts(&thing.urls, &URLS);
                 let hashes = texts(&thing.hashes, &HASHES);
                 urls.iter().chain(&hashes).any(|own| own.starts_with(start))
