@@ -41,7 +41,7 @@ pub(crate) async fn related(
         Some(_) => BTreeMap::new(),
     };
     let own = own.get(&id).map_or(&[][..], Vec::as_slice);
-    let out: Vec<Reference> = own.iter().flat_map(|entry| references_of(entry)).collect();
+    let out: Vec<Reference> = own.iter().flat_map(references_of).collect();
     let ends = found.entries.iter().map(|entry| ends_of(entry, &id));
     let ends: Vec<Vec<Reference>> = ends.collect();
     let mut ids: BTreeSet<StixId> = BTreeSet::new();
