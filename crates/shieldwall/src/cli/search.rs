@@ -4,6 +4,28 @@ use clap::Args;
 
 use super::Peer;
 
+/// The conditions of a search.
+const CONDITIONS: [&str; 18] = [
+    "value",
+    "prefix",
+    "under",
+    "inside",
+    "covers",
+    "pattern",
+    "kind",
+    "source",
+    "technique",
+    "label",
+    "marking",
+    "refers_to",
+    "added_after",
+    "added_before",
+    "created_after",
+    "created_before",
+    "modified_after",
+    "modified_before",
+];
+
 /// `search ...`
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
@@ -64,7 +86,7 @@ pub(crate) struct Search {
     #[arg(long, value_name = "TIME", group = "what")]
     pub(crate) modified_before: Option<String>,
     /// What this object refers to, and what refers to it, instead of a search.
-    #[arg(long, value_name = "ID", conflicts_with = "what")]
+    #[arg(long, value_name = "ID", group = "what", conflicts_with_all = CONDITIONS)]
     pub(crate) related: Option<String>,
     /// Say who tells the same as each indicator.
     #[arg(long, conflicts_with = "related")]
