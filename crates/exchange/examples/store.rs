@@ -1,4 +1,4 @@
-//! What a store takes: durable ingest as it grows, and pages at any depth.
+//! What a store takes: durable ingest as it grows, pages at any depth, and searches.
 //!
 //! `cargo run --release -p exchange --example store -- (sqlite|postgres) COUNT`. Each line of output
 //! is a name and a number. The store lies in the current folder's file system; PostgreSQL is a server
@@ -25,8 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use exchange::{
-    Config, EitherStore, Entry, Exchange, Filter, LiveSet, Log as _, Outcome, Position,
-    PostgresStore, SqliteStore, Submission, dump,
+    Config, EitherStore, Entry, Exchange, Filter, Find as _, LiveSet, Log as _, Outcome, Position, PostgresStore, Search, SqliteStore, Submission, Wanted, dump,
 };
 use sharing::Audience;
 use stix::{Limits, StixId, Timestamp, Tlp, bundle};
@@ -66,6 +65,7 @@ async fn main() -> Anyway<()> {
     );
     open_loop(&exchange, made).await?;
     pages(&place, exchange.store(), made).await?;
+    searches(&place, exchange.store(), made).await?;
     back_up(&place, exchange.store(), folder.path()).await?;
     exchange.close().await;
     Ok(())
@@ -214,6 +214,88 @@ async fn pages(place: &Place<'_>, store: &EitherStore, made: usize) -> Anyway<()
         println!("page_{name}_per_cpu_s {:.0}", PAGES as f64 / cpu);
         say_times(&format!("page_{name}"), &mut times);
     }
+    Ok(())
+}
+
+/// Finds one address among all, the networks of a quarter of a thousand, and pages of everything of a
+/// type and label at the start, in the middle and at the end.
+async fn searches(place: &Place<'_>, store: &EitherStore, made: usize) -> Anyway<()> {
+    let one = |n: usize| {
+        let (a, b, c) = (n / 65536 % 256, n / 256 % 256, n % 256);
+        Wanted::value(&format!("10.{a}.{b}.{c}"))
+    };
+    let many = |n: usize| Wanted::inside(&format!("10.{}.{}.0/24", n / 65536 % 256, n / 256 % 256));
+    let nth = |n: usize| n * 7919 % made;
+    let mut asked = Vec::new();
+    for (name, count) in [("search_value", 1), ("search_network", 100)] {
+        for n in 0..PAGES {
+            let wanted = if count == 1 {
+                one(nth(n))?
+            } else {
+                many(nth(n))?
+            };
+            asked.push((wanted, count));
+        }
+        let questions = asked.drain(..).map(|(wanted, count)| {
+            let wanted = vec![wanted];
+            (
+                Search {
+                    wanted,
+                    ..Search::default()
+                },
+                None,
+                count,
+            )
+        });
+        ask(place, store, name, questions.collect()).await?;
+    }
+    let typed = Search {
+        wanted: vec![Wanted::kind("indicator"), Wanted::label("scan")],
+        ..Search::default()
+    };
+    let reader = Audience::Partner("operator-b".into());
+    let first = store.search(&reader, &typed, None, 1).await?;
+    let start = first.next.ok_or("one page has all")?;
+    for (name, depth) in [("first", 1), ("middle", made / 2), ("last", made)] {
+        let from = |n: usize| exchange::Place {
+            position: (depth + n % 8 * 100) as u64,
+            ..start.clone()
+        };
+        let questions = (0..PAGES).map(|n| (typed.clone(), Some(from(n)), 100));
+        ask(
+            place,
+            store,
+            &format!("search_type_{name}"),
+            questions.collect(),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// A search, where it starts, and how many it finds.
+type Question = (Search, Option<exchange::Place>, usize);
+
+async fn ask(
+    place: &Place<'_>,
+    store: &EitherStore,
+    name: &str,
+    questions: Vec<Question>,
+) -> Anyway<()> {
+    let reader = Audience::Partner("operator-b".into());
+    let (mut times, begun, cpu) = (Vec::new(), Instant::now(), place.cpu_s()?);
+    for (search, from, count) in &questions {
+        let at = Instant::now();
+        let found = store.search(&reader, search, from.as_ref(), 100).await?;
+        times.push(at.elapsed());
+        if found.entries.len() != *count {
+            return Err(format!("{name}: {} found", found.entries.len()).into());
+        }
+    }
+    let (wall, cpu) = (begun.elapsed().as_secs_f64(), place.cpu_s()? - cpu);
+    println!("{name}_per_s {:.0}", questions.len() as f64 / wall);
+    println!("{name}_per_cpu_s {:.0}", questions.len() as f64 / cpu);
+    say_times(name, &mut times);
     Ok(())
 }
 

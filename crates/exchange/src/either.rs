@@ -7,9 +7,7 @@ use stix::Timestamp;
 
 use crate::dump::Record;
 use crate::{
-    Appended, Certificate, Counts, Dump, Entry, Erased, ErasedVersion, Erasure, Filter, Lane, Log,
-    NewPartner, Page, Partner, Position, PostgresStore, Registry, Secret, SqliteStore, StoreError,
-    Submission,
+    Appended, Certificate, Counts, Dump, Entry, Erased, ErasedVersion, Erasure, Filter, Find, Found, Lane, Log, NewPartner, Page, Partner, Place, Position, PostgresStore, Registry, Search, Secret, SqliteStore, StoreError, Submission,
 };
 
 /// One of the back-ends.
@@ -112,6 +110,22 @@ impl Log for EitherStore {
 
     fn epoch(&self) -> u64 {
         either!(self, store => store.epoch())
+    }
+}
+
+impl Find for EitherStore {
+    async fn search(
+        &self,
+        audience: &Audience,
+        search: &Search,
+        from: Option<&Place>,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        answered!(self, store => store.search(audience, search, from, limit).await)
+    }
+
+    async fn reindex(&self) -> Result<(), StoreError> {
+        either!(self, store => store.reindex().await)
     }
 }
 

@@ -6,8 +6,7 @@ use sharing::Audience;
 use stix::Timestamp;
 
 use crate::{
-    Certificate, Dump, Entry, ErasedVersion, Erasure, Filter, Lane, NewPartner, Outcome, Page,
-    Partner, Position, Secret, StoreError, Submission,
+    Certificate, Dump, Entry, ErasedVersion, Erasure, Filter, Find, Lane, NewPartner, Outcome, Page, Partner, Position, Secret, StoreError, Submission,
 };
 
 /// Most entries that one read returns, whatever limit it is given.
@@ -256,6 +255,6 @@ pub trait Registry: Send + Sync + 'static {
 }
 
 /// A store: the log and the registry, which can be written out whole.
-pub trait Store: Log + Registry + Dump {}
+pub trait Store: Log + Find + Registry + Dump {}
 
-impl<S: Log + Registry + Dump> Store for S {}
+impl<S: Log + Find + Registry + Dump> Store for S {}

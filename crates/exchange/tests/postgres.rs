@@ -8,6 +8,7 @@
 
 mod conformance;
 mod model;
+mod searching;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;
 
@@ -19,14 +20,14 @@ use std::time::{Duration, Instant};
 use exchange::dump::{Input, Restored};
 use exchange::postgres::Options;
 use exchange::{
-    Config, EitherStore, Erasure, Erasures, Exchange, ExchangeError, Lane, Log as _, NewPartner,
-    Outcome, PostgresStore, PostgresUrl, Registry as _, SqliteStore, StoreError,
+    Config, EitherStore, Erasure, Erasures, Exchange, ExchangeError, Find as _, Lane, Log as _, NewPartner, Outcome, PostgresStore, PostgresUrl, Registry as _, Search, SqliteStore, StoreError, Wanted,
 };
 use testkit::postgres::{Server, unavailable};
 use tokio::time::sleep;
 
 use crate::conformance::{Backend, conformance};
 use crate::model::model;
+use crate::searching::searching;
 use crate::support::{addressed, at, indicator, live_set, partner, sighting, to_all};
 
 /// A schema of its own for each test, on a server that tests share.
@@ -113,6 +114,7 @@ impl Backend for Postgres {
 
 conformance!(Postgres::new);
 model!(Postgres::new);
+searching!(Postgres::new);
 
 #[tokio::test]
 async fn a_second_writer_is_kept_out_and_administration_is_not() {
@@ -267,6 +269,47 @@ async fn a_database_of_a_newer_program_is_refused_by_version() {
             Err(StoreError::NewerSchema { found: 99, .. })
         ));
     }
+}
+
+#[tokio::test]
+async fn a_database_from_before_searches_is_filled_when_it_is_opened() {
+    let Some(place) = Postgres::new("a_database_from_before_searches_is_filled_when_it_is_opened")
+    else {
+        return;
+    };
+    let store = place.open().await;
+    let batch: Vec<_> = (0..2500)
+        .map(|n| match n % 5 {
+            0 => addressed("alpha", &["bravo"], indicator(n, 1, "")),
+            _ => to_all("alpha", indicator(n, 1, "")),
+        })
+        .collect();
+    store.append(&batch, at(0)).await.unwrap();
+    let search = Search {
+        wanted: vec![Wanted::value("192.0.2.7").unwrap()],
+        ..Search::default()
+    };
+    let reader = partner("bravo");
+    let found = store.search(&reader, &search, None, 100).await.unwrap();
+    assert_eq!(found.entries.len(), 10);
+    place.close(store).await;
+    let schema = &place.schema;
+    let before = format!(
+        "DROP TABLE {schema}.terms, {schema}.addressed_terms; ALTER TABLE {schema}.log
+         DROP COLUMN terms_version, DROP COLUMN terms_through;
+         DELETE FROM {schema}.migrations WHERE version > 3"
+    );
+    place.server.sql(&before).unwrap();
+    let store = place.open().await;
+    let again = store.search(&reader, &search, None, 100).await.unwrap();
+    assert_eq!(again, found);
+    place.close(store).await;
+    let cut = format!("UPDATE {schema}.log SET terms_through = 1000");
+    place.server.sql(&cut).unwrap();
+    let store = place.open().await;
+    let again = store.search(&reader, &search, None, 100).await.unwrap();
+    assert_eq!(again, found);
+    place.close(store).await;
 }
 
 #[tokio::test]

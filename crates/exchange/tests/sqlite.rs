@@ -11,6 +11,7 @@
 
 mod conformance;
 mod model;
+mod searching;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;
 
@@ -20,12 +21,16 @@ use std::time::Duration;
 
 use exchange::dump::{Input, Restored};
 use exchange::sqlite::Options;
-use exchange::{Erasure, Lane, Log as _, NewPartner, Registry as _, SqliteStore, StoreError};
+use exchange::{
+    Erasure, Find as _, Lane, Log as _, NewPartner, Registry as _, Search, SqliteStore, StoreError,
+    Wanted,
+};
 use tempfile::TempDir;
 
 use crate::conformance::{Backend, conformance};
 use crate::model::model;
-use crate::support::{at, indicator, partner, to_all};
+use crate::searching::searching;
+use crate::support::{addressed, at, indicator, partner, to_all};
 
 pub(crate) struct Sqlite(TempDir);
 
@@ -76,6 +81,7 @@ impl Backend for Sqlite {
 
 conformance!(Sqlite::always);
 model!(Sqlite::always);
+searching!(Sqlite::always);
 
 #[tokio::test]
 async fn a_second_writer_is_kept_out_and_administration_is_not() {
@@ -253,10 +259,70 @@ async fn a_database_of_a_newer_program_is_refused_by_version() {
 }
 
 #[tokio::test]
+async fn a_database_from_before_searches_is_filled_when_it_is_opened() {
+    let place = Sqlite::new();
+    let store = place.open().await;
+    let batch: Vec<_> = (0..2500)
+        .map(|n| match n % 5 {
+            0 => addressed("alpha", &["bravo"], indicator(n, 1, "")),
+            _ => to_all("alpha", indicator(n, 1, "")),
+        })
+        .collect();
+    store.append(&batch, at(0)).await.unwrap();
+    let erasure = Erasure {
+        source: "alpha".into(),
+        id: support::id("indicator", 7),
+        versions: vec![],
+    };
+    store.erase(&erasure, at(10)).await.unwrap();
+    let search = Search {
+        wanted: vec![Wanted::value("192.0.2.7").unwrap()],
+        ..Search::default()
+    };
+    let reader = partner("bravo");
+    let found = store.search(&reader, &search, None, 100).await.unwrap();
+    assert_eq!(found.entries.len(), 9, "of ten, one is erased");
+    store.close().await.unwrap();
+    let before = "DROP TABLE terms; DROP TABLE addressed_terms;
+        DELETE FROM meta WHERE key LIKE 'terms%'; PRAGMA user_version = 3";
+    place.change(before).await;
+    // The hub's own writer fills it, not who administers beside it.
+    let admin = SqliteStore::open_admin(&place.path(), Options::default())
+        .await
+        .unwrap();
+    let nothing = admin.search(&reader, &search, None, 100).await.unwrap();
+    assert_eq!(nothing.entries, []);
+    assert!(matches!(admin.reindex().await, Err(StoreError::NotWriter)));
+    admin.close().await.unwrap();
+    let store = place.open().await;
+    let again = store.search(&reader, &search, None, 100).await.unwrap();
+    assert_eq!(again, found);
+    store.close().await.unwrap();
+    // One that was cut off goes on where it was.
+    place
+        .change("UPDATE meta SET value = 1000 WHERE key = 'terms_through'")
+        .await;
+    let store = place.open().await;
+    let again = store.search(&reader, &search, None, 100).await.unwrap();
+    assert_eq!(again, found);
+    // What terms mean has changed since.
+    store.close().await.unwrap();
+    let older =
+        "UPDATE terms SET term = x'ff'; UPDATE meta SET value = -1 WHERE key = 'terms_version'";
+    place
+        .change(&format!("DELETE FROM terms WHERE term > x'00'; {older}"))
+        .await;
+    let store = place.open().await;
+    let again = store.search(&reader, &search, None, 100).await.unwrap();
+    assert_eq!(again, found);
+}
+
+#[tokio::test]
 async fn what_was_erased_is_in_none_of_the_files() {
     let place = Sqlite::new();
     let store = place.open().await;
-    let object = |n| indicator(n, 1, r#","name":"tell-nobody-of-this""#);
+    let extra = r#","name":"tell-nobody-of-this","labels":["tell-nobody-of-this","scan"]"#;
+    let object = |n| indicator(n, 1, extra);
     let batch: Vec<_> = (0..200).map(|n| to_all("alpha", object(n))).collect();
     store.append(&batch, at(0)).await.unwrap();
     assert!(place.holds("tell-nobody-of-this"));
@@ -274,6 +340,17 @@ async fn what_was_erased_is_in_none_of_the_files() {
 }
 
 impl Sqlite {
+    /// Runs statements beside the store.
+    async fn change(&self, statements: &str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path());
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
+    }
+
     /// Whether any file of the store holds these bytes.
     fn holds(&self, text: &str) -> bool {
         let files = std::fs::read_dir(self.0.path()).unwrap();

@@ -12,7 +12,7 @@ use crate::reply::Problem;
 use crate::state::{self, States};
 use crate::taxii2::{self, Pending, Spool, Statuses};
 use crate::tls::authority::Authority;
-use crate::{enrol, ingest};
+use crate::{enrol, ingest, search};
 use axum::Router;
 use axum::http::Method;
 use axum::routing::{get, post};
@@ -51,6 +51,8 @@ pub(crate) fn routes(hub: Arc<Hub>) -> Router {
         .route(paths::OBJECTS, post(ingest::post).fallback(not_offered))
         .route(paths::ENROL, post(enrol::enrol).fallback(not_offered))
         .route(paths::ROTATE, post(enrol::rotate).fallback(not_offered))
+        .route(paths::SEARCH, get(search::search).fallback(not_offered))
+        .route(paths::RELATED, get(search::related).fallback(not_offered))
         .route(
             paths::STATE,
             get(state::get).post(state::post).fallback(not_offered),
@@ -76,5 +78,7 @@ pub(crate) mod paths {
     pub(crate) const OBJECTS: &str = "/exchange/v1/objects";
     pub(crate) const ENROL: &str = "/exchange/v1/enrol";
     pub(crate) const ROTATE: &str = "/exchange/v1/rotate";
+    pub(crate) const SEARCH: &str = "/exchange/v1/search";
+    pub(crate) const RELATED: &str = "/exchange/v1/related";
     pub(crate) const STATE: &str = "/exchange/v1/state";
 }

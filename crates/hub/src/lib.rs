@@ -24,6 +24,7 @@ mod push;
 mod quota;
 mod reply;
 mod run;
+mod search;
 mod secrets;
 mod state;
 mod storage;

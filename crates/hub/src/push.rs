@@ -6,7 +6,7 @@
 mod signer;
 mod streams;
 
-pub(crate) use signer::Signer;
+pub(crate) use signer::{Signer, event_kind};
 pub(crate) use streams::Streams;
 
 use crate::app::Hub;
@@ -220,7 +220,7 @@ impl Live {
 impl LiveSet for Live {
     fn apply(&mut self, entry: &exchange::Entry) {
         self.0.apply(&Change {
-            event: signer::event_kind(entry.event),
+            event: event_kind(entry.event),
             stale: entry.stale,
             source: &entry.source,
             id: &entry.id,

@@ -5,6 +5,7 @@ mod hub;
 mod models;
 mod pack;
 mod remote;
+mod search;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -16,6 +17,7 @@ pub(crate) use self::{
     models::{Features, Score, Task},
     pack::{Pack, PackVerify},
     remote::Remote,
+    search::Search,
 };
 
 /// A voluntary exchange for cyber defence: what one partner sees, every partner's shield stops.
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     /// Write what is in force for another tool: lists, nftables, ipset, Suricata, DNS, TAXII servers.
     #[command(after_help = self::feeds::export_formats())]
     Export(Box<Export>),
+    /// Find objects by what they say; exit status 1 when there are none.
+    Search(Box<Search>),
     /// Follow what the exchange says to this partner, as it says it.
     Watch(Watch),
     /// Invite, enrol, list and revoke partners.

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use reqwest::{Client, Response, StatusCode, header};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, value::RawValue};
 use shield::identity::Identity;
 
@@ -205,6 +205,20 @@ impl HubClient {
         )))
     }
 
+    /// What one of the exchange's own routes answers to these parameters.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        parameters: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let pairs = parameters.iter();
+        let pairs = pairs.map(|(name, value)| format!("{name}={}", percent(value)));
+        let pairs: Vec<String> = pairs.collect();
+        let path = format!("/exchange/v1/{route}?{}", pairs.join("&"));
+        let body = self.get(&path).await?;
+        serde_json::from_slice(&body).map_err(|e| Failure::system("read the hub's answer", e))
+    }
+
     async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
         let response = self
             .client
@@ -256,6 +270,20 @@ impl HubClient {
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         Failure::system(format!("reach the hub at {}", self.hub), error)
     }
+}
+
+/// A value of a parameter (RFC 3986 section 2.1).
+fn percent(value: &str) -> String {
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match plain(byte) {
+            true => text.push(char::from(byte)),
+            false => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
 }
 
 #[derive(Deserialize)]

@@ -74,9 +74,19 @@ pub fn encode(position: Position, view: &str, filters: &str, epoch: u64, key: &K
     }
     bytes.extend_from_slice(&tag(key, "view", view));
     bytes.extend_from_slice(&tag(key, "filters", filters));
-    let mac = mac(key, &bytes);
-    bytes.extend_from_slice(&mac);
-    BASE64.encode(bytes)
+    sealed(bytes, key)
+}
+
+/// Writes a cursor for a place that is not a position; of a place of more than [`PLACE_BYTES_MAX`]
+/// bytes the rest is left out.
+pub fn encode_place(place: &[u8], view: &str, filters: &str, epoch: u64, key: &Key) -> String {
+    let mut bytes = Vec::with_capacity(LENGTH.saturating_add(PLACE_BYTES_MAX));
+    bytes.push(VERSION_OF_PLACES);
+    bytes.extend_from_slice(&epoch.to_be_bytes());
+    bytes.extend_from_slice(&tag(key, "view", view));
+    bytes.extend_from_slice(&tag(key, "filters", filters));
+    bytes.extend_from_slice(place.get(..PLACE_BYTES_MAX).unwrap_or(place));
+    sealed(bytes, key)
 }
 
 /// Reads a cursor that [`encode`] wrote for the same view and filters.
@@ -98,22 +108,66 @@ pub fn decode(
     if constant_time::verify_slices_are_equal(fields.mac, &mac(key, fields.covered)).is_err() {
         return Err(CursorError::Malformed);
     }
-    if *fields.view != tag(key, "view", view) {
-        return Err(CursorError::Foreign);
-    }
-    if *fields.filters != tag(key, "filters", filters) {
-        return Err(CursorError::OtherFilters);
-    }
-    if fields.epoch != epoch {
-        return Err(CursorError::OtherEpoch {
-            was: fields.epoch,
-            now: epoch,
-        });
-    }
+    let bound = (fields.epoch, fields.view, fields.filters);
+    check(bound, view, filters, epoch, key)?;
     Ok(fields.position)
 }
 
+/// Reads the place in a cursor that [`encode_place`] wrote for the same view and filters.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_place(
+    text: &str,
+    view: &str,
+    filters: &str,
+    epoch: u64,
+    key: &Key,
+) -> Result<Vec<u8>, CursorError> {
+    if text.len() > CURSOR_BYTES_MAX {
+        return Err(CursorError::Malformed);
+    }
+    let bytes = BASE64.decode(text).map_err(|_| CursorError::Malformed)?;
+    let fields = PlaceFields::read(&bytes).ok_or(CursorError::Malformed)?;
+    if constant_time::verify_slices_are_equal(fields.mac, &mac(key, fields.covered)).is_err() {
+        return Err(CursorError::Malformed);
+    }
+    let bound = (fields.epoch, fields.view, fields.filters);
+    check(bound, view, filters, epoch, key)?;
+    Ok(fields.place.to_vec())
+}
+
+/// Compares what a cursor is bound to.
+fn check(
+    (was, of_view, of_filters): (u64, &[u8; TAG_LENGTH], &[u8; TAG_LENGTH]),
+    view: &str,
+    filters: &str,
+    epoch: u64,
+    key: &Key,
+) -> Result<(), CursorError> {
+    if *of_view != tag(key, "view", view) {
+        return Err(CursorError::Foreign);
+    }
+    if *of_filters != tag(key, "filters", filters) {
+        return Err(CursorError::OtherFilters);
+    }
+    if was != epoch {
+        return Err(CursorError::OtherEpoch { was, now: epoch });
+    }
+    Ok(())
+}
+
+fn sealed(mut bytes: Vec<u8>, key: &Key) -> String {
+    let mac = mac(key, &bytes);
+    bytes.extend_from_slice(&mac);
+    BASE64.encode(bytes)
+}
+
+/// Longest place in a cursor, in bytes.
+pub const PLACE_BYTES_MAX: usize = 54;
+
 const VERSION: u8 = 1;
+const VERSION_OF_PLACES: u8 = 2;
 const TAG_LENGTH: usize = 8;
 const MAC_LENGTH: usize = 16;
 const LENGTH: usize = 1 + 3 * 8 + 2 * TAG_LENGTH + MAC_LENGTH;
@@ -145,6 +199,33 @@ impl<'a> Fields<'a> {
             },
             view,
             filters,
+            covered,
+            mac,
+        })
+    }
+}
+
+struct PlaceFields<'a> {
+    epoch: u64,
+    view: &'a [u8; TAG_LENGTH],
+    filters: &'a [u8; TAG_LENGTH],
+    place: &'a [u8],
+    covered: &'a [u8],
+    mac: &'a [u8; MAC_LENGTH],
+}
+
+impl<'a> PlaceFields<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (covered, mac) = bytes.split_last_chunk::<MAC_LENGTH>()?;
+        let (version, rest) = covered.split_first()?;
+        let (epoch, rest) = rest.split_first_chunk::<8>()?;
+        let (view, rest) = rest.split_first_chunk::<TAG_LENGTH>()?;
+        let (filters, place) = rest.split_first_chunk::<TAG_LENGTH>()?;
+        (*version == VERSION_OF_PLACES).then_some(Self {
+            epoch: u64::from_be_bytes(*epoch),
+            view,
+            filters,
+            place,
             covered,
             mac,
         })
@@ -209,6 +290,32 @@ mod tests {
             read("alpha/all", "type=indicator", 5, other),
             Err(CursorError::Malformed)
         );
+    }
+
+    #[test]
+    fn a_place_comes_back_to_whom_it_was_given() {
+        let place = [7; PLACE_BYTES_MAX];
+        let cursor = encode_place(&place, "alpha", "value=x", 5, &key());
+        assert!(cursor.len() <= CURSOR_BYTES_MAX);
+        let read = |view, filters, epoch| decode_place(&cursor, view, filters, epoch, &key());
+        assert_eq!(read("alpha", "value=x", 5), Ok(place.to_vec()));
+        assert_eq!(read("bravo", "value=x", 5), Err(CursorError::Foreign));
+        assert_eq!(read("alpha", "value=y", 5), Err(CursorError::OtherFilters));
+        let epoch = CursorError::OtherEpoch { was: 5, now: 6 };
+        assert_eq!(read("alpha", "value=x", 6), Err(epoch));
+        // Neither kind of cursor passes for the other.
+        let malformed = Err(CursorError::Malformed);
+        assert_eq!(decode(&cursor, "alpha", "value=x", 5, &key()), malformed);
+        let position = encode(HERE, "alpha", "value=x", 5, &key());
+        let read = decode_place(&position, "alpha", "value=x", 5, &key());
+        assert_eq!(read, Err(CursorError::Malformed));
+        let mut forged = BASE64.decode(&cursor).unwrap();
+        for at in 0..forged.len() {
+            forged[at] ^= 1;
+            let verdict = decode_place(&BASE64.encode(&forged), "alpha", "value=x", 5, &key());
+            assert_eq!(verdict, Err(CursorError::Malformed), "byte {at}");
+            forged[at] ^= 1;
+        }
     }
 
     #[test]

@@ -24,8 +24,9 @@ pub(crate) const USAGE: &str = "  bench loop [--rounds N] [--rtt MS] [--loss PCT
   bench rules [--rules F] [--pcap F] [--rounds N]     load, memory, swap and inspection of a set of rules
   bench indicators                                    memory and times of an index of 1 and 10 million indicators
   bench models                                        time and memory of models, beside ONNX Runtime's
-  bench ingest|page [--store sqlite|postgres] [--objects N]
-                                                      durable objects/s as a store grows; pages of 100 at its start and end
+  bench ingest|page|search [--store sqlite|postgres] [--objects N]
+                                                      durable objects/s as a store grows; pages of 100 at its start and end;
+                                                      searches for a value, a network, a type at any depth
   (each takes --json FILE)";
 
 /// Runs the measurement that is named first.
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
         ["indicators", rest @ ..] => indicators::run(rest),
         ["models", rest @ ..] => models::run(rest),
         ["ingest", rest @ ..] => store::run(store::Part::Ingest, rest),
+        ["search", rest @ ..] => store::run(store::Part::Search, rest),
         ["page", rest @ ..] => store::run(store::Part::Page, rest),
         _ => bail!("bench measures:\n{USAGE}"),
     }

@@ -1,4 +1,4 @@
-//! What a store of the exchange takes: durable ingest as it grows, pages at any depth.
+//! What a store of the exchange takes: durable ingest as it grows, pages at any depth, searches.
 
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ use super::{example_figures, report};
 pub(super) enum Part {
     Ingest,
     Page,
+    Search,
 }
 
 /// Objects that a store grows to unless said otherwise.
@@ -37,7 +38,12 @@ pub(super) fn run(part: Part, arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let mut figures = Map::new();
     for store in stores {
         let taken = example_figures("exchange", "store", &[store, objects])?;
-        let wanted = |name: &str| matches!(part, Part::Page) == name.starts_with("page_");
+        let (page, search) = ("page_", "search_");
+        let wanted = |name: &str| match part {
+            Part::Ingest => !name.starts_with(page) && !name.starts_with(search),
+            Part::Page => name.starts_with(page),
+            Part::Search => name.starts_with(search),
+        };
         let taken: Map<String, Value> = taken
             .into_iter()
             .filter(|(name, _)| wanted(name))

@@ -19,6 +19,7 @@ use spread::spreads;
 pub(crate) use spread::{Spread, Versions};
 
 use crate::store::ERASED_MAX;
+use crate::terms::{Marks, Stored};
 use crate::{Appended, Erased, Erasure, StoreError, Submission, VersionMatch};
 
 /// The tables of a back-end, inside the transaction of an append.
@@ -70,6 +71,27 @@ pub(crate) trait Tables: Send {
         &mut self,
         revised: &[&Submission],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Sets bits of the search index.
+    fn mark(&mut self, marks: &Marks) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes them away.
+    fn unmark(&mut self, marks: &Marks) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Objects that are not erased, in the order of their heads.
+    fn stored(
+        &mut self,
+        heads: Heads<'_>,
+    ) -> impl Future<Output = Result<Vec<Stored>, StoreError>> + Send;
+}
+
+/// Which objects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Heads<'a> {
+    /// Those of these heads.
+    Of(&'a [i64]),
+    /// The next ones after a head; some.
+    After(i64),
 }
 
 /// Writes a batch to the tables; what it did, and where the log ends once it is committed. `ends`
@@ -99,6 +121,7 @@ pub(crate) async fn append(
     }
     plan.salt_and_commit_to_payloads(batch)?;
     tables.insert(plan.rows(), batch).await?;
+    tables.mark(&Marks::of_batch(plan.rows(), batch)).await?;
     let revised = revised(batch, &verdicts);
     if !revised.is_empty() {
         tables.supersede(&revised).await?;
@@ -141,6 +164,9 @@ pub(crate) async fn erase(
         plan.erase(tables, &identity, *head, (&spread, &newer))
             .await?;
     }
+    let heads: Vec<i64> = chosen.values().copied().collect();
+    let stored = tables.stored(Heads::Of(&heads)).await?;
+    tables.unmark(&Marks::of_stored(&stored)).await?;
     tables.erase(plan.rows()).await?;
     Ok(plan.erased(chosen.len(), more))
 }

@@ -5,12 +5,13 @@ use sqlx::types::Uuid;
 use sqlx::{Connection as _, Postgres, Row as _, Transaction};
 use stix::{StixId, Timestamp};
 
-use super::{LogWriter, PostgresStore, Session, lock, session};
+use super::{LogWriter, PostgresStore, Session, lock, search, session};
 use crate::append::{
-    self, AddressedRow, Ends, EventRow, HeadRow, Identity, Known, LaneEnd, Rows, Spread, Tables,
-    Versions,
+    self, AddressedRow, Ends, EventRow, HeadRow, Heads, Identity, Known, LaneEnd, Rows, Spread,
+    Tables, Versions,
 };
 use crate::store::ERASED_MAX;
+use crate::terms::{Marks, Stored};
 use crate::view::count;
 use crate::{Appended, Erased, Erasure, EventKind, StoreError, Submission, VersionMatch};
 
@@ -104,7 +105,10 @@ async fn begin<'a>(
 
 /// Whoever takes the log over changes this row, and waits until a transaction that has locked it
 /// here is over.
-async fn check_fence(connection: &mut PgConnection, ours: i64) -> Result<(), StoreError> {
+pub(super) async fn check_fence(
+    connection: &mut PgConnection,
+    ours: i64,
+) -> Result<(), StoreError> {
     let fence = sqlx::query("SELECT fence FROM log FOR SHARE");
     let now: i64 = fence.fetch_one(connection).await?.try_get(0)?;
     if now == ours {
@@ -259,6 +263,18 @@ impl Tables for PgConnection {
             .execute(self)
             .await?;
         Ok(())
+    }
+
+    async fn mark(&mut self, marks: &Marks) -> Result<(), StoreError> {
+        search::mark(self, marks).await
+    }
+
+    async fn unmark(&mut self, marks: &Marks) -> Result<(), StoreError> {
+        search::unmark(self, marks).await
+    }
+
+    async fn stored(&mut self, heads: Heads<'_>) -> Result<Vec<Stored>, StoreError> {
+        search::stored(self, heads).await
     }
 }
 

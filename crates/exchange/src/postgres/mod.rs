@@ -11,6 +11,7 @@ mod read;
 mod registry;
 mod restore;
 mod schema;
+mod search;
 mod session;
 mod sql;
 mod url;
@@ -91,6 +92,7 @@ impl PostgresStore {
             .fetch_one(&mut connection)
             .await?
             .try_get(0)?;
+        search::catch_up(&mut connection, fence).await?;
         let session = Session {
             connection,
             locked: true,

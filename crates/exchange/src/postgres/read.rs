@@ -179,9 +179,16 @@ impl Windows for PostgresStore {
         size: usize,
         filter: &Filter,
     ) -> Result<Vec<Seen>, StoreError> {
-        let rows = page_query(partner, after, size, filter)
-            .fetch_all(&self.pool)
-            .await?;
+        // The same identifier twice must not show an entry twice.
+        let ids: std::collections::BTreeSet<&StixId> = filter.ids.iter().collect();
+        let query = if ids.is_empty() { PAGE } else { PAGE_OF_IDS };
+        let mut query = page_query(query, partner, after, size, filter);
+        if !ids.is_empty() {
+            query = query
+                .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<Uuid>>())
+                .bind(ids.iter().map(|id| id.kind()).collect::<Vec<&str>>());
+        }
+        let rows = query.fetch_all(&self.pool).await?;
         let seen = |row: &PgRow| {
             Ok(Seen {
                 lane: lane_of(row)?,
@@ -216,24 +223,21 @@ impl Windows for PostgresStore {
     }
 }
 
-fn page_query<'q>(
+/// A query of [`super::sql`] for a page, with all its parameters but those of its window.
+pub(super) fn page_query<'q>(
+    query: &'static str,
     partner: &'q Arc<str>,
     at: Position,
     window: usize,
-    filter: &'q Filter,
+    filter: &Filter,
 ) -> Query<'q, Postgres, PgArguments> {
     let wants = |wanted| filter.versions.contains(&wanted);
     let exact = filter.versions.iter().filter_map(|version| match version {
         VersionMatch::At(moment) => Some(moment.as_micros()),
         VersionMatch::Last | VersionMatch::First | VersionMatch::All => None,
     });
-    let kinds = (!filter.kinds.is_empty()).then_some(&filter.kinds);
-    let query = sqlx::query(if filter.ids.is_empty() {
-        PAGE
-    } else {
-        PAGE_OF_IDS
-    });
-    let query = query
+    let kinds = (!filter.kinds.is_empty()).then(|| filter.kinds.clone());
+    sqlx::query(query)
         .bind(sql(at.community))
         .bind(sql(at.addressed))
         .bind(partner.as_ref())
@@ -242,15 +246,7 @@ fn page_query<'q>(
         .bind(wants(VersionMatch::All))
         .bind(exact.collect::<Vec<i64>>())
         .bind(filter.versions.is_empty() || wants(VersionMatch::Last))
-        .bind(wants(VersionMatch::First));
-    if filter.ids.is_empty() {
-        return query;
-    }
-    // The same identifier twice must not show an entry twice.
-    let ids: std::collections::BTreeSet<&StixId> = filter.ids.iter().collect();
-    query
-        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<Uuid>>())
-        .bind(ids.iter().map(|id| id.kind()).collect::<Vec<&str>>())
+        .bind(wants(VersionMatch::First))
 }
 
 /// The event in a row; that of a payload which was erased since tells of the erasure.
@@ -262,7 +258,7 @@ fn event(row: &PgRow) -> Result<Entry, StoreError> {
 }
 
 /// The entry in a row; none where a filter left the payload out, or it was erased.
-fn entry(row: &PgRow) -> Result<Option<Entry>, StoreError> {
+pub(super) fn entry(row: &PgRow) -> Result<Option<Entry>, StoreError> {
     let raw = get::<Option<&[u8]>>(row, RAW)?;
     raw.map(|raw| with(row, Bytes::copy_from_slice(raw)))
         .transpose()
@@ -287,7 +283,7 @@ fn with(row: &PgRow, raw: Bytes) -> Result<Entry, StoreError> {
     })
 }
 
-fn lane_of(row: &PgRow) -> Result<Lane, StoreError> {
+pub(super) fn lane_of(row: &PgRow) -> Result<Lane, StoreError> {
     let addressed: bool = get(row, LANE)?;
     Ok(if addressed {
         Lane::Addressed
@@ -297,6 +293,9 @@ fn lane_of(row: &PgRow) -> Result<Lane, StoreError> {
 }
 
 /// A column. Its type is that of the schema and is not compared for each row.
-fn get<'r, T: Decode<'r, Postgres>>(row: &'r PgRow, column: usize) -> Result<T, sqlx::Error> {
+pub(super) fn get<'r, T: Decode<'r, Postgres>>(
+    row: &'r PgRow,
+    column: usize,
+) -> Result<T, sqlx::Error> {
     row.try_get_unchecked(column)
 }

@@ -72,8 +72,11 @@ impl PostgresStore {
     }
 }
 
-const EMPTY: &str =
-    "TRUNCATE events, payloads, addressed, invitations, tokens, certificates, partners, meta";
+/// The search index is filled from the log when a hub opens the store.
+const EMPTY: &str = "
+    TRUNCATE events, payloads, addressed, invitations, tokens, certificates, partners, meta, terms,
+      addressed_terms;
+    UPDATE log SET terms_version = 0, terms_through = 0";
 
 async fn is_empty(connection: &mut PgConnection) -> Result<bool, StoreError> {
     let query = "SELECT NOT EXISTS (SELECT 1 FROM events) AND NOT EXISTS (SELECT 1 FROM partners)";

@@ -65,7 +65,7 @@ fn check(found: i64) -> Result<usize, StoreError> {
 /// Keeps two programs from migrating at once.
 const MIGRATION_LOCK: i32 = 0x5357_0002;
 
-const VERSIONS: &[&str] = &[V1, V2, V3];
+const VERSIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// As in SQLite, events stand apart from payloads, and keep of a payload only a salted commitment:
 /// erasing an object destroys payload and salt, and what remains in the log cannot be matched to a
@@ -162,3 +162,24 @@ CREATE UNIQUE INDEX events_identity ON events (id, kind, source, modified) WHERE
 
 /// What was erased, for the list beside the store.
 const V3: &str = "CREATE INDEX events_erased ON events (seq) WHERE event = 4;";
+
+/// The search index ([`crate::terms`]): for a lane, a term and a block of 64 positions, a bit for each
+/// object. It is filled from the log when a writer opens the database. Rows of frequent terms are
+/// changed once a batch: room beside them keeps these changes on their page.
+const V4: &str = "
+CREATE TABLE terms (
+  block bigint NOT NULL,
+  bits bigint NOT NULL,
+  term bytea NOT NULL,
+  PRIMARY KEY (term, block)
+) WITH (fillfactor = 95);
+CREATE TABLE addressed_terms (
+  block bigint NOT NULL,
+  bits bigint NOT NULL,
+  term bytea NOT NULL,
+  partner text COLLATE \"C\" NOT NULL,
+  PRIMARY KEY (partner, term, block)
+) WITH (fillfactor = 95);
+ALTER TABLE log ADD COLUMN terms_version bigint NOT NULL DEFAULT 0,
+  ADD COLUMN terms_through bigint NOT NULL DEFAULT 0;
+";

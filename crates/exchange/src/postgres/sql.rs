@@ -162,3 +162,19 @@ pub(super) const PAGE_OF_IDS: &str = page_of!(concat!(
       JOIN addressed a ON a.seq = e.seq \
       WHERE a.partner = $3 AND a.position > $2 AND e.community IS NULL)"
 ));
+
+/// What stands at some positions of a lane, by the same rules.
+pub(super) const COMMUNITY_AT: &str = page_of!(concat!(
+    "SELECT * FROM (",
+    community_columns!(),
+    " FROM unnest($10::bigint[]) AS i (position) JOIN events e ON e.community = i.position \
+      WHERE $1::bigint >= 0 AND $2::bigint >= 0) c"
+));
+pub(super) const ADDRESSED_AT: &str = page_of!(concat!(
+    "SELECT * FROM (",
+    addressed_columns!(),
+    " FROM unnest($10::bigint[]) AS i (position) \
+      JOIN addressed a ON a.partner = $3 AND a.position = i.position \
+      JOIN events e ON e.seq = a.seq \
+      WHERE $1::bigint >= 0 AND $2::bigint >= 0 AND e.community IS NULL) c"
+));

@@ -4,11 +4,12 @@ use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 use stix::{StixId, Timestamp};
 
 use super::bulk::Chunks;
-use super::{LogWriter, SqliteStore, bulk, empty_log};
+use super::{LogWriter, SqliteStore, bulk, empty_log, search};
 use crate::append::{
-    self, Ends, HeadRow, Identity, Known, LaneEnd, Rows, Spread, Tables, Versions,
+    self, Ends, HeadRow, Heads, Identity, Known, LaneEnd, Rows, Spread, Tables, Versions,
 };
 use crate::store::ERASED_MAX;
+use crate::terms::{Marks, Stored};
 use crate::view::count;
 use crate::{Appended, Erased, Erasure, StoreError, Submission, VersionMatch};
 
@@ -220,6 +221,18 @@ impl Tables for SqliteConnection {
                 .await?;
         }
         Ok(())
+    }
+
+    async fn mark(&mut self, marks: &Marks) -> Result<(), StoreError> {
+        search::mark(self, marks).await
+    }
+
+    async fn unmark(&mut self, marks: &Marks) -> Result<(), StoreError> {
+        search::unmark(self, marks).await
+    }
+
+    async fn stored(&mut self, heads: Heads<'_>) -> Result<Vec<Stored>, StoreError> {
+        search::stored(self, heads).await
     }
 }
 

@@ -157,8 +157,9 @@ const ADDRESSED: &str = "SELECT a.seq, a.partner, a.position, a.date_added, a.st
     CROSS JOIN addressed a ON a.seq = e.seq ORDER BY a.seq, a.partner";
 
 async fn registry(connection: &mut SqliteConnection, each: Each<'_>) -> Result<(), StoreError> {
-    // Epoch and fence are the database's own.
-    let meta = "SELECT key, value FROM meta WHERE key NOT IN ('epoch', 'fence') ORDER BY key";
+    // Epoch and fence are the database's own, and so is how far its search index got.
+    let meta = "SELECT key, value FROM meta
+        WHERE key NOT IN ('epoch', 'fence', 'terms_version', 'terms_through') ORDER BY key";
     table(connection, meta, each, |row| {
         Ok(Record::Meta(MetaRecord {
             key: row.try_get(0)?,

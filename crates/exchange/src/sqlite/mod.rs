@@ -11,6 +11,7 @@ mod read;
 mod registry;
 mod restore;
 mod schema;
+mod search;
 mod sql;
 
 use std::fs::{File, OpenOptions};
@@ -90,6 +91,7 @@ impl SqliteStore {
                 .fetch_one(&mut connection)
                 .await?
                 .try_get(0)?;
+        search::catch_up(&mut connection).await?;
         let log = LogWriter {
             _lock: lock,
             fence,

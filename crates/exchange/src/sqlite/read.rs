@@ -170,7 +170,13 @@ impl Windows for SqliteStore {
         size: usize,
         filter: &Filter,
     ) -> Result<Vec<Seen>, StoreError> {
-        let query = page_query(partner, after, size, filter);
+        let by_ids = !filter.ids.is_empty();
+        let query = if by_ids { PAGE_OF_IDS } else { PAGE };
+        let mut query = page_query(query, partner, after, size, filter);
+        if by_ids {
+            let ids = listed(filter.ids.iter().map(|id| format!("\"{id}\"")));
+            query = query.bind(format!("[{}]", ids.trim_matches(',')));
+        }
         let seen = |row: &SqliteRow| {
             Ok(Seen {
                 lane: lane_of(row)?,
@@ -210,7 +216,9 @@ impl Windows for SqliteStore {
     }
 }
 
-fn page_query<'q>(
+/// A query of [`super::sql`] for a page, with all its parameters but those of its window.
+pub(super) fn page_query<'q>(
+    query: &'static str,
     partner: &'q Arc<str>,
     at: Position,
     window: usize,
@@ -221,12 +229,7 @@ fn page_query<'q>(
         VersionMatch::At(moment) => Some(moment.as_micros().to_string()),
         VersionMatch::Last | VersionMatch::First | VersionMatch::All => None,
     });
-    let query = sqlx::query(if filter.ids.is_empty() {
-        PAGE
-    } else {
-        PAGE_OF_IDS
-    });
-    let query = query
+    sqlx::query(query)
         .bind(sql(at.community))
         .bind(sql(at.addressed))
         .bind(partner.as_ref())
@@ -235,12 +238,7 @@ fn page_query<'q>(
         .bind(wants(VersionMatch::All))
         .bind(listed(exact))
         .bind(filter.versions.is_empty() || wants(VersionMatch::Last))
-        .bind(wants(VersionMatch::First));
-    if filter.ids.is_empty() {
-        return query;
-    }
-    let ids = listed(filter.ids.iter().map(|id| format!("\"{id}\"")));
-    query.bind(format!("[{}]", ids.trim_matches(',')))
+        .bind(wants(VersionMatch::First))
 }
 
 /// `,a,b,` for `instr`; empty when there is none. Types, identifiers and numbers have no commas.
@@ -255,7 +253,7 @@ fn listed(values: impl Iterator<Item = impl AsRef<str>>) -> String {
 }
 
 /// The entry in a row; none where a filter left the payload out, or it was erased.
-fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
+pub(super) fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
     let raw = row.try_get::<Option<Vec<u8>>, _>(RAW)?;
     raw.map(|raw| with(row, Bytes::from(raw))).transpose()
 }
@@ -288,7 +286,7 @@ fn with(row: &SqliteRow, raw: Bytes) -> Result<Entry, StoreError> {
     })
 }
 
-fn lane_of(row: &SqliteRow) -> Result<Lane, StoreError> {
+pub(super) fn lane_of(row: &SqliteRow) -> Result<Lane, StoreError> {
     let addressed: bool = row.try_get(LANE)?;
     Ok(if addressed {
         Lane::Addressed

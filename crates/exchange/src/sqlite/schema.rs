@@ -52,8 +52,8 @@ fn check(found: i64) -> Result<usize, StoreError> {
     }
 }
 
-const VERSIONS: &[&str] = &[V1, V2, V3];
-const SET_VERSION: &str = "PRAGMA user_version = 3";
+const VERSIONS: &[&str] = &[V1, V2, V3, V4];
+const SET_VERSION: &str = "PRAGMA user_version = 4";
 
 /// Heads stand apart from payloads, and keep of a payload only a salted commitment: erasing an
 /// object destroys payload and salt, and what remains in the log cannot be matched to a guess.
@@ -147,6 +147,25 @@ UPDATE heads SET superseded = 1 WHERE EXISTS (
 /// What was erased, for the list beside the store. The code is that of an erasure.
 const V3: &str = "CREATE INDEX events_erased ON events (seq) WHERE kind = 4;";
 
+/// The search index ([`crate::terms`]): for a lane, a term and a block of 64 positions, a bit for each
+/// object. It is filled from the log when a writer opens the database.
+const V4: &str = "
+CREATE TABLE terms (
+  term BLOB NOT NULL,
+  block INTEGER NOT NULL,
+  bits INTEGER NOT NULL,
+  PRIMARY KEY (term, block)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE addressed_terms (
+  partner TEXT NOT NULL,
+  term BLOB NOT NULL,
+  block INTEGER NOT NULL,
+  bits INTEGER NOT NULL,
+  PRIMARY KEY (partner, term, block)
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta (key, value) VALUES ('terms_version', 0), ('terms_through', 0);
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +192,7 @@ mod tests {
             .map(|row| row.get(0))
             .collect();
         assert_eq!(superseded, [1]);
-        assert_eq!(version(&mut connection).await.unwrap(), 3);
+        assert_eq!(version(&mut connection).await.unwrap(), 4);
     }
 
     #[test]

@@ -154,3 +154,14 @@ pub(super) const PAGE_OF_IDS: &str = page_of!(
                       AND a.position > ?2 AND e.community IS NULL) \
      ORDER BY seq LIMIT ?4"
 );
+
+/// What stands at some positions of a lane, by the same rules.
+pub(super) const COMMUNITY_AT: &str = page_of!(
+    "SELECT e.seq, 0 AS lane, e.community AS position, e.date_added, e.stale, e.kind, e.head \
+     FROM json_each(?10) i CROSS JOIN events e ON e.community = i.value"
+);
+pub(super) const ADDRESSED_AT: &str = page_of!(
+    "SELECT a.seq, 1 AS lane, a.position, a.date_added, a.stale, e.kind, e.head \
+     FROM json_each(?10) i CROSS JOIN addressed a ON a.partner = ?3 AND a.position = i.value \
+     CROSS JOIN events e ON e.seq = a.seq WHERE e.community IS NULL"
+);

@@ -5,6 +5,7 @@ pub(crate) mod erase;
 pub(crate) mod log;
 pub(crate) mod registry;
 pub(crate) mod revoke;
+pub(crate) mod search;
 
 use exchange::dump::{Input, Restored};
 use exchange::{Store, StoreError};
@@ -88,6 +89,16 @@ macro_rules! conformance {
                 a_late_revocation_does_not_reach_those_who_hold_only_newer_versions,
                 a_revocation_in_the_batch_of_its_object_reaches_the_same_lanes,
                 pages_show_a_revocation_of_both_lanes_once_and_in_order,
+            }
+            search::{
+                an_erased_object_leaves_nothing_to_find,
+                a_newer_version_is_found_by_what_it_says,
+                a_revocation_of_both_lanes_is_found_once,
+                times_bound_what_is_found,
+                patterns_that_say_the_same_are_found_together,
+                what_refers_to_an_object_is_found,
+                addresses_come_in_order_and_pages_go_on_behind_a_place,
+                an_audience_of_nobody_finds_nothing,
             }
         }
     };

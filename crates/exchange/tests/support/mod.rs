@@ -39,7 +39,7 @@ pub(crate) fn id(kind: &str, n: u32) -> StixId {
     StixId::parse(&format!("{kind}--00000000-0000-4000-8000-{n:012x}")).unwrap()
 }
 
-fn object(kind: &str, n: u32, version: i64, rest: &str) -> Object {
+pub(crate) fn object(kind: &str, n: u32, version: i64, rest: &str) -> Object {
     let raw = format!(
         r#"{{"type":"{kind}","spec_version":"2.1","id":"{}","created":"{}","modified":"{}"{rest}}}"#,
         id(kind, n),

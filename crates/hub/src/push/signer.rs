@@ -75,7 +75,7 @@ impl Signer {
     }
 }
 
-pub(super) const fn event_kind(event: exchange::EventKind) -> EventKind {
+pub(crate) const fn event_kind(event: exchange::EventKind) -> EventKind {
     match event {
         exchange::EventKind::Accept => EventKind::Accept,
         exchange::EventKind::Widen => EventKind::Widen,

@@ -21,6 +21,7 @@ mod openapi;
 mod pains;
 mod postgres;
 mod quotas;
+mod search;
 mod support;
 mod taxii;
 mod taxii_client;

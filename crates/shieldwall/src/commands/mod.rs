@@ -11,6 +11,7 @@ mod partner;
 mod rules;
 mod scan;
 mod score;
+mod search;
 mod share;
 mod shield;
 mod state;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Share(args) => crate::block_on(share::run(args, json)),
         Command::Import(args) => crate::block_on(import::run(*args, json)),
         Command::Export(args) => crate::block_on(export::run(*args, json)),
+        Command::Search(args) => crate::block_on(search::run(*args, json)),
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),
         Command::Pack(args) => pack::run(&args, json),

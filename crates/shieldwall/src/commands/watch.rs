@@ -93,7 +93,7 @@ fn show_frame(frame: &Frame, cursor: Option<&str>, json: bool) {
 }
 
 /// An object in one line: what it is and what it looks for.
-fn summary(object: &str) -> String {
+pub(super) fn summary(object: &str) -> String {
     let object: serde_json::Value = serde_json::from_str(object).unwrap_or_default();
     let word = |key: &str| {
         object

@@ -19,5 +19,6 @@ mod partners;
 mod refusals;
 mod rules;
 mod taxii;
+mod search;
 mod traffic;
 mod up;

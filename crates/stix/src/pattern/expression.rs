@@ -5,7 +5,7 @@ use super::matching::Matcher;
 use super::normal::{self, Wording};
 use super::targets::{self, Fit, Target};
 use super::tree::Observation;
-use super::{PATTERN_BYTES_MAX, check, syntax};
+use super::{Compared, PATTERN_BYTES_MAX, check, compared, syntax};
 
 /// A pattern that keeps to the grammar of STIX 2.1 section 9, whether or not it can be enforced.
 #[derive(Clone, Debug)]
@@ -63,6 +63,12 @@ impl<'a> Expression<'a> {
     pub fn fingerprint(&self) -> [u8; 32] {
         use sha2::{Digest as _, Sha256};
         Sha256::digest(self.canonical()).into()
+    }
+
+    /// The values that it wants to see: what it can be found by.
+    #[must_use]
+    pub fn compared(&self) -> Vec<Compared<'_>> {
+        compared::of(&self.root)
     }
 
     /// How far a target can do what the pattern says, and why not all of it.

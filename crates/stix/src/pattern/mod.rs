@@ -24,6 +24,7 @@
 //! `=` with a network in CIDR notation means the network, as tools in the field mean it.
 
 mod check;
+mod compared;
 mod display;
 mod enforceable;
 mod error;
@@ -41,6 +42,7 @@ mod tree;
 use ipnet::IpNet;
 
 use crate::lease::Proto;
+pub use compared::Compared;
 pub use error::{PatternError, PatternErrorKind};
 pub use expression::Expression;
 pub use matching::Matcher;
