@@ -25,7 +25,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use exchange::{
-    Config, EitherStore, Entry, Exchange, Filter, Find as _, LiveSet, Log as _, Outcome, Position, PostgresStore, Search, SqliteStore, Submission, Wanted, dump,
+    Config, EitherStore, Entry, Exchange, Filter, Find as _, LiveSet, Log as _, Outcome, Position,
+    PostgresStore, Search, SqliteStore, Submission, Wanted, dump,
 };
 use sharing::Audience;
 use stix::{Limits, StixId, Timestamp, Tlp, bundle};

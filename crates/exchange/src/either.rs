@@ -7,7 +7,9 @@ use stix::Timestamp;
 
 use crate::dump::Record;
 use crate::{
-    Appended, Certificate, Counts, Dump, Entry, Erased, ErasedVersion, Erasure, Filter, Find, Found, Lane, Log, NewPartner, Page, Partner, Place, Position, PostgresStore, Registry, Search, Secret, SqliteStore, StoreError, Submission,
+    Appended, Certificate, Counts, Dump, Entry, Erased, ErasedVersion, Erasure, Filter, Find,
+    Found, Lane, Log, NewPartner, Page, Partner, Place, Position, PostgresStore, Registry, Search,
+    Secret, SqliteStore, StoreError, Submission,
 };
 
 /// One of the back-ends.

@@ -6,7 +6,8 @@ use sharing::Audience;
 use stix::Timestamp;
 
 use crate::{
-    Certificate, Dump, Entry, ErasedVersion, Erasure, Filter, Find, Lane, NewPartner, Outcome, Page, Partner, Position, Secret, StoreError, Submission,
+    Certificate, Dump, Entry, ErasedVersion, Erasure, Filter, Find, Lane, NewPartner, Outcome,
+    Page, Partner, Position, Secret, StoreError, Submission,
 };
 
 /// Most entries that one read returns, whatever limit it is given.

@@ -8,12 +8,23 @@ use std::{
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = env::args().skip(1);
-    let extractor = features::find(&arguments.next().ok_or("EXTRACTOR PREFIX")?).ok_or("unknown extractor")?;
+    let extractor =
+        features::find(&arguments.next().ok_or("EXTRACTOR PREFIX")?).ok_or("unknown extractor")?;
     let prefix = arguments.next().ok_or("PREFIX")?;
     let file = |end: &str| fs::File::create(format!("{prefix}.{end}")).map(BufWriter::new);
-    let names: Vec<&str> = extractor.columns().iter().map(|column| column.name).collect();
-    writeln!(file("columns")?, "{}\n{}", names.join(","), extractor.ids_max())?;
-    let (mut numbers, mut ids, mut rows, mut texts) = (file("x")?, file("ids")?, file("row")?, file("text")?);
+    let names: Vec<&str> = extractor
+        .columns()
+        .iter()
+        .map(|column| column.name)
+        .collect();
+    writeln!(
+        file("columns")?,
+        "{}\n{}",
+        names.join(","),
+        extractor.ids_max()
+    )?;
+    let (mut numbers, mut ids, mut rows, mut texts) =
+        (file("x")?, file("ids")?, file("row")?, file("text")?);
     let mut samples = features::Samples::default();
     for (at, line) in io::stdin().lock().lines().enumerate() {
         samples.clear();

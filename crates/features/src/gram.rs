@@ -96,8 +96,8 @@ impl Hash {
         mixed ^= mixed >> 33;
         mixed = mixed.wrapping_mul(0xff51_afd7_ed55_8ccd);
         mixed ^= mixed >> 33;
-        let below = u64::from(IDS.saturating_sub(1));
-        u32::try_from(mixed % below)
+        const KINDS: u64 = IDS as u64 - 1;
+        u32::try_from(mixed % KINDS)
             .unwrap_or_default()
             .saturating_add(1)
     }

@@ -50,7 +50,8 @@ impl Row {
     /// # Errors
     /// [`RowError`] says what is wrong with it.
     pub fn read(line: &[u8]) -> Result<Self, RowError> {
-        let value: Value = serde_json::from_slice(line).map_err(|error| RowError::Json(error.to_string()))?;
+        let value: Value =
+            serde_json::from_slice(line).map_err(|error| RowError::Json(error.to_string()))?;
         let kept = if value.get("uri").is_some() {
             Kept::Request {
                 method: text(&value, "method")?.unwrap_or("GET").to_owned(),
@@ -78,9 +79,16 @@ impl Row {
     /// Shows the subject.
     pub fn with<T>(&self, see: impl FnOnce(&Subject<'_>) -> T) -> T {
         match &self.0 {
-            Kept::Request { method, target, headers, body } => {
-                let headers: Vec<(&[u8], &[u8])> =
-                    headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+            Kept::Request {
+                method,
+                target,
+                headers,
+                body,
+            } => {
+                let headers: Vec<(&[u8], &[u8])> = headers
+                    .iter()
+                    .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+                    .collect();
                 see(&Subject::Request(Request {
                     method: method.as_bytes(),
                     target: target.as_bytes(),
@@ -117,7 +125,9 @@ fn headers(value: Option<&Value>) -> Result<Vec<(String, String)>, RowError> {
     let pairs = object.ok_or(RowError::Headers)?.iter();
     Ok(pairs
         .map(|(name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             (name.clone(), value)
         })
         .collect())
@@ -143,14 +153,21 @@ mod tests {
 
     #[test]
     fn keys_say_what_a_line_is() {
-        let kind = |line: &str| Row::read(line.as_bytes()).map(|row| row.with(|subject| subject.kind()));
-        assert_eq!(kind(r#"{"uri": "/", "headers": "{\"a\": \"b\"}", "body": null}"#), Ok("a request"));
+        let kind =
+            |line: &str| Row::read(line.as_bytes()).map(|row| row.with(|subject| subject.kind()));
+        assert_eq!(
+            kind(r#"{"uri": "/", "headers": "{\"a\": \"b\"}", "body": null}"#),
+            Ok("a request")
+        );
         assert_eq!(kind(r#"{"payload": "x"}"#), Ok("a request"));
         assert_eq!(kind(r#"{"url": "x"}"#), Ok("a URL"));
         assert_eq!(kind(r#"{"domain": "x"}"#), Ok("a domain name"));
         assert_eq!(kind("{}"), Err(RowError::Keys));
         assert_eq!(kind(r#"{"url": 1}"#), Err(RowError::Text("url")));
-        assert_eq!(kind(r#"{"uri": "/", "headers": "x"}"#), Err(RowError::Headers));
+        assert_eq!(
+            kind(r#"{"uri": "/", "headers": "x"}"#),
+            Err(RowError::Headers)
+        );
     }
 
     #[test]

@@ -37,12 +37,21 @@ impl Scorer {
     ///
     /// # Errors
     /// [`ScoreError`] as for [`Scorer::score`].
-    pub fn explain(&self, subject: &Subject<'_>, work: &mut Work) -> Result<Explanation, ScoreError> {
+    pub fn explain(
+        &self,
+        subject: &Subject<'_>,
+        work: &mut Work,
+    ) -> Result<Explanation, ScoreError> {
         let score = self.score(subject, work)?;
-        let Work { samples, scratch, .. } = work;
+        let Work {
+            samples, scratch, ..
+        } = work;
         let extractor = self.extractor.0;
         let inputs = self.inputs(samples, score.row..score.row.saturating_add(1));
-        let none = (vec![0.0; extractor.columns().len()], vec![0; extractor.ids_max()]);
+        let none = (
+            vec![0.0; extractor.columns().len()],
+            vec![0; extractor.ids_max()],
+        );
         let baseline: Vec<Input<'_>> = self
             .feeds
             .iter()

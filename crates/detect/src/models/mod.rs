@@ -57,7 +57,9 @@ pub struct Score {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// No such extractor here.
-    #[error("extractor {0} is not known to this version: update it, or ask the contributor for one of {1}")]
+    #[error(
+        "extractor {0} is not known to this version: update it, or ask the contributor for one of {1}"
+    )]
     Extractor(String, String),
     /// The model file.
     #[error("{0}: {1}")]
@@ -179,7 +181,9 @@ impl Scorer {
         let ids = of(self.extractor.0.ids_max());
         let feed = |feed: &Feed| Input {
             values: match feed {
-                Feed::Numbers => Numbers::F32(samples.numbers().get(numbers.clone()).unwrap_or_default()),
+                Feed::Numbers => {
+                    Numbers::F32(samples.numbers().get(numbers.clone()).unwrap_or_default())
+                }
                 Feed::Ids => Numbers::I64(samples.ids().get(ids.clone()).unwrap_or_default()),
             },
             batch,
@@ -189,7 +193,13 @@ impl Scorer {
 
     /// One score of many; what is not a number counts as harmless.
     fn together(&self, scores: &[f32]) -> Score {
-        let finite = |score: &f32| if score.is_nan() { 0.0 } else { score.clamp(0.0, 1.0) };
+        let finite = |score: &f32| {
+            if score.is_nan() {
+                0.0
+            } else {
+                score.clamp(0.0, 1.0)
+            }
+        };
         let mut best = Score { value: 0.0, row: 0 };
         for (row, score) in scores.iter().map(finite).enumerate() {
             if score > best.value {
@@ -202,7 +212,12 @@ impl Scorer {
                 let count = u16::try_from(scores.len().max(1)).unwrap_or(u16::MAX);
                 scores.iter().map(finite).sum::<f32>() / f32::from(count)
             }
-            Aggregate::NoisyOr => 1.0 - scores.iter().map(|score| 1.0 - finite(score)).product::<f32>(),
+            Aggregate::NoisyOr => {
+                1.0 - scores
+                    .iter()
+                    .map(|score| 1.0 - finite(score))
+                    .product::<f32>()
+            }
         };
         Score { value, ..best }
     }

@@ -46,7 +46,7 @@ const OWN: [(&str, &str); 8] = [
 static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     let named = |(name, meaning): &(&'static str, &'static str)| Column {
         name,
-        meaning: *meaning,
+        meaning,
     };
     label::COLUMNS.iter().chain(&OWN).map(named).collect()
 });

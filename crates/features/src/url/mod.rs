@@ -114,7 +114,7 @@ const BRANDS: [(&str, &str); 4] = [
 static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     let named = |(name, meaning): &(&'static str, &'static str)| Column {
         name,
-        meaning: *meaning,
+        meaning,
     };
     label::COLUMNS
         .iter()

@@ -24,8 +24,15 @@ trait Table {
 
 pub(super) fn run(args: &Features, json: bool) -> Result<Outcome, Failure> {
     let extractor = ::features::find(&args.extractor).ok_or_else(|| {
-        let known: Vec<&str> = ::features::EXTRACTORS.iter().map(|one| one.name()).collect();
-        Failure::bad(anyhow::anyhow!("--extractor {}: there are {}", args.extractor, known.join(", ")))
+        let known: Vec<&str> = ::features::EXTRACTORS
+            .iter()
+            .map(|one| one.name())
+            .collect();
+        Failure::bad(anyhow::anyhow!(
+            "--extractor {}: there are {}",
+            args.extractor,
+            known.join(", ")
+        ))
     })?;
     let out = |error: io::Error| Failure::input(args.out.display(), error);
     let is_folder = args.out.is_dir() || args.out.as_os_str().as_encoded_bytes().ends_with(b"/");
@@ -34,12 +41,17 @@ pub(super) fn run(args: &Features, json: bool) -> Result<Outcome, Failure> {
     } else {
         Box::new(Csv::new(&args.out, extractor).map_err(out)?)
     };
-    let file = File::open(&args.rows).map_err(|error| Failure::input(args.rows.display(), error))?;
+    let file =
+        File::open(&args.rows).map_err(|error| Failure::input(args.rows.display(), error))?;
     let mut input = BufReader::new(file);
-    let (mut line, mut samples, mut subjects, mut rows) = (Vec::new(), Samples::default(), 0_u32, 0_usize);
+    let (mut line, mut samples, mut subjects, mut rows) =
+        (Vec::new(), Samples::default(), 0_u32, 0_usize);
     let at = |number: u32, error: &dyn std::fmt::Display| {
         let number = number.saturating_add(1);
-        Failure::bad(anyhow::anyhow!("{}: line {number}: {error}", args.rows.display()))
+        Failure::bad(anyhow::anyhow!(
+            "{}: line {number}: {error}",
+            args.rows.display()
+        ))
     };
     while lines::read_line(&mut input, &mut line).map_err(|error| at(subjects, &error))? {
         let row = lines::bounded(&line)
@@ -70,10 +82,18 @@ struct Csv {
 impl Csv {
     fn new(path: &Path, extractor: &dyn Extractor) -> io::Result<Self> {
         let mut out = BufWriter::new(File::create(path)?);
-        let names: Vec<&str> = extractor.columns().iter().map(|column| column.name).collect();
+        let names: Vec<&str> = extractor
+            .columns()
+            .iter()
+            .map(|column| column.name)
+            .collect();
         writeln!(out, "subject,field,{},ids", names.join(","))?;
         let (width, ids_max) = (extractor.columns().len(), extractor.ids_max());
-        Ok(Self { out, width, ids_max })
+        Ok(Self {
+            out,
+            width,
+            ids_max,
+        })
     }
 }
 
@@ -87,7 +107,11 @@ impl Table for Csv {
             for number in numbers {
                 write!(self.out, ",{number}")?;
             }
-            let ids: Vec<String> = ids.iter().filter(|id| **id != 0).map(i64::to_string).collect();
+            let ids: Vec<String> = ids
+                .iter()
+                .filter(|id| **id != 0)
+                .map(i64::to_string)
+                .collect();
             writeln!(self.out, ",{}", ids.join(" "))?;
         }
         Ok(())
@@ -133,7 +157,8 @@ impl Table for Arrays {
         }
         for id in samples.ids() {
             // ids are below 2^17
-            self.ids.write_all(&i32::try_from(*id).unwrap_or(0).to_le_bytes())?;
+            self.ids
+                .write_all(&i32::try_from(*id).unwrap_or(0).to_le_bytes())?;
         }
         for _ in 0..samples.rows() {
             self.subjects.write_all(&subject.to_le_bytes())?;

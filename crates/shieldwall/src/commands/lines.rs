@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::outcome::{Failure, Outcome};
 
 /// Longest line that is read, in bytes.
-const LINE_BYTES_MAX: usize = 64 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// What is said to a question, and whether that is a yes.
 pub(super) struct Answer {
@@ -26,10 +26,7 @@ pub(super) trait Judge: FnMut(Result<&[u8], String>) -> Answer {}
 impl<J: FnMut(Result<&[u8], String>) -> Answer> Judge for J {}
 
 /// Answers the lines of files, or of standard input.
-pub(super) fn each(
-    files: &[PathBuf],
-    mut judge: impl Judge,
-) -> Result<Outcome, Failure> {
+pub(super) fn each(files: &[PathBuf], mut judge: impl Judge) -> Result<Outcome, Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut yes = true;
     if files.is_empty() {
@@ -124,4 +121,3 @@ pub(super) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Res
         }
     }
 }
-

@@ -52,13 +52,20 @@ pub(super) fn run(args: &Score) -> Result<Outcome, Failure> {
     })
 }
 
-fn judge(line: &[u8], scorer: &Scorer, work: &mut Work, explain: bool) -> Result<serde_json::Value, String> {
+fn judge(
+    line: &[u8],
+    scorer: &Scorer,
+    work: &mut Work,
+    explain: bool,
+) -> Result<serde_json::Value, String> {
     let row = Row::read(line).map_err(|error| error.to_string())?;
     row.with(|subject| {
         if explain {
             scorer.explain(subject, work).map(|why| explained(&why))
         } else {
-            scorer.score(subject, work).map(|score| json!({"score": score.value}))
+            scorer
+                .score(subject, work)
+                .map(|score| json!({"score": score.value}))
         }
     })
     .map_err(|error| error.to_string())
@@ -66,7 +73,8 @@ fn judge(line: &[u8], scorer: &Scorer, work: &mut Work, explain: bool) -> Result
 
 fn explained(why: &Explanation) -> serde_json::Value {
     let parts = why.parts.iter();
-    let parts = parts.map(|part| json!({"feature": part.name, "value": part.value, "weight": part.weight}));
+    let parts =
+        parts.map(|part| json!({"feature": part.name, "value": part.value, "weight": part.weight}));
     json!({
         "score": why.score.value,
         "field": why.field,
@@ -77,9 +85,13 @@ fn explained(why: &Explanation) -> serde_json::Value {
 
 /// The model of a pack in a file, for this task.
 fn given(path: &Path, trust: Option<&Path>, task: manifest::Task) -> Result<Scorer, Failure> {
-    let read = |path: &Path| fs::read_to_string(path).map_err(|error| Failure::input(path.display(), error));
+    let read = |path: &Path| {
+        fs::read_to_string(path).map_err(|error| Failure::input(path.display(), error))
+    };
     let trust = match trust {
-        Some(path) => Trust::read(&read(path)?).map_err(|error| Failure::input(path.display(), error))?,
+        Some(path) => {
+            Trust::read(&read(path)?).map_err(|error| Failure::input(path.display(), error))?
+        }
         None => of_key(&read(&path.with_extension("pub"))?)?,
     };
     let bytes = fs::read(path).map_err(|error| Failure::input(path.display(), error))?;
@@ -99,7 +111,11 @@ fn verified(bytes: &[u8], trust: &Trust) -> anyhow::Result<VerifiedPack> {
 }
 
 fn scorer(pack: &VerifiedPack, task: manifest::Task) -> anyhow::Result<Scorer> {
-    let entry = pack.manifest().models.iter().find(|entry| entry.task == task);
+    let entry = pack
+        .manifest()
+        .models
+        .iter()
+        .find(|entry| entry.task == task);
     let entry = entry.with_context(|| format!("the pack has no model for {task}"))?;
     Ok(Scorer::load(pack, entry)?)
 }
@@ -107,6 +123,8 @@ fn scorer(pack: &VerifiedPack, task: manifest::Task) -> anyhow::Result<Scorer> {
 /// Trust in one key of ours.
 fn of_key(key: &str) -> Result<Trust, Failure> {
     let key = key.trim();
-    let text = format!("threshold = 1\n[[key]]\nholder = \"Shieldwall\"\npublic = \"\"\"\n{key}\n\"\"\"\n");
+    let text = format!(
+        "threshold = 1\n[[key]]\nholder = \"Shieldwall\"\npublic = \"\"\"\n{key}\n\"\"\"\n"
+    );
     Trust::read(&text).map_err(|error| Failure::system("the key of a pack", error))
 }

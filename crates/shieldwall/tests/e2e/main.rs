@@ -18,7 +18,7 @@ mod packs;
 mod partners;
 mod refusals;
 mod rules;
-mod taxii;
 mod search;
+mod taxii;
 mod traffic;
 mod up;

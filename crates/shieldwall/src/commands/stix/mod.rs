@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_answered_and_the_next_one_too() {
-        let mut input = vec![b'x'; LINE_BYTES_MAX + 10];
+        let mut input = vec![b'x'; crate::commands::lines::LINE_BYTES_MAX + 10];
         input.extend(b"\n{\"pattern\": \"[a:b = 1]\"}\n");
         let (lines, _) = answers(&input, pattern::judge);
         assert!(lines[0]["error"].as_str().unwrap().contains("more than"));
