@@ -44,10 +44,7 @@ const OWN: [(&str, &str); 8] = [
 ];
 
 static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
-    let named = |(name, meaning): &(&'static str, &'static str)| Column {
-        name,
-        meaning,
-    };
+    let named = |(name, meaning): &(&'static str, &'static str)| Column { name, meaning };
     label::COLUMNS.iter().chain(&OWN).map(named).collect()
 });
 

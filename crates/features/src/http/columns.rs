@@ -131,10 +131,7 @@ const UNDONE: [(&str, &str); 11] = [
 ];
 
 static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
-    let named = |(name, meaning): &(&'static str, &'static str)| Column {
-        name,
-        meaning,
-    };
+    let named = |(name, meaning): &(&'static str, &'static str)| Column { name, meaning };
     let mut columns: Vec<Column> = SHAPE.iter().map(named).collect();
     columns.extend(SIGNS.iter().map(|(_, name)| Column {
         name,

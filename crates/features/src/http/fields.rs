@@ -86,7 +86,10 @@ impl<V: Visit> Walk<V> {
 
     fn target(&mut self, target: &[u8]) {
         let (path, query) = cut(target, b'?');
-        self.field(b"path", b"", path, false);
+        // a path that is only a slash says nothing
+        if path != b"/" {
+            self.field(b"path", b"", path, false);
+        }
         self.pairs(b"query", query.unwrap_or_default(), b'&', true);
     }
 
@@ -142,6 +145,9 @@ impl<V: Visit> Walk<V> {
                 self.field(b"part", name, value, false)
             });
         } else if let Some(value) = parsed(body) {
+            if odd_keys(&value, JSON_DEPTH_MAX) {
+                self.field(b"body", b"", body, false);
+            }
             self.leaves(b"json", &value, JSON_DEPTH_MAX);
         } else if is_form(kind, body) {
             self.pairs(b"form", body, b'&', true);
@@ -161,10 +167,7 @@ impl<V: Visit> Walk<V> {
                 .for_each(|value| self.leaves(kind, value, below)),
             Value::Object(values) => {
                 for (key, value) in values {
-                    if !key
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-                    {
+                    if is_odd(key) {
                         self.field(kind, b"(key)", key.as_bytes(), false);
                     }
                     match value {
@@ -178,6 +181,26 @@ impl<V: Visit> Walk<V> {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+}
+
+/// A key that is no plain name: `$gt`, `__proto__`.
+fn is_odd(key: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    key.starts_with("__") || !key.bytes().all(plain)
+}
+
+/// Whether a key in it is odd: what such a key means is seen in the text around it.
+fn odd_keys(value: &Value, depth: usize) -> bool {
+    let Some(below) = depth.checked_sub(1) else {
+        return false;
+    };
+    match value {
+        Value::Array(values) => values.iter().any(|value| odd_keys(value, below)),
+        Value::Object(values) => values
+            .iter()
+            .any(|(key, value)| is_odd(key) || odd_keys(value, below)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -88,11 +88,9 @@ impl Scan<'_> {
         if nested < NESTED_MAX {
             let leaf =
                 |place: &[u8], value: &[u8], _: bool| inner.push((place.to_vec(), value.to_vec()));
-            let json = fields::json(place, decoded, leaf);
+            fields::json(place, decoded, leaf);
             let texts = wrapped::unwrapped(decoded);
-            if !json {
-                self.whole(place, &texts, nested);
-            }
+            self.whole(place, &texts, nested);
             inner.extend(texts.into_iter().map(|text| (place.to_vec(), text)));
         } else {
             self.whole(place, &[], nested);

@@ -12,7 +12,7 @@ const PER_VALUE_MAX: usize = 24;
 /// The windows of a folded value.
 pub(super) fn windows(text: &[u8]) -> Vec<Range<usize>> {
     if text.len() <= WIDTH {
-        return Vec::from([0..text.len()]);
+        return std::iter::once(0..text.len()).collect();
     }
     let starts = (0..text.len().saturating_sub(STRIDE)).step_by(STRIDE);
     let mut windows: Vec<(usize, Range<usize>)> = starts

@@ -105,6 +105,8 @@ fn character(rest: &[u8]) -> Option<(char, usize, bool)> {
         0xc0..=0xdf => (2, 0x1f, 0x80),
         0xe0..=0xef => (3, 0x0f, 0x800),
         0xf0..=0xf7 => (4, 0x07, 0x1_0000),
+        0xf8..=0xfb => (5, 0x03, 0x20_0000),
+        0xfc..=0xfd => (6, 0x01, 0x400_0000),
         _ => return Some((char::from(first), 1, false)),
     };
     let mut code = u32::from(first & mask);

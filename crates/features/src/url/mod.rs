@@ -112,10 +112,7 @@ const BRANDS: [(&str, &str); 4] = [
 ];
 
 static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
-    let named = |(name, meaning): &(&'static str, &'static str)| Column {
-        name,
-        meaning,
-    };
+    let named = |(name, meaning): &(&'static str, &'static str)| Column { name, meaning };
     label::COLUMNS
         .iter()
         .chain(&OWN)
