@@ -112,7 +112,7 @@ impl Scorer {
     /// [`LoadError`] says what of the pack does not fit.
     pub fn load(pack: &VerifiedPack, entry: &Entry) -> Result<Self, LoadError> {
         let file = entry.file.to_string();
-        let extractor = features::find(&entry.extractor.to_string()).ok_or_else(|| {
+        let extractor = features::find(entry.extractor.as_ref()).ok_or_else(|| {
             let known: Vec<&str> = features::EXTRACTORS.iter().map(|one| one.name()).collect();
             LoadError::Extractor(entry.extractor.to_string(), known.join(", "))
         })?;

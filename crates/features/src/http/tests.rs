@@ -6,11 +6,9 @@ fn rows(request: Request<'_>) -> Vec<(String, String)> {
     Fields
         .extract(&Subject::Request(request), &mut samples)
         .unwrap();
-    assert_eq!(
-        samples.numbers().len(),
-        samples.rows() * Fields.columns().len()
-    );
-    assert_eq!(samples.ids().len(), samples.rows() * Fields.ids_max());
+    let numbers = samples.numbers().chunks(Fields.columns().len());
+    let ids = samples.ids().chunks(Fields.ids_max());
+    assert_eq!((numbers.len(), ids.len()), (samples.rows(), samples.rows()));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (0..samples.rows())
         .map(|row| (text(samples.field(row)), text(samples.text(row))))
