@@ -28,7 +28,7 @@ pub struct Part {
     pub name: String,
     /// The column's number; 1 of an n-gram.
     pub value: f32,
-    /// How much the score falls without it.
+    /// How much the logarithm of the odds falls without it.
     pub weight: f32,
 }
 
@@ -73,12 +73,12 @@ impl Scorer {
                 Numbers::F32(numbers) => Some(Part {
                     name: extractor.columns().get(part.element)?.name.to_owned(),
                     value: *numbers.get(part.element)?,
-                    weight: part.weight,
+                    weight: fall(score.value, part.weight),
                 }),
                 Numbers::I64(ids) => Some(Part {
                     name: format!("n-gram {}", ids.get(part.element)?),
                     value: 1.0,
-                    weight: part.weight,
+                    weight: fall(score.value, part.weight),
                 }),
             })
             .collect();
@@ -92,4 +92,14 @@ impl Scorer {
             parts,
         })
     }
+}
+
+/// What a fall of a score is in logarithms of odds: near 1 and near 0 scores hardly differ, while
+/// what they are made of does.
+fn fall(score: f32, by: f32) -> f32 {
+    let odds = |score: f32| {
+        let score = score.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
+        (score / (1.0 - score)).ln()
+    };
+    odds(score) - odds(score - by)
 }
