@@ -26,7 +26,7 @@ mod url;
 
 pub use gram::IDS;
 pub use row::{Row, RowError};
-pub use samples::{Place, Samples};
+pub use samples::Samples;
 pub use subject::{Request, Subject};
 
 /// A feature's name, and what it counts or measures in which unit.

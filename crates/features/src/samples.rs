@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 /// Where in its subject a row comes from: the explanation of a verdict names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+#[derive(Clone, Debug)]
+struct Place {
     /// The field: `query q`, `header user-agent`, `host`.
     field: Range<usize>,
     /// What of it was looked at, as it reads after decoding.

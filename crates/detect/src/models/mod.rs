@@ -75,7 +75,9 @@ pub enum LoadError {
         problem: String,
     },
     /// An output that is no score.
-    #[error("output {output} of {file} is not there, or is not one number for a row")]
+    #[error(
+        "output {output} of {file} is not there, or is not one float for each row of a batch: the contributor names the score's output in pack.json"
+    )]
     Output {
         /// The model file.
         file: String,
@@ -83,7 +85,9 @@ pub enum LoadError {
         output: String,
     },
     /// More than the manifest asked for.
-    #[error("{file} needs {needs} bytes of memory, and its manifest asks for {asks}")]
+    #[error(
+        "{file} needs {needs} bytes of memory, and its manifest asks for {asks}: the contributor raises limits.memory_bytes_max, or makes it smaller"
+    )]
     Memory {
         /// The model file.
         file: String,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::multipart;
 use crate::Request;
 
-/// Fields of a request that are looked at.
+/// Fields of a request that are looked at; what comes after them is not.
 pub(super) const FIELDS_MAX: usize = 256;
 
 /// Levels of JSON that are looked into.
@@ -52,18 +52,15 @@ pub(super) fn walk(request: &Request<'_>, visit: impl Visit) {
     walk.body(request);
 }
 
-/// Visits the leaves of a value that is JSON itself; false where it is none.
-pub(super) fn json(place: &[u8], text: &[u8], visit: impl Visit) -> bool {
-    let Some(value) = parsed(text) else {
-        return false;
-    };
+/// Visits the leaves of a value that is JSON itself.
+pub(super) fn json(place: &[u8], text: &[u8], visit: impl Visit) {
+    let Some(value) = parsed(text) else { return };
     Walk {
         visit,
         left: FIELDS_MAX,
         place: Vec::new(),
     }
     .leaves(place, &value, JSON_DEPTH_MAX);
-    true
 }
 
 impl<V: Visit> Walk<V> {

@@ -25,7 +25,7 @@ pub(super) struct Fields;
 
 /// Ids of a window at most.
 const IDS_MAX: usize = 384;
-/// Rows of a request at most.
+/// Rows of a request at most; what comes after them is not looked at.
 const ROWS_MAX: usize = 192;
 /// How deep values are looked for in values.
 const NESTED_MAX: u8 = 3;
