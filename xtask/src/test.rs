@@ -14,22 +14,9 @@ pub(crate) fn run(long: bool) -> anyhow::Result<ExitCode> {
     // Some tests drive the binary as a process, and cargo builds it for its own crate's tests only.
     // All targets at once: with another selection of crates, features would differ and the
     // dependencies be built twice.
-    sh(cargo().args([
-        "build",
-        "--workspace",
-        "--all-targets",
-        "--release",
-        "--locked",
-    ]))?;
+    sh(cargo().args(["build", "--workspace", "--all-targets", "--locked"]))?;
     let mut command = cargo();
-    command.args([
-        "test",
-        "--workspace",
-        "--release",
-        "--locked",
-        "--no-fail-fast",
-        "--",
-    ]);
+    command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--"]);
     // Tests that skip say so on standard output, which libtest shows for passing tests only so.
     command.arg("--show-output");
     if long {

@@ -5,13 +5,13 @@ use packet::AppProto;
 
 use super::super::literal::Seen;
 use super::super::scene::Scene;
-use super::super::set::{Ends, List, Points, RuleSet};
+use super::super::set::{List, Passed, Points, RuleSet};
 
 /// Finds rules that may match, with what it remembers for it.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
     seen: Seen,
-    ends: Ends,
+    passed: Passed,
     /// Counts the searches.
     round: u32,
     /// By rule, in which search it came up last.
@@ -47,11 +47,12 @@ impl Finder {
         let mut found = std::mem::take(&mut self.room);
         let Self {
             seen,
-            ends,
+            passed,
             round,
             marks,
             ..
         } = self;
+        let mut here = passed.at(&rules.gates, search.scene, search.app);
         let mut add = |number: u32| {
             let mark = usize::try_from(number)
                 .ok()
@@ -60,8 +61,7 @@ impl Finder {
                 return;
             };
             *mark = *round;
-            let gate = rules.gates.get(number);
-            if gate.is_some_and(|gate| rules.gates.fits(gate, search.scene, search.app, ends)) {
+            if here.fits(number) {
                 found.push(number);
             }
         };
@@ -86,8 +86,9 @@ impl Finder {
 
     /// Whether header and side of a rule fit.
     pub(super) fn fits(&mut self, rules: &RuleSet, number: u32, scene: &Scene<'_>) -> bool {
-        let gate = rules.gates.get(number);
-        gate.is_some_and(|gate| rules.gates.fits(gate, scene, scene.app(), &mut self.ends))
+        self.passed
+            .at(&rules.gates, scene, scene.app())
+            .fits(number)
     }
 
     /// Takes back the room for what was found.
@@ -98,7 +99,7 @@ impl Finder {
 
     /// The rules have other numbers.
     pub(super) fn clear(&mut self) {
-        self.ends.clear();
+        self.passed.clear();
         self.marks.clear();
     }
 

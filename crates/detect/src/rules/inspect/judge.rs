@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use packet::{AppProto, FlowState as Standing};
+use packet::{AppProto, Flow, FlowState as Standing, Inspect};
 
 use super::super::alert::Alert;
 use super::super::header::{Action, RejectTarget};
@@ -26,6 +26,12 @@ impl Inspector {
         matches.append(&mut self.of_messages(moment));
         let mut state = moment.flow.and_then(|flow| self.flows.remove(flow.id));
         let is_known = state.is_some();
+        if !is_known && matches.is_empty() && self.leaves_no_trace(&rules, moment) {
+            if let Some(inspect) = moment.inspect {
+                self.outcome.tagged = self.tags_hosts(inspect, moment.now_ns);
+            }
+            return;
+        }
         if let (Some(state), Some(flow)) = (&mut state, moment.flow) {
             self.window(
                 &rules,
@@ -57,6 +63,24 @@ impl Inspector {
         {
             self.flows.insert(flow.id, state);
         }
+    }
+
+    /// Whether there would be nothing to remember of a packet that no rule matched in: true of most.
+    fn leaves_no_trace(&self, rules: &RuleSet, moment: &Moment<'_>) -> bool {
+        let of_flow = |flow: &Flow| {
+            let found = flow.app_found.get(at(moment.direction));
+            flow.app_before == AppProto::Unknown
+                && flow.state != Standing::Bypassed
+                && (!rules.asks_protocol || found == Some(&AppProto::Unknown))
+        };
+        self.measured.is_empty() && self.variables.is_empty() && moment.flow.is_none_or(of_flow)
+    }
+
+    /// Whether a packet is tagged for its ends.
+    fn tags_hosts(&mut self, inspect: &Inspect<'_>, now_ns: u64) -> bool {
+        let ends = inspect.tuple.map(|tuple| [tuple.src, tuple.dst]);
+        let len = inspect.packet.decoded.data.len();
+        ends.is_some_and(|ends| self.tags.packet(ends, len, now_ns))
     }
 
     fn judge_all(
@@ -242,8 +266,7 @@ impl Inspector {
         };
         let (len, now_ns) = (inspect.packet.decoded.data.len(), moment.now_ns);
         let of_flow = state.memory.tags.packet(len, now_ns);
-        let ends = inspect.tuple.map(|tuple| [tuple.src, tuple.dst]);
-        let of_hosts = ends.is_some_and(|ends| self.tags.packet(ends, len, now_ns));
+        let of_hosts = self.tags_hosts(inspect, now_ns);
         self.outcome.tagged = of_flow || of_hosts;
         if let Some(flow) = moment.flow {
             state.memory.protocol_before = flow.app_before;

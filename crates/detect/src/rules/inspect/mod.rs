@@ -222,8 +222,8 @@ impl Inspector {
     }
 
     /// The alerts of the latest event, in their order.
-    pub fn alerts(&mut self) -> std::vec::Drain<'_, Alert> {
-        self.alerts.drain(..)
+    pub fn alerts(&mut self) -> std::vec::IntoIter<Alert> {
+        std::mem::take(&mut self.alerts).into_iter()
     }
 
     /// What became of the packet of the latest [`Event::Inspect`], or of the flow of the latest

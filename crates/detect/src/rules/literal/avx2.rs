@@ -16,7 +16,7 @@ use std::arch::x86_64::{
 };
 
 use super::filter::{Buckets, Filter, Table};
-use super::gram::{FOLD, GRAM, MULTIPLIER};
+use super::gram::{FOLD, GRAM, MULTIPLIER, first_of};
 use super::set::usize_of;
 
 /// Positions that are tested in the buckets at a time, and bytes that are read for them.
@@ -152,22 +152,33 @@ fn windows(
         }
         at = at.wrapping_add(WIDE);
     }
-    // the last positions, with nothing behind them
-    while at.wrapping_add(width) <= hay.len() {
-        let rest = hay.get(at..).unwrap_or_default();
+    if at.wrapping_add(width) > hay.len() {
+        return hay.len();
+    }
+    let Some(bytes) = hay.last_chunk() else {
         let mut bytes = [0; WIDE_READ];
-        for (to, from) in bytes.iter_mut().zip(rest) {
+        for (to, from) in bytes.iter_mut().zip(hay) {
             *to = *from;
         }
-        let positions = rest.len().wrapping_add(1).wrapping_sub(width);
-        let positions =
-            u32::MAX.unbounded_shr(WIDE.saturating_sub(positions).try_into().unwrap_or(0));
-        if !each(test(&bytes) & positions, at, hit) {
-            return hay.len();
-        }
-        at = at.wrapping_add(WIDE);
+        let positions = hay.len().wrapping_add(1).wrapping_sub(width);
+        each(test(&bytes) & first(positions), 0, hit);
+        return hay.len();
+    };
+    // the last positions, beside some that were tested
+    let start = hay.len().wrapping_sub(WIDE_READ);
+    let tested = first(at.wrapping_sub(start));
+    if each(test(bytes) & !tested, start, hit) {
+        // those with less than a whole gram behind them
+        let whole = start.wrapping_add(WIDE).max(at);
+        let _ = (whole..=hay.len().wrapping_sub(width)).all(hit);
     }
     hay.len()
+}
+
+/// So many bits, the lowest.
+#[inline(always)]
+fn first(bits: usize) -> u32 {
+    !u32::MAX.unbounded_shl(u32::try_from(bits).unwrap_or(u32::MAX))
 }
 
 /// Calls `hit` with the position of each bit, until it says that this is enough; whether it did
@@ -235,8 +246,6 @@ struct Words<'a> {
 impl<'a> Words<'a> {
     #[target_feature(enable = "avx2")]
     fn new(filter: &'a Filter, width: usize) -> Self {
-        let missing = GRAM.saturating_sub(width).saturating_mul(8);
-        let width = u32::MAX.unbounded_shr(u32::try_from(missing).unwrap_or(0));
         Self {
             words: filter.words(),
             shift: filter.shift(),
@@ -244,7 +253,7 @@ impl<'a> Words<'a> {
                 0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6, 4, 5, 6, 7, 5, 6, 7, 8, 6, 7, 8, 9,
                 7, 8, 9, 10,
             ),
-            width: _mm256_set1_epi32(width.cast_signed()),
+            width: _mm256_set1_epi32(first_of(u32::MAX, width).cast_signed()),
             fold: _mm256_set1_epi32(FOLD.cast_signed()),
             multiplier: _mm256_set1_epi32(MULTIPLIER.cast_signed()),
             bit: _mm256_set1_epi32(31),

@@ -29,6 +29,29 @@ pub(super) fn gram_at(bytes: &[u8], at: Option<usize>, width: usize) -> Option<u
     }
 }
 
+/// The gram at an offset, with fewer bytes where there are not so many, and how many it has.
+#[inline]
+pub(super) fn gram_up_to(bytes: &[u8], at: usize) -> (u32, usize) {
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest.first_chunk::<GRAM>() {
+        Some(whole) => (gram_of(whole), GRAM),
+        None => {
+            let mut gram = [0; GRAM];
+            for (to, from) in gram.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            (u32::from_le_bytes(gram), rest.len())
+        }
+    }
+}
+
+/// The first so many bytes of a gram; the others are zero.
+#[inline(always)]
+pub(super) fn first_of(gram: u32, width: usize) -> u32 {
+    let missing = GRAM.saturating_sub(width).saturating_mul(8);
+    gram & u32::MAX.unbounded_shr(u32::try_from(missing).unwrap_or(0))
+}
+
 /// A gram without regard to case. It joins some other bytes as well (`@` and `` ` ``, NUL and
 /// space): a filter may hit too often, and one instruction for four bytes is worth more.
 #[inline(always)]

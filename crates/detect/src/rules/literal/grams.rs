@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::filter::{BITS_EACH, BITS_EACH_SPARSE, BUCKETED_MAX, Buckets, Filter};
-use super::gram::{GRAM, fold, gram_at, hash};
+use super::gram::{GRAM, first_of, fold, gram_up_to, hash};
 use super::rarity::Rarity;
 use super::seen::Seen;
 use super::set::{Members, Unique, u32_of, usize_of};
@@ -138,6 +138,8 @@ impl Grams {
 #[derive(Debug)]
 pub(super) struct Joint {
     buckets: Box<Buckets>,
+    /// Which hashes the first two bytes of its grams have: most of what the buckets let pass ends here.
+    pairs: Box<[u64; PAIRS_WORDS]>,
     /// Bytes of the shortest gram.
     width: usize,
     reach: usize,
@@ -161,7 +163,15 @@ impl Joint {
         });
         let mut grams = grams.collect::<Vec<_>>();
         grams.sort_unstable_by_key(|(gram, width)| (*width, *gram));
+        let mut pairs = Box::new([0; PAIRS_WORDS]);
+        for (gram, _) in &grams {
+            let (word, bit) = pair_of(*gram);
+            if let Some(word) = pairs.get_mut(word) {
+                *word |= bit;
+            }
+        }
         Some(Self {
+            pairs,
             buckets: Box::new(Buckets::new(&grams)),
             width: its().map(|grams| grams.width).min()?,
             reach: its().map(|grams| grams.reach).max()?,
@@ -179,10 +189,15 @@ impl Joint {
         pass.left = self.patterns;
         let (hay, start) = pass.rest(self.reach);
         self.buckets.scan(self.width, hay, &mut |at| {
-            for grams in all.iter().filter(|grams| Self::takes(grams)) {
-                if let Some(gram) = gram_at(hay, Some(at), grams.width).map(fold)
-                    && grams.filter.may_have(hash(gram))
-                {
+            let (whole, len) = gram_up_to(hay, at);
+            let (word, bit) = pair_of(whole);
+            if self.pairs.get(word).is_none_or(|word| word & bit == 0) {
+                return true;
+            }
+            let its = all.iter().filter(|grams| Self::takes(grams));
+            for grams in its.filter(|grams| grams.width <= len) {
+                let gram = fold(first_of(whole, grams.width));
+                if grams.filter.may_have(hash(gram)) {
                     pass.hit(grams, start.saturating_add(at), gram);
                 }
             }
@@ -192,8 +207,21 @@ impl Joint {
 
     /// Bytes on the heap.
     pub(super) fn bytes(&self) -> usize {
-        self.buckets.bytes()
+        self.buckets
+            .bytes()
+            .saturating_add(size_of_val(&*self.pairs))
     }
+}
+
+/// Words of the bits of [`Joint::pairs`].
+const PAIRS_WORDS: usize = 64;
+
+/// The word and the bit there of a gram's first two bytes, in any case.
+#[inline(always)]
+fn pair_of(gram: u32) -> (usize, u64) {
+    let hash = hash(fold(first_of(gram, 2)));
+    let word = usize_of(hash.wrapping_shr(26));
+    (word, 1_u64.wrapping_shl(hash.wrapping_shr(20)))
 }
 
 /// A scan in progress.

@@ -1,7 +1,8 @@
 //! What a rule's header and side ask, in a form that says no at once.
 //!
-//! Thousands of rules name a few hundred sets of addresses and ports. Whether a set holds the ends
-//! at hand is worked out once for them, however many rules ask.
+//! Thousands of rules ask the same, and name a few hundred sets of addresses and ports. Whether that
+//! fits what is at hand is worked out once for them, however many rules ask; it is remembered for
+//! either way that packets go, as those of a conversation take turns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,16 +13,19 @@ use super::super::header::{Addresses, Apps, Layer, Ports};
 use super::super::rule::{Asked, Rule};
 use super::super::scene::{Scene, Sides};
 
-/// The gates of a set of rules, by number, and the sets that they name.
+/// The gates of a set of rules, and the sets that they name.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Gates {
+    /// Each once.
     gates: Vec<Gate>,
+    /// By number of the rule: which is its.
+    of_rules: Vec<u32>,
     addresses: Vec<Arc<Addresses>>,
     ports: Vec<Arc<Ports>>,
 }
 
 /// What a rule asks of the ends, the side and the protocol.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Gate {
     apps: Apps,
     /// Numbers of sets.
@@ -38,7 +42,7 @@ pub(crate) struct Gate {
 }
 
 /// Which ends source and destination of a rule are held against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Way {
     /// The sender is the source.
     Straight,
@@ -51,17 +55,23 @@ enum Way {
 impl Gates {
     /// The gates of rules.
     pub(super) fn of(rules: &[Rule]) -> Self {
-        let mut gates = Self::default();
+        let mut all = Self::default();
         let (mut addresses, mut ports) = (HashMap::new(), HashMap::new());
+        let mut gates = HashMap::new();
         for rule in rules {
             let header = &rule.header;
-            let mut address = |set| number(set, &mut addresses, &mut gates.addresses);
+            let mut address = |set| number(set, &mut addresses, &mut all.addresses);
             let ends = [address(&header.src), address(&header.dst)];
-            let mut port = |set| number(set, &mut ports, &mut gates.ports);
+            let mut port = |set| number(set, &mut ports, &mut all.ports);
             let ports = [port(&header.src_ports), port(&header.dst_ports)];
-            gates.gates.push(Gate::of(rule, ends, ports));
+            let gate = Gate::of(rule, ends, ports);
+            let number = *gates.entry(gate).or_insert_with(|| {
+                all.gates.push(gate);
+                last(&all.gates)
+            });
+            all.of_rules.push(number);
         }
-        gates
+        all
     }
 
     /// Adds the gate of a rule.
@@ -71,48 +81,51 @@ impl Gates {
         let ends = [address(&header.src), address(&header.dst)];
         let mut port = |set| number_of_equal(set, &mut self.ports);
         let ports = [port(&header.src_ports), port(&header.dst_ports)];
-        self.gates.push(Gate::of(rule, ends, ports));
+        let gate = Gate::of(rule, ends, ports);
+        self.of_rules.push(number_of_equal(&gate, &mut self.gates));
     }
 
     /// A rule's gate.
     pub(crate) fn get(&self, rule: u32) -> Option<&Gate> {
-        self.gates.get(usize::try_from(rule).ok()?)
+        self.gate(self.number(rule)?)
     }
 
-    /// Whether header, side and protocol of a rule fit. `app` is the protocol that is looked at.
-    pub(crate) fn fits(
-        &self,
-        gate: &Gate,
-        scene: &Scene<'_>,
-        app: Option<AppProto>,
-        ends: &mut Ends,
-    ) -> bool {
-        let of_app = gate.apps.is_empty() || app.is_some_and(|app| gate.apps.contains(app));
+    /// The number of a rule's gate.
+    fn number(&self, rule: u32) -> Option<u32> {
+        self.of_rules.get(usize::try_from(rule).ok()?).copied()
+    }
+
+    fn gate(&self, number: u32) -> Option<&Gate> {
+        self.gates.get(usize::try_from(number).ok()?)
+    }
+
+    /// Whether a gate lets through what is at hand.
+    fn lets(&self, gate: &Gate, here: &Here, known: &mut Sets) -> bool {
+        let of_app = gate.apps.is_empty() || here.app.is_some_and(|app| gate.apps.contains(app));
         // without a flow, a packet goes to the server, and damage goes both ways
-        let of_side = match scene.flow {
-            Some(_) => gate.sides.has(scene.direction),
-            None if gate.asked == Asked::Damage => !gate.needs_flow,
-            None => !gate.needs_flow && gate.sides.has(Direction::ToServer),
+        let of_side = match here.has_flow {
+            true => gate.sides.has(here.direction),
+            false if gate.asked == Asked::Damage => !gate.needs_flow,
+            false => !gate.needs_flow && gate.sides.has(Direction::ToServer),
         };
         of_app
             && of_side
-            && match &scene.tuple {
-                Some(tuple) => self.of_ends(gate, tuple, scene.has_ports(), ends),
+            && match &here.tuple {
+                Some(tuple) => self.of_ends(gate, tuple, here.has_ports, known),
                 None => gate.any_ports,
             }
     }
 
-    fn of_ends(&self, gate: &Gate, tuple: &FiveTuple, has_ports: bool, ends: &mut Ends) -> bool {
-        ends.turn_to(self, tuple);
+    fn of_ends(&self, gate: &Gate, tuple: &FiveTuple, has_ports: bool, known: &mut Sets) -> bool {
         if !has_ports && !gate.any_ports {
             return false;
         }
         let mut one_way = |src: End, dst: End| {
             (gate.any_ports
-                || ends.has_port(self, dst, gate.dst_ports)
-                    && ends.has_port(self, src, gate.src_ports))
-                && ends.has_address(self, dst, gate.dst)
-                && ends.has_address(self, src, gate.src)
+                || known.have_port(self, tuple, dst, gate.dst_ports)
+                    && known.have_port(self, tuple, src, gate.src_ports))
+                && known.have_address(self, tuple, dst, gate.dst)
+                && known.have_address(self, tuple, src, gate.src)
         };
         match gate.way {
             Way::Straight => one_way(End::Sender, End::Receiver),
@@ -146,22 +159,26 @@ impl Gate {
     }
 }
 
-/// The number of a set that is there already, or from now on.
-fn number_of_equal<T: PartialEq>(set: &Arc<T>, all: &mut Vec<Arc<T>>) -> u32 {
-    let known = all.iter().position(|known| known == set);
-    let number = known.unwrap_or_else(|| {
-        all.push(Arc::clone(set));
-        all.len().saturating_sub(1)
-    });
-    u32::try_from(number).unwrap_or(u32::MAX)
+/// The number of something that is there already, or from now on.
+fn number_of_equal<T: PartialEq + Clone>(one: &T, all: &mut Vec<T>) -> u32 {
+    if let Some(known) = all.iter().position(|known| known == one) {
+        return u32::try_from(known).unwrap_or(u32::MAX);
+    }
+    all.push(one.clone());
+    last(all)
 }
 
 /// The number of a set that rules share.
 fn number<T>(set: &Arc<T>, known: &mut HashMap<*const T, u32>, all: &mut Vec<Arc<T>>) -> u32 {
     *known.entry(Arc::as_ptr(set)).or_insert_with(|| {
         all.push(Arc::clone(set));
-        u32::try_from(all.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        last(all)
     })
+}
+
+/// The number of what was added last.
+fn last<T>(all: &[T]) -> u32 {
+    u32::try_from(all.len().saturating_sub(1)).unwrap_or(u32::MAX)
 }
 
 /// An end of a packet.
@@ -171,30 +188,125 @@ pub(super) enum End {
     Receiver,
 }
 
-/// Which sets hold the ends at hand, as far as that was asked.
-#[derive(Debug, Default)]
-pub(crate) struct Ends {
+/// What gates are held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Here {
     tuple: Option<FiveTuple>,
-    /// Counts the ends that were at hand; what was noted for others does not count.
+    direction: Direction,
+    /// The protocol that is looked at.
+    app: Option<AppProto>,
+    has_flow: bool,
+    has_ports: bool,
+}
+
+/// Which gates let through what is at hand, as far as that was asked: of what went either way last.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    ways: [Known; 2],
+}
+
+/// What is known of one way.
+#[derive(Debug, Default)]
+struct Known {
+    here: Option<Here>,
+    /// Counts what was at hand; what was noted of something else does not count.
+    round: u32,
+    gates: Vec<Answer>,
+    sets: Sets,
+}
+
+/// Which sets hold the ends at hand.
+#[derive(Debug, Default)]
+struct Sets {
     round: u32,
     addresses: [Vec<Answer>; 2],
     ports: [Vec<Answer>; 2],
 }
 
-/// Whether a set holds an end, and of which round that is.
+/// An answer, and of which round it is.
 #[derive(Debug, Clone, Copy, Default)]
 struct Answer {
     round: u32,
-    holds: bool,
+    is_yes: bool,
 }
 
-impl Ends {
-    /// Other ends are at hand, unless they are the same.
-    fn turn_to(&mut self, gates: &Gates, tuple: &FiveTuple) {
-        if self.tuple.as_ref() == Some(tuple) {
+impl Passed {
+    /// What asks whether gates let a scene through, with this protocol.
+    pub(crate) fn at<'p>(
+        &'p mut self,
+        gates: &'p Gates,
+        scene: &Scene<'_>,
+        app: Option<AppProto>,
+    ) -> At<'p> {
+        let here = Here {
+            tuple: scene.tuple,
+            direction: scene.direction,
+            app,
+            has_flow: scene.flow.is_some(),
+            has_ports: scene.has_ports(),
+        };
+        let [to_server, to_client] = &mut self.ways;
+        let known = match scene.direction {
+            Direction::ToServer => to_server,
+            Direction::ToClient => to_client,
+        };
+        known.turn_to(gates, here);
+        At { gates, known }
+    }
+
+    /// Forgets all: gates and sets have other numbers.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Gates, and what is at hand.
+#[derive(Debug)]
+pub(crate) struct At<'p> {
+    gates: &'p Gates,
+    known: &'p mut Known,
+}
+
+impl At<'_> {
+    /// Whether header, side and protocol of a rule fit.
+    pub(crate) fn fits(&mut self, rule: u32) -> bool {
+        let Some(number) = self.gates.number(rule) else {
+            return false;
+        };
+        let Known {
+            here,
+            gates,
+            sets,
+            round,
+        } = &mut *self.known;
+        ask(gates, number, *round, |_| {
+            let gate = self.gates.gate(number).zip(here.as_ref());
+            gate.is_some_and(|(gate, here)| self.gates.lets(gate, here, sets))
+        })
+    }
+}
+
+impl Known {
+    fn turn_to(&mut self, gates: &Gates, here: Here) {
+        if self.here.as_ref() == Some(&here) {
             return;
         }
-        self.tuple = Some(*tuple);
+        let before = self.here.replace(here);
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 || self.gates.len() != gates.gates.len() {
+            self.round = 1;
+            self.gates = vec![Answer::default(); gates.gates.len()];
+        }
+        if before.and_then(|before| before.tuple) != self.here.as_ref().and_then(|here| here.tuple)
+        {
+            self.sets.turn(gates);
+        }
+    }
+}
+
+impl Sets {
+    /// Other ends are at hand.
+    fn turn(&mut self, gates: &Gates) {
         self.round = self.round.wrapping_add(1);
         let is_new = self.round == 0 || self.addresses[0].len() != gates.addresses.len();
         if is_new || self.ports[0].len() != gates.ports.len() {
@@ -204,13 +316,11 @@ impl Ends {
         }
     }
 
-    fn has_address(&mut self, gates: &Gates, end: End, set: u32) -> bool {
-        let Some(tuple) = &self.tuple else {
-            return false;
-        };
+    fn have_address(&mut self, gates: &Gates, tuple: &FiveTuple, end: End, set: u32) -> bool {
+        let [senders, receivers] = &mut self.addresses;
         let (known, address) = match end {
-            End::Sender => (&mut self.addresses[0], tuple.src),
-            End::Receiver => (&mut self.addresses[1], tuple.dst),
+            End::Sender => (senders, tuple.src),
+            End::Receiver => (receivers, tuple.dst),
         };
         ask(known, set, self.round, |set| {
             let set = gates.addresses.get(set);
@@ -218,37 +328,30 @@ impl Ends {
         })
     }
 
-    fn has_port(&mut self, gates: &Gates, end: End, set: u32) -> bool {
-        let Some(tuple) = &self.tuple else {
-            return false;
-        };
+    fn have_port(&mut self, gates: &Gates, tuple: &FiveTuple, end: End, set: u32) -> bool {
+        let [senders, receivers] = &mut self.ports;
         let (known, port) = match end {
-            End::Sender => (&mut self.ports[0], tuple.src_port),
-            End::Receiver => (&mut self.ports[1], tuple.dst_port),
+            End::Sender => (senders, tuple.src_port),
+            End::Receiver => (receivers, tuple.dst_port),
         };
         ask(known, set, self.round, |set| {
             let set = gates.ports.get(set);
             set.is_some_and(|set| set.contains(port))
         })
     }
-
-    /// Forgets all: the sets have other numbers.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
 }
 
-/// What is known of a set, or is found out now.
-fn ask(known: &mut [Answer], set: u32, round: u32, holds: impl FnOnce(usize) -> bool) -> bool {
-    let set = usize::try_from(set).unwrap_or(usize::MAX);
-    let Some(answer) = known.get_mut(set) else {
+/// What is known, or is found out now.
+fn ask(known: &mut [Answer], of: u32, round: u32, find: impl FnOnce(usize) -> bool) -> bool {
+    let of = usize::try_from(of).unwrap_or(usize::MAX);
+    let Some(answer) = known.get_mut(of) else {
         return false;
     };
     if answer.round != round {
         *answer = Answer {
             round,
-            holds: holds(set),
+            is_yes: find(of),
         };
     }
-    answer.holds
+    answer.is_yes
 }

@@ -17,7 +17,7 @@ use super::rule::{Asked, Inspection, Rule};
 use super::scene::{Sets, Stage};
 use arrangement::Arrangement;
 pub(crate) use arrangement::{Carried, DIRECTIONS};
-pub(crate) use gate::{Ends, Gate, Gates};
+pub(crate) use gate::{Gate, Gates, Passed};
 pub(crate) use point::{List, Point};
 
 /// Rules, and what leads to them.

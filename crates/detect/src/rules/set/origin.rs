@@ -62,6 +62,8 @@ struct Prefixes {
     rules: HashMap<IpNet, Vec<u32>>,
     /// Lengths of prefixes of IPv4 and of IPv6.
     lengths: [Vec<u8>; 2],
+    /// For each sixteen first bits of an address, of either version, whether a prefix may begin so.
+    firsts: [Vec<u64>; 2],
 }
 
 impl Prefixes {
@@ -71,21 +73,114 @@ impl Prefixes {
 
     fn add(&mut self, rule: u32, set: &Addresses) {
         for prefix in set.prefixes() {
-            let [v4, v6] = &mut self.lengths;
-            let lengths = if prefix.addr().is_ipv4() { v4 } else { v6 };
-            if !lengths.contains(&prefix.prefix_len()) {
-                lengths.push(prefix.prefix_len());
-            }
-            self.rules.entry(prefix).or_default().push(rule);
+            self.enter(rule, prefix);
         }
     }
 
+    fn enter(&mut self, rule: u32, prefix: IpNet) {
+        let version = version(prefix.addr());
+        let lengths = self.lengths.get_mut(version);
+        if let Some(lengths) = lengths.filter(|known| !known.contains(&prefix.prefix_len())) {
+            lengths.push(prefix.prefix_len());
+        }
+        if let Some(firsts) = self.firsts.get_mut(version) {
+            firsts.resize(FIRSTS_WORDS, 0);
+            let free = u16::MAX.unbounded_shr(prefix.prefix_len().into());
+            let least = first(prefix.network());
+            for first in least..=least | free {
+                let (word, bit) = place(first);
+                if let Some(word) = firsts.get_mut(word) {
+                    *word |= bit;
+                }
+            }
+        }
+        self.rules.entry(prefix).or_default().push(rule);
+    }
+
     fn find(&self, address: IpAddr, found: &mut impl FnMut(u32)) {
-        let [v4, v6] = &self.lengths;
-        for len in if address.is_ipv4() { v4 } else { v6 } {
+        let version = version(address);
+        let (word, bit) = place(first(address));
+        let firsts = self.firsts.get(version).and_then(|firsts| firsts.get(word));
+        if firsts.is_none_or(|firsts| firsts & bit == 0) {
+            return;
+        }
+        for len in self.lengths.get(version).into_iter().flatten() {
             let prefix = IpNet::new(address, *len).map(|prefix| prefix.trunc());
             let rules = prefix.ok().and_then(|prefix| self.rules.get(&prefix));
             rules.into_iter().flatten().for_each(|rule| found(*rule));
+        }
+    }
+}
+
+/// Words of 64 bits for all that sixteen bits can be.
+const FIRSTS_WORDS: usize = 1 << 10;
+
+/// The place of an address's version in a pair.
+fn version(address: IpAddr) -> usize {
+    usize::from(address.is_ipv6())
+}
+
+/// The sixteen first bits of an address.
+fn first(address: IpAddr) -> u16 {
+    match address {
+        IpAddr::V4(address) => u16::from_be_bytes([address.octets()[0], address.octets()[1]]),
+        IpAddr::V6(address) => address.segments()[0],
+    }
+}
+
+/// The word of a number, and its bit there.
+fn place(number: u16) -> (usize, u64) {
+    let bit = u32::from(number & 63);
+    (usize::from(number >> 6), 1_u64.wrapping_shl(bit))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Addresses of few networks, so that prefixes hold them.
+    fn address() -> impl Strategy<Value = IpAddr> {
+        let bytes = (0..4_u8, 0..3_u8, any::<u8>(), any::<u8>());
+        (bytes, any::<bool>()).prop_map(|((a, b, c, d), is_v4)| match is_v4 {
+            true => IpAddr::from([a, b, c, d]),
+            false => IpAddr::from([
+                u16::from(a),
+                u16::from(b),
+                0,
+                0,
+                0,
+                0,
+                u16::from(c),
+                u16::from(d),
+            ]),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn rules_are_found_by_each_prefix_that_holds_an_address(
+            prefixes in vec((address(), 0..=128_u8), 0..40),
+            asked in vec(address(), 1..40),
+        ) {
+            let prefix = |(address, len): (IpAddr, u8)| {
+                let most = if address.is_ipv4() { 32 } else { 128 };
+                IpNet::new(address, len.min(most)).unwrap().trunc()
+            };
+            let prefixes = prefixes.into_iter().map(prefix).collect::<Vec<_>>();
+            let mut all = Prefixes::default();
+            for (rule, prefix) in (0..).zip(&prefixes) {
+                all.enter(rule, *prefix);
+            }
+            for address in asked {
+                let mut found = Vec::new();
+                all.find(address, &mut |rule| found.push(rule));
+                found.sort_unstable();
+                let holding = (0..).zip(&prefixes).filter(|(_, prefix)| prefix.contains(&address));
+                prop_assert_eq!(found, holding.map(|(rule, _)| rule).collect::<Vec<u32>>());
+            }
         }
     }
 }
