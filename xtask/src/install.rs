@@ -52,6 +52,13 @@ const MODEL_PINS: [&str; 7] = [
     // The same module as `xgboost`, without 300 MB for graphics cards.
     "xgboost-cpu==3.2.0",
 ];
+/// Servers that the hub is measured beside, and what they run on; in an environment of their own.
+const PEER_PINS: [&str; 4] = [
+    "SQLAlchemy==1.4.54",
+    "gunicorn==27.0.1",
+    "medallion==3.0.0",
+    "opentaxii==0.10.0b1",
+];
 /// What only a recording needs.
 const RECORD_PINS: [&str; 1] = ["sqlmap==1.10.10"];
 
@@ -59,7 +66,7 @@ const RECORD_PINS: [&str; 1] = ["sqlmap==1.10.10"];
 pub(crate) fn for_tests() {
     packages();
     for pins in [&TEST_PINS[..], &MODEL_PINS] {
-        if let Err(error) = python(pins) {
+        if let Err(error) = python(&venv(), pins) {
             println!("note: no Python environment ({error:#}); tests that need it will skip");
         }
     }
@@ -68,8 +75,15 @@ pub(crate) fn for_tests() {
 /// Installs what a recording needs, and returns the environment's folder of programs.
 pub(crate) fn for_recording() -> anyhow::Result<PathBuf> {
     packages();
-    python(&RECORD_PINS)?;
+    python(&venv(), &RECORD_PINS)?;
     Ok(venv().join("bin"))
+}
+
+/// Installs the servers that the hub is measured beside; their Python.
+pub(crate) fn for_peers() -> anyhow::Result<PathBuf> {
+    let folder = venv().join("peers");
+    python(&folder, &PEER_PINS)?;
+    Ok(folder.join("bin/python"))
 }
 
 fn packages() {
@@ -128,9 +142,8 @@ fn root() -> bool {
     id.is_ok_and(|output| output.stdout == b"0\n")
 }
 
-/// Makes `target/venv` with pinned packages; a file there remembers what is in.
-fn python(pins: &[&str]) -> anyhow::Result<()> {
-    let venv = venv();
+/// Makes an environment with pinned packages; a file there remembers what is in.
+fn python(venv: &Path, pins: &[&str]) -> anyhow::Result<()> {
     let mark = venv.join(".installed");
     let installed = fs::read_to_string(&mark).unwrap_or_default();
     let missing: Vec<_> = pins
@@ -143,7 +156,7 @@ fn python(pins: &[&str]) -> anyhow::Result<()> {
     }
     if !venv.join("bin/python").exists() {
         println!("making {}", venv.display());
-        sh(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        sh(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
     }
     println!("installing {} into {}", missing.join(" "), venv.display());
     let mut pip = Command::new(venv.join("bin/python"));

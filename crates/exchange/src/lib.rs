@@ -20,6 +20,7 @@ mod fanout;
 mod live;
 pub mod postgres;
 pub mod registry;
+mod rows;
 pub mod search;
 mod sequencer;
 pub mod sqlite;

@@ -1,4 +1,4 @@
-//! What a store must do. One conformance suite (`tests/conformance`) holds for every back-end.
+//! What a store must do. One conformance suite (`tests/stores/conformance`) holds for every back-end.
 
 use std::sync::Arc;
 

@@ -1,12 +1,15 @@
 //! What reading a view means, the same for every back-end. A back-end reads rows ([`Windows`]).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sharing::Audience;
 use stix::Timestamp;
 
+use crate::rows::{Payload, Row};
 use crate::store::{ENTRIES_MAX, READ_BYTES_MAX, SCAN_MAX};
-use crate::{Entry, Filter, Lane, Page, Position, StoreError};
+use crate::{Entry, Filter, Page, Position, StoreError};
 
 /// The rows that pages are made of.
 pub(crate) trait Windows: Sync {
@@ -17,7 +20,10 @@ pub(crate) trait Windows: Sync {
         after: Position,
         size: usize,
         filter: &Filter,
-    ) -> impl Future<Output = Result<Vec<Seen>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+
+    /// The object that a row leaves to be read by its key; none once it was erased.
+    fn payload(&self, key: i64) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
 
     /// The position past everything added up to a moment, and not before `from`. Dates grow with
     /// positions, so this is one look-up in each lane.
@@ -27,15 +33,6 @@ pub(crate) trait Windows: Sync {
         from: Position,
         added_after: Timestamp,
     ) -> impl Future<Output = Result<Position, StoreError>> + Send;
-}
-
-/// A row that was looked at.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) lane: Lane,
-    pub(crate) position: u64,
-    /// None where the filter does not admit it.
-    pub(crate) entry: Option<Entry>,
 }
 
 /// See [`crate::Log::page`].
@@ -91,12 +88,12 @@ async fn fill(
         scanned = scanned.saturating_add(seen.len());
         for row in seen {
             let full = page.entries.len() >= limit || bytes >= READ_BYTES_MAX;
-            if row.entry.is_some() && full {
+            if row.payload != Payload::None && full {
                 page.more = true;
                 return Ok(());
             }
-            *at.lane_mut(row.lane) = row.position;
-            if let Some(entry) = row.entry {
+            *at.lane_mut(row.entry.lane) = row.entry.position;
+            if let Some(entry) = row.admitted(rows).await? {
                 bytes = bytes.saturating_add(entry.raw.len());
                 page.entries.push(entry);
                 page.next = at;
@@ -112,6 +109,31 @@ async fn fill(
     }
     page.more = true;
     Ok(())
+}
+
+/// Rows of a lane as its events.
+pub(crate) async fn events(rows: &impl Windows, read: Vec<Row>) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = Vec::with_capacity(read.len());
+    for row in read {
+        entries.push(row.event(rows).await?);
+    }
+    Ok(entries)
+}
+
+/// The newest of some rows, by their place in the log, that still have their objects.
+pub(crate) async fn newest(
+    rows: &impl Windows,
+    read: BTreeMap<i64, Row>,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = Vec::new();
+    for row in read.into_values().rev() {
+        if entries.len() >= limit {
+            break;
+        }
+        entries.extend(row.admitted(rows).await?);
+    }
+    Ok(entries)
 }
 
 /// Rows looked at in one go when a filter may pass over many.

@@ -3,6 +3,7 @@
 //! It works beside a running hub: both use the same store, and the hub looks every credential up
 //! when it is shown.
 
+use crate::backup;
 use crate::clock;
 use crate::error::HubError;
 use crate::secrets;
@@ -110,15 +111,16 @@ impl Admin {
     }
 
     /// Revokes a partner with all its certificates, tokens and invitations; a running hub closes
-    /// its open push streams within a second. `false` if there is none to revoke.
+    /// its open push streams within a second. `false` if there is none to revoke. It is also written into
+    /// the data folder's list, so that no backup brings the partner back.
     ///
     /// # Errors
-    /// [`HubError::Store`].
+    /// [`HubError::Store`]; [`HubError::File`] when the partner is revoked but not in the list: again mends it.
     pub async fn revoke(&self, name: &str) -> Result<bool, HubError> {
-        self.store
-            .revoke_partner(name, clock::now())
-            .await
-            .map_err(store_error)
+        let revoked = self.store.revoke_partner(name, clock::now()).await;
+        let revoked = revoked.map_err(store_error)?;
+        backup::remember(&self.data, &self.store).await?;
+        Ok(revoked)
     }
 
     async fn add(&self, name: &str, role: &str) -> Result<(), HubError> {

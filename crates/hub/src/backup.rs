@@ -5,6 +5,7 @@
 //! DIR/manifest.json          what is in it, with sizes and digests; written last: without it, no backup
 //! DIR/log.jsonl              the state, the same lines on every store; their SHA-256 is the state digest
 //! DIR/erasures.jsonl         what was erased until then
+//! DIR/revocations.jsonl      which partners were revoked until then
 //! DIR/keys/authority.pem     the certificate authority: partners' certificates stay good
 //! DIR/keys/frames.pkcs8      what frames are signed with: partners hold its public half
 //! DIR/keys/cursors.key       so that a cursor of before is told from one that was made up
@@ -14,6 +15,7 @@
 //! logged.
 
 mod manifest;
+mod revocations;
 
 use crate::config::Config;
 use crate::error::HubError;
@@ -21,10 +23,13 @@ use crate::secrets;
 use crate::storage::{Storage, store_error};
 use exchange::dump::{self, Input, Restored, Summary};
 use exchange::{EitherStore, Erasures, Log as _, erasures as list};
+use revocations::REVOCATIONS;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+pub(crate) use revocations::remember;
 
 pub use manifest::{FileOf, Manifest, digest_text};
 
@@ -74,11 +79,11 @@ pub async fn backup(config: &Config, to: &Path) -> Result<Manifest, HubError> {
         bytes: summary.bytes,
         sha256: digest_text(&summary.digest),
     }];
-    // After the state, so that it has all that the state has erased.
-    for name in KEYS.into_iter().chain([ERASURES]) {
+    // After the state, so that they have all that the state has erased and revoked.
+    for name in KEYS.into_iter().chain([ERASURES, REVOCATIONS]) {
         let from = config.data.join(name);
-        // A hub that ran before there were lists has none yet.
-        if from.exists() || name != ERASURES {
+        // A hub that ran before there were lists has none yet, nor one that never revoked a partner.
+        if from.exists() || KEYS.contains(&name) {
             files.push(copy(&from, to, name)?);
         }
     }
@@ -95,10 +100,13 @@ pub struct Restore {
     /// A list of erasures that is newer than the one in the backup, of another backup or of the data
     /// folder that is gone.
     pub erasures: Option<PathBuf>,
+    /// A list of revocations, alike.
+    pub revocations: Option<PathBuf>,
 }
 
-/// Restores a backup into the store and the data folder of a configuration; the hub must not run. What
-/// was erased since the backup was made, by the lists that are there, is left out.
+/// Restores a backup into the store and the data folder of a configuration; the hub must not run. By the
+/// lists that are there, what was erased since the backup was made is left out, and who was revoked since is
+/// revoked.
 ///
 /// # Errors
 /// [`HubError::Refused`] for a store that is not empty, other keys in the data folder, a backup of
@@ -135,10 +143,14 @@ pub async fn restore(
     let mut lists = vec![from.join(ERASURES)];
     lists.extend(how.erasures.clone());
     lists.push(own.clone());
-    let mut input =
-        Input::open(&from.join(LOG), manifest.digest()?, &lists).map_err(store_error)?;
+    let input = Input::open(&from.join(LOG), manifest.digest()?, &lists).map_err(store_error)?;
+    let mut revoked = revocations::read(&from.join(REVOCATIONS))?;
+    if let Some(list) = &how.revocations {
+        revoked.extend(revocations::read(list)?);
+    }
     // Before the store: a restore that broke off is begun again, and must not be taken for done.
     list::merge(&own, &lists).map_err(store_error)?;
+    let mut input = input.with_revoked(revocations::merge(&config.data, revoked)?);
     for (path, key) in keys {
         secrets::replace_durably(&path, &[&key])?;
     }

@@ -119,6 +119,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
     about.write(&config.data)?;
     let admin = Admin::over(&config.data, Arc::clone(&store));
     let erasures = backup::erasures(&config.data, &store).await?;
+    backup::remember(&config.data, &store).await?;
     let hub = assemble(config, (authority, ca), (store, erasures), shutdown.clone())?;
     let hub = Arc::new(hub);
     taxii2::resume(&hub)?;

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements of the release binary, as tables and as JSON.
 
+mod exchange;
 mod flows;
 mod indicators;
 mod inspect;
@@ -24,9 +25,10 @@ pub(crate) const USAGE: &str = "  bench loop [--rounds N] [--rtt MS] [--loss PCT
   bench rules [--rules F] [--pcap F] [--rounds N]     load, memory, swap and inspection of a set of rules
   bench indicators                                    memory and times of an index of 1 and 10 million indicators
   bench models                                        time and memory of models, beside ONNX Runtime's
-  bench ingest|page|search [--store sqlite|postgres] [--objects N]
+  bench ingest|page|search [--store sqlite|postgres] [--objects N] [--http|--peers]
                                                       durable objects/s as a store grows; pages of 100 at its start and end;
-                                                      searches for a value, a network, a type at any depth
+                                                      searches for a value, a network, a type at any depth; with --http the
+                                                      first two of a hub over TLS, with --peers beside medallion and OpenTAXII
   (each takes --json FILE)";
 
 /// Runs the measurement that is named first.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use serde_json::{Map, Value, json};
 
-use super::{example_figures, report};
+use super::{example_figures, exchange, report};
 
 /// Which figures are wanted; either needs a store that was filled.
 #[derive(Clone, Copy, Debug)]
@@ -18,17 +18,28 @@ pub(super) enum Part {
 /// Objects that a store grows to unless said otherwise.
 const OBJECTS: &str = "1000000";
 
-/// Runs the example `store` of `exchange` for each store that is asked for.
+/// Objects that a hub and its peers are given over HTTP: what the slowest of them takes.
+const PEER_OBJECTS: &str = "1000";
+
+/// Runs the example `store` of `exchange` for each store that is asked for; with `--http` and `--peers` a hub
+/// as a process.
 pub(super) fn run(part: Part, arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let mut stores = vec!["sqlite", "postgres"];
-    let (mut objects, mut json_file) = (OBJECTS, None);
-    let mut rest = arguments;
+    let (mut objects, mut json_file) = (None, None);
+    let http = arguments.contains(&"--http");
+    let peers = arguments.contains(&"--peers");
+    let valued: Vec<&str> = arguments
+        .iter()
+        .copied()
+        .filter(|argument| !matches!(*argument, "--http" | "--peers"))
+        .collect();
+    let mut rest = valued.as_slice();
     while let [option, value, after @ ..] = rest {
         match *option {
             "--store" => stores = vec![value],
-            "--objects" => objects = value,
+            "--objects" => objects = Some(*value),
             "--json" => json_file = Some(*value),
-            other => bail!("no option {other}: --store, --objects, --json"),
+            other => bail!("no option {other}: --store, --objects, --http, --peers, --json"),
         }
         rest = after;
     }
@@ -36,10 +47,22 @@ pub(super) fn run(part: Part, arguments: &[&str]) -> anyhow::Result<ExitCode> {
         bail!("{} needs a value", rest.join(" "));
     }
     let mut figures = Map::new();
+    if peers {
+        stores = vec!["peers"];
+    }
     for store in stores {
-        let taken = example_figures("exchange", "store", &[store, objects])?;
+        let taken: Vec<(String, Value)> = if peers {
+            let taken = exchange::peers(objects.unwrap_or(PEER_OBJECTS))?;
+            taken.into_iter().collect()
+        } else if http {
+            let taken = exchange::hub(store, objects.unwrap_or(OBJECTS))?;
+            taken.into_iter().collect()
+        } else {
+            example_figures("exchange", "store", &[store, objects.unwrap_or(OBJECTS)])?
+        };
         let (page, search) = ("page_", "search_");
         let wanted = |name: &str| match part {
+            _ if peers => true,
             Part::Ingest => !name.starts_with(page) && !name.starts_with(search),
             Part::Page => name.starts_with(page),
             Part::Search => name.starts_with(search),

@@ -1,11 +1,12 @@
 //! Reading a dump back, without what was erased since it was made.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use stix::Timestamp;
 
 use super::record::{Bin, EventRecord, Record};
 use super::{CHUNK_EVENTS_MAX, Summary, Tally, digest_of};
@@ -32,6 +33,9 @@ pub struct Input {
     list: Option<Lines>,
     ended: bool,
     withheld: u64,
+    /// Partners that were revoked, and when.
+    revoked: BTreeMap<String, Timestamp>,
+    revoked_since: u64,
     tally: Tally,
 }
 
@@ -50,6 +54,8 @@ pub struct Restored {
     pub summary: Summary,
     /// Versions that were erased since the dump was made: their objects are not in the store.
     pub withheld: u64,
+    /// Partners that were revoked since: they are revoked in the store, too.
+    pub revoked: u64,
     /// The epoch that the log begins with.
     pub epoch: u64,
 }
@@ -77,8 +83,16 @@ impl Input {
             list: None,
             ended: false,
             withheld: 0,
+            revoked: BTreeMap::new(),
+            revoked_since: 0,
             tally: Tally::default(),
         })
+    }
+
+    /// The same, with these partners revoked, whatever the dump says of them.
+    #[must_use]
+    pub fn with_revoked(self, revoked: BTreeMap<String, Timestamp>) -> Self {
+        Self { revoked, ..self }
     }
 
     /// The next records, a bounded number; none at the end, which is reached only if the dump was the
@@ -96,15 +110,21 @@ impl Input {
         Ok(records)
     }
 
-    /// What was given out, and how much was withheld.
-    pub(crate) fn given(&mut self) -> (Summary, u64) {
-        (std::mem::take(&mut self.tally).done(), self.withheld)
+    /// What was given out; `epoch` is that of the store it went into.
+    pub(crate) fn given(&mut self, epoch: u64) -> Restored {
+        Restored {
+            summary: std::mem::take(&mut self.tally).done(),
+            withheld: self.withheld,
+            revoked: self.revoked_since,
+            epoch,
+        }
     }
 
     fn next(&mut self) -> Result<Option<Record>, StoreError> {
         if !self.ended {
             if let Some(record) = self.line()? {
-                return Ok(Some(self.without_erased(record)));
+                let record = self.without_erased(record);
+                return Ok(Some(self.with_revocation(record)));
             }
             let read = std::mem::replace(&mut self.read, Context::new(&SHA256));
             if digest_of(read) != self.expected {
@@ -139,6 +159,17 @@ impl Input {
                 self.withheld = self.withheld.saturating_add(1);
             }
             event.salt = None;
+        }
+        record
+    }
+
+    fn with_revocation(&mut self, mut record: Record) -> Record {
+        if let Record::Partner(partner) = &mut record
+            && partner.revoked.is_none()
+            && let Some(at) = self.revoked.get(&partner.name)
+        {
+            partner.revoked = Some(at.as_micros());
+            self.revoked_since = self.revoked_since.saturating_add(1);
         }
         record
     }

@@ -9,20 +9,20 @@ use sharing::Audience;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::types::Uuid;
-use sqlx::{Decode, Postgres, Row as _};
+use sqlx::{Postgres, Row as _};
 use stix::{StixId, Timestamp};
 
 use super::sql::{
     ADDRESSED_LANE, ADDRESSED_LIVE, ADDRESSED_RECENT, COMMUNITY_LANE, COMMUNITY_LIVE,
-    COMMUNITY_RECENT, DATE_ADDED, EVENT, ID, KIND, LANE, PAGE, PAGE_OF_IDS, POSITION, RAW, SEQ,
-    SOURCE, SPEC_VERSION, STALE, VALID_UNTIL, VERSION,
+    COMMUNITY_RECENT, PAGE, PAGE_OF_IDS, PAYLOAD,
 };
 use super::{PostgresStore, session};
+use crate::rows::{self, Row};
 use crate::store::READ_BYTES_MAX;
-use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
+use crate::view::{self, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, EventKind, Filter, Lane, Log, Page,
-    Position, StoreError, Submission, VersionMatch,
+    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, Filter, Lane, Log, Page, Position,
+    StoreError, Submission, VersionMatch,
 };
 
 impl Log for PostgresStore {
@@ -53,15 +53,17 @@ impl Log for PostgresStore {
                 .bind(partner.as_ref()),
         };
         let mut rows = query.bind(count(limit)).fetch(&self.pool);
-        let (mut entries, mut bytes) = (Vec::new(), 0_usize);
+        let (mut read, mut bytes) = (Vec::new(), 0_usize);
         while bytes < READ_BYTES_MAX
             && let Some(row) = rows.try_next().await?
         {
-            let entry = event(&row)?;
-            bytes = bytes.saturating_add(entry.raw.len());
-            entries.push(entry);
+            let row = one(&row)?;
+            bytes = bytes.saturating_add(row.bytes);
+            read.push(row);
         }
-        Ok(entries)
+        // What is apart is read over this session, or another.
+        drop(rows);
+        view::events(self, read).await
     }
 
     async fn page(
@@ -81,9 +83,8 @@ impl Log for PostgresStore {
         let mut found = BTreeMap::new();
         let mut keep = |rows: Vec<PgRow>| -> Result<(), StoreError> {
             for row in rows {
-                if let Some(entry) = entry(&row)? {
-                    found.entry(row.try_get::<i64, _>(SEQ)?).or_insert(entry);
-                }
+                let row = one(&row)?;
+                found.entry(row.seq).or_insert(row);
             }
             Ok(())
         };
@@ -95,7 +96,7 @@ impl Log for PostgresStore {
                 .bind(count(limit));
             keep(query.fetch_all(&self.pool).await?)?;
         }
-        Ok(found.into_values().rev().take(limit).collect())
+        view::newest(self, found, limit).await
     }
 
     async fn head(&self, audience: &Audience) -> Result<Position, StoreError> {
@@ -159,7 +160,8 @@ impl Log for PostgresStore {
             session::bounded(self.options.timeout, next).await
         };
         while let Some(row) = next().await? {
-            each(event(&row)?);
+            let entry = one(&row)?.admitted(self).await?;
+            each(entry.ok_or_else(|| damaged("an event has no payload"))?);
         }
         drop(rows);
         transaction.rollback().await?;
@@ -178,7 +180,7 @@ impl Windows for PostgresStore {
         after: Position,
         size: usize,
         filter: &Filter,
-    ) -> Result<Vec<Seen>, StoreError> {
+    ) -> Result<Vec<Row>, StoreError> {
         // The same identifier twice must not show an entry twice.
         let ids: std::collections::BTreeSet<&StixId> = filter.ids.iter().collect();
         let query = if ids.is_empty() { PAGE } else { PAGE_OF_IDS };
@@ -188,15 +190,14 @@ impl Windows for PostgresStore {
                 .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<Uuid>>())
                 .bind(ids.iter().map(|id| id.kind()).collect::<Vec<&str>>());
         }
-        let rows = query.fetch_all(&self.pool).await?;
-        let seen = |row: &PgRow| {
-            Ok(Seen {
-                lane: lane_of(row)?,
-                position: number(row.try_get(POSITION)?),
-                entry: entry(row)?,
-            })
-        };
-        rows.iter().map(seen).collect()
+        page(&query.fetch_one(&self.pool).await?)
+    }
+
+    async fn payload(&self, key: i64) -> Result<Option<Bytes>, StoreError> {
+        let row = sqlx::query(PAYLOAD).bind(key);
+        let row = row.fetch_optional(&self.pool).await?;
+        row.map(|row| Ok(Bytes::from(row.try_get::<Vec<u8>, _>(0)?)))
+            .transpose()
     }
 
     async fn skip_to(
@@ -249,53 +250,13 @@ pub(super) fn page_query<'q>(
         .bind(wants(VersionMatch::First))
 }
 
-/// The event in a row; that of a payload which was erased since tells of the erasure.
-fn event(row: &PgRow) -> Result<Entry, StoreError> {
-    match entry(row)? {
-        Some(entry) => Ok(entry),
-        None => with(row, Bytes::new()).map(Entry::erased),
-    }
+/// The entry in a row.
+fn one(row: &PgRow) -> Result<Row, StoreError> {
+    rows::unpack_one(row.try_get::<Vec<u8>, _>(0)?.into())
 }
 
-/// The entry in a row; none where a filter left the payload out, or it was erased.
-pub(super) fn entry(row: &PgRow) -> Result<Option<Entry>, StoreError> {
-    let raw = get::<Option<&[u8]>>(row, RAW)?;
-    raw.map(|raw| with(row, Bytes::copy_from_slice(raw)))
-        .transpose()
-}
-
-fn with(row: &PgRow, raw: Bytes) -> Result<Entry, StoreError> {
-    let valid_until: Option<i64> = get(row, VALID_UNTIL)?;
-    let event = EventKind::of_code(get(row, EVENT)?);
-    let id = StixId::from_parts(get(row, KIND)?, get(row, ID)?);
-    Ok(Entry {
-        event: event.ok_or_else(|| damaged("an event of unknown kind"))?,
-        lane: lane_of(row)?,
-        position: number(get(row, POSITION)?),
-        source: get::<&str>(row, SOURCE)?.into(),
-        date_added: Timestamp::from_micros(get(row, DATE_ADDED)?),
-        stale: get(row, STALE)?,
-        id: id.map_err(|error| damaged(&error.to_string()))?,
-        version: Timestamp::from_micros(get(row, VERSION)?),
-        valid_until: valid_until.map(Timestamp::from_micros),
-        spec_version: get::<Option<&str>>(row, SPEC_VERSION)?.map(Into::into),
-        raw,
-    })
-}
-
-pub(super) fn lane_of(row: &PgRow) -> Result<Lane, StoreError> {
-    let addressed: bool = get(row, LANE)?;
-    Ok(if addressed {
-        Lane::Addressed
-    } else {
-        Lane::Community
-    })
-}
-
-/// A column. Its type is that of the schema and is not compared for each row.
-pub(super) fn get<'r, T: Decode<'r, Postgres>>(
-    row: &'r PgRow,
-    column: usize,
-) -> Result<T, sqlx::Error> {
-    row.try_get_unchecked(column)
+/// The entries of a page, which are one row; it is null where there are none.
+pub(super) fn page(row: &PgRow) -> Result<Vec<Row>, StoreError> {
+    let packed = row.try_get::<Option<Vec<u8>>, _>(0)?;
+    rows::unpack(&packed.unwrap_or_default().into())
 }

@@ -53,22 +53,18 @@ impl PostgresStore {
             }
             insert(&mut transaction, &rows_of(&records, &mut next)).await?;
         }
-        let (summary, withheld) = input.given();
+        let restored = input.given(u64::try_from(epoch).unwrap_or(0));
         let mut tally = Tally::default();
         let mut each = |record: Record| tally.add(&record).map(|_| ());
         dump::write_out(&mut transaction, &mut each).await?;
-        if tally.done() != summary {
+        if tally.done() != restored.summary {
             return Err(StoreError::Damaged(
                 "what was written does not read back".to_owned(),
             ));
         }
         transaction.commit().await?;
         connection.close().await?;
-        Ok(Restored {
-            summary,
-            withheld,
-            epoch: u64::try_from(epoch).unwrap_or(0),
-        })
+        Ok(restored)
     }
 }
 

@@ -9,13 +9,13 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, Row as _};
 
 use super::append::check_fence;
-use super::read::{entry, get, lane_of, page_query};
-use super::sql::{ADDRESSED_AT, COMMUNITY_AT, POSITION};
+use super::read::{page, page_query};
+use super::sql::{ADDRESSED_AT, COMMUNITY_AT};
 use super::{PostgresStore, session};
 use crate::append::{Heads, Tables};
+use crate::rows::Row;
 use crate::search::{self, Postings};
 use crate::terms::{self, Mark, Marks, Stored};
-use crate::view::{Seen, number};
 use crate::{Filter, Find, Found, Lane, Place, Position, Search, StoreError};
 
 impl Find for PostgresStore {
@@ -99,22 +99,14 @@ impl Postings for PostgresStore {
         lane: Lane,
         partner: &Arc<str>,
         positions: &[i64],
-    ) -> Result<Vec<Seen>, StoreError> {
+    ) -> Result<Vec<Row>, StoreError> {
         let at = match lane {
             Lane::Community => COMMUNITY_AT,
             Lane::Addressed => ADDRESSED_AT,
         };
         let (start, every) = (Position::default(), Filter::default());
         let query = page_query(at, partner, start, positions.len(), &every);
-        let rows = query.bind(positions).fetch_all(&self.pool).await?;
-        let seen = |row: &PgRow| {
-            Ok(Seen {
-                lane: lane_of(row)?,
-                position: number(get(row, POSITION)?),
-                entry: entry(row)?,
-            })
-        };
-        rows.iter().map(seen).collect()
+        page(&query.bind(positions).fetch_one(&self.pool).await?)
     }
 }
 

@@ -1,42 +1,53 @@
-//! The queries for entries. All yield the same columns; parameters are numbered per query.
+//! The queries for entries. All yield entries as [`crate::rows`] reads them: one a row, or those of a page in
+//! one row. Parameters are numbered per query.
 
-// Columns of every query for entries.
-pub(super) const SEQ: usize = 0;
-pub(super) const LANE: usize = 1;
-pub(super) const POSITION: usize = 2;
-pub(super) const DATE_ADDED: usize = 3;
-pub(super) const STALE: usize = 4;
-pub(super) const EVENT: usize = 5;
-pub(super) const SOURCE: usize = 6;
-pub(super) const KIND: usize = 7;
-pub(super) const ID: usize = 8;
-pub(super) const VERSION: usize = 9;
-pub(super) const VALID_UNTIL: usize = 10;
-pub(super) const SPEC_VERSION: usize = 11;
-// Then whether there is a later version from the same source.
-pub(super) const RAW: usize = 13;
+use crate::rows::here_bytes_max;
 
-/// What every entry shows of its object, after the lane's own columns.
-macro_rules! object_columns {
-    () => {
-        "e.event, e.source, e.kind, e.id, e.modified, e.valid_until, e.spec_version, e.superseded"
+/// An entry in one value: what its lane says, its head, and its payload `p`, if that is wanted. A UUID and
+/// the `--` before it have 38 characters.
+macro_rules! packed {
+    ($lane:literal, $position:literal, $lanes:literal, $head:literal) => {
+        packed!($lane, $position, $lanes, $head, here_bytes_max!())
     };
-}
-
-macro_rules! community_columns {
-    () => {
+    ($lane:literal, $position:literal, $lanes:literal, $head:literal, $here:expr) => {
         concat!(
-            "SELECT e.seq, false AS lane, e.community AS position, e.date_added, e.stale, ",
-            object_columns!()
-        )
-    };
-}
-
-macro_rules! addressed_columns {
-    () => {
-        concat!(
-            "SELECT e.seq, true AS lane, a.position, a.date_added, a.stale, ",
-            object_columns!()
+            "convert_to(concat(",
+            $head,
+            ".seq,' ',",
+            $lane,
+            ",' ',",
+            $position,
+            ",' ',",
+            $lanes,
+            ".date_added,' ',",
+            $lanes,
+            ".stale::int,' ',",
+            $head,
+            ".event,' ',",
+            $head,
+            ".seq,' ',",
+            $head,
+            ".modified,' ',",
+            $head,
+            ".valid_until,' ',octet_length(p.raw),' ',octet_length(",
+            $head,
+            ".source),' ',octet_length(",
+            $head,
+            ".kind) + 38,' ',octet_length(",
+            $head,
+            ".spec_version),' ',CASE WHEN octet_length(p.raw) <= ",
+            $here,
+            " THEN octet_length(p.raw) END,' ',",
+            $head,
+            ".source,",
+            $head,
+            ".kind,'--',",
+            $head,
+            ".id,",
+            $head,
+            ".spec_version), 'UTF8') || CASE WHEN octet_length(p.raw) <= ",
+            $here,
+            " THEN p.raw ELSE ''::bytea END"
         )
     };
 }
@@ -44,8 +55,9 @@ macro_rules! addressed_columns {
 macro_rules! community_lane {
     ($rest:literal) => {
         concat!(
-            community_columns!(),
-            ", p.raw FROM events e LEFT JOIN payloads p ON p.seq = e.seq ",
+            "SELECT ",
+            packed!("0", "e.community", "e", "e"),
+            " FROM events e LEFT JOIN payloads p ON p.seq = e.seq ",
             $rest
         )
     };
@@ -54,8 +66,9 @@ macro_rules! community_lane {
 macro_rules! addressed_lane {
     ($rest:literal) => {
         concat!(
-            addressed_columns!(),
-            ", p.raw FROM addressed a JOIN events e ON e.seq = a.seq \
+            "SELECT ",
+            packed!("1", "a.position", "a", "e"),
+            " FROM addressed a JOIN events e ON e.seq = a.seq \
              LEFT JOIN payloads p ON p.seq = e.seq ",
             $rest
         )
@@ -70,6 +83,13 @@ pub(super) const COMMUNITY_RECENT: &str =
     community_lane!("WHERE e.community > 0 ORDER BY e.community DESC LIMIT $1");
 pub(super) const ADDRESSED_RECENT: &str =
     addressed_lane!("WHERE a.partner = $1 ORDER BY a.position DESC LIMIT $2");
+
+/// What is live is read as a stream, from which nothing else is read meanwhile.
+macro_rules! any_bytes {
+    () => {
+        "9223372036854775807"
+    };
+}
 
 /// What is live; a version that was erased is not, and what it had replaced is not either. By the
 /// indexes: of the community from the index on what is live, because history
@@ -89,13 +109,15 @@ macro_rules! live_where {
 }
 
 pub(super) const COMMUNITY_LIVE: &str = concat!(
-    community_columns!(),
-    ", p.raw FROM events e JOIN payloads p ON p.seq = e.seq ",
+    "SELECT ",
+    packed!("0", "e.community", "e", "e", any_bytes!()),
+    " FROM events e JOIN payloads p ON p.seq = e.seq ",
     live_where!("e.community <= $1", "y.community <= $1")
 );
 pub(super) const ADDRESSED_LIVE: &str = concat!(
-    addressed_columns!(),
-    ", p.raw FROM addressed a JOIN events e ON e.seq = a.seq \
+    "SELECT ",
+    packed!("1", "a.position", "a", "e", any_bytes!()),
+    " FROM addressed a JOIN events e ON e.seq = a.seq \
       JOIN payloads p ON p.seq = e.seq ",
     live_where!(
         "a.partner = $3 AND a.position <= $1",
@@ -124,19 +146,43 @@ macro_rules! other_version {
 macro_rules! page_of {
     ($window:expr) => {
         concat!(
-            "SELECT w.*, CASE \
-               WHEN NOT coalesce(w.kind = ANY($5::text[]), true) THEN NULL \
-               WHEN CASE WHEN $6::boolean THEN true \
-                 WHEN w.modified = ANY($7::bigint[]) THEN true \
-                 WHEN CASE WHEN $8::boolean THEN CASE WHEN w.superseded THEN NOT ",
+            "SELECT string_agg(",
+            packed!("w.lane", "w.position", "w", "w"),
+            ", ''::bytea) FROM (",
+            $window,
+            " ORDER BY seq LIMIT $4) w LEFT JOIN payloads p ON p.seq = w.seq AND CASE \
+               WHEN NOT coalesce(w.kind = ANY($5::text[]), true) THEN false \
+               WHEN $6::boolean THEN true WHEN w.modified = ANY($7::bigint[]) THEN true \
+               WHEN CASE WHEN $8::boolean THEN CASE WHEN w.superseded THEN NOT ",
             other_version!(">"),
             " ELSE true END ELSE false END THEN true WHEN CASE WHEN $9::boolean THEN NOT ",
             other_version!("<"),
-            " ELSE false END THEN true ELSE false END \
-             THEN (SELECT p.raw FROM payloads p WHERE p.seq = w.seq) END \
-             FROM (",
-            $window,
-            " ORDER BY seq LIMIT $4) w ORDER BY w.seq"
+            " ELSE false END THEN true ELSE false END"
+        )
+    };
+}
+
+/// What a window has of an event, after the lane's own columns.
+macro_rules! event_columns {
+    () => {
+        "e.event, e.source, e.kind, e.id, e.modified, e.valid_until, e.spec_version, e.superseded"
+    };
+}
+
+macro_rules! community_columns {
+    () => {
+        concat!(
+            "SELECT e.seq, 0 AS lane, e.community AS position, e.date_added, e.stale, ",
+            event_columns!()
+        )
+    };
+}
+
+macro_rules! addressed_columns {
+    () => {
+        concat!(
+            "SELECT e.seq, 1 AS lane, a.position, a.date_added, a.stale, ",
+            event_columns!()
         )
     };
 }
@@ -178,3 +224,6 @@ pub(super) const ADDRESSED_AT: &str = page_of!(concat!(
       JOIN events e ON e.seq = a.seq \
       WHERE $1::bigint >= 0 AND $2::bigint >= 0 AND e.community IS NULL) c"
 ));
+
+/// One object.
+pub(super) const PAYLOAD: &str = "SELECT raw FROM payloads WHERE seq = $1";

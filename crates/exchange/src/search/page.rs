@@ -7,9 +7,10 @@ use sharing::Audience;
 use stix::{Object, Timestamp};
 
 use super::{Found, Place, Plan, Search};
+use crate::rows::Row;
 use crate::store::{ENTRIES_MAX, READ_BYTES_MAX};
 use crate::terms::{BLOCK, Facts, Key, Mark, Span, UNBOUNDED};
-use crate::view::{Seen, Windows, one_partner, sql};
+use crate::view::{Windows, one_partner, sql};
 use crate::{Entry, Lane, Position, StoreError};
 
 /// The index of a view's two lanes, and the entries that it leads to.
@@ -41,7 +42,7 @@ pub(crate) trait Postings: Windows {
         lane: Lane,
         partner: &Arc<str>,
         positions: &[i64],
-    ) -> impl Future<Output = Result<Vec<Seen>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 }
 
 /// Rows of the index that are read in one go: first few, for most searches find little or much.
@@ -241,13 +242,18 @@ impl<P: Postings> Walk<'_, P> {
             let positions: Vec<i64> = part.iter().map(|(_, position)| *position).collect();
             let seen = self.rows.at(lane, self.partner, &positions).await?;
             let seen = seen.into_iter();
-            let mut seen: BTreeMap<i64, Option<Entry>> =
-                seen.map(|seen| (sql(seen.position), seen.entry)).collect();
+            let mut seen: BTreeMap<i64, Row> =
+                seen.map(|row| (sql(row.entry.position), row)).collect();
             for (key, position) in part {
+                let entry = match seen.get(position) {
+                    Some(row) => row.clone().admitted(self.rows).await?,
+                    None => None,
+                };
+                let entry = entry.filter(|entry| self.admits(key, entry));
                 // Under another key of the same part it would be another position's turn.
-                let entry = seen
-                    .get_mut(position)
-                    .and_then(|entry| entry.take_if(|entry| self.admits(key, entry)));
+                if entry.is_some() {
+                    seen.remove(position);
+                }
                 if !self.take(lane, key, *position, entry) {
                     return Ok(false);
                 }

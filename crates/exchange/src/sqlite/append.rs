@@ -290,7 +290,7 @@ macro_rules! versions_by {
              WHERE h.id = ?1 AND h.source = ?2 AND (?3 IS NULL OR h.modified = ?3) \
              ORDER BY h.modified ",
             $order,
-            " LIMIT ?4"
+            " LIMIT ?4 + 0"
         )
     };
 }

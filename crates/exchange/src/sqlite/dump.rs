@@ -57,7 +57,7 @@ impl SqliteStore {
 /// The index of erasures; the code is that of their kind.
 const ERASED: &str = "SELECT e.seq, h.source, h.id, h.modified
     FROM events e CROSS JOIN heads h ON h.n = e.head
-    WHERE e.kind = 4 AND e.seq > ?1 ORDER BY e.seq LIMIT ?2";
+    WHERE e.kind = 4 AND e.seq > ?1 ORDER BY e.seq LIMIT ?2 + 0";
 
 /// The state as a connection sees it.
 pub(super) async fn write_out(
@@ -149,11 +149,11 @@ fn event(row: &SqliteRow) -> Result<EventRecord, StoreError> {
 
 const EVENTS: &str = "SELECT e.seq, e.kind, h.source, h.id, h.modified, h.spec_version,
       h.valid_until, h.superseded, h.commitment, e.community, e.date_added, e.stale, p.salt, p.raw
-    FROM (SELECT * FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2) e
+    FROM (SELECT * FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2 + 0) e
     CROSS JOIN heads h ON h.n = e.head
     LEFT JOIN payloads p ON p.n = h.n AND e.kind <> 4 ORDER BY e.seq";
 const ADDRESSED: &str = "SELECT a.seq, a.partner, a.position, a.date_added, a.stale
-    FROM (SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2) e
+    FROM (SELECT seq FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2 + 0) e
     CROSS JOIN addressed a ON a.seq = e.seq ORDER BY a.seq, a.partner";
 
 async fn registry(connection: &mut SqliteConnection, each: Each<'_>) -> Result<(), StoreError> {

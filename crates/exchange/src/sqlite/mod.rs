@@ -168,6 +168,8 @@ impl SqliteStore {
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers.max(1))
             .min_connections(1)
+            // A file does not go away; a question before each would cost as much as most answers.
+            .test_before_acquire(false)
             .connect_with(base_options(path, options).read_only(true))
             .await?;
         Ok(Self {

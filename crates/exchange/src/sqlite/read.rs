@@ -8,19 +8,19 @@ use sharing::Audience;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row as _, Sqlite};
-use stix::{StixId, Timestamp};
+use stix::Timestamp;
 
 use super::SqliteStore;
 use super::sql::{
     ADDRESSED_LANE, ADDRESSED_LIVE, ADDRESSED_RECENT, COMMUNITY_LANE, COMMUNITY_LIVE,
-    COMMUNITY_RECENT, DATE_ADDED, EVENT, ID, LANE, PAGE, PAGE_OF_IDS, POSITION, RAW, SEQ, SOURCE,
-    SPEC_VERSION, STALE, VALID_UNTIL, VERSION,
+    COMMUNITY_RECENT, PAGE, PAGE_OF_IDS, PAYLOAD,
 };
+use crate::rows::{self, Row};
 use crate::store::READ_BYTES_MAX;
-use crate::view::{self, Seen, Windows, count, damaged, number, one_partner, sql};
+use crate::view::{self, Windows, count, damaged, number, one_partner, sql};
 use crate::{
-    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, EventKind, Filter, Lane, Log, Page,
-    Position, StoreError, Submission, VersionMatch,
+    Appended, Counts, Entry, Erased, ErasedVersion, Erasure, Filter, Lane, Log, Page, Position,
+    StoreError, Submission, VersionMatch,
 };
 
 impl Log for SqliteStore {
@@ -51,15 +51,17 @@ impl Log for SqliteStore {
                 .bind(partner.as_ref()),
         };
         let mut rows = query.bind(count(limit)).fetch(&self.readers);
-        let (mut entries, mut bytes) = (Vec::new(), 0_usize);
+        let (mut read, mut bytes) = (Vec::new(), 0_usize);
         while bytes < READ_BYTES_MAX
             && let Some(row) = rows.try_next().await?
         {
-            let entry = event(&row)?;
-            bytes = bytes.saturating_add(entry.raw.len());
-            entries.push(entry);
+            let row = one(&row)?;
+            bytes = bytes.saturating_add(row.bytes);
+            read.push(row);
         }
-        Ok(entries)
+        // What is apart is read over this connection, or another.
+        drop(rows);
+        view::events(self, read).await
     }
 
     async fn page(
@@ -79,9 +81,8 @@ impl Log for SqliteStore {
         let mut found = std::collections::BTreeMap::new();
         let mut keep = |rows: Vec<SqliteRow>| -> Result<(), StoreError> {
             for row in rows {
-                if let Some(entry) = entry(&row)? {
-                    found.entry(row.try_get::<i64, _>(SEQ)?).or_insert(entry);
-                }
+                let row = one(&row)?;
+                found.entry(row.seq).or_insert(row);
             }
             Ok(())
         };
@@ -97,7 +98,7 @@ impl Log for SqliteStore {
                 .bind(count(limit));
             keep(query.fetch_all(&self.readers).await?)?;
         }
-        Ok(found.into_values().rev().take(limit).collect())
+        view::newest(self, found, limit).await
     }
 
     async fn head(&self, audience: &Audience) -> Result<Position, StoreError> {
@@ -152,7 +153,8 @@ impl Log for SqliteStore {
         };
         let mut rows = query.fetch(&self.readers);
         while let Some(row) = rows.try_next().await? {
-            each(entry(&row)?.ok_or_else(|| damaged("an event has no payload"))?);
+            let entry = one(&row)?.admitted(self).await?;
+            each(entry.ok_or_else(|| damaged("an event has no payload"))?);
         }
         Ok(())
     }
@@ -169,7 +171,7 @@ impl Windows for SqliteStore {
         after: Position,
         size: usize,
         filter: &Filter,
-    ) -> Result<Vec<Seen>, StoreError> {
+    ) -> Result<Vec<Row>, StoreError> {
         let by_ids = !filter.ids.is_empty();
         let query = if by_ids { PAGE_OF_IDS } else { PAGE };
         let mut query = page_query(query, partner, after, size, filter);
@@ -177,19 +179,14 @@ impl Windows for SqliteStore {
             let ids = listed(filter.ids.iter().map(|id| format!("\"{id}\"")));
             query = query.bind(format!("[{}]", ids.trim_matches(',')));
         }
-        let seen = |row: &SqliteRow| {
-            Ok(Seen {
-                lane: lane_of(row)?,
-                position: number(row.try_get(POSITION)?),
-                entry: entry(row)?,
-            })
-        };
-        query
-            .fetch_all(&self.readers)
-            .await?
-            .iter()
-            .map(seen)
-            .collect()
+        page(&query.fetch_one(&self.readers).await?)
+    }
+
+    async fn payload(&self, key: i64) -> Result<Option<Bytes>, StoreError> {
+        let row = sqlx::query(PAYLOAD).bind(key);
+        let row = row.fetch_optional(&self.readers).await?;
+        row.map(|row| Ok(Bytes::from(row.try_get::<Vec<u8>, _>(0)?)))
+            .transpose()
     }
 
     async fn skip_to(
@@ -252,45 +249,13 @@ fn listed(values: impl Iterator<Item = impl AsRef<str>>) -> String {
     list
 }
 
-/// The entry in a row; none where a filter left the payload out, or it was erased.
-pub(super) fn entry(row: &SqliteRow) -> Result<Option<Entry>, StoreError> {
-    let raw = row.try_get::<Option<Vec<u8>>, _>(RAW)?;
-    raw.map(|raw| with(row, Bytes::from(raw))).transpose()
+/// The entry in a row.
+fn one(row: &SqliteRow) -> Result<Row, StoreError> {
+    rows::unpack_one(row.try_get::<Vec<u8>, _>(0)?.into())
 }
 
-/// The event in a row; that of a payload which was erased since tells of the erasure.
-fn event(row: &SqliteRow) -> Result<Entry, StoreError> {
-    match entry(row)? {
-        Some(entry) => Ok(entry),
-        None => with(row, Bytes::new()).map(Entry::erased),
-    }
-}
-
-fn with(row: &SqliteRow, raw: Bytes) -> Result<Entry, StoreError> {
-    let valid_until: Option<i64> = row.try_get(VALID_UNTIL)?;
-    Ok(Entry {
-        event: EventKind::of_code(row.try_get(EVENT)?)
-            .ok_or_else(|| damaged("an event of unknown kind"))?,
-        lane: lane_of(row)?,
-        position: number(row.try_get(POSITION)?),
-        source: row.try_get::<String, _>(SOURCE)?.into(),
-        date_added: Timestamp::from_micros(row.try_get(DATE_ADDED)?),
-        stale: row.try_get(STALE)?,
-        id: StixId::parse(row.try_get(ID)?).map_err(|error| damaged(&error.to_string()))?,
-        version: Timestamp::from_micros(row.try_get(VERSION)?),
-        valid_until: valid_until.map(Timestamp::from_micros),
-        spec_version: row
-            .try_get::<Option<String>, _>(SPEC_VERSION)?
-            .map(Into::into),
-        raw,
-    })
-}
-
-pub(super) fn lane_of(row: &SqliteRow) -> Result<Lane, StoreError> {
-    let addressed: bool = row.try_get(LANE)?;
-    Ok(if addressed {
-        Lane::Addressed
-    } else {
-        Lane::Community
-    })
+/// The entries of a page, which are one row; it is null where there are none.
+pub(super) fn page(row: &SqliteRow) -> Result<Vec<Row>, StoreError> {
+    let packed = row.try_get::<Option<Vec<u8>>, _>(0)?;
+    rows::unpack(&packed.unwrap_or_default().into())
 }

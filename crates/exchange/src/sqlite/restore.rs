@@ -86,21 +86,17 @@ async fn fill(
         insert(&mut transaction, &rows, &mut heads).await?;
         transaction.commit().await?;
     }
-    let (summary, withheld) = input.given();
+    let restored = input.given(u64::try_from(epoch).unwrap_or(0));
     let mut tally = Tally::default();
     let mut each = |record: Record| tally.add(&record).map(|_| ());
     dump::write_out(&mut connection, &mut each).await?;
-    if tally.done() != summary {
+    if tally.done() != restored.summary {
         return Err(StoreError::Damaged(
             "what was written does not read back".to_owned(),
         ));
     }
     connection.close().await?;
-    Ok(Restored {
-        summary,
-        withheld,
-        epoch: u64::try_from(epoch).unwrap_or(0),
-    })
+    Ok(restored)
 }
 
 async fn is_empty(connection: &mut SqliteConnection) -> Result<bool, StoreError> {

@@ -8,12 +8,12 @@ use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use super::SqliteStore;
 use super::bulk::Chunks;
-use super::read::{entry, lane_of, page_query};
-use super::sql::{ADDRESSED_AT, COMMUNITY_AT, POSITION};
+use super::read::{page, page_query};
+use super::sql::{ADDRESSED_AT, COMMUNITY_AT};
 use crate::append::{Heads, Tables};
+use crate::rows::Row;
 use crate::search::{self, Postings};
 use crate::terms::{self, Mark, Marks, Stored};
-use crate::view::{Seen, number};
 use crate::{Filter, Find, Found, Lane, Place, Position, Search, StoreError};
 
 impl Find for SqliteStore {
@@ -96,22 +96,15 @@ impl Postings for SqliteStore {
         lane: Lane,
         partner: &Arc<str>,
         positions: &[i64],
-    ) -> Result<Vec<Seen>, StoreError> {
+    ) -> Result<Vec<Row>, StoreError> {
         let at = match lane {
             Lane::Community => COMMUNITY_AT,
             Lane::Addressed => ADDRESSED_AT,
         };
         let (start, every) = (Position::default(), Filter::default());
         let query = page_query(at, partner, start, positions.len(), &every);
-        let rows = query.bind(numbers(positions)).fetch_all(&self.readers);
-        let seen = |row: &sqlx::sqlite::SqliteRow| {
-            Ok(Seen {
-                lane: lane_of(row)?,
-                position: number(row.try_get(POSITION)?),
-                entry: entry(row)?,
-            })
-        };
-        rows.await?.iter().map(seen).collect()
+        let query = query.bind(numbers(positions));
+        page(&query.fetch_one(&self.readers).await?)
     }
 }
 
@@ -273,10 +266,10 @@ pub(super) async fn stored(
 const STORED_BYTES_MAX: usize = 4 << 20;
 
 const COMMUNITY_POSTINGS: &str = "SELECT term, block, bits FROM terms
-    WHERE (term, block) >= (?1, ?2) AND term < ?3 ORDER BY term, block LIMIT ?4";
+    WHERE (term, block) >= (?1, ?2) AND term < ?3 ORDER BY term, block LIMIT ?4 + 0";
 const ADDRESSED_POSTINGS: &str = "SELECT term, block, bits FROM addressed_terms
     WHERE partner = ?5 AND (term, block) >= (?1, ?2) AND term < ?3
-    ORDER BY term, block LIMIT ?4";
+    ORDER BY term, block LIMIT ?4 + 0";
 const COMMUNITY_BITS: &str = "SELECT block, bits FROM terms
     WHERE term = ?1 AND block IN (SELECT value FROM json_each(?2))";
 const ADDRESSED_BITS: &str = "SELECT block, bits FROM addressed_terms

@@ -1,75 +1,90 @@
-//! The queries for entries. All yield the same columns; parameters are numbered per query.
+//! The queries for entries. All yield entries as [`crate::rows`] reads them: one a row, or those of a page in
+//! one row. Parameters are numbered per query.
+//!
+//! `LIMIT ?1 + 0`: a limit that is a parameter and nothing more has SQLite plan the statement anew each time that it
+//! is bound.
 
-// Columns of every query for entries.
-pub(super) const SEQ: usize = 0;
-pub(super) const LANE: usize = 1;
-pub(super) const POSITION: usize = 2;
-pub(super) const DATE_ADDED: usize = 3;
-pub(super) const STALE: usize = 4;
-pub(super) const EVENT: usize = 5;
-pub(super) const SOURCE: usize = 6;
-pub(super) const ID: usize = 7;
-pub(super) const VERSION: usize = 8;
-pub(super) const VALID_UNTIL: usize = 9;
-pub(super) const SPEC_VERSION: usize = 10;
-pub(super) const RAW: usize = 11;
+use crate::rows::here_bytes_max;
 
-/// What every entry shows of its object, after the lane's own columns.
-macro_rules! object_columns {
-    () => {
-        "h.source, h.id, h.modified, h.valid_until, h.spec_version"
+/// An entry in one value; `h` is its head, `p` its payload, if that is wanted.
+macro_rules! packed {
+    ($seq:literal, $lane:literal, $position:literal, $lanes:literal, $event:literal) => {
+        packed!($seq, $lane, $position, $lanes, $event, here_bytes_max!())
     };
-}
-
-macro_rules! community_columns {
-    () => {
+    ($seq:literal, $lane:literal, $position:literal, $lanes:literal, $event:literal, $here:expr) => {
         concat!(
-            "SELECT e.seq, 0, e.community, e.date_added, e.stale, e.kind, ",
-            object_columns!(),
-            ", p.raw FROM events e JOIN heads h ON h.n = e.head LEFT JOIN payloads p ON p.n = h.n "
+            "concat(",
+            $seq,
+            ",' ',",
+            $lane,
+            ",' ',",
+            $position,
+            ",' ',",
+            $lanes,
+            ".date_added,' ',",
+            $lanes,
+            ".stale,' ',",
+            $event,
+            ",' ',h.n,' ',h.modified,' ',h.valid_until,' ',octet_length(p.raw),' ',\
+             octet_length(h.source),' ',octet_length(h.id),' ',octet_length(h.spec_version),' ',\
+             CASE WHEN octet_length(p.raw) <= ",
+            $here,
+            " THEN octet_length(p.raw) END,' ',h.source,h.id,h.spec_version,\
+             CASE WHEN octet_length(p.raw) <= ",
+            $here,
+            " THEN p.raw END)"
         )
     };
 }
 
-macro_rules! addressed_columns {
-    () => {
+macro_rules! community_lane {
+    ($rest:literal) => {
         concat!(
-            "SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, ",
-            object_columns!(),
-            ", p.raw FROM addressed a JOIN events e ON e.seq = a.seq JOIN heads h ON h.n = e.head \
-             LEFT JOIN payloads p ON p.n = h.n "
+            "SELECT ",
+            packed!("e.seq", "0", "e.community", "e", "e.kind"),
+            " FROM events e JOIN heads h ON h.n = e.head LEFT JOIN payloads p ON p.n = h.n ",
+            $rest
         )
     };
 }
 
-pub(super) const COMMUNITY_LANE: &str = concat!(
-    community_columns!(),
-    "WHERE e.community > ?1 ORDER BY e.community LIMIT ?2"
-);
-pub(super) const ADDRESSED_LANE: &str = concat!(
-    addressed_columns!(),
-    "WHERE a.partner = ?2 AND a.position > ?1 ORDER BY a.position LIMIT ?3"
-);
-pub(super) const COMMUNITY_RECENT: &str = concat!(
-    community_columns!(),
-    "WHERE e.community > 0 ORDER BY e.community DESC LIMIT ?1"
-);
-pub(super) const ADDRESSED_RECENT: &str = concat!(
-    addressed_columns!(),
-    "WHERE a.partner = ?1 ORDER BY a.position DESC LIMIT ?2"
-);
+macro_rules! addressed_lane {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            packed!("a.seq", "1", "a.position", "a", "e.kind"),
+            " FROM addressed a JOIN events e ON e.seq = a.seq JOIN heads h ON h.n = e.head \
+             LEFT JOIN payloads p ON p.n = h.n ",
+            $rest
+        )
+    };
+}
+
+pub(super) const COMMUNITY_LANE: &str =
+    community_lane!("WHERE e.community > ?1 ORDER BY e.community LIMIT ?2 + 0");
+pub(super) const ADDRESSED_LANE: &str =
+    addressed_lane!("WHERE a.partner = ?2 AND a.position > ?1 ORDER BY a.position LIMIT ?3 + 0");
+pub(super) const COMMUNITY_RECENT: &str =
+    community_lane!("WHERE e.community > 0 ORDER BY e.community DESC LIMIT ?1 + 0");
+pub(super) const ADDRESSED_RECENT: &str =
+    addressed_lane!("WHERE a.partner = ?1 ORDER BY a.position DESC LIMIT ?2 + 0");
+
+/// What is live is read as a stream, from which nothing else is read meanwhile.
+macro_rules! any_bytes {
+    () => {
+        "9223372036854775807"
+    };
+}
 
 /// A version that was erased is not live, and what it had replaced is not either. Driven by the index
 /// on what is live: history is long, and most of it has expired. `CROSS JOIN`
 /// keeps the order of tables as written.
 macro_rules! live_of {
-    ($columns:literal, $tables:literal, $lane:literal, $newer:literal) => {
+    ($columns:expr, $tables:literal, $lane:literal, $newer:literal) => {
         concat!(
             "SELECT ",
             $columns,
-            ", e.kind, ",
-            object_columns!(),
-            ", p.raw FROM heads h CROSS JOIN events e ON e.head = h.n ",
+            " FROM heads h CROSS JOIN events e ON e.head = h.n ",
             $tables,
             " CROSS JOIN payloads p ON p.n = h.n \
              WHERE h.kind = 'indicator' AND h.revoked = 0 \
@@ -83,13 +98,13 @@ macro_rules! live_of {
 }
 
 pub(super) const COMMUNITY_LIVE: &str = live_of!(
-    "e.seq, 0, e.community, e.date_added, e.stale",
+    packed!("e.seq", "0", "e.community", "e", "e.kind", any_bytes!()),
     "",
     "e.community <= ?1",
     "WHERE f.community <= ?1"
 );
 pub(super) const ADDRESSED_LIVE: &str = live_of!(
-    "a.seq, 1, a.position, a.date_added, a.stale",
+    packed!("a.seq", "1", "a.position", "a", "e.kind", any_bytes!()),
     "CROSS JOIN addressed a ON a.seq = e.seq",
     "a.partner = ?3 AND a.position <= ?1",
     "CROSS JOIN addressed b ON b.seq = f.seq WHERE b.partner = ?3 AND b.position <= ?1"
@@ -115,20 +130,18 @@ macro_rules! other_version {
 macro_rules! page_of {
     ($window:expr) => {
         concat!(
-            "SELECT w.seq, w.lane, w.position, w.date_added, w.stale, w.kind, ",
-            object_columns!(),
-            ", CASE WHEN ?5 <> '' AND instr(?5, ',' || h.kind || ',') = 0 THEN NULL WHEN CASE \
-               WHEN ?6 THEN 1 \
+            "SELECT group_concat(",
+            packed!("w.seq", "w.lane", "w.position", "w", "w.kind"),
+            ", '') FROM (",
+            $window,
+            ") w CROSS JOIN heads h ON h.n = w.head LEFT JOIN payloads p ON p.n = h.n AND CASE \
+               WHEN ?5 <> '' AND instr(?5, ',' || h.kind || ',') = 0 THEN 0 WHEN ?6 THEN 1 \
                WHEN instr(?7, ',' || h.modified || ',') > 0 THEN 1 \
                WHEN CASE WHEN ?8 THEN CASE WHEN h.superseded THEN NOT ",
             other_version!(">"),
             " ELSE 1 END ELSE 0 END THEN 1 WHEN CASE WHEN ?9 THEN NOT ",
             other_version!("<"),
-            " ELSE 0 END THEN 1 ELSE 0 END \
-             THEN (SELECT p.raw FROM payloads p WHERE p.n = h.n) END \
-             FROM (",
-            $window,
-            ") w JOIN heads h ON h.n = w.head ORDER BY w.seq"
+            " ELSE 0 END THEN 1 ELSE 0 END"
         )
     };
 }
@@ -136,12 +149,12 @@ macro_rules! page_of {
 pub(super) const PAGE: &str = page_of!(
     "SELECT * FROM (SELECT * FROM (SELECT seq, 0 AS lane, community AS position, date_added, \
                       stale, kind, head FROM events WHERE community > ?1 \
-                      ORDER BY community LIMIT ?4) \
+                      ORDER BY community LIMIT ?4 + 0) \
      UNION ALL SELECT * FROM (SELECT a.seq, 1, a.position, a.date_added, a.stale, e.kind, e.head \
                       FROM addressed a JOIN events e ON e.seq = a.seq \
                       WHERE a.partner = ?3 AND a.position > ?2 AND e.community IS NULL \
-                      ORDER BY a.position LIMIT ?4)) \
-     ORDER BY seq LIMIT ?4"
+                      ORDER BY a.position LIMIT ?4 + 0)) \
+     ORDER BY seq LIMIT ?4 + 0"
 );
 pub(super) const PAGE_OF_IDS: &str = page_of!(
     "SELECT * FROM (SELECT e.seq, 0 AS lane, e.community AS position, e.date_added, e.stale, \
@@ -152,7 +165,7 @@ pub(super) const PAGE_OF_IDS: &str = page_of!(
                       CROSS JOIN addressed a ON a.seq = e.seq \
                       WHERE i.id IN (SELECT value FROM json_each(?10)) AND a.partner = ?3 \
                       AND a.position > ?2 AND e.community IS NULL) \
-     ORDER BY seq LIMIT ?4"
+     ORDER BY seq LIMIT ?4 + 0"
 );
 
 /// What stands at some positions of a lane, by the same rules.
@@ -165,3 +178,6 @@ pub(super) const ADDRESSED_AT: &str = page_of!(
      FROM json_each(?10) i CROSS JOIN addressed a ON a.partner = ?3 AND a.position = i.value \
      CROSS JOIN events e ON e.seq = a.seq WHERE e.community IS NULL"
 );
+
+/// One object.
+pub(super) const PAYLOAD: &str = "SELECT raw FROM payloads WHERE n = ?1";

@@ -31,13 +31,19 @@ impl Facts {
         terms.extend(day(DayOf::Created, head.created));
         terms.extend(day(DayOf::Modified, head.modified));
         terms.extend(head.markings.iter().map(marking));
+        let first = terms.len();
         if let Some(raw) = &head.pattern {
             terms.extend(PatternTerms::of(&raw.pattern_type, &raw.pattern).indexed());
         }
+        let values = first..terms.len();
         if let Some(lease) = &head.lease {
             terms.extend(enforced(lease.selector.term()));
         }
-        for (key, value) in members(object.raw(), |key| is_read(&head.kind, key)) {
+        for (key, value) in members(object.raw(), is_read) {
+            let values = terms.get(values.clone()).unwrap_or_default();
+            if &*key == "name" && value.as_str().is_some_and(|name| repeats(name, values)) {
+                continue;
+            }
             member(&head.kind, &key, &value, &mut terms);
         }
         terms.truncate(TERMS_MAX);
@@ -181,13 +187,25 @@ fn enforced(term: pattern::Term) -> Vec<Term> {
     }
 }
 
-/// Whether a property says something that objects of this type are found by. The name of an
-/// indicator is what a person reads beside its pattern: most repeat the value.
-fn is_read(kind: &str, key: &str) -> bool {
+/// Whether the name of an indicator holds a value of its pattern, as most do: it is found by that value,
+/// and a row of the index for each such name would lead nowhere else.
+fn repeats(name: &str, values: &[Term]) -> bool {
+    let name = name.to_lowercase();
+    values.iter().any(|value| match value {
+        Term::Text(_, text) => name.contains(&**text),
+        Term::Net(net) if net.prefix_len() == net.max_prefix_len() => {
+            name.contains(&net.addr().to_string())
+        }
+        Term::Net(net) => name.contains(&net.to_string()),
+        Term::Any | Term::Day(..) | Term::Refers(_) | Term::Pattern(_) => false,
+    })
+}
+
+/// Whether a property says something that objects are found by.
+fn is_read(key: &str) -> bool {
     match key {
         "labels" | "external_references" | "kill_chain_phases" => true,
-        "name" => kind != "indicator",
-        "aliases" | "value" | "hashes" | "key" | "command_line" | "url" => true,
+        "name" | "aliases" | "value" | "hashes" | "key" | "command_line" | "url" => true,
         "path" | "account_login" | "user_id" | "serial_number" => true,
         _ => is_reference(key),
     }
@@ -366,7 +384,7 @@ mod tests {
 
     fn indicator(pattern: &str, rest: &str) -> Vec<String> {
         let rest = format!(
-            r#","name":"n","pattern":"{pattern}","pattern_type":"stix","valid_from":"2026-01-02T00:00:00Z"{rest}"#
+            r#","pattern":"{pattern}","pattern_type":"stix","valid_from":"2026-01-02T00:00:00Z"{rest}"#
         );
         terms("indicator", &rest)
     }
@@ -384,6 +402,36 @@ mod tests {
         assert_eq!(indicator("[process:pid = 5]", ""), ["Pattern"]);
         let traffic = "[network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '192.0.2.1' AND network-traffic:protocols[*] = 'tcp']";
         assert_eq!(indicator(traffic, ""), ["192.0.2.1/32"]);
+    }
+
+    #[test]
+    fn a_name_is_a_term_unless_it_holds_a_value_of_the_pattern() {
+        for (pattern, name, found) in [
+            (
+                "[ipv4-addr:value = '192.0.2.1']",
+                "Scanner 192.0.2.1",
+                false,
+            ),
+            (
+                "[ipv4-addr:value = '192.0.2.0/24']",
+                "Scanner 192.0.2.1",
+                true,
+            ),
+            (
+                "[domain-name:value = 'A.example']",
+                "a.EXAMPLE is bad",
+                false,
+            ),
+            (
+                "[domain-name:value = 'A.example']",
+                "Operation Winter",
+                true,
+            ),
+        ] {
+            let terms = indicator(pattern, &format!(r#","name":"{name}""#));
+            let name = format!("Other {}", name.to_lowercase());
+            assert_eq!(terms.contains(&name), found, "{terms:?}");
+        }
     }
 
     #[test]

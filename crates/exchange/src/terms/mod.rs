@@ -19,7 +19,7 @@ pub(crate) use marks::{BLOCK, Mark, Marks, Stored, UNBOUNDED};
 
 /// What terms an object has and what keys they have. A store whose index is of another version
 /// builds it anew.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 /// Most terms of one object. What is beyond is not found by them.
 pub(crate) const TERMS_MAX: usize = 4096;
 

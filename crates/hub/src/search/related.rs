@@ -17,10 +17,12 @@ use stix::StixId;
 
 /// Most objects that refer to one in a page.
 const RELATED_PAGE_MAX: usize = 100;
-/// Most identifiers that are looked up for one page.
+/// Most identifiers that are looked up for one page; what is not looked up is said.
 const IDS_MAX: usize = 512;
+/// Identifiers that are looked up in one go.
+const IDS_AT_ONCE: usize = 64;
 /// Most pages of objects that are read for them.
-const READS_MAX: usize = 8;
+const READS_MAX: usize = 16;
 
 /// `GET /exchange/v1/related`.
 pub(crate) async fn related(
@@ -37,10 +39,10 @@ pub(crate) async fn related(
     let found = asker.search(&query.search, from.as_ref(), limit).await?;
     // The first page has the object itself, too.
     let own = match from {
-        None => asker.objects(&BTreeSet::from([id.clone()])).await?,
-        Some(_) => BTreeMap::new(),
+        None => asker.objects(BTreeSet::from([id.clone()])).await?,
+        Some(_) => Looked::default(),
     };
-    let own = own.get(&id).map_or(&[][..], Vec::as_slice);
+    let own = own.of(&id).unwrap_or_default();
     let out: Vec<Reference> = own.iter().flat_map(references_of).collect();
     let ends = found.entries.iter().map(|entry| ends_of(entry, &id));
     let ends: Vec<Vec<Reference>> = ends.collect();
@@ -51,7 +53,7 @@ pub(crate) async fn related(
             ids.insert(to.clone());
         }
     }
-    let objects = asker.objects(&ids).await?;
+    let objects = asker.objects(ids).await?;
     let next = asker.next(&query, &view, &found);
     let answer = Related {
         objects: items(own)?,
@@ -97,6 +99,19 @@ struct Referred {
     by: BTreeSet<String>,
     id: StixId,
     objects: Vec<Item>,
+    /// It was not looked for: there is too much in one answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unread: bool,
+}
+
+/// What was looked for, and the objects that were found; what is not here was not looked for.
+#[derive(Default)]
+struct Looked(BTreeMap<StixId, Vec<Entry>>);
+
+impl Looked {
+    fn of(&self, id: &StixId) -> Option<&[Entry]> {
+        self.0.get(id).map(Vec::as_slice)
+    }
 }
 
 /// An object that refers.
@@ -127,10 +142,7 @@ fn ends_of(entry: &Entry, id: &StixId) -> Vec<Reference> {
         .collect()
 }
 
-fn grouped(
-    references: &[Reference],
-    objects: &BTreeMap<StixId, Vec<Entry>>,
-) -> Result<Vec<Referred>, Problem> {
+fn grouped(references: &[Reference], objects: &Looked) -> Result<Vec<Referred>, Problem> {
     let mut groups: BTreeMap<&StixId, BTreeSet<String>> = BTreeMap::new();
     for (by, to) in references {
         groups.entry(to).or_default().insert(by.clone());
@@ -141,7 +153,8 @@ fn grouped(
             Ok(Referred {
                 by,
                 id: id.clone(),
-                objects: items(objects.get(id).map_or(&[][..], Vec::as_slice))?,
+                objects: items(objects.of(id).unwrap_or_default())?,
+                unread: objects.of(id).is_none(),
             })
         })
         .collect()
@@ -153,31 +166,37 @@ fn items(entries: &[Entry]) -> Result<Vec<Item>, Problem> {
 
 impl Asker<'_> {
     /// What the asker may see of these objects: the last version of each source.
-    async fn objects(
-        &self,
-        ids: &BTreeSet<StixId>,
-    ) -> Result<BTreeMap<StixId, Vec<Entry>>, Problem> {
-        let mut found: BTreeMap<StixId, Vec<Entry>> = BTreeMap::new();
-        if ids.is_empty() {
-            return Ok(found);
-        }
-        let filter = Filter {
-            ids: ids.iter().cloned().collect(),
-            ..Filter::default()
-        };
+    async fn objects(&self, ids: BTreeSet<StixId>) -> Result<Looked, Problem> {
+        let mut looked = Looked::default();
+        let ids: Vec<StixId> = ids.into_iter().collect();
         let store = self.hub.exchange.store();
-        let mut from = Position::default();
-        for _ in 0..READS_MAX {
-            let page = store.page(&self.audience, from, usize::MAX, &filter).await;
-            let page = page.map_err(|error| Problem::ours(&error))?;
-            for entry in page.entries {
-                found.entry(entry.id.clone()).or_default().push(entry);
+        let mut reads = 0_usize;
+        for some in ids.chunks(IDS_AT_ONCE) {
+            let filter = Filter {
+                ids: some.to_vec(),
+                ..Filter::default()
+            };
+            let (mut from, mut found) = (Position::default(), Vec::new());
+            loop {
+                if reads >= READS_MAX {
+                    return Ok(looked);
+                }
+                reads = reads.saturating_add(1);
+                let page = store.page(&self.audience, from, usize::MAX, &filter).await;
+                let page = page.map_err(|error| Problem::store(&error))?;
+                found.extend(page.entries);
+                if !page.more {
+                    break;
+                }
+                from = page.next;
             }
-            if !page.more {
-                break;
+            looked
+                .0
+                .extend(some.iter().map(|id| (id.clone(), Vec::new())));
+            for entry in found {
+                looked.0.entry(entry.id.clone()).or_default().push(entry);
             }
-            from = page.next;
         }
-        Ok(found)
+        Ok(looked)
     }
 }

@@ -153,8 +153,8 @@ async fn what_was_deleted_since_the_backup_stays_deleted() {
     let elsewhere = TempDir::new().unwrap();
     let there = config(&elsewhere.path().join("data"), "");
     let with_list = Restore {
-        replace: false,
         erasures: Some(data.join("erasures.jsonl")),
+        ..Restore::default()
     };
     let (_, restored) = backup::restore(&there, &to, &with_list).await.unwrap();
     assert_eq!(restored.withheld, 1);
@@ -177,6 +177,54 @@ async fn what_was_deleted_since_the_backup_stays_deleted() {
     let list = std::fs::read_to_string(to.join("erasures.jsonl")).unwrap();
     assert!(list.contains(gone["id"].as_str().unwrap()));
     world.stop().await;
+}
+
+#[tokio::test]
+async fn who_was_revoked_since_the_backup_stays_revoked() {
+    let world = World::start().await;
+    let (a, b) = (
+        world.partner("agency-a").await,
+        world.partner("agency-b").await,
+    );
+    let place = TempDir::new().unwrap();
+    let to = place.path().join("backup");
+    backup::backup(&config(&world.data(), ""), &to)
+        .await
+        .unwrap();
+    assert!(world.hub.admin().revoke("agency-b").await.unwrap());
+    assert_eq!(b.get(OBJECTS).await.status(), 401);
+    let (pem_a, pem_b) = (a.pem.clone(), b.pem.clone());
+    let folder = world.stop().await;
+    let data = folder.path().join("data");
+
+    // By the list in the data folder, and elsewhere by that of the folder that is gone.
+    let elsewhere = TempDir::new().unwrap();
+    let there = elsewhere.path().join("data");
+    let with_list = Restore {
+        revocations: Some(data.join("revocations.jsonl")),
+        ..Restore::default()
+    };
+    let replace = Restore {
+        replace: true,
+        ..Restore::default()
+    };
+    for (data, how) in [(&there, with_list), (&data, replace)] {
+        let restored = backup::restore(&config(data, ""), &to, &how).await;
+        assert_eq!(restored.unwrap().1.revoked, 1);
+    }
+    for folder in [elsewhere, folder] {
+        let world = World::on(folder, "").await;
+        assert_eq!(world.known(&a, &pem_a).get(OBJECTS).await.status(), 200);
+        assert_eq!(world.known(&b, &pem_b).get(OBJECTS).await.status(), 401);
+        let later = TempDir::new().unwrap();
+        let later = later.path().join("later");
+        backup::backup(&config(&world.data(), ""), &later)
+            .await
+            .unwrap();
+        let list = std::fs::read_to_string(later.join("revocations.jsonl")).unwrap();
+        assert!(list.contains("agency-b"), "{list}");
+        world.stop().await;
+    }
 }
 
 #[tokio::test]

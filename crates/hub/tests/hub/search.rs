@@ -2,7 +2,7 @@
 
 use crate::support::{Partner, World, indicator};
 use serde_json::{Value, json};
-use stix::Tlp;
+use stix::{StixId, Tlp};
 
 const SEARCH: &str = "/exchange/v1/search";
 
@@ -149,6 +149,34 @@ async fn who_tells_the_same_is_joined_and_what_is_deleted_is_gone() {
     let left = found["objects"].as_array().unwrap();
     assert_eq!((left.len(), &left[0]["told_by"]["sources"]), (1, &json!(1)));
     assert_eq!(left[0]["source"], "agency-b");
+}
+
+#[tokio::test]
+async fn what_is_related_and_not_looked_up_is_said() {
+    let world = World::start().await;
+    let a = world.partner("agency-a").await;
+    let refs: Vec<StixId> = (0..600)
+        .map(|n| StixId::v5("indicator", &n.to_string()))
+        .collect();
+    let report = json!({
+        "type": "report", "spec_version": "2.1", "id": StixId::v5("report", "long"),
+        "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z",
+        "name": "long", "published": "2026-01-01T00:00:00Z", "object_refs": refs,
+        "object_marking_refs": [Tlp::Green.marking_id()],
+    });
+    let last = indicator("599", "192.0.2.7", Tlp::Green, &[]);
+    a.share(&[report.clone(), last]).await;
+    let path = format!("/exchange/v1/related?id={}", report["id"].as_str().unwrap());
+    let answer: Value = a.get(&path).await.json().await.unwrap();
+    let to = answer["refers_to"].as_array().unwrap();
+    let unread = to.iter().filter(|to| to["unread"] == true).count();
+    assert_eq!((to.len(), unread), (600, 88));
+    let known = to.iter().filter(|to| to["objects"] != json!([])).count();
+    let read_all = known == 1
+        || to
+            .iter()
+            .any(|to| to["id"] == json!(refs[599]) && to["unread"] == true);
+    assert!(read_all, "{known}");
 }
 
 #[tokio::test]

@@ -51,6 +51,9 @@ pub(crate) struct Restore {
     /// that is gone; the one of the data folder and the one of the backup count in any case.
     #[arg(long, value_name = "FILE")]
     pub(crate) erasures: Option<PathBuf>,
+    /// The newest list of revoked partners (`revocations.jsonl`), alike.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) revocations: Option<PathBuf>,
 }
 
 /// `hub verify`

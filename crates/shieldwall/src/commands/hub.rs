@@ -76,6 +76,7 @@ async fn restore(args: Restore, json: bool) -> Result<Outcome, Failure> {
     let how = backup::Restore {
         replace: args.force,
         erasures: args.erasures,
+        revocations: args.revocations,
     };
     let done = backup::restore(&config, &args.from, &how).await;
     let (manifest, restored) = done.map_err(|error| failed("restore the hub", error))?;
@@ -83,6 +84,7 @@ async fn restore(args: Restore, json: bool) -> Result<Outcome, Failure> {
     if json {
         say(json!({
             "taken": manifest.taken, "epoch": restored.epoch, "withheld": restored.withheld,
+            "revoked": restored.revoked,
             "events": restored.summary.events, "objects": restored.summary.objects,
             "partners": restored.summary.partners, "state_sha256": state,
             "backup_state_sha256": manifest.state_sha256,
@@ -96,14 +98,15 @@ async fn restore(args: Restore, json: bool) -> Result<Outcome, Failure> {
             manifest.taken
         ));
         say(format_args!(
-            "{} versions were erased since and are not restored",
-            restored.withheld
+            "{} versions were erased since and are not restored; {} partners were revoked since and are revoked",
+            restored.withheld, restored.revoked
         ));
     }
     if !informed {
         complain(format_args!(
             "warning: no list of what was erased after {} is here; if there is one in a later backup \
-             or in the old data folder, restore again with --force --erasures FILE before you serve",
+             or in the old data folder, restore again with --force --erasures FILE before you serve, \
+             and with --revocations FILE",
             manifest.taken
         ));
     }

@@ -125,6 +125,8 @@ struct Referred {
     by: BTreeSet<String>,
     id: String,
     objects: Vec<Item>,
+    #[serde(default)]
+    unread: bool,
 }
 
 #[derive(Deserialize)]
@@ -187,10 +189,11 @@ fn show_related(related: &Related) {
 fn show_referred(indent: &str, to: &Referred) {
     let by = words(&to.by);
     if to.objects.is_empty() {
-        say(format_args!(
-            "{indent}{by}: {} (nothing for you here)",
-            to.id
-        ));
+        let why = match to.unread {
+            true => "too many here: ask for it with --related",
+            false => "nothing for you here",
+        };
+        say(format_args!("{indent}{by}: {} ({why})", to.id));
     }
     for item in &to.objects {
         say(format_args!("{indent}{by}: {}", item.line()));

@@ -106,14 +106,19 @@ impl HubFolder {
         }
     }
 
+    /// Adds to the configuration.
+    pub(crate) fn configure(&self, more: &str) {
+        let config = self.folder.join("hub.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, text + more).unwrap();
+    }
+
     /// Also with a console, which shows one partner's view.
     pub(crate) fn with_console(folder: &Path, partner: &str) -> Self {
         let hub = Self::new(folder);
         let console = free_port();
         let more = format!("console = \"127.0.0.1:{console}\"\nconsole_partners = [{partner:?}]\n");
-        let config = folder.join("hub.toml");
-        let config_text = std::fs::read_to_string(&config).unwrap();
-        std::fs::write(&config, config_text + &more).unwrap();
+        hub.configure(&more);
         hub
     }
 

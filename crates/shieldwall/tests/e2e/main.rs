@@ -14,6 +14,7 @@ mod feeds;
 mod hub_killed;
 mod import;
 mod lab;
+mod many;
 mod models;
 mod packs;
 mod partners;

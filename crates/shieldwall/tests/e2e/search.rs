@@ -1,5 +1,6 @@
 //! Search from outside: each partner finds what it may see, and nothing tells of the rest.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -177,5 +178,51 @@ fn check_refusals(bravo: &Path) {
         let error = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(2), "{error}");
         assert!(error.contains(said), "{error}");
+    }
+}
+
+/// ATT&CK for ICS and ATLAS as they are published: what is in the file is in the exchange.
+#[test]
+fn published_catalogues_are_shared_whole_and_found() {
+    let name = "search::published_catalogues_are_shared_whole_and_found";
+    let Some(shared) = testkit::shared_dir() else {
+        return testkit::skip(name, "no shared folder (SHIELDWALL_SHARED)");
+    };
+    let _turn = crate::common::alone();
+    let folder = tempfile::tempdir().unwrap();
+    let hub = HubFolder::new(folder.path());
+    let _process = hub.start();
+    let identity = hub.enrol("alpha");
+    for (file, technique) in [("atlas-stix", "AML.T0043"), ("attack-ics-18.1", "T0806")] {
+        let path = shared.join(format!("vectors/exchange/bulk/{file}.json"));
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            testkit::skip(name, &format!("no {}", path.display()));
+            continue;
+        };
+        let bundle: Value = serde_json::from_str(&text).unwrap();
+        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for object in bundle["objects"].as_array().unwrap() {
+            let kind = object["type"].as_str().unwrap();
+            let id = object["id"].as_str().unwrap();
+            wanted.entry(kind).or_default().insert(id);
+        }
+        let (path, identity) = (path.to_str().unwrap(), identity.to_str().unwrap());
+        // A file may tell one version in several ways: the first one counts.
+        output(&["share", path, "--identity", identity, "--tlp", "TLP:GREEN"]);
+        for (kind, ids) in wanted {
+            let all = ["search", "--identity", identity, "--json", "--type", kind];
+            let found = run(&[&all[..], &["--limit", "5000"]].concat());
+            let found: Vec<Value> = found
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect();
+            let found: BTreeSet<&str> = found
+                .iter()
+                .map(|item| item["object"]["id"].as_str().unwrap())
+                .collect();
+            assert!(ids.is_subset(&found), "{file}: {kind}");
+        }
+        let found = run(&["search", "--identity", identity, "--technique", technique]);
+        assert!(found.contains("attack-pattern--"), "{found}");
     }
 }

@@ -5,7 +5,7 @@ use exchange::{Erasure, EventKind, Find, Lane, Log as _, Search, StoreError, Wan
 use sharing::Audience;
 use stix::{Object, Timestamp};
 
-use super::Backend;
+use super::{Backend as _, Place};
 use crate::support::{addressed, at, id, indicator, object, partner, raw, raws, sighting, to_all};
 
 fn with_pattern(n: u32, version: i64, pattern: &str) -> Object {
@@ -35,7 +35,7 @@ async fn find(store: &impl Find, reader: &str, search: &Search) -> Vec<String> {
     raws(&found.entries)
 }
 
-pub(crate) async fn an_erased_object_leaves_nothing_to_find(backend: impl Backend) {
+pub(crate) async fn an_erased_object_leaves_nothing_to_find(backend: Place) {
     let store = backend.open().await;
     let address = |n| with_pattern(n, 1, "[ipv4-addr:value = '192.0.2.7']");
     let batch = [
@@ -67,7 +67,7 @@ pub(crate) async fn an_erased_object_leaves_nothing_to_find(backend: impl Backen
     backend.close(store).await;
 }
 
-pub(crate) async fn a_newer_version_is_found_by_what_it_says(backend: impl Backend) {
+pub(crate) async fn a_newer_version_is_found_by_what_it_says(backend: Place) {
     let store = backend.open().await;
     let old = with_pattern(1, 1, "[domain-name:value = 'old.example']");
     let new = with_pattern(1, 2, "[domain-name:value = 'new.example']");
@@ -88,7 +88,7 @@ pub(crate) async fn a_newer_version_is_found_by_what_it_says(backend: impl Backe
     backend.close(store).await;
 }
 
-pub(crate) async fn a_revocation_of_both_lanes_is_found_once(backend: impl Backend) {
+pub(crate) async fn a_revocation_of_both_lanes_is_found_once(backend: Place) {
     let store = backend.open().await;
     let version = |version, extra| indicator(1, version, extra);
     let revoked = version(3, r#","revoked":true"#);
@@ -113,7 +113,7 @@ pub(crate) async fn a_revocation_of_both_lanes_is_found_once(backend: impl Backe
     backend.close(store).await;
 }
 
-pub(crate) async fn times_bound_what_is_found(backend: impl Backend) {
+pub(crate) async fn times_bound_what_is_found(backend: Place) {
     const DAY_US: i64 = 86_400_000_000;
     let store = backend.open().await;
     for day in 0..5 {
@@ -153,7 +153,7 @@ pub(crate) async fn times_bound_what_is_found(backend: impl Backend) {
     backend.close(store).await;
 }
 
-pub(crate) async fn patterns_that_say_the_same_are_found_together(backend: impl Backend) {
+pub(crate) async fn patterns_that_say_the_same_are_found_together(backend: Place) {
     let store = backend.open().await;
     let one = |n, pattern| with_pattern(n, 1, pattern);
     let batch = [
@@ -189,7 +189,7 @@ pub(crate) async fn patterns_that_say_the_same_are_found_together(backend: impl 
     backend.close(store).await;
 }
 
-pub(crate) async fn what_refers_to_an_object_is_found(backend: impl Backend) {
+pub(crate) async fn what_refers_to_an_object_is_found(backend: Place) {
     let store = backend.open().await;
     let batch = [
         to_all("alpha", indicator(1, 1, "")),
@@ -208,7 +208,7 @@ pub(crate) async fn what_refers_to_an_object_is_found(backend: impl Backend) {
     backend.close(store).await;
 }
 
-pub(crate) async fn addresses_come_in_order_and_pages_go_on_behind_a_place(backend: impl Backend) {
+pub(crate) async fn addresses_come_in_order_and_pages_go_on_behind_a_place(backend: Place) {
     let store = backend.open().await;
     // Later ones have smaller addresses, and one in four is bravo's alone.
     let batch: Vec<_> = (0..200_u32)
@@ -245,7 +245,7 @@ pub(crate) async fn addresses_come_in_order_and_pages_go_on_behind_a_place(backe
     backend.close(store).await;
 }
 
-pub(crate) async fn an_audience_of_nobody_finds_nothing(backend: impl Backend) {
+pub(crate) async fn an_audience_of_nobody_finds_nothing(backend: Place) {
     let store = backend.open().await;
     let batch = [to_all("alpha", indicator(1, 1, ""))];
     store.append(&batch, at(0)).await.unwrap();

@@ -3,7 +3,7 @@
 use exchange::{EventKind, Filter, Lane, Log, Outcome, Page, Position, Submission, VersionMatch};
 use sharing::Audience;
 
-use super::Backend;
+use super::{Backend as _, Place};
 use crate::support::{addressed, at, id, indicator, partner, raw, raws, sighting, to_all};
 
 /// Submissions of three partners, some to all, some addressed.
@@ -44,7 +44,7 @@ async fn everything(store: &impl Log, name: &str) -> Vec<exchange::Entry> {
     pages.into_iter().flat_map(|page| page.entries).collect()
 }
 
-pub(crate) async fn positions_are_contiguous_and_dates_increase(backend: impl Backend) {
+pub(crate) async fn positions_are_contiguous_and_dates_increase(backend: Place) {
     let store = backend.open().await;
     for (step, batch) in mixed(60).chunks(7).enumerate() {
         // A clock that stands still for two batches and goes on by 20 us after: slower than a
@@ -76,9 +76,7 @@ pub(crate) async fn positions_are_contiguous_and_dates_increase(backend: impl Ba
     backend.close(store).await;
 }
 
-pub(crate) async fn merged_dates_increase_when_batches_start_after_the_latest(
-    backend: impl Backend,
-) {
+pub(crate) async fn merged_dates_increase_when_batches_start_after_the_latest(backend: Place) {
     let store = backend.open().await;
     let mut now = at(0);
     for batch in mixed(60).chunks(7) {
@@ -95,7 +93,7 @@ pub(crate) async fn merged_dates_increase_when_batches_start_after_the_latest(
     backend.close(store).await;
 }
 
-pub(crate) async fn pages_of_any_size_join_to_the_whole_view(backend: impl Backend) {
+pub(crate) async fn pages_of_any_size_join_to_the_whole_view(backend: Place) {
     let store = backend.open().await;
     for batch in mixed(60).chunks(11) {
         store.append(batch, at(0)).await.unwrap();
@@ -115,7 +113,7 @@ pub(crate) async fn pages_of_any_size_join_to_the_whole_view(backend: impl Backe
     backend.close(store).await;
 }
 
-pub(crate) async fn a_reader_at_the_end_gets_exactly_what_follows(backend: impl Backend) {
+pub(crate) async fn a_reader_at_the_end_gets_exactly_what_follows(backend: Place) {
     let store = backend.open().await;
     store.append(&mixed(20), at(0)).await.unwrap();
     let filter = Filter::default();
@@ -147,7 +145,7 @@ pub(crate) async fn a_reader_at_the_end_gets_exactly_what_follows(backend: impl 
     backend.close(store).await;
 }
 
-pub(crate) async fn the_same_bytes_are_a_duplicate_and_others_a_conflict(backend: impl Backend) {
+pub(crate) async fn the_same_bytes_are_a_duplicate_and_others_a_conflict(backend: Place) {
     let store = backend.open().await;
     let first = to_all("alpha", indicator(1, 1, ""));
     let other = to_all("alpha", indicator(1, 1, r#","name":"other""#));
@@ -183,7 +181,7 @@ pub(crate) async fn the_same_bytes_are_a_duplicate_and_others_a_conflict(backend
     backend.close(store).await;
 }
 
-pub(crate) async fn another_source_of_the_same_id_is_another_assertion(backend: impl Backend) {
+pub(crate) async fn another_source_of_the_same_id_is_another_assertion(backend: Place) {
     let store = backend.open().await;
     let theirs = to_all("alpha", indicator(1, 1, ""));
     let ours = to_all("bravo", indicator(1, 1, r#","name":"ours""#));
@@ -221,7 +219,7 @@ pub(crate) async fn another_source_of_the_same_id_is_another_assertion(backend: 
     backend.close(store).await;
 }
 
-pub(crate) async fn hidden_objects_change_no_byte_of_a_view(backend: impl Backend) {
+pub(crate) async fn hidden_objects_change_no_byte_of_a_view(backend: Place) {
     // The same history twice, once with objects that bravo may not see: between batches, within
     // them, as newer versions of what it sees, and refused ones. Time is the same in both.
     let (with, without) = (backend.open().await, Second::open().await);
@@ -340,7 +338,7 @@ impl Second {
     }
 }
 
-pub(crate) async fn versions_are_those_that_the_reader_may_see(backend: impl Backend) {
+pub(crate) async fn versions_are_those_that_the_reader_may_see(backend: Place) {
     let store = backend.open().await;
     let version = |n| indicator(1, n, "");
     let batch = [
@@ -383,7 +381,7 @@ pub(crate) async fn versions_are_those_that_the_reader_may_see(backend: impl Bac
     backend.close(store).await;
 }
 
-pub(crate) async fn filters_pass_over_what_they_do_not_admit(backend: impl Backend) {
+pub(crate) async fn filters_pass_over_what_they_do_not_admit(backend: Place) {
     let store = backend.open().await;
     let batch: Vec<Submission> = (0..1300)
         .map(|n| match n {
@@ -447,7 +445,7 @@ pub(crate) async fn filters_pass_over_what_they_do_not_admit(backend: impl Backe
     backend.close(store).await;
 }
 
-pub(crate) async fn a_revoked_version_is_a_revoke_event(backend: impl Backend) {
+pub(crate) async fn a_revoked_version_is_a_revoke_event(backend: Place) {
     let store = backend.open().await;
     let revoked = indicator(1, 2, r#","revoked":true"#);
     let batch = [
@@ -487,7 +485,7 @@ async fn live(store: &impl Log, through: u64) -> Vec<(u32, stix::Timestamp)> {
     found
 }
 
-pub(crate) async fn live_are_latest_versions_not_expired(backend: impl Backend) {
+pub(crate) async fn live_are_latest_versions_not_expired(backend: Place) {
     let store = backend.open().await;
     let until = |us| format!(r#","valid_until":"{}""#, at(us).fmt_micros());
     let batch = [
@@ -511,9 +509,7 @@ pub(crate) async fn live_are_latest_versions_not_expired(backend: impl Backend) 
     backend.close(store).await;
 }
 
-pub(crate) async fn an_older_version_is_stale_in_the_lanes_that_had_a_newer_one(
-    backend: impl Backend,
-) {
+pub(crate) async fn an_older_version_is_stale_in_the_lanes_that_had_a_newer_one(backend: Place) {
     let store = backend.open().await;
     let version = |n| indicator(1, n, "");
     store
@@ -534,7 +530,7 @@ pub(crate) async fn an_older_version_is_stale_in_the_lanes_that_had_a_newer_one(
     backend.close(store).await;
 }
 
-pub(crate) async fn a_restart_changes_nothing(backend: impl Backend) {
+pub(crate) async fn a_restart_changes_nothing(backend: Place) {
     let store = backend.open().await;
     let batches = mixed(50);
     store.append(&batches[..25], at(1000)).await.unwrap();
@@ -557,7 +553,7 @@ pub(crate) async fn a_restart_changes_nothing(backend: impl Backend) {
     backend.close(store).await;
 }
 
-pub(crate) async fn what_append_returns_is_what_can_be_read(backend: impl Backend) {
+pub(crate) async fn what_append_returns_is_what_can_be_read(backend: Place) {
     let store = backend.open().await;
     store.append(&mixed(7), at(0)).await.unwrap();
     let appended = store.append(&mixed(40)[7..], at(100)).await.unwrap();
@@ -583,7 +579,7 @@ pub(crate) async fn what_append_returns_is_what_can_be_read(backend: impl Backen
 }
 
 pub(crate) async fn an_audience_of_nobody_sees_nothing_and_of_several_has_no_cursor(
-    backend: impl Backend,
+    backend: Place,
 ) {
     let store = backend.open().await;
     store.append(&mixed(30), at(0)).await.unwrap();

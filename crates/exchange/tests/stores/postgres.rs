@@ -1,16 +1,4 @@
 //! PostgreSQL against the conformance suite and the model, and its own promises.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests"
-)]
-
-mod conformance;
-mod model;
-mod searching;
-#[expect(dead_code, reason = "other tests use the rest")]
-mod support;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,13 +15,13 @@ use exchange::{
 use testkit::postgres::{Server, unavailable};
 use tokio::time::sleep;
 
-use crate::conformance::{Backend, conformance};
+use crate::conformance::{self, Backend, Place, conformance};
 use crate::model::model;
 use crate::searching::searching;
-use crate::support::{addressed, at, indicator, live_set, partner, sighting, to_all};
+use crate::support::{self, addressed, at, indicator, live_set, partner, sighting, to_all};
 
 /// A schema of its own for each test, on a server that tests share.
-struct Postgres {
+pub(crate) struct Postgres {
     server: Arc<Server>,
     schema: String,
 }
@@ -114,9 +102,13 @@ impl Backend for Postgres {
     }
 }
 
-conformance!(Postgres::new);
-model!(Postgres::new);
-searching!(Postgres::new);
+fn place(test: &str) -> Option<Place> {
+    Postgres::new(test).map(Place::Postgres)
+}
+
+conformance!(place);
+model!(place);
+searching!(place);
 
 #[tokio::test]
 async fn a_second_writer_is_kept_out_and_administration_is_not() {

@@ -7,7 +7,7 @@ use exchange::{Erasure, Find, Found, Log, Search, Submission, Wanted};
 use proptest::prelude::*;
 use stix::{Limits, Object, StixId};
 
-use crate::conformance::Backend;
+use crate::conformance::{Backend as _, Place};
 use crate::support::{addressed, at, id, partner, to_all};
 
 const PARTNERS: [&str; 3] = ["alpha", "bravo", "charlie"];
@@ -382,7 +382,7 @@ async fn pages(store: &impl Find, reader: usize, search: &Search, limit: usize) 
     }
 }
 
-async fn play(place: impl Backend, steps: Vec<Step>) {
+async fn play(place: Place, steps: Vec<Step>) {
     let mut store = place.open().await;
     let (mut model, mut gone) = (Model::default(), BTreeSet::new());
     for (clock, step) in (0_i64..).zip(steps) {
@@ -440,7 +440,7 @@ async fn play(place: impl Backend, steps: Vec<Step>) {
 }
 
 /// Plays on a back-end and on the model.
-pub(crate) fn check(place: impl Backend, steps: Vec<Step>) {
+pub(crate) fn check(place: Place, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -450,12 +450,7 @@ pub(crate) fn check(place: impl Backend, steps: Vec<Step>) {
 
 /// Hands the same things in twice, once without what one partner may not see: its searches are the
 /// same to the last byte.
-async fn compare(
-    place: impl Backend,
-    other: impl Backend,
-    things: Vec<Vec<Thing>>,
-    asks: Vec<Vec<Ask>>,
-) {
+async fn compare(place: Place, other: Place, things: Vec<Vec<Thing>>, asks: Vec<Vec<Ask>>) {
     let (store, narrow) = (place.open().await, other.open().await);
     let mut taken = BTreeSet::new();
     for (clock, mut batch) in (0_i64..).zip(things) {
@@ -492,8 +487,8 @@ pub(crate) fn histories() -> impl Strategy<Value = (Vec<Vec<Thing>>, Vec<Vec<Ask
 }
 
 pub(crate) fn check_hidden(
-    place: impl Backend,
-    other: impl Backend,
+    place: Place,
+    other: Place,
     (things, asks): (Vec<Vec<Thing>>, Vec<Vec<Ask>>),
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -9,7 +9,7 @@ use exchange::{
 };
 use tempfile::TempDir;
 
-use super::Backend;
+use super::{Backend as _, Place};
 use crate::support::{addressed, at, id, indicator, partner, raw, raws, sighting, to_all};
 
 const SECRET: &str = "tell-nobody-of-this";
@@ -108,7 +108,7 @@ pub(crate) async fn views(store: &impl Log) -> Vec<Vec<exchange::Entry>> {
     views
 }
 
-pub(crate) async fn a_restored_dump_is_the_same_log(backend: impl Backend) {
+pub(crate) async fn a_restored_dump_is_the_same_log(backend: Place) {
     let folder = TempDir::new().unwrap();
     let store = backend.open().await;
     let token = fill(&store).await;
@@ -164,7 +164,7 @@ pub(crate) async fn a_restored_dump_is_the_same_log(backend: impl Backend) {
     backend.close(store).await;
 }
 
-pub(crate) async fn what_was_erased_since_is_not_restored(backend: impl Backend) {
+pub(crate) async fn what_was_erased_since_is_not_restored(backend: Place) {
     let folder = TempDir::new().unwrap();
     let list = folder.path().join("erasures.jsonl");
     let store = backend.open().await;
@@ -236,7 +236,7 @@ pub(crate) async fn what_was_erased_since_is_not_restored(backend: impl Backend)
     backend.close(store).await;
 }
 
-pub(crate) async fn a_store_in_use_or_with_a_log_is_not_overwritten(backend: impl Backend) {
+pub(crate) async fn a_store_in_use_or_with_a_log_is_not_overwritten(backend: Place) {
     let folder = TempDir::new().unwrap();
     let store = backend.open().await;
     fill(&store).await;
@@ -263,7 +263,7 @@ pub(crate) async fn a_store_in_use_or_with_a_log_is_not_overwritten(backend: imp
     backend.close(store).await;
 }
 
-pub(crate) async fn a_damaged_dump_is_refused_and_changes_nothing(backend: impl Backend) {
+pub(crate) async fn a_damaged_dump_is_refused_and_changes_nothing(backend: Place) {
     let folder = TempDir::new().unwrap();
     let store = backend.open().await;
     fill(&store).await;
@@ -297,7 +297,7 @@ pub(crate) async fn a_damaged_dump_is_refused_and_changes_nothing(backend: impl 
     }
 }
 
-pub(crate) async fn the_list_of_erasures_follows_the_log(backend: impl Backend) {
+pub(crate) async fn the_list_of_erasures_follows_the_log(backend: Place) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("erasures.jsonl");
     let ids = || {

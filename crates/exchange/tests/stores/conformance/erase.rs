@@ -4,7 +4,7 @@ use exchange::{Entry, Erasure, EventKind, Filter, Lane, LiveSet, Log, Outcome, P
 use exchange::{Submission, VersionMatch};
 use stix::Timestamp;
 
-use super::Backend;
+use super::{Backend as _, Place};
 use crate::support::{addressed, at, id, indicator, live_set, partner, raw, raws, to_all};
 
 fn version(n: u32, version: i64) -> stix::Object {
@@ -46,7 +46,7 @@ fn tombstone(n: u32, version: i64) -> String {
     format!(r#"{{"type":"indicator","id":"{id}","modified":"{at}"}}"#)
 }
 
-pub(crate) async fn an_erased_object_is_gone_from_every_view(backend: impl Backend) {
+pub(crate) async fn an_erased_object_is_gone_from_every_view(backend: Place) {
     let store = backend.open().await;
     let batch = [
         to_all("alpha", version(1, 1)),
@@ -87,7 +87,7 @@ pub(crate) async fn an_erased_object_is_gone_from_every_view(backend: impl Backe
     backend.close(store).await;
 }
 
-pub(crate) async fn only_those_who_held_it_are_told(backend: impl Backend) {
+pub(crate) async fn only_those_who_held_it_are_told(backend: Place) {
     let store = backend.open().await;
     let hidden = addressed("alpha", &["bravo"], version(1, 1));
     store.append(&[hidden], at(0)).await.unwrap();
@@ -99,7 +99,7 @@ pub(crate) async fn only_those_who_held_it_are_told(backend: impl Backend) {
     backend.close(store).await;
 }
 
-pub(crate) async fn erasing_what_is_not_ones_own_or_gone_does_nothing(backend: impl Backend) {
+pub(crate) async fn erasing_what_is_not_ones_own_or_gone_does_nothing(backend: Place) {
     let store = backend.open().await;
     let object = to_all("alpha", version(1, 1));
     store.append(&[object], at(0)).await.unwrap();
@@ -114,7 +114,7 @@ pub(crate) async fn erasing_what_is_not_ones_own_or_gone_does_nothing(backend: i
     backend.close(store).await;
 }
 
-pub(crate) async fn an_erased_identity_is_never_taken_again(backend: impl Backend) {
+pub(crate) async fn an_erased_identity_is_never_taken_again(backend: Place) {
     let store = backend.open().await;
     let submit = |version_| vec![to_all("alpha", version(1, version_))];
     store.append(&submit(1), at(0)).await.unwrap();
@@ -128,7 +128,7 @@ pub(crate) async fn an_erased_identity_is_never_taken_again(backend: impl Backen
     backend.close(store).await;
 }
 
-pub(crate) async fn versions_are_erased_as_asked(backend: impl Backend) {
+pub(crate) async fn versions_are_erased_as_asked(backend: Place) {
     let store = backend.open().await;
     let batch: Vec<_> = (1..=5).map(|n| to_all("alpha", version(1, n))).collect();
     store.append(&batch, at(0)).await.unwrap();
@@ -158,7 +158,7 @@ pub(crate) async fn versions_are_erased_as_asked(backend: impl Backend) {
     backend.close(store).await;
 }
 
-pub(crate) async fn followers_old_and_new_come_to_the_same_live_set(backend: impl Backend) {
+pub(crate) async fn followers_old_and_new_come_to_the_same_live_set(backend: Place) {
     let store = backend.open().await;
     let mut following = live_set();
     let batch = [
@@ -203,7 +203,7 @@ pub(crate) async fn followers_old_and_new_come_to_the_same_live_set(backend: imp
     backend.close(store).await;
 }
 
-pub(crate) async fn many_versions_take_several_transactions(backend: impl Backend) {
+pub(crate) async fn many_versions_take_several_transactions(backend: Place) {
     let store = backend.open().await;
     let versions = exchange::store::ERASED_MAX as i64 + 10;
     let batch: Vec<_> = (1..=versions)

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sharing::Reach;
 use stix::Timestamp;
 
-use crate::conformance::Backend;
+use crate::conformance::{Backend as _, Place};
 use crate::support::{addressed, at, id, indicator, partner, to_all};
 
 const PARTNERS: [&str; 3] = ["alpha", "bravo", "charlie"];
@@ -280,7 +280,7 @@ fn erasure(source: usize, n: u32, wanted: u8) -> Erasure {
     }
 }
 
-async fn play(place: impl Backend, steps: Vec<Step>) {
+async fn play(place: Place, steps: Vec<Step>) {
     let mut store = place.open().await;
     let mut model = Model::default();
     let mut cursors = [Position::default(); 3];
@@ -384,7 +384,7 @@ pub(crate) fn histories() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Plays a history on a back-end and on the model.
-pub(crate) fn check(place: impl Backend, steps: Vec<Step>) {
+pub(crate) fn check(place: Place, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -8,9 +8,56 @@ pub(crate) mod revoke;
 pub(crate) mod search;
 
 use exchange::dump::{Input, Restored};
-use exchange::{Store, StoreError};
+use exchange::{EitherStore, Store, StoreError};
 
-/// A place for one store.
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+
+/// A place for one store, whichever: so that the suite is one program and not two.
+pub(crate) enum Place {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Backend for Place {
+    type Store = EitherStore;
+
+    async fn open(&self) -> EitherStore {
+        match self {
+            Self::Sqlite(place) => EitherStore::Sqlite(place.open().await),
+            Self::Postgres(place) => EitherStore::Postgres(place.open().await),
+        }
+    }
+
+    async fn close(&self, store: EitherStore) {
+        match (self, store) {
+            (Self::Sqlite(place), EitherStore::Sqlite(store)) => place.close(store).await,
+            (Self::Postgres(place), EitherStore::Postgres(store)) => place.close(store).await,
+            (Self::Sqlite(_) | Self::Postgres(_), store) => panic!("{store:?} is another's"),
+        }
+    }
+
+    fn another(&self) -> Self {
+        match self {
+            Self::Sqlite(place) => Self::Sqlite(place.another()),
+            Self::Postgres(place) => Self::Postgres(place.another()),
+        }
+    }
+
+    async fn restore(
+        &self,
+        input: &mut Input,
+        epoch: u64,
+        replace: bool,
+    ) -> Result<Restored, StoreError> {
+        match self {
+            Self::Sqlite(place) => place.restore(input, epoch, replace).await,
+            Self::Postgres(place) => place.restore(input, epoch, replace).await,
+        }
+    }
+}
+
+/// A place for the store of one back-end.
 pub(crate) trait Backend {
     type Store: Store;
 

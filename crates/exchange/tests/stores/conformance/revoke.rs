@@ -2,7 +2,7 @@
 
 use exchange::{EventKind, Filter, Lane, Log, Position, Submission, VersionMatch};
 
-use super::Backend;
+use super::{Backend as _, Place};
 use crate::support::{addressed, at, id, indicator, partner, raw, raws, to_all};
 
 const NAMES: [&str; 4] = ["alpha", "bravo", "charlie", "delta"];
@@ -44,7 +44,7 @@ async fn page(store: &impl Log, name: &str, versions: Vec<VersionMatch>) -> exch
     page.await.unwrap()
 }
 
-pub(crate) async fn a_narrower_revocation_reaches_all_who_hold_a_version(backend: impl Backend) {
+pub(crate) async fn a_narrower_revocation_reaches_all_who_hold_a_version(backend: Place) {
     let store = backend.open().await;
     let first = [
         to_all("alpha", version(1, 1)),
@@ -87,7 +87,7 @@ pub(crate) async fn a_narrower_revocation_reaches_all_who_hold_a_version(backend
     backend.close(store).await;
 }
 
-pub(crate) async fn a_wider_revocation_stays_with_those_who_hold_a_version(backend: impl Backend) {
+pub(crate) async fn a_wider_revocation_stays_with_those_who_hold_a_version(backend: Place) {
     let store = backend.open().await;
     let first = [addressed("alpha", &["bravo"], version(1, 1))];
     store.append(&first, at(0)).await.unwrap();
@@ -112,7 +112,7 @@ pub(crate) async fn a_wider_revocation_stays_with_those_who_hold_a_version(backe
     backend.close(store).await;
 }
 
-pub(crate) async fn a_revocation_of_the_unknown_goes_by_its_own_reach(backend: impl Backend) {
+pub(crate) async fn a_revocation_of_the_unknown_goes_by_its_own_reach(backend: Place) {
     let store = backend.open().await;
     let batch = [
         to_all("alpha", revoked(1, 1)),
@@ -125,7 +125,7 @@ pub(crate) async fn a_revocation_of_the_unknown_goes_by_its_own_reach(backend: i
 }
 
 pub(crate) async fn a_late_revocation_does_not_reach_those_who_hold_only_newer_versions(
-    backend: impl Backend,
+    backend: Place,
 ) {
     let store = backend.open().await;
     let first = [
@@ -144,9 +144,7 @@ pub(crate) async fn a_late_revocation_does_not_reach_those_who_hold_only_newer_v
     backend.close(store).await;
 }
 
-pub(crate) async fn a_revocation_in_the_batch_of_its_object_reaches_the_same_lanes(
-    backend: impl Backend,
-) {
+pub(crate) async fn a_revocation_in_the_batch_of_its_object_reaches_the_same_lanes(backend: Place) {
     let store = backend.open().await;
     let object = |n| addressed("alpha", &["bravo"], version(n, 1));
     let revoke = |n| to_all("alpha", revoked(n, 2));
@@ -168,7 +166,7 @@ pub(crate) async fn a_revocation_in_the_batch_of_its_object_reaches_the_same_lan
     backend.close(store).await;
 }
 
-pub(crate) async fn pages_show_a_revocation_of_both_lanes_once_and_in_order(backend: impl Backend) {
+pub(crate) async fn pages_show_a_revocation_of_both_lanes_once_and_in_order(backend: Place) {
     let store = backend.open().await;
     for n in 1..=5 {
         let batch = [

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use exchange::{Certificate, NewPartner, Registry, StoreError};
 
-use super::Backend;
+use super::{Backend as _, Place};
 use crate::support::at;
 
 async fn add(store: &impl Registry, name: &str) {
@@ -23,7 +23,7 @@ fn certificate(serial: u8, partner: &str) -> Certificate {
     }
 }
 
-pub(crate) async fn partners_come_and_go(backend: impl Backend) {
+pub(crate) async fn partners_come_and_go(backend: Place) {
     let store = backend.open().await;
     add(&store, "bravo").await;
     add(&store, "alpha").await;
@@ -60,7 +60,7 @@ pub(crate) async fn partners_come_and_go(backend: impl Backend) {
     backend.close(store).await;
 }
 
-pub(crate) async fn an_invitation_is_good_once_and_for_its_partner(backend: impl Backend) {
+pub(crate) async fn an_invitation_is_good_once_and_for_its_partner(backend: Place) {
     let store = backend.open().await;
     add(&store, "alpha").await;
     let unknown = store.invite("nobody", at(100), at(0)).await;
@@ -109,7 +109,7 @@ pub(crate) async fn an_invitation_is_good_once_and_for_its_partner(backend: impl
     backend.close(store).await;
 }
 
-pub(crate) async fn tokens_and_certificates_end_by_time_and_by_revocation(backend: impl Backend) {
+pub(crate) async fn tokens_and_certificates_end_by_time_and_by_revocation(backend: Place) {
     let store = backend.open().await;
     add(&store, "alpha").await;
     let forever = store.create_token("alpha", None, at(0)).await.unwrap();
@@ -172,7 +172,7 @@ pub(crate) async fn tokens_and_certificates_end_by_time_and_by_revocation(backen
     backend.close(store).await;
 }
 
-pub(crate) async fn a_revoked_partner_has_no_good_credential(backend: impl Backend) {
+pub(crate) async fn a_revoked_partner_has_no_good_credential(backend: Place) {
     let store = backend.open().await;
     add(&store, "alpha").await;
     let token = store.create_token("alpha", None, at(0)).await.unwrap();
@@ -213,7 +213,7 @@ pub(crate) async fn a_revoked_partner_has_no_good_credential(backend: impl Backe
     backend.close(store).await;
 }
 
-pub(crate) async fn the_first_value_of_a_key_stays(backend: impl Backend) {
+pub(crate) async fn the_first_value_of_a_key_stays(backend: Place) {
     let store = backend.open().await;
     assert_eq!(store.meta("key").await.unwrap(), None);
     assert_eq!(store.meta_init("key", b"one").await.unwrap(), b"one");
