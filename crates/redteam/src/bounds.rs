@@ -111,10 +111,9 @@ fn rounded(share: f64) -> f64 {
     (share * 1e6).round() / 1e6
 }
 
-/// Counts are far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-const fn float(count: usize) -> f64 {
-    count as f64
+/// Counts are below 2^32.
+fn float(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

@@ -25,9 +25,9 @@ mod run;
 mod sample;
 mod samples;
 pub mod suite;
-pub mod web;
 #[cfg(test)]
 mod tests;
+pub mod web;
 mod words;
 
 pub use chance::Chance;

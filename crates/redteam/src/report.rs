@@ -147,7 +147,7 @@ pub struct Chained {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Searched {
-    /// Scores that were asked for at most, for one sample.
+    /// Scores that were asked for at most, for one sample; with the model at hand, the most that were.
     pub budget: usize,
     /// Samples that no chain was found for, of all that were tried; one that is not detected as it
     /// is counts as found.

@@ -54,8 +54,14 @@ fn sample(task: Task, text: &str, malicious: bool) -> Sample {
 
 fn corpus(task: Task) -> Vec<Sample> {
     let words: Vec<String> = match task {
-        Task::DgaDomain => crate::words::WORDS.iter().map(|word| format!("{word}.com")).collect(),
-        Task::PhishingUrl => crate::words::WORDS.iter().map(|word| format!("https://{word}.com/{word}/a")).collect(),
+        Task::DgaDomain => crate::words::WORDS
+            .iter()
+            .map(|word| format!("{word}.com"))
+            .collect(),
+        Task::PhishingUrl => crate::words::WORDS
+            .iter()
+            .map(|word| format!("https://{word}.com/{word}/a"))
+            .collect(),
         Task::WebAttack | Task::Beacon | Task::DnsTunnel => vec!["some words".to_owned()],
     };
     words.iter().map(|word| sample(task, word, false)).collect()
@@ -83,9 +89,22 @@ fn every_mutation_changes_something_and_keeps_what_it_means() {
                         continue;
                     };
                     applied += 1;
-                    assert!(after != before, "{} changed nothing of {text}", mutation.name());
-                    assert!(mutation.same(&before, &after), "{}: {text}: {after:?}", mutation.name());
-                    assert_eq!(step.apply(&before, &corpus), Some(after.clone()), "{}", step.log());
+                    assert!(
+                        after != before,
+                        "{} changed nothing of {text}",
+                        mutation.name()
+                    );
+                    assert!(
+                        mutation.same(&before, &after),
+                        "{}: {text}: {after:?}",
+                        mutation.name()
+                    );
+                    assert_eq!(
+                        step.apply(&before, &corpus),
+                        Some(after.clone()),
+                        "{}",
+                        step.log()
+                    );
                     assert!(after.show(|_| ()).is_some() && after.line().is_some());
                 }
             }
@@ -109,15 +128,26 @@ fn another_meaning_is_not_the_same() {
             let Sample::Web(mut web) = after else {
                 panic!("{}", mutation.name());
             };
-            web.text = web.text.iter().map(|byte| if *byte == b'e' { b'i' } else { *byte }).collect();
+            web.text = web
+                .text
+                .iter()
+                .map(|byte| if *byte == b'e' { b'i' } else { *byte })
+                .collect();
             web.text.extend(b"7zz");
             // padding may stand there, so what it surrounds is broken instead
-            web.text = web.text.iter().map(|byte| if b"a1/7".contains(byte) { b'Z' } else { *byte }).collect();
+            web.text = web
+                .text
+                .iter()
+                .map(|byte| if b"a1/7".contains(byte) { b'Z' } else { *byte })
+                .collect();
             let name = mutation.name();
             assert!(!mutation.same(&before, &Sample::Web(web)), "{name}: {text}");
         }
     }
-    let (before, after) = (sample(Task::PhishingUrl, URLS[0], true), sample(Task::PhishingUrl, URLS[1], true));
+    let (before, after) = (
+        sample(Task::PhishingUrl, URLS[0], true),
+        sample(Task::PhishingUrl, URLS[1], true),
+    );
     for mutation in table(Task::PhishingUrl) {
         assert!(!mutation.same(&before, &after), "{}", mutation.name());
     }
@@ -131,15 +161,23 @@ fn another_meaning_is_not_the_same() {
 fn made(name: &str, text: &str) -> String {
     let mutation = crate::mutation::find(Task::WebAttack, name).unwrap();
     let before = sample(Task::WebAttack, text, true);
-    let after = (0..50).find_map(|seed| Step { mutation, seed }.apply(&before, &[])).unwrap();
-    let Sample::Web(web) = after else { panic!("{name}") };
+    let after = (0..50)
+        .find_map(|seed| Step { mutation, seed }.apply(&before, &[]))
+        .unwrap();
+    let Sample::Web(web) = after else {
+        panic!("{name}")
+    };
     String::from_utf8_lossy(&web.wire().unwrap().target).into_owned()
 }
 
 #[test]
 fn what_is_made_is_what_applications_undo() {
     let cases = [
-        ("space_comment", "1 union select 2", "/?q=1%2F%2A%2A%2Funion%2F%2A%2A%2Fselect%2F%2A%2A%2F2"),
+        (
+            "space_comment",
+            "1 union select 2",
+            "/?q=1%2F%2A%2A%2Funion%2F%2A%2A%2Fselect%2F%2A%2A%2F2",
+        ),
         ("space_a0", "1 or 2", "/?q=1%A0or%A02"),
         ("space_plus", "1 or 2", "/?q=1+or+2"),
         ("url_encode_1", "a'b", "/?q=%61%27%62"),
@@ -149,9 +187,21 @@ fn what_is_made_is_what_applications_undo() {
         ("homoglyph", "a'b", "/?q=a%CA%BCb"),
         ("overlong_utf8", "a'b", "/?q=a%C0%A7b"),
         ("base64", "<b>", "/?q=PGI%2B"),
-        ("hex_sql", "1 or name='root'", "/?q=1%20or%20name%3D0x726f6f74"),
-        ("escape_script", "<svg onload=alert(1)>", "/?q=%3Csvg%20onload%3D%5Cu0061lert%281%29%3E"),
-        ("space_markup_slash", "<svg onload=alert(1)>", "/?q=%3Csvg%2Fonload%3Dalert%281%29%3E"),
+        (
+            "hex_sql",
+            "1 or name='root'",
+            "/?q=1%20or%20name%3D0x726f6f74",
+        ),
+        (
+            "escape_script",
+            "<svg onload=alert(1)>",
+            "/?q=%3Csvg%20onload%3D%5Cu0061lert%281%29%3E",
+        ),
+        (
+            "space_markup_slash",
+            "<svg onload=alert(1)>",
+            "/?q=%3Csvg%2Fonload%3Dalert%281%29%3E",
+        ),
     ];
     for (name, text, target) in cases {
         assert_eq!(made(name, text), target, "{name}");
@@ -171,13 +221,18 @@ fn a_request_keeps_what_is_around_the_value() {
         .collect();
     assert_eq!(texts, ["/a", "1", "a.example", "s=2; t=3", "1 or 1=1"]);
     for sample in &all {
-        let Sample::Web(web) = sample else { panic!("{sample:?}") };
+        let Sample::Web(web) = sample else {
+            panic!("{sample:?}")
+        };
         assert!(web.reads_back(), "{web:?}");
     }
     let mutation = crate::mutation::find(Task::WebAttack, "url_encode_1").unwrap();
     let after = Step { mutation, seed: 1 }.apply(&all[4], &[]).unwrap();
     let body = after.line().unwrap()["body"].as_str().unwrap().to_owned();
-    assert!(body.contains("\"id\":7") && body.contains("\\u0031\\u0020\\u006f"), "{body}");
+    assert!(
+        body.contains("\"id\":7") && body.contains("\\u0031\\u0020\\u006f"),
+        "{body}"
+    );
 }
 
 proptest! {
@@ -217,7 +272,11 @@ impl Judge for Naive {
         let found = String::from_utf8_lossy(&read).contains(self.0);
         // longer is a little more suspicious, so that a search has a slope
         let length = u16::try_from(read.len().min(4000)).unwrap();
-        Some(if found { 0.9 } else { f32::from(length) / 10_000.0 })
+        Some(if found {
+            0.9
+        } else {
+            f32::from(length) / 10_000.0
+        })
     }
 
     fn parts(&mut self, _: &Subject<'_>) -> Vec<(String, f32)> {
@@ -245,7 +304,8 @@ guided = { samples_max = 4, depth = 2 }
 #[test]
 fn a_run_measures_what_a_naive_judge_misses() {
     let suite = Suite::read(SUITE).unwrap();
-    let line = |text: &str, label: u8| serde_json::json!({"payload": text, "label": label}).to_string();
+    let line =
+        |text: &str, label: u8| serde_json::json!({"payload": text, "label": label}).to_string();
     let lines = [
         line("1' union select 1 -- -", 1),
         line("2' union select 2 -- -", 1),
@@ -256,17 +316,34 @@ fn a_run_measures_what_a_naive_judge_misses() {
     .join("\n");
     let mut judge = Naive("union");
     let samples = Samples::read(lines.as_bytes(), (10, 10), suite.seed, &mut judge).unwrap();
-    let run = Run { suite: &suite, samples: &samples, threshold: 0.5, payloads: false };
+    let run = Run {
+        suite: &suite,
+        samples: &samples,
+        threshold: 0.5,
+        payloads: false,
+    };
     let mut go = || run.run(&mut Naive("union"), &mut [], &mut |_| {});
     let results = go();
     let clean = results.clean.unwrap();
     assert_eq!((clean.hits, clean.of), (2, 3));
     assert_eq!(results.clean_false_alarms.unwrap().hits, 1);
-    let by = |name: &str| results.mutations.iter().find(|row| row.mutation == name).unwrap();
+    let by = |name: &str| {
+        results
+            .mutations
+            .iter()
+            .find(|row| row.mutation == name)
+            .unwrap()
+    };
     let twice = by("url_encode_5");
-    assert_eq!((twice.detected.hits, twice.clean.hits, twice.lost), (2, 2, 0));
+    assert_eq!(
+        (twice.detected.hits, twice.clean.hits, twice.lost),
+        (2, 2, 0)
+    );
     let base64 = by("base64");
-    assert_eq!((base64.detected.hits, base64.lost, base64.false_alarms.hits), (0, 2, 0));
+    assert_eq!(
+        (base64.detected.hits, base64.lost, base64.false_alarms.hits),
+        (0, 2, 0)
+    );
     assert!((base64.loss_points() - 66.67).abs() < 0.01);
     assert!(by("percent_u").held_out);
     assert_eq!(results.robust.unwrap().hits, 0);
@@ -276,14 +353,28 @@ fn a_run_measures_what_a_naive_judge_misses() {
     assert_eq!((last.budget, last.robust.hits, last.robust.of), (50, 0, 3));
     assert_eq!(results.guided.as_ref().unwrap().robust.hits, 0);
     assert!(!results.bypasses.is_empty());
-    assert!(results.bypasses.iter().all(|one| one.line.is_none() && !one.steps.is_empty()));
-    assert!(results.bypasses.iter().all(|one| one.steps.iter().all(|step| !step.starts_with("percent_u"))));
+    assert!(
+        results
+            .bypasses
+            .iter()
+            .all(|one| one.line.is_none() && !one.steps.is_empty())
+    );
+    assert!(
+        results
+            .bypasses
+            .iter()
+            .all(|one| one.steps.iter().all(|step| !step.starts_with("percent_u")))
+    );
     assert_eq!(go(), results, "the same seed gives the same");
 }
 
 #[test]
 fn suites_are_refused_with_what_mends_them() {
-    let refused = |from: &str, to: &str| Suite::read(&SUITE.replace(from, to)).unwrap_err().to_string();
+    let refused = |from: &str, to: &str| {
+        Suite::read(&SUITE.replace(from, to))
+            .unwrap_err()
+            .to_string()
+    };
     assert!(refused("suite/v1", "suite/v9").contains("give a suite"));
     assert!(refused("\"percent_u\"", "\"percent_x\"").contains("is no mutation for web-attack"));
     assert!(refused("[5, 50]", "[50, 5]").contains("sort them"));
@@ -292,5 +383,8 @@ fn suites_are_refused_with_what_mends_them() {
     assert!(refused("seed = 11", "sed = 11").contains("unknown field `sed`"));
     let lines = b"{\"payload\": \"a\", \"label\": 2}";
     let error = Samples::read(lines, (1, 1), 0, &mut Naive("a")).unwrap_err();
-    assert_eq!(error.to_string(), "line 1: label 2: write 1 for malicious, 0 for harmless");
+    assert_eq!(
+        error.to_string(),
+        "line 1: label 2: write 1 for malicious, 0 for harmless"
+    );
 }

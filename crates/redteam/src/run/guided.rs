@@ -4,7 +4,7 @@
 
 use features::Samples as Rows;
 
-use super::{Found, Run, number, score, searched};
+use super::{Found, Run, number, score, searched, step};
 use crate::mutation::{Mutation, Outcome, Step, chain};
 use crate::report::Searched;
 use crate::{Chance, Judge, Sample, chance};
@@ -13,6 +13,8 @@ use crate::{Chance, Judge, Sample, chance};
 const FIRST: usize = 8;
 /// Seeds that each mutation is tried with.
 const SEEDS: usize = 2;
+/// Beginnings that are tried: the sample itself, and after it drawn steps.
+const BEGINNINGS: usize = 6;
 
 impl Run<'_> {
     pub(super) fn guided(
@@ -35,35 +37,39 @@ impl Run<'_> {
             let place = [chance::number("guided"), number(index)];
             let mut chance = Chance::of(self.suite.seed, &place);
             let mut asked = 0;
-            if let Some(outcome) = self.descend(
-                sample,
-                &operators,
-                judge,
-                &mut chance,
-                (&mut asked, &mut *invalid),
-            ) {
-                queries.push(asked);
-                found.push(Found {
-                    sample: index,
-                    by: "guided",
-                    outcome,
-                });
+            for beginning in 0..BEGINNINGS {
+                let drawn: Vec<Step> = (0..beginning.min(2))
+                    .filter_map(|_| step(&operators, &mut chance))
+                    .collect();
+                let start = chain(sample, &drawn, &self.samples.benign);
+                *invalid = invalid.saturating_add(start.invalid);
+                let counts = (&mut asked, &mut *invalid);
+                let bypass = self.descend(start, &operators, judge, &mut chance, counts);
+                if let Some(outcome) = bypass {
+                    queries.push(asked);
+                    found.push(Found {
+                        sample: index,
+                        by: "guided",
+                        outcome,
+                    });
+                    break;
+                }
             }
         }
-        searched(usize::MAX >> 12, tried, queries)
+        let most = queries.iter().copied().max().unwrap_or(0);
+        searched(most, tried, queries)
     }
 
     fn descend(
         &self,
-        sample: &Sample,
+        start: Outcome,
         operators: &[&'static dyn Mutation],
         judge: &mut dyn Judge,
         chance: &mut Chance,
         (asked, invalid): (&mut usize, &mut usize),
     ) -> Option<Outcome> {
         let mut best = f32::INFINITY;
-        let mut steps: Vec<Step> = Vec::new();
-        let mut now = sample.clone();
+        let (mut now, mut steps) = (start.sample, start.steps);
         for _ in 0..self.suite.guided.depth {
             let weights = now.show(|subject| judge.parts(subject)).unwrap_or_default();
             let mut children: Vec<(f32, Outcome)> = Vec::new();

@@ -234,7 +234,7 @@ impl Run<'_> {
     }
 
     fn transfer(&self, found: &[Found], other: &mut Other<'_>) -> Transfer {
-        let there = Run {
+        let there = Self {
             threshold: other.threshold,
             ..*self
         };

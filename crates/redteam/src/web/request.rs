@@ -91,20 +91,19 @@ pub struct Wire {
 
 /// A value and where it stood.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub(super) struct Found {
     /// The rest of the request.
-    pub frame: Frame,
+    pub(super) frame: Frame,
     /// Where it stood.
-    pub place: Place,
+    pub(super) place: Place,
     /// Its name there.
-    pub name: Vec<u8>,
+    pub(super) name: Vec<u8>,
     /// The value, as an application gets it.
-    pub value: Vec<u8>,
+    pub(super) value: Vec<u8>,
 }
 
 /// The values of a request that may be the attacked one.
-#[must_use]
-pub fn found(request: &features::Request<'_>) -> Vec<Found> {
+pub(super) fn found(request: &features::Request<'_>) -> Vec<Found> {
     let frame = frame(request);
     let mut all = Vec::new();
     let mut add = |frame: Frame, place, name: &[u8], value: Vec<u8>| {
@@ -247,14 +246,16 @@ fn leaves(value: &Value, at: &str, depth: usize, out: &mut Vec<(String, Vec<u8>)
 }
 
 /// Writes the request with the value in it; `None` where it cannot stand there.
-#[must_use]
-pub fn write(
+pub(super) fn write(
     frame: &Frame,
     place: Place,
     name: &[u8],
     value: &[u8],
     spelling: Spelling,
 ) -> Option<Wire> {
+    if spelling == Spelling::Plus && !matches!(place, Place::Query | Place::Form) {
+        return None;
+    }
     let mut frame = frame.clone();
     let mut wire = Wire::default();
     let pair = |value| (name.to_vec(), value);
@@ -428,8 +429,7 @@ fn escaped(value: &[u8], spelling: Spelling, kept: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Undoes `%41`, `%u0041` and, where `plus`, `+`; what is neither stays.
-#[must_use]
-pub fn unescaped(text: &[u8], plus: bool) -> Vec<u8> {
+pub(super) fn unescaped(text: &[u8], plus: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     let number = |digits: Option<&[u8]>| {
@@ -475,8 +475,7 @@ fn flush(units: &mut Vec<u16>, out: &mut Vec<u8>) {
 }
 
 /// What an application gets from a request: the last value of that name.
-#[must_use]
-pub fn read(wire: &Wire, place: Place, name: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn read(wire: &Wire, place: Place, name: &[u8]) -> Option<Vec<u8>> {
     let cut = wire.target.iter().position(|byte| *byte == b'?');
     let query = cut.and_then(|at| wire.target.get(at.saturating_add(1)..));
     let last = |text: &[u8]| {
