@@ -91,7 +91,7 @@ fn label(line: &[u8]) -> Result<bool, String> {
 }
 
 /// So many of them, in their order.
-fn drawn<'a>(mut lines: Vec<(usize, &'a [u8])>, max: usize, seed: u64) -> Vec<(usize, &'a [u8])> {
+fn drawn(mut lines: Vec<(usize, &[u8])>, max: usize, seed: u64) -> Vec<(usize, &[u8])> {
     let mut chance = Chance::of(seed, &[chance::number("samples")]);
     while lines.len() > max {
         let at = chance.below(lines.len());

@@ -181,11 +181,13 @@ fn behind(web: &Web, filler: &[u8]) -> Option<Vec<u8>> {
 /// The value in a form, where it has become too long for a target or a header.
 fn roomy(web: Web, bytes: usize) -> Option<Web> {
     let small = bytes.saturating_add(web.text.len()) <= TARGET_BYTES_MAX;
-    match web.place {
-        Place::Query | Place::Header | Place::Cookie | Place::Path if !small => {
-            place(&web, Place::Form)
-        }
-        _ => Some(web),
+    let bounded = matches!(
+        web.place,
+        Place::Query | Place::Header | Place::Cookie | Place::Path
+    );
+    match bounded && !small {
+        true => place(&web, Place::Form),
+        false => Some(web),
     }
 }
 
@@ -203,17 +205,16 @@ pub(super) fn place(web: &Web, to: Place) -> Option<Web> {
             plain_name(&web.name)
         }
     };
-    let taken = !matches!(moved.frame.body, Body::None);
+    // what the value stood in, and what would stand in its way, goes
+    let form = matches!(moved.frame.body, Body::Form(_));
     match to {
-        Place::Form if !matches!(moved.frame.body, Body::Form(_)) => moved.frame.body = Body::None,
         Place::Json => moved.frame.body = Body::Json(json!({"id": 7})),
         Place::Multipart => moved.frame.body = Body::None,
-        Place::Query | Place::Header | Place::Cookie | Place::Path
-            if web.place == Place::Json && taken =>
-        {
+        Place::Form if !form => moved.frame.body = Body::None,
+        Place::Query | Place::Header | Place::Cookie | Place::Path if web.place == Place::Json => {
             moved.frame.body = Body::None;
         }
-        _ => {}
+        Place::Query | Place::Form | Place::Header | Place::Cookie | Place::Path | Place::Body => {}
     }
     // `+` is a space in queries and forms alone, and escapes are others elsewhere
     let percent = matches!(to, Place::Query | Place::Form | Place::Path | Place::Cookie);
@@ -267,9 +268,9 @@ pub(super) fn flood(web: &Web, chance: &mut Chance) -> Option<Web> {
     let pairs: Vec<Pair> = (0..FLOOD)
         .map(|number| (format!("p{number}").into_bytes(), word()))
         .collect();
-    let moved = match web.place {
-        Place::Query => place(web, Place::Form)?,
-        _ => web.clone(),
+    let moved = match web.place == Place::Query {
+        true => place(web, Place::Form)?,
+        false => web.clone(),
     };
     beside(&moved, pairs.into_iter())
 }

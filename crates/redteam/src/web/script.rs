@@ -23,8 +23,8 @@ pub(super) fn names(text: &[u8], chance: &mut Chance) -> Vec<u8> {
 /// What ends the name of an element, otherwise than by a space.
 pub(super) fn tag_space(text: &[u8], by: &[u8]) -> Vec<u8> {
     let mut opened = false;
-    map(text, |before, token, _| {
-        let ends = opened && is_space(token);
+    map(text, |before, token, after| {
+        let ends = opened && is_space(token) && is_word(after);
         opened = before == b"<" && is_word(token);
         ends.then(|| by.to_vec())
     })

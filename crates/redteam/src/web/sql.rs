@@ -143,13 +143,12 @@ pub(super) fn operators(text: &[u8], chance: &mut Chance) -> Vec<u8> {
 
 /// One spelling of these operators, without spaces.
 pub(super) fn operated(text: &[u8]) -> Vec<u8> {
-    let text = map(&text.to_ascii_lowercase(), |_, token, _| match token {
+    map(&text.to_ascii_lowercase(), |_, token, _| match token {
         b"like" => Some(b"=".to_vec()),
         b"or" => Some(b"||".to_vec()),
         b"and" => Some(b"&&".to_vec()),
         _ => is_space(token).then(Vec::new),
-    });
-    text
+    })
 }
 
 /// Comparisons that are always true become others that are.
@@ -374,7 +373,10 @@ fn quoted(text: &[u8], mut write: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Vec<u
     while let Some(rest) = tokens.get(index..).filter(|rest| !rest.is_empty()) {
         let opens = match at(&tokens, index.checked_sub(1)) {
             b"=" | b"(" | b"," => true,
-            before => is_space(before) && index > 1 && is_word(at(&tokens, index.checked_sub(2))),
+            before => {
+                let earlier = at(&tokens, index.checked_sub(2));
+                is_space(before) && (is_word(earlier) || matches!(earlier, b"=" | b"," | b"("))
+            }
         };
         let written = match rest {
             [b"'", word, b"'", ..]
