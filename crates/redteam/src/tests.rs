@@ -324,7 +324,7 @@ fn a_run_measures_what_a_naive_judge_misses() {
         threshold: 0.5,
         payloads: false,
     };
-    let mut go = || run.run(&mut Naive("union"), &mut [], &mut |_| {});
+    let go = || run.run(&mut Naive("union"), &mut [], &mut |_| {});
     let results = go();
     let clean = results.clean.unwrap();
     assert_eq!((clean.hits, clean.of), (2, 3));

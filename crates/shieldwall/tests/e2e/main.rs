@@ -17,6 +17,7 @@ mod lab;
 mod models;
 mod packs;
 mod partners;
+mod redteam;
 mod refusals;
 mod rules;
 mod search;

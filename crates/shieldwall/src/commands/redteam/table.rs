@@ -1,6 +1,10 @@
 //! A report for people.
 
-use redteam::{Report, bounds::Share, report::Searched};
+use redteam::{
+    Report,
+    bounds::Share,
+    report::{Searched, Single},
+};
 
 use crate::text::{complain, say};
 
@@ -24,33 +28,7 @@ pub(super) fn print(report: &Report) {
     shown("as they are", results.clean, results.clean_false_alarms);
     shown("under every mutation that applies", results.robust, None);
     say("");
-    say(format_args!(
-        "{:<22} {:>6} {:>7} {:>7} {:>6}  {:<15} {:>8}  of",
-        "mutation", "of", "before", "after", "loss", "  95 %", "alarms"
-    ));
-    for row in &results.mutations {
-        let loss = row.loss_points();
-        let mark = match (loss > LOSS_POINTS_MAX, row.held_out) {
-            (true, _) => " <",
-            (false, true) => " (held out)",
-            (false, false) => "",
-        };
-        say(format_args!(
-            "{:<22} {:>6} {:>7} {:>7} {:>6.1}  {:<15} {:>8}  {}{mark}",
-            row.mutation,
-            row.detected.of,
-            percent(row.clean.rate),
-            percent(row.detected.rate),
-            loss,
-            format!(
-                "{}-{}",
-                percent(row.detected.low),
-                percent(row.detected.high)
-            ),
-            row.false_alarms.hits,
-            row.false_alarms.of
-        ));
-    }
+    singles(&results.mutations);
     say("");
     if let Some(chains) = &results.chains {
         let [least, most] = chains.depth;
@@ -79,6 +57,37 @@ pub(super) fn print(report: &Report) {
         complain(format_args!(
             "{} samples changed their meaning and count nowhere: a fault of a mutation",
             results.invalid
+        ));
+    }
+}
+
+/// A line for each mutation alone.
+fn singles(rows: &[Single]) {
+    say(format_args!(
+        "{:<22} {:>6} {:>7} {:>7} {:>6}  {:<15} {:>8}  of",
+        "mutation", "of", "before", "after", "loss", "  95 %", "alarms"
+    ));
+    for row in rows {
+        let loss = row.loss_points();
+        let mark = match (loss > LOSS_POINTS_MAX, row.held_out) {
+            (true, _) => " <",
+            (false, true) => " (held out)",
+            (false, false) => "",
+        };
+        say(format_args!(
+            "{:<22} {:>6} {:>7} {:>7} {:>6.1}  {:<15} {:>8}  {}{mark}",
+            row.mutation,
+            row.detected.of,
+            percent(row.clean.rate),
+            percent(row.detected.rate),
+            loss,
+            format!(
+                "{}-{}",
+                percent(row.detected.low),
+                percent(row.detected.high)
+            ),
+            row.false_alarms.hits,
+            row.false_alarms.of
         ));
     }
 }
