@@ -250,7 +250,8 @@ proptest! {
             let mutation = *chance.pick(table(task)).unwrap();
             Step { mutation, seed: chance.next() }
         }).collect();
-        let text = if task == Task::WebAttack { text } else { name };
+        let slash = if seed % 4 == 0 { "/" } else { "" };
+        let text = if task == Task::WebAttack { format!("{slash}{text}") } else { name };
         let before = sample(task, &text, malicious);
         let corpus = corpus(task);
         let one = chain(&before, &steps, &corpus);

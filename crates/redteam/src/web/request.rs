@@ -269,10 +269,10 @@ pub(super) fn write(
             }
         }
         Place::Path => {
-            frame.path = escaped(value, spelling, b"/")?;
-            if !frame.path.starts_with(b"/") {
-                frame.path.insert(0, b'/');
-            }
+            // the slash that begins it is the path's own
+            let rest = value.strip_prefix(b"/").unwrap_or(value);
+            frame.path = escaped(rest, spelling, b"/")?;
+            frame.path.insert(0, b'/');
         }
         Place::Cookie => {
             let mut text = name.to_vec();
