@@ -85,13 +85,21 @@ fn a_report_stands_in_the_pack_that_it_is_on() {
         "{shown}"
     );
 
-    let verify = |pack: &str, more: &[&str]| {
-        let done = output(&[&["redteam", "verify", "--pack", pack], more].concat());
-        (done.status.code(), String::from_utf8(done.stdout).unwrap())
-    };
     let written = at("folder/evidence/redteam-small.json");
     assert_eq!(verify(&pack, &["--suite", &suite, &written]).0, Some(0));
     assert_eq!(verify(&pack, &[]).0, Some(2), "no report inside");
+    stands_in_the_pack(temp.path(), &suite);
+    is_of_its_suite_and_model(temp.path(), &suite, &lines, &written);
+}
+
+/// `redteam verify`: its exit status, and what it says.
+fn verify(pack: &str, more: &[&str]) -> (Option<i32>, String) {
+    let done = output(&[&["redteam", "verify", "--pack", pack], more].concat());
+    (done.status.code(), String::from_utf8(done.stdout).unwrap())
+}
+
+fn stands_in_the_pack(temp: &std::path::Path, suite: &str) {
+    let at = |name: &str| temp.join(name).to_str().unwrap().to_owned();
     // Signed with the rest of the pack, the report is read out of it.
     run(&["pack", "build", &at("folder"), "--out", &at("own.swpack")]);
     let key: Value =
@@ -104,22 +112,28 @@ fn a_report_stands_in_the_pack_that_it_is_on() {
     std::fs::write(at("trust.toml"), trust).unwrap();
     let (code, told) = verify(
         &at("own.swpack"),
-        &["--trust", &at("trust.toml"), "--suite", &suite],
+        &["--trust", &at("trust.toml"), "--suite", suite],
     );
     assert!(
         code == Some(0)
             && told.contains("redteam-small.json: on this pack's model and of this suite"),
         "{told}"
     );
+}
+
+fn is_of_its_suite_and_model(temp: &std::path::Path, suite: &str, lines: &str, written: &str) {
+    let at = |name: &str| temp.join(name).to_str().unwrap().to_owned();
     // Another suite, and another model.
     std::fs::write(at("small.jsonl"), lines.replace("riverbank", "riverbed")).unwrap();
-    let (code, told) = verify(&pack, &["--suite", &suite, &written]);
+    let (code, told) = verify(&at("dga-domain.swpack"), &["--suite", suite, written]);
     assert!(
         code == Some(1) && told.contains("the suite with its samples is"),
         "{told}"
     );
-    let other = packs.join("phishing-url.swpack");
-    let (code, told) = verify(other.to_str().unwrap(), &[&written]);
+    let other = testkit::workspace_root()
+        .join("models/packs")
+        .join("phishing-url.swpack");
+    let (code, told) = verify(other.to_str().unwrap(), &[written]);
     assert!(
         code == Some(1) && told.contains("the pack has no model for dga-domain"),
         "{told}"
