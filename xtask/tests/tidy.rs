@@ -19,7 +19,7 @@ use serde_json::Value;
 
 /// Who may depend on whom, by normal and build dependencies. `lab` and `testkit` depend on none of
 /// ours; `shieldwall` may on everything below it; nobody may on `xtask`.
-const EDGES: [(&str, &[&str]); 17] = [
+const EDGES: [(&str, &[&str]); 18] = [
     ("stix", &[]),
     ("packet", &[]),
     ("model", &[]),
@@ -29,6 +29,7 @@ const EDGES: [(&str, &[&str]); 17] = [
     ("pack", &["stix"]),
     ("feeds", &["stix"]),
     ("detect", &["stix", "packet", "features", "model", "pack"]),
+    ("redteam", &["detect", "features", "pack"]),
     ("exchange", &["stix", "sharing"]),
     ("datapath", &["packet"]),
     ("hub", &["exchange", "sharing", "taxii", "stix"]),
@@ -41,7 +42,7 @@ const EDGES: [(&str, &[&str]); 17] = [
         "shieldwall",
         &[
             "stix", "packet", "features", "model", "taxii", "sharing", "feeds", "pack", "detect",
-            "exchange", "datapath", "hub", "shield", "lab",
+            "redteam", "exchange", "datapath", "hub", "shield", "lab",
         ],
     ),
     ("testkit", &[]),
@@ -49,8 +50,8 @@ const EDGES: [(&str, &[&str]); 17] = [
 ];
 
 /// Crates without sockets, files, clocks and randomness.
-const SANS_IO: [&str; 9] = [
-    "stix", "packet", "taxii", "sharing", "features", "feeds", "detect", "model", "pack",
+const SANS_IO: [&str; 10] = [
+    "stix", "packet", "taxii", "sharing", "features", "feeds", "detect", "model", "pack", "redteam",
 ];
 
 /// The only crates that may hold `unsafe`.

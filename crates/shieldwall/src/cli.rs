@@ -4,6 +4,7 @@ mod feeds;
 mod hub;
 mod models;
 mod pack;
+mod redteam;
 mod remote;
 mod search;
 
@@ -16,6 +17,7 @@ pub(crate) use self::{
     hub::{Backup, Hub, Restore, Verify},
     models::{Features, Score, Task},
     pack::{Pack, PackVerify},
+    redteam::{OfPack, Redteam, RedteamMutate, RedteamRun, RedteamVerify},
     remote::Remote,
     search::Search,
 };
@@ -77,6 +79,9 @@ pub(crate) enum Command {
     Features(Features),
     /// Say how malicious requests, URLs or names look: JSON lines in, JSON lines out.
     Score(Score),
+    /// Attack packs: how far their models hold when the same attack is written otherwise.
+    #[command(subcommand)]
+    Redteam(Box<Redteam>),
     /// Attack and measure the loop, in network namespaces made for it.
     #[command(subcommand)]
     Lab(Lab),

@@ -5,11 +5,13 @@ use serde_json::Value;
 use super::multipart;
 use crate::Request;
 
-/// Fields of a request that are looked at; what comes after them is not.
-pub(super) const FIELDS_MAX: usize = 256;
+/// Fields of a request that are looked at: as many as applications read (PHP 1000). What comes after
+/// them is not.
+pub(super) const FIELDS_MAX: usize = 1024;
 
-/// Levels of JSON that are looked into.
-const JSON_DEPTH_MAX: usize = 16;
+/// Levels of JSON that are looked into. What has more is no JSON to the reader here, and its text is
+/// looked at instead.
+const JSON_DEPTH_MAX: usize = 128;
 
 /// Headers that connections need and applications do not read.
 const SKIPPED: [&str; 12] = [

@@ -16,7 +16,7 @@ mod wrapped;
 use crate::{
     Column, Extractor, Samples, Subject, Unfit,
     gram::{Grams, Hash},
-    normal::{Normal, Undone},
+    normal::{Normal, Undone, VALUE_MAX},
 };
 use lexer::Token;
 
@@ -25,8 +25,16 @@ pub(super) struct Fields;
 
 /// Ids of a window at most.
 const IDS_MAX: usize = 384;
-/// Rows of a request at most; what comes after them is not looked at.
+/// Rows of a request at most: of more windows those with most signs in them, wherever they stand, so
+/// that nobody hides one behind harmless ones.
 const ROWS_MAX: usize = 192;
+/// Windows that are held before those with fewest signs are let go.
+const WINDOWS_MAX: usize = 2048;
+/// Pieces of long values that are looked at, over all values of a request.
+const PIECES_MAX: usize = 16;
+/// Bytes that two pieces share, so that nothing is cut in two: a window, and a whole number of groups
+/// of Base64.
+const SHARED: usize = window::WIDTH;
 /// How deep values are looked for in values.
 const NESTED_MAX: u8 = 3;
 
@@ -53,36 +61,53 @@ impl Extractor for Fields {
             });
         };
         let mut scan = Scan {
-            rows_max: samples.rows().saturating_add(ROWS_MAX),
+            windows: Vec::new(),
+            pieces: PIECES_MAX,
             samples,
             normal: Normal::default(),
             grams: Grams::new(IDS_MAX),
             numbers: Vec::with_capacity(self.columns().len()),
         };
-        let before = scan.samples.rows();
-        fields::walk(request, |place, value, plus| {
-            scan.field(place, value, plus, 0)
-        });
-        if scan.samples.rows() == before {
-            scan.row(b"path", b"", 0, Undone::default());
-        }
+        fields::walk(request, |place, value, plus| scan.value(place, value, plus));
+        scan.rows();
         Ok(())
     }
 }
 
+/// A window that may become a row.
+struct Window {
+    place: Box<[u8]>,
+    text: Box<[u8]>,
+    /// Bytes of the whole value.
+    length: usize,
+    undone: Undone,
+}
+
 struct Scan<'a> {
+    windows: Vec<Window>,
+    pieces: usize,
     samples: &'a mut Samples,
-    rows_max: usize,
     normal: Normal,
     grams: Grams,
     numbers: Vec<f32>,
 }
 
 impl Scan<'_> {
-    fn field(&mut self, place: &[u8], value: &[u8], plus: bool, nested: u8) {
-        if self.samples.rows() >= self.rows_max {
-            return;
+    /// A value in pieces of [`VALUE_MAX`]; nearly every value is one.
+    fn value(&mut self, place: &[u8], value: &[u8], plus: bool) {
+        let mut rest = value;
+        loop {
+            self.field(place, rest, plus, 0);
+            if rest.len() <= VALUE_MAX || self.pieces == 0 {
+                break;
+            }
+            self.pieces = self.pieces.saturating_sub(1);
+            let next = VALUE_MAX.saturating_sub(SHARED);
+            rest = rest.get(next..).unwrap_or_default();
         }
+    }
+
+    fn field(&mut self, place: &[u8], value: &[u8], plus: bool, nested: u8) {
         let decoded = self.normal.decode(value, plus);
         let mut inner: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         if nested < NESTED_MAX {
@@ -107,15 +132,47 @@ impl Scan<'_> {
         undone.rounds = undone.rounds.saturating_add(nested);
         undone.wrapped = u32::try_from(wrapped.len()).unwrap_or(u32::MAX);
         for range in window::windows(&folded) {
-            if self.samples.rows() >= self.rows_max {
-                return;
-            }
-            self.row(
-                place,
-                folded.get(range).unwrap_or_default(),
-                folded.len(),
+            self.windows.push(Window {
+                place: place.into(),
+                text: folded.get(range).unwrap_or_default().into(),
+                length: folded.len(),
                 undone,
-            );
+            });
+        }
+        if self.windows.len() > WINDOWS_MAX {
+            self.prune();
+        }
+    }
+
+    /// Lets all but [`ROWS_MAX`] windows go, and leaves the order of the rest.
+    fn prune(&mut self) {
+        let signs = |window: &Window| std::cmp::Reverse(window::signs(&window.text));
+        let mut order: Vec<_> = self.windows.iter().map(signs).zip(0_usize..).collect();
+        order.sort_unstable();
+        let kept: std::collections::BTreeSet<usize> = order
+            .into_iter()
+            .take(ROWS_MAX)
+            .map(|(_, index)| index)
+            .collect();
+        let mut index = 0_usize;
+        self.windows.retain(|_| {
+            let keeps = kept.contains(&index);
+            index = index.saturating_add(1);
+            keeps
+        });
+    }
+
+    /// A row for each window; one for a request that has none.
+    fn rows(&mut self) {
+        if self.windows.len() > ROWS_MAX {
+            self.prune();
+        }
+        let windows = std::mem::take(&mut self.windows);
+        for window in &windows {
+            self.row(&window.place, &window.text, window.length, window.undone);
+        }
+        if windows.is_empty() {
+            self.row(b"path", b"", 0, Undone::default());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Bodies of several parts (RFC 7578): names, file names and contents are fields.
 
 /// Parts that are looked at.
-const PARTS_MAX: usize = 64;
+const PARTS_MAX: usize = 1024;
 
 /// The boundary that a content type names.
 pub(super) fn boundary(content_type: &[u8]) -> Option<&[u8]> {

@@ -124,3 +124,43 @@ fn rows_are_bounded() {
             <= ROWS_MAX
     );
 }
+
+/// Whether something of the request reads as the attack.
+fn seen(target: &str, headers: &[(&[u8], &[u8])], body: &str) -> bool {
+    let found = rows(Request {
+        method: b"POST",
+        target: target.as_bytes(),
+        headers,
+        body: body.as_bytes(),
+    });
+    found.iter().any(|(_, text)| text.contains("1' or 1=1--"))
+}
+
+#[test]
+fn nobody_hides_an_attack_behind_harmless_values() {
+    let attack = "1' or 1=1--";
+    let parameters: String = (0..900)
+        .map(|number| format!("p{number}=some+words&"))
+        .collect();
+    assert!(seen("/", &[], &format!("{parameters}q={attack}")));
+    assert!(seen(&format!("/?{parameters}q={attack}"), &[], ""));
+    let deep = format!("{}\"{attack}\"{}", "{\"v\":".repeat(100), "}".repeat(100));
+    assert!(seen("/", &[], &deep));
+    let deeper = format!("{}\"{attack}\"{}", "[".repeat(300), "]".repeat(300));
+    assert!(seen("/", &[], &deeper));
+    let kind: [(&[u8], &[u8]); 1] = [(b"Content-Type", b"multipart/form-data; boundary=xyz")];
+    let part = |name: usize, value: &str| {
+        format!("--xyz\r\nContent-Disposition: form-data; name=\"n{name}\"\r\n\r\n{value}\r\n")
+    };
+    let mut parts: String = (0..300).map(|name| part(name, "some words")).collect();
+    parts.push_str(&part(300, attack));
+    parts.push_str("--xyz--\r\n");
+    assert!(seen("/", &kind, &parts));
+    for before in [60_000, 65_530, 131_000, 300_000] {
+        let padding = "word ".repeat(before / 5);
+        assert!(
+            seen("/", &[], &format!("q={padding}{attack} {padding}")),
+            "{before}"
+        );
+    }
+}

@@ -19,10 +19,7 @@ pub(super) fn windows(text: &[u8]) -> Vec<Range<usize>> {
         .map(|start| {
             let range = start..start.saturating_add(WIDTH).min(text.len());
             let inside = text.get(range.clone()).unwrap_or_default();
-            (
-                crate::text::tally(inside, |byte| !byte.is_ascii_alphanumeric() && byte != b' '),
-                range,
-            )
+            (signs(inside), range)
         })
         .collect();
     if windows.len() > PER_VALUE_MAX {
@@ -30,4 +27,9 @@ pub(super) fn windows(text: &[u8]) -> Vec<Range<usize>> {
         windows.truncate(PER_VALUE_MAX);
     }
     windows.into_iter().map(|(_, range)| range).collect()
+}
+
+/// What is neither letter, digit nor space in a text: what attacks are made of.
+pub(super) fn signs(text: &[u8]) -> usize {
+    crate::text::tally(text, |byte| !byte.is_ascii_alphanumeric() && byte != b' ')
 }

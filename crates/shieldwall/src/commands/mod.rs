@@ -8,6 +8,7 @@ mod lab;
 mod lines;
 mod pack;
 mod partner;
+mod redteam;
 mod rules;
 mod scan;
 mod score;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Pack(args) => pack::run(&args, json),
         Command::Features(args) => features::run(&args, json),
         Command::Score(args) => score::run(&args),
+        Command::Redteam(args) => redteam::run(&args, json),
         Command::Rules(args) => rules::run(&args, json),
         Command::Lab(args) => lab::run(args, json),
     }

@@ -85,6 +85,12 @@ fn explained(why: &Explanation) -> serde_json::Value {
 
 /// The model of a pack in a file, for this task.
 fn given(path: &Path, trust: Option<&Path>, task: manifest::Task) -> Result<Scorer, Failure> {
+    let pack = opened(path, trust)?;
+    scorer(&pack, task).map_err(|error| Failure::input(path.display(), error))
+}
+
+/// A pack in a file, signed by those whom a trust file names, or by the key beside it.
+pub(super) fn opened(path: &Path, trust: Option<&Path>) -> Result<VerifiedPack, Failure> {
     let read = |path: &Path| {
         fs::read_to_string(path).map_err(|error| Failure::input(path.display(), error))
     };
@@ -95,9 +101,7 @@ fn given(path: &Path, trust: Option<&Path>, task: manifest::Task) -> Result<Scor
         None => of_key(&read(&path.with_extension("pub"))?)?,
     };
     let bytes = fs::read(path).map_err(|error| Failure::input(path.display(), error))?;
-    verified(&bytes, &trust)
-        .and_then(|pack| scorer(&pack, task))
-        .map_err(|error| Failure::input(path.display(), error))
+    verified(&bytes, &trust).map_err(|error| Failure::input(path.display(), error))
 }
 
 fn verified(bytes: &[u8], trust: &Trust) -> anyhow::Result<VerifiedPack> {
@@ -110,7 +114,7 @@ fn verified(bytes: &[u8], trust: &Trust) -> anyhow::Result<VerifiedPack> {
     Ok(VerifiedPack::verify(bytes, trust, &at, &Limits::default())?)
 }
 
-fn scorer(pack: &VerifiedPack, task: manifest::Task) -> anyhow::Result<Scorer> {
+pub(super) fn scorer(pack: &VerifiedPack, task: manifest::Task) -> anyhow::Result<Scorer> {
     let entry = pack
         .manifest()
         .models

@@ -18,6 +18,7 @@ mod many;
 mod models;
 mod packs;
 mod partners;
+mod redteam;
 mod refusals;
 mod rules;
 mod search;
