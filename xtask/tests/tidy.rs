@@ -34,7 +34,9 @@ const EDGES: [(&str, &[&str]); 17] = [
     ("hub", &["exchange", "sharing", "taxii", "stix"]),
     (
         "shield",
-        &["detect", "datapath", "packet", "sharing", "taxii", "stix"],
+        &[
+            "detect", "datapath", "packet", "pack", "sharing", "taxii", "stix",
+        ],
     ),
     ("lab", &[]),
     (

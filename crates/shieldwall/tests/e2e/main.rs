@@ -15,6 +15,7 @@ mod hub_killed;
 mod import;
 mod lab;
 mod models;
+mod pack_life;
 mod packs;
 mod partners;
 mod refusals;
