@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use pack::manifest::{Capability, Task};
 use packet::applayer::dns;
-use packet::{Event, Flow, FlowId, Proto, Transaction};
+use packet::{Event, FiveTuple, Flow, FlowId, Proto, Transaction};
 use smallvec::SmallVec;
 use stix::lease::EvidenceClass;
 
@@ -110,6 +110,8 @@ pub struct Inspector {
     said: Lru<(usize, IpAddr), Said>,
     sources: Lru<(usize, IpAddr), Sampled>,
     found: Vec<Found>,
+    /// Flows that something was found in that people are alerted of, told or not.
+    flagged: Vec<(FlowId, FiveTuple)>,
     /// Number of the packet at hand, and the work done for it.
     packet: u64,
     spent: u64,
@@ -168,6 +170,7 @@ impl Inspector {
             said: Lru::new(config.quiet_max),
             sources: Lru::new(config.suspects_max),
             found: Vec::new(),
+            flagged: Vec::new(),
             packet: 0,
             spent: 0,
             explained: (0, 0),
@@ -221,6 +224,12 @@ impl Inspector {
     /// Takes out what was found since the last time.
     pub fn found(&mut self) -> impl Iterator<Item = Found> + '_ {
         self.found.drain(..)
+    }
+
+    /// Takes out the flows in which something was found since the last time that counts for more than a
+    /// record, whether or not it was told again.
+    pub fn flagged(&mut self) -> impl Iterator<Item = (FlowId, FiveTuple)> + '_ {
+        self.flagged.drain(..)
     }
 
     /// A flow is over: what its scores say of the models, where it was benign as far as anybody knows.
@@ -389,6 +398,9 @@ impl Inspector {
     ) {
         self.counts.found = self.counts.found.saturating_add(1);
         let acts = self.in_force.acts(active, &flow.tuple);
+        if acts && active.most >= Capability::Alert {
+            self.flagged.push((flow.id, flow.tuple));
+        }
         let proven = flow.tuple.proto == Proto::Tcp && flow.client_proven;
         let accused = match acts && proven && self.may_accuse(active, flow, shown) {
             true => self.suspect(at, flow, shown, now_ns),

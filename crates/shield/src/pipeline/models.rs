@@ -84,13 +84,13 @@ impl Judge {
             return self.model_trial(flow, now, mono_ns);
         }
         inspector.event(event, now.ts_ns);
+        // whoever was found out speaks for nobody
+        for (flow, tuple) in inspector.flagged() {
+            self.watch.accuse(flow, &tuple);
+        }
         for found in inspector.found() {
-            let is_alert = found.is_alert();
-            if is_alert {
-                self.given = self.given.saturating_add(1);
-                // whoever was found out speaks for nobody
-                self.watch.accuse(&found.verdict);
-            }
+            let is_alert = u64::from(found.is_alert());
+            self.given = self.given.saturating_add(is_alert);
             if let Some(sink) = &self.modelled.sink
                 && found.verdict.offender.is_some()
             {

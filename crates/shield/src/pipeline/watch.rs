@@ -105,17 +105,14 @@ impl Watch {
     }
 
     /// Takes out the flow that a model found something in. What others say of it counts for more.
-    pub(super) fn accuse(&mut self, verdict: &Verdict) {
-        let Some((flow, tuple)) = verdict.flow.zip(verdict.tuple) else {
-            return;
-        };
+    pub(super) fn accuse(&mut self, flow: FlowId, tuple: &FiveTuple) {
         let before = self.flows.get(&flow).copied();
         if before == Some(State::Convicted) || (before.is_none() && !self.has_room()) {
             return;
         }
         self.flows.insert(flow, State::Accused);
         if before == Some(State::Open) {
-            each_end(&self.home, &tuple, |end| self.sessions.convicted(flow, end));
+            each_end(&self.home, tuple, |end| self.sessions.convicted(flow, end));
         }
     }
 
@@ -126,10 +123,12 @@ impl Watch {
         if !is_session(flow) || matches!(state, None | Some(State::Convicted)) {
             return false;
         }
+        // an open session stands in the table itself
+        let own = u32::from(state == Some(&State::Open));
         let mut known = false;
         each_end(&self.home, &flow.tuple, |end| {
             let standing = self.sessions.standing(&IpNet::from(end.src), mono_ns);
-            known |= standing.recent >= history_min;
+            known |= standing.recent.saturating_sub(own) >= history_min;
         });
         known
     }
