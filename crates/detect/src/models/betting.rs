@@ -41,7 +41,8 @@ impl Trials {
     /// asked.
     #[must_use]
     pub fn is_above(&self, bound: f64, alpha: f64) -> bool {
-        self.capital(bound, &HIGHER) >= 1.0 / alpha
+        let refuted = bound <= 0.0 && self.hits > 0;
+        refuted || self.capital(bound, &HIGHER) >= 1.0 / alpha
     }
 
     /// Whether the rate is below `bound`; alike.
@@ -113,9 +114,8 @@ impl Trials {
     /// The mean of the capitals of bets against a rate of `bound`.
     fn capital(&self, bound: f64, multiples: &[f64]) -> f64 {
         if !(bound > 0.0 && bound < 1.0) {
-            // no bet can be made: the first hit refutes 0, and nothing refutes 1
-            let refuted = bound <= 0.0 && self.hits > 0;
-            return if refuted { f64::INFINITY } else { 1.0 };
+            // no bet can be made
+            return 1.0;
         }
         let (hits, rest) = (
             float(self.hits),

@@ -57,6 +57,12 @@ fn a_scan_finds_attacks_by_a_pack_and_says_why() {
         .map(|record| record["src_ip"].as_str().unwrap())
         .collect();
     assert_eq!(from, ["198.51.100.66", "198.51.100.67"], "{records:#?}");
+    says_why(&records);
+    other_ways(capture, temp.path());
+}
+
+/// What a record says of the model, the pack and the features.
+fn says_why(records: &[Value]) {
     let (first, second) = (&records[0], &records[1]);
     assert_eq!(first["alert"]["signature_id"], 9_300_001);
     assert_eq!(
@@ -85,6 +91,9 @@ fn a_scan_finds_attacks_by_a_pack_and_says_why() {
         serde_json::from_str(&run(&["pack", "inspect", &web_attack(), "--json"])).unwrap();
     assert_eq!(packed["digest"], inspected["digest"]);
     assert_eq!(second["shieldwall"]["model"]["field"], "form text");
+}
+
+fn other_ways(capture: &str, at: &Path) {
     // several threads find the same, and a folder is all packs in it
     let also = run(&[
         "scan",
@@ -99,7 +108,7 @@ fn a_scan_finds_attacks_by_a_pack_and_says_why() {
     ]);
     assert_eq!(lines(&also).len(), 2, "{also}");
     // whom nobody trusts judges nothing
-    let trust = temp.path().join("trust.toml");
+    let trust = at.join("trust.toml");
     std::fs::write(&trust, "threshold = 1\n[[key]]\nholder = \"X\"\npublic = \"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n").unwrap();
     let refused = output(&[
         "scan",
@@ -189,9 +198,12 @@ fn a_pack_lives_at_a_shield_from_admission_to_rollback() {
         (Some(1), &json!("sessions")),
         "{said}"
     );
+    while_it_runs(&config, temp.path(), &step);
+}
 
-    let running = Process::start(&["shield", "run", "--config", &config]);
-    let status = || answer(&["pack", "status", "--config", &config]).1;
+fn while_it_runs(config: &str, at: &Path, step: &dyn Fn(&[&str]) -> (Option<i32>, Value)) {
+    let running = Process::start(&["shield", "run", "--config", config]);
+    let status = || answer(&["pack", "status", "--config", config]).1;
     eventually("benign sessions are scored", || {
         status()["models"][0]["sessions"].as_u64() >= Some(30)
     });
@@ -202,10 +214,12 @@ fn a_pack_lives_at_a_shield_from_admission_to_rollback() {
         (Some(0), &json!("canary")),
         "{said}"
     );
-    let journal = temp.path().join("data/journal.jsonl");
+    let journal = at.join("data/journal.jsonl");
     let told = |stage: &str| {
         let text = std::fs::read_to_string(&journal).unwrap_or_default();
-        let all = lines(&text[..text.rfind('\n').map_or(0, |at| at + 1)]);
+        // the last line may be in the making
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let all = lines(whole);
         all.iter().any(|line| {
             line["event"] == "pack"
                 && line["stage"] == stage
@@ -228,7 +242,7 @@ fn a_pack_lives_at_a_shield_from_admission_to_rollback() {
     );
     eventually("the rollback is in force", || told("rolled-back"));
     drop(running);
-    let log = std::fs::read_to_string(temp.path().join("data/packs/log.jsonl")).unwrap();
+    let log = std::fs::read_to_string(at.join("data/packs/log.jsonl")).unwrap();
     let stages: Vec<_> = lines(&log).iter().map(|line| line["to"].clone()).collect();
     assert_eq!(stages, ["shadow", "canary", "rolled-back"]);
 }

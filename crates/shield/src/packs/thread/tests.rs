@@ -95,6 +95,11 @@ fn steps_take_effect_while_it_runs_and_a_pack_over_its_budget_is_taken_back() {
     thread.join().unwrap();
     drop(journal);
     writer.join().unwrap();
+    is_told(&data);
+}
+
+/// The log and the journal name each step.
+fn is_told(data: &Path) {
     let lines = |path: &Path| -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(path).unwrap();
         text.lines()
