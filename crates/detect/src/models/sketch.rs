@@ -174,7 +174,8 @@ mod tests {
             prop_assert!(above as f64 <= fpr * scores.len() as f64);
             // one bucket lower, more would: it is the least edge
             if threshold.is_finite() {
-                prop_assert_eq!(above, (sketch.share_at(threshold) * scores.len() as f64).round() as usize);
+                let told = sketch.share_at(threshold) * scores.len() as f64;
+                prop_assert!((told - above as f64).abs() < 0.5, "{told} {above}");
                 let lower = edge(bucket(threshold).saturating_sub(1));
                 let reached = scores.iter().filter(|score| **score >= lower).count();
                 prop_assert!(bucket(threshold) == 0 || reached as f64 > fpr * scores.len() as f64);
