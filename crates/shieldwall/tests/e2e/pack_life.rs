@@ -201,7 +201,10 @@ fn a_pack_lives_at_a_shield_from_admission_to_rollback() {
     while_it_runs(&config, temp.path(), &step);
 }
 
-fn while_it_runs(config: &str, at: &Path, step: &dyn Fn(&[&str]) -> (Option<i32>, Value)) {
+/// The exit status and what was said, of a step in the life of a pack.
+type Take<'a> = dyn Fn(&[&str]) -> (Option<i32>, Value) + 'a;
+
+fn while_it_runs(config: &str, at: &Path, step: &Take<'_>) {
     let running = Process::start(&["shield", "run", "--config", config]);
     let status = || answer(&["pack", "status", "--config", config]).1;
     eventually("benign sessions are scored", || {
