@@ -35,7 +35,9 @@ const EDGES: [(&str, &[&str]); 18] = [
     ("hub", &["exchange", "sharing", "taxii", "stix"]),
     (
         "shield",
-        &["detect", "datapath", "packet", "sharing", "taxii", "stix"],
+        &[
+            "detect", "datapath", "packet", "pack", "sharing", "taxii", "stix",
+        ],
     ),
     ("lab", &[]),
     (

@@ -26,6 +26,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use datapath::enforce::{Action, Key};
 use detect::Verdict;
+use detect::models::Found;
 use ipnet::IpNet;
 use stix::lease::{self, LeaseRequest, Selector};
 use stix::{StixId, Timestamp, Tlp};
@@ -58,6 +59,12 @@ pub trait Standings: Send + Sync + std::fmt::Debug {
 pub trait Sink: Send + Sync + std::fmt::Debug {
     /// Takes one, on the thread that found it; returns within microseconds.
     fn verdict(&self, verdict: &Verdict);
+
+    /// Takes what a model accuses a source of, alike. Who does not ask for it takes no notice.
+    ///
+    /// # Failure bias
+    /// Open: policy decides, and what it refuses is only told.
+    fn found(&self, _found: &Found) {}
 }
 
 /// The one place where decisions are made and carried out.

@@ -155,6 +155,23 @@ pub enum Event {
         /// How long it took, milliseconds.
         took_ms: u64,
     },
+    /// A pack came to another stage, and that is in effect from here on.
+    Pack {
+        /// Who publishes it.
+        publisher: String,
+        /// The pack.
+        name: String,
+        /// Its version.
+        version: String,
+        /// Its digest.
+        digest: pack::Digest,
+        /// How far it is now.
+        stage: &'static str,
+        /// Who had it so.
+        by: String,
+        /// Why.
+        why: String,
+    },
     /// Entries are missing between what we have and what came.
     Gap {
         /// Which lane.

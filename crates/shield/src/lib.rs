@@ -23,6 +23,7 @@
 //! | `sync` | stream, signals, reports; leases of others | wait for a disk on the way to the kernel |
 //! | `ticker` | expiry, first hits, exemptions, comparison with the kernel | |
 //! | `rules` | compiles rules that changed, hands them over | judge a packet |
+//! | `packs` | loads packs that changed, hands their models over, takes one back that is over its budget | judge a packet |
 //! | `journal`, `known` | write files | decide anything |
 //!
 //! Whatever dies, leases age out in the kernel: a dead hub changes nothing but freshness, a dead
@@ -37,6 +38,7 @@ pub mod guard;
 pub mod identity;
 pub mod journal;
 pub mod leases;
+pub mod packs;
 pub mod pipeline;
 pub mod policy;
 pub mod protect;

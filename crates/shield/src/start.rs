@@ -24,6 +24,7 @@ use crate::guard::{self, Guard};
 use crate::identity::{Identity, IdentityError};
 use crate::journal::{Event, Journal};
 use crate::leases::Book;
+use crate::packs::{self, Packer, PacksError};
 use crate::pipeline::{self, PipelineError, Running};
 use crate::policy::Policy;
 use crate::protect;
@@ -80,6 +81,9 @@ pub enum ShieldError {
     /// The rules cannot be used: the operator's to mend.
     #[error(transparent)]
     Rules(#[from] RulesError),
+    /// The packs cannot be used: the operator's to mend.
+    #[error(transparent)]
+    Packs(#[from] PacksError),
     /// Synchronisation cannot start.
     #[error(transparent)]
     Sync(#[from] SyncError),
@@ -100,12 +104,14 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
     let (guard, batches, forgiven) = guard(&config, identity.as_ref(), &sessions, &disk)?;
     let partners = Arc::new(Partners::default());
     let ruler = Ruler::start(config.rules.clone(), Arc::clone(&partners), guard.journal())?;
+    let packer = packer(&config, &guard)?;
     let of_partners = config.rules.partners.then_some(&*partners);
     let view = restore(&guard, of_partners, disk.loaded);
     let index = Arc::new(ArcSwap::from_pointee(Index::default()));
     let links = pipeline::Links {
         index: Arc::clone(&index),
         rules: ruler.link(),
+        packs: packer.as_ref().map(Packer::link),
         sink: Arc::clone(&guard) as Arc<dyn guard::Sink>,
         forgive: forgiven,
         stop: stop.clone(),
@@ -126,6 +132,9 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         ticker(Arc::clone(&guard), hub.is_none(), stop.clone())?,
         protector(Arc::clone(&guard), config.clone(), stop.clone())?,
     ];
+    if let Some(packer) = packer {
+        threads.push(packs::spawn(packer, guard.journal().clone(), stop.clone())?);
+    }
     if let (Some(identity), Some(hub)) = (identity, hub) {
         let (reports, shares) = (reporter.clone(), config.share.is_some());
         let parts = sync::Parts {
@@ -157,6 +166,14 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         threads,
         writers: disk.writers,
     })
+}
+
+/// The packs, if the configuration has any.
+fn packer(config: &Config, guard: &Guard) -> Result<Option<Packer>, PacksError> {
+    let packs = config.packs.clone();
+    packs
+        .map(|packs| Packer::start(packs, &config.data, guard.journal()))
+        .transpose()
 }
 
 /// The guard over its enforcer, with the ends where signals and pardons come out.

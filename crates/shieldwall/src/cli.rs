@@ -16,7 +16,7 @@ pub(crate) use self::{
     feeds::{Export, Import, Wanted},
     hub::{Backup, Hub, Restore, Verify},
     models::{Features, Score, Task},
-    pack::{Pack, PackVerify},
+    pack::{Pack, PackStep, PackVerify},
     redteam::{OfPack, Redteam, RedteamMutate, RedteamRun, RedteamVerify},
     remote::Remote,
     search::Search,
@@ -71,7 +71,7 @@ pub(crate) enum Command {
     /// Invite, enrol, list and revoke partners.
     #[command(subcommand)]
     Partner(Partner),
-    /// Make, sign, verify and inspect packs of models, rules and indicators.
+    /// Make, sign, verify and inspect packs of models, rules and indicators; have a shield run them.
     #[command(subcommand)]
     Pack(Pack),
     /// Write what models see: the features of rows, for training.
@@ -197,6 +197,13 @@ pub(crate) struct Scan {
     /// Rules in Suricata's language that are looked for; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Vec<PathBuf>,
+    /// A pack whose models judge requests, URLs and names, or a folder of packs; may be given several
+    /// times.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) pack: Vec<PathBuf>,
+    /// Whom to trust for the packs (TOML); without it, the key in FILE.pub beside each pack.
+    #[arg(long, value_name = "FILE", requires = "pack")]
+    pub(crate) trust: Option<PathBuf>,
     /// Write EVE records to this file; `-` is standard output.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) eve: Option<PathBuf>,

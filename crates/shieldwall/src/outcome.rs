@@ -63,9 +63,12 @@ impl From<shield::ShieldError> for Failure {
         use shield::ShieldError as E;
         match error {
             E::Thread(_) | E::Sync(_) => Self::System(error.into()),
-            E::Data { .. } | E::Identity(_) | E::Enforce(_) | E::Pipeline(_) | E::Rules(_) => {
-                Self::bad(error)
-            }
+            E::Data { .. }
+            | E::Identity(_)
+            | E::Enforce(_)
+            | E::Pipeline(_)
+            | E::Rules(_)
+            | E::Packs(_) => Self::bad(error),
         }
     }
 }

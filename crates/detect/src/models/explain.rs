@@ -43,6 +43,22 @@ impl Scorer {
         work: &mut Work,
     ) -> Result<Explanation, ScoreError> {
         let score = self.score(subject, work)?;
+        let parts = self.parts(score, work)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Explanation {
+            score,
+            field: text(work.field(score.row)),
+            text: text(work.text(score.row)),
+            parts,
+        })
+    }
+
+    /// What counted most for the score of the subject that was judged last with `work`, the most
+    /// first. It takes a run of the model for each number of a row.
+    ///
+    /// # Errors
+    /// [`ScoreError`] where the model fails.
+    pub fn parts(&self, score: Score, work: &mut Work) -> Result<Vec<Part>, ScoreError> {
         let Work {
             samples, scratch, ..
         } = work;
@@ -84,13 +100,21 @@ impl Scorer {
             .collect();
         parts.sort_by(|one, other| other.weight.total_cmp(&one.weight));
         parts.truncate(PARTS_MAX);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Explanation {
-            score,
-            field: text(samples.field(score.row)),
-            text: text(samples.text(score.row)),
-            parts,
-        })
+        Ok(parts)
+    }
+}
+
+impl Work {
+    /// The field that a row of the latest subject comes from.
+    #[must_use]
+    pub fn field(&self, row: usize) -> &[u8] {
+        self.samples.field(row)
+    }
+
+    /// What of the field was looked at, as it reads after decoding.
+    #[must_use]
+    pub fn text(&self, row: usize) -> &[u8] {
+        self.samples.text(row)
     }
 }
 

@@ -2,9 +2,21 @@
 //!
 //! A [`Scorer`] is made of a [`VerifiedPack`] alone. What feeds the model is an extractor of
 //! `features`, the very one that made the rows it was trained on; what evaluates it is `model`.
+//!
+//! ```text
+//! Event::Transaction -> subject -> Inspector -> Scorer -> Found { field, features, threshold, pack }
+//!                                      \--> scores of a flow, at its end -> sketch, betting (the caller's)
+//! ```
 
+mod active;
+pub mod betting;
 mod bind;
 mod explain;
+mod found;
+mod inspect;
+pub mod sketch;
+mod subject;
+mod suspects;
 
 use features::{Extractor, Samples, Subject, Unfit};
 use model::{Input, Limits, Model, ModelError, Numbers, RunError, Scratch};
@@ -13,8 +25,13 @@ use pack::{
     manifest::{Aggregate, Model as Entry, Task},
 };
 
+pub use active::{About, Active, BUCKETS, InForce, Stage, Threshold, is_seen};
 use bind::Feed;
 pub use explain::{Explanation, Part};
+pub use found::Found;
+pub use inspect::{
+    Config, Inspector, MODELS_MAX, SESSIONS_PER_SOURCE_MAX, SOURCE_WINDOW_NS, Trial,
+};
 
 /// Judges subjects by one model.
 #[derive(Debug)]
@@ -163,15 +180,39 @@ impl Scorer {
     /// # Errors
     /// [`ScoreError`] where the model does not look at such subjects.
     pub fn score(&self, subject: &Subject<'_>, work: &mut Work) -> Result<Score, ScoreError> {
+        self.score_rows(subject, work, |_| usize::MAX)
+            .map(|(score, _)| score)
+    }
+
+    /// Judges a subject by as many of its rows as `afforded` says, given how many there are; and how
+    /// many were left out.
+    ///
+    /// # Errors
+    /// [`ScoreError`] where the model does not look at such subjects.
+    pub fn score_rows(
+        &self,
+        subject: &Subject<'_>,
+        work: &mut Work,
+        afforded: impl FnOnce(usize) -> usize,
+    ) -> Result<(Score, usize), ScoreError> {
         work.samples.clear();
         self.extractor.0.extract(subject, &mut work.samples)?;
-        let rows = work.samples.rows();
+        let all = work.samples.rows();
+        let rows = afforded(all).min(all);
         let inputs: Vec<Input<'_>> = self.inputs(&work.samples, 0..rows);
         let outputs = self.model.run(&inputs, &mut work.scratch)?;
         work.scores.clear();
         work.scores
             .extend_from_slice(outputs.f32(self.output).unwrap_or_default());
-        Ok(self.together(&work.scores))
+        Ok((self.together(&work.scores), all.saturating_sub(rows)))
+    }
+
+    /// What a row costs at most, in multiply-adds; a step down a tree counts as four of them.
+    #[must_use]
+    pub fn row_work(&self) -> u64 {
+        let cost = self.model.cost();
+        let steps = cost.tree_steps.saturating_mul(4);
+        cost.multiply_adds.saturating_add(steps).max(1)
     }
 
     /// The inputs of some rows.

@@ -1,7 +1,7 @@
 //! From what was typed to values that are legal.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,7 +9,8 @@ use stix::Tlp;
 use toml::Spanned;
 
 use super::{
-    Capture, Config, ConfigError, Enforce, Eve, Hub, Locator, Pace, Protect, Rules, Share, typed,
+    Capture, Config, ConfigError, Enforce, Eve, Hub, Locator, Pace, Packs, Protect, Rules, Share,
+    typed,
 };
 use crate::policy::{Rate, Settings};
 
@@ -38,6 +39,7 @@ pub(super) fn config(typed: typed::Typed, at: &Locator<'_>) -> Result<Config, Co
         home: networks(&typed.home.networks, at)?,
         share: typed.share.map(|t| share(&t, at)).transpose()?,
         rules: rules(typed.rules, at)?,
+        packs: typed.packs.map(|t| packs(t, at)).transpose()?,
         eve: typed.eve.map(|t| Eve {
             file: t.file,
             alerts_only: t.alerts_only,
@@ -191,9 +193,31 @@ fn network(typed: &Spanned<String>, at: &Locator<'_>) -> Result<IpNet, ConfigErr
     ))
 }
 
-/// A wildcard stands in the name of a file, never in that of a folder.
 fn rules(typed: typed::Rules, at: &Locator<'_>) -> Result<Rules, ConfigError> {
-    let files = typed.files.into_iter().map(|file| {
+    Ok(Rules {
+        files: files(typed.files, "rules/*.rules", at)?,
+        config: typed.config,
+        drop: typed.drop,
+        watch: typed.watch,
+        partners: typed.partners,
+    })
+}
+
+fn packs(typed: typed::Packs, at: &Locator<'_>) -> Result<Packs, ConfigError> {
+    Ok(Packs {
+        files: files(typed.files, "packs/*.swpack", at)?,
+        trust: typed.trust,
+        admission: typed.admission,
+    })
+}
+
+/// A wildcard stands in the name of a file, never in that of a folder. `like` is such a path.
+fn files(
+    typed: Vec<Spanned<PathBuf>>,
+    like: &str,
+    at: &Locator<'_>,
+) -> Result<Vec<PathBuf>, ConfigError> {
+    let files = typed.into_iter().map(|file| {
         let offset = file.span().start;
         let file = file.into_inner();
         let folder = file.parent().map(Path::to_string_lossy);
@@ -201,22 +225,16 @@ fn rules(typed: typed::Rules, at: &Locator<'_>) -> Result<Rules, ConfigError> {
             return Err(at.refuse(
                 offset,
                 format!("\"{}\" has a wildcard in a folder", file.display()),
-                "name each folder, as \"rules/*.rules\"",
+                format!("name each folder, as \"{like}\""),
             ));
         }
         if file.file_name().is_none() {
             let what = format!("\"{}\" names no file", file.display());
-            return Err(at.refuse(offset, what, "name a file, as \"rules/*.rules\""));
+            return Err(at.refuse(offset, what, format!("name a file, as \"{like}\"")));
         }
         Ok(file)
     });
-    Ok(Rules {
-        files: files.collect::<Result<_, _>>()?,
-        config: typed.config,
-        drop: typed.drop,
-        watch: typed.watch,
-        partners: typed.partners,
-    })
+    files.collect()
 }
 
 fn share(typed: &typed::Share, at: &Locator<'_>) -> Result<Share, ConfigError> {

@@ -22,6 +22,7 @@
 //! | `[share]` | `tlp`, `audience` | absent: nothing leaves | marking; partners named beyond it |
 //! | `[rules]` | `files`, `config` | absent: none | rules in Suricata's language; its YAML |
 //! | | `drop`, `watch`, `partners` | true, true, true | what they may do, when read anew, whose |
+//! | `[packs]` | `files`, `trust`, `admission` | absent: none | packs; whom to trust; what they may be |
 //! | `[eve]` | `file`, `alerts_only` | absent: no records, false | EVE JSON of what is inspected |
 
 mod build;
@@ -57,6 +58,8 @@ pub struct Config {
     pub share: Option<Share>,
     /// Rules that are looked for.
     pub rules: Rules,
+    /// Packs whose models judge; absent: none.
+    pub packs: Option<Packs>,
     /// Records of what is inspected; absent: none are written.
     pub eve: Option<Eve>,
 }
@@ -87,6 +90,18 @@ impl Default for Rules {
             partners: true,
         }
     }
+}
+
+/// Packs of models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packs {
+    /// Files of packs that are taken into shadow where they are admitted; `*` and `?` in the last part
+    /// of a path stand for others.
+    pub files: Vec<PathBuf>,
+    /// Whom to trust (TOML).
+    pub trust: PathBuf,
+    /// What packs may be and do here (TOML); absent: the strict default.
+    pub admission: Option<PathBuf>,
 }
 
 /// Where records of what is inspected go.

@@ -26,7 +26,17 @@ pub(super) struct Typed {
     pub(super) share: Option<Share>,
     #[serde(default)]
     pub(super) rules: Rules,
+    pub(super) packs: Option<Packs>,
     pub(super) eve: Option<Eve>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Packs {
+    #[serde(default)]
+    pub(super) files: Vec<Spanned<PathBuf>>,
+    pub(super) trust: PathBuf,
+    pub(super) admission: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]

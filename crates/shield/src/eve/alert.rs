@@ -65,6 +65,27 @@ const SIGNATURES: &[(&str, &str, u32, &str, &str)] = &[
         "SHIELDWALL listed TLS client",
         "Misc Attack",
     ),
+    (
+        "model@",
+        "http.request",
+        9_300_001,
+        "SHIELDWALL model: attack on a web application",
+        "Web Application Attack",
+    ),
+    (
+        "model@",
+        "http.url",
+        9_300_002,
+        "SHIELDWALL model: URL of a page that imitates another",
+        "Possible Social Engineering Attempted",
+    ),
+    (
+        "model@",
+        "",
+        9_300_003,
+        "SHIELDWALL model: suspicious name",
+        "Potentially Bad Traffic",
+    ),
     ("", "", 9_000_000, "SHIELDWALL verdict", "Misc activity"),
 ];
 
@@ -74,12 +95,25 @@ pub(super) fn write(
     event: Option<&Event<'_>>,
     options: Setting<'_>,
 ) {
-    match &verdict.tuple {
-        Some(tuple) => write_flow_head(object, "alert", verdict.flow, tuple, Direction::ToServer),
-        None => object.text("event_type", "alert"),
-    }
+    write_head(object, "alert", verdict);
     object.object("alert", |object| write_alert(object, verdict));
     object.object("shieldwall", |object| write_verdict(object, verdict));
+    write_event(object, event, options);
+}
+
+pub(super) fn write_head(object: &mut Object<'_>, kind: &str, verdict: &Verdict) {
+    match &verdict.tuple {
+        Some(tuple) => write_flow_head(object, kind, verdict.flow, tuple, Direction::ToServer),
+        None => object.text("event_type", kind),
+    }
+}
+
+/// What is known of the event that led to a verdict.
+pub(super) fn write_event(
+    object: &mut Object<'_>,
+    event: Option<&Event<'_>>,
+    options: Setting<'_>,
+) {
     match event {
         Some(Event::Transaction(flow, transaction)) => {
             write_flow(object, flow);
@@ -136,7 +170,7 @@ fn write_flow(object: &mut Object<'_>, flow: &Flow) {
     });
 }
 
-fn write_alert(object: &mut Object<'_>, verdict: &Verdict) {
+pub(super) fn write_alert(object: &mut Object<'_>, verdict: &Verdict) {
     let buffer = verdict.reasons.first().map_or("", |reason| reason.buffer);
     let fits = |(detector, of, ..): &&(&str, &str, u32, &str, &str)| {
         verdict.detector.starts_with(detector) && buffer.starts_with(of)
@@ -161,7 +195,7 @@ fn write_alert(object: &mut Object<'_>, verdict: &Verdict) {
 }
 
 /// What a verdict knows, typed.
-fn write_verdict(object: &mut Object<'_>, verdict: &Verdict) {
+pub(super) fn write_verdict(object: &mut Object<'_>, verdict: &Verdict) {
     if let Some(offender) = verdict.offender {
         object.text("offender", &address(offender));
     }

@@ -3,6 +3,7 @@
 //! | event_type | from | module |
 //! |---|---|---|
 //! | `alert` | a verdict | [`alert`] |
+//! | `alert`, `model` | what a model found, where it counts and where it does not | [`model`] |
 //! | all others | the sensor's events and counters | [`packet::eve`] |
 //!
 //! Beyond Suricata's fields there is `alert.metadata`, where a Suricata rule has its own: what our
@@ -11,12 +12,14 @@
 
 mod alert;
 mod appended;
+mod model;
 mod output;
 mod rule;
 
 use std::io::{self, Write};
 
 use detect::Verdict;
+use detect::models::Found;
 use detect::rules::{Alert, Fate, Outcome, Remembered};
 use packet::eve::{Recorder, Remark};
 use packet::{Direction, Event};
@@ -86,6 +89,25 @@ impl Log {
         let flow = event.and_then(flow_of);
         recorder.record_in("alert", flow, now, &mut emit, &mut |record, options| {
             alert::write(record, verdict, event, options);
+            true
+        });
+    }
+
+    /// Writes what a model found: an alert where it counts, else a record of type `model`.
+    pub fn found(&mut self, found: &Found, event: &Event<'_>, packet: u64) {
+        let Self { recorder, outputs } = self;
+        let kind = if found.is_alert() { "alert" } else { "model" };
+        if found.is_alert() {
+            recorder.alerted(found.verdict.flow);
+        }
+        let now = Now {
+            ts_ns: found.verdict.at_ns,
+            packet,
+        };
+        let mut emit = |number: usize, line: &str| send(outputs, number, line);
+        let flow = flow_of(event);
+        recorder.record_in(kind, flow, now, &mut emit, &mut |record, options| {
+            model::write(record, kind, found, event, options);
             true
         });
     }

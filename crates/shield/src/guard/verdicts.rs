@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 use detect::Verdict;
+use detect::models::Found;
 use ipnet::IpNet;
+use pack::manifest::Capability;
 use sharing::scrub;
 use stix::lease::{self, EvidenceClass, LeaseRequest, Selector};
 use stix::{StixId, Tlp};
@@ -22,12 +24,26 @@ impl Sink for Guard {
     /// Open: policy decides, and what it refuses is only told.
     fn verdict(&self, verdict: &Verdict) {
         let now = Now::read();
-        let word = self.word_of(verdict);
+        self.take(verdict, self.word_of(verdict), now);
+    }
+
+    /// # Failure bias
+    /// Open: as for every verdict; and a model's word is policy's to weaken.
+    fn found(&self, found: &Found) {
+        let blocks = found.model.most >= Capability::Block;
+        self.take(&found.verdict, Word::Model { blocks }, Now::read());
+    }
+}
+
+impl Guard {
+    /// Enforces a verdict, shares it and tells it.
+    fn take(&self, verdict: &Verdict, word: Word<'_>, now: Now) {
         let credible = self.is_credible(verdict, now);
         if let Some(offender) = verdict.offender.filter(|_| credible) {
             self.block_offender(verdict, offender, word, now);
         }
         let derived_from = self.derived_from(verdict);
+        // a model is no witness: others are told, and asked for nothing
         let hearsay = word.is_foreign() && verdict.evidence <= EvidenceClass::PathProven;
         let naming = verdict.offender.map_or(Naming::Free, |offender| {
             policy::naming(&self.policy.load(), &IpNet::from(offender))
@@ -56,9 +72,7 @@ impl Sink for Guard {
         self.journal.write(now, event);
         self.changed.notify_one();
     }
-}
 
-impl Guard {
     /// On whose word a verdict rests.
     fn word_of(&self, verdict: &Verdict) -> Word<'static> {
         let sources = verdict.reasons.iter().map(|reason| reason.source.as_ref());

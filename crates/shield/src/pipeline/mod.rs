@@ -9,6 +9,7 @@
 //! [`Pipeline`] reads no clock and no file: time is an argument, so that a recorded capture gives
 //! the same verdicts each time. [`run`] drives it from an interface or a file on a thread.
 
+mod models;
 mod passage;
 mod rules;
 mod run;
@@ -25,6 +26,7 @@ use packet::{Digests, Event, FileInfo, Flow, FlowId, Frame, Sensor, Transaction}
 use crate::eve;
 use crate::filestore::FileStore;
 use crate::sessions::Sessions;
+use models::Modelled;
 use passage::Passage;
 use rules::Ruled;
 use watch::Watch;
@@ -60,6 +62,7 @@ struct Judge {
     log: Option<eve::Log>,
     store: Option<FileStore>,
     ruled: Ruled,
+    modelled: Modelled,
     inline: bool,
     /// Inline: packets by what became of them.
     passage: Passage,
@@ -92,6 +95,7 @@ impl Pipeline {
             log: None,
             store: None,
             ruled: Ruled::default(),
+            modelled: Modelled::default(),
             inline: config.sensor.inline,
             passage: Passage::default(),
             dropped: None,
@@ -201,6 +205,9 @@ impl Pipeline {
         if let Some(verdicts) = &mut self.judge.ruled.verdicts {
             verdicts.forgive(source.to_canonical());
         }
+        if let Some(inspector) = &mut self.judge.modelled.inspector {
+            inspector.forgive(source.to_canonical());
+        }
     }
 
     /// Takes a flow for malicious on somebody else's word: it speaks for its source no longer.
@@ -227,6 +234,7 @@ impl Pipeline {
         counters.extend(judge.detector.counters());
         counters.extend(judge.ruled.own.iter().flat_map(Inspector::counted));
         counters.extend(judge.ruled.counters());
+        counters.extend(judge.modelled.counters());
         if judge.inline {
             counters.extend(judge.passage.named());
         }
@@ -265,6 +273,9 @@ impl Judge {
         self.packet = self.packet.saturating_add(1);
         self.frames = self.frames.saturating_add(1);
         self.bytes = self.bytes.saturating_add(u64::from(frame.wire_len));
+        if let Some(inspector) = &mut self.modelled.inspector {
+            inspector.packet(self.packet);
+        }
     }
 
     fn event(
@@ -276,12 +287,14 @@ impl Judge {
     ) {
         self.detector.event(event, now_ns, &mut self.verdicts);
         self.watch.convict_all(&self.verdicts);
-        self.watch.event(event, mono_ns);
-        self.give(Some(event), on_verdict);
         let now = Now {
             ts_ns: now_ns,
             packet: self.packet,
         };
+        // before the watch: at a flow's end it forgets what was said of it
+        self.models(event, now, mono_ns);
+        self.watch.event(event, mono_ns);
+        self.give(Some(event), on_verdict);
         if let Event::File(flow, carrier, file) = event {
             return self.file(flow, *carrier, file, now, on_verdict);
         }

@@ -26,6 +26,7 @@ use super::{Config, Pipeline};
 use crate::config::{self, Pace};
 use crate::eve;
 use crate::guard::Sink;
+use crate::packs;
 use crate::rules::Link;
 use crate::sessions::Sessions;
 
@@ -48,6 +49,8 @@ pub struct Links {
     pub index: Arc<ArcSwap<Index>>,
     /// The rules; looked at between packets.
     pub rules: Link,
+    /// The models of packs; looked at between packets. None: there are none.
+    pub packs: Option<packs::Link>,
     /// Who acts on verdicts.
     pub sink: Arc<dyn Sink>,
     /// Sources to forgive.
@@ -163,6 +166,14 @@ pub fn spawn(
         ..VerdictsConfig::default()
     });
     pipeline.set_rules(in_force, &links.rules.options);
+    if let Some(packs) = &links.packs {
+        let config = detect::models::Config {
+            home: home.to_vec(),
+            ..detect::models::Config::default()
+        };
+        let sink = Some(Arc::clone(&links.sink));
+        pipeline = pipeline.with_models(config, packs.loaded.load_full(), sink, packs.history_min);
+    }
     let counters = Arc::<Mutex<BTreeMap<String, u64>>>::default();
     let turn = Turn {
         pipeline,
@@ -301,6 +312,12 @@ impl Turn {
         if !Arc::ptr_eq(&rules, self.pipeline.rules()) {
             self.pipeline
                 .set_rules(Arc::clone(&rules), &self.links.rules.options);
+        }
+        if let Some(packs) = &self.links.packs {
+            let loaded = packs.loaded.load();
+            if !Arc::ptr_eq(&loaded, self.pipeline.models()) {
+                self.pipeline.set_models(Arc::clone(&loaded));
+            }
         }
         let index = self.links.index.load();
         if !Arc::ptr_eq(&index, self.pipeline.index()) {

@@ -1,5 +1,6 @@
 //! Sessions and verdicts from frames.
 
+mod models;
 mod rules;
 
 use std::net::SocketAddr;

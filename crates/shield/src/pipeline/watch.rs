@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use packet::decode::Vlans;
 use packet::{Event, FiveTuple, Flow, FlowId, Proto, Sensor};
 
+use crate::guard::Standings as _;
 use crate::sessions::Sessions;
 
 /// Most flows followed at a time: proven ones, and those that a verdict was given on.
@@ -38,6 +39,8 @@ enum State {
     /// The table of sessions knows it.
     Open,
     Convicted,
+    /// Only a model found something in it: it speaks for nobody, and says how often models are wrong.
+    Accused,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +104,35 @@ impl Watch {
         before == Some(State::Open)
     }
 
+    /// Takes out the flow that a model found something in. What others say of it counts for more.
+    pub(super) fn accuse(&mut self, flow: FlowId, tuple: &FiveTuple) {
+        let before = self.flows.get(&flow).copied();
+        if before == Some(State::Convicted) || (before.is_none() && !self.has_room()) {
+            return;
+        }
+        self.flows.insert(flow, State::Accused);
+        if before == Some(State::Open) {
+            each_end(&self.home, tuple, |end| self.sessions.convicted(flow, end));
+        }
+    }
+
+    /// Whether a flow that is over was a session that nobody but a model has anything against, of a
+    /// source with so many other benign sessions of late.
+    pub(super) fn is_benign(&self, flow: &Flow, history_min: u32, mono_ns: u64) -> bool {
+        let state = self.flows.get(&flow.id);
+        if !is_session(flow) || matches!(state, None | Some(State::Convicted)) {
+            return false;
+        }
+        // an open session stands in the table itself
+        let own = u32::from(state == Some(&State::Open));
+        let mut known = false;
+        each_end(&self.home, &flow.tuple, |end| {
+            let standing = self.sessions.standing(&IpNet::from(end.src), mono_ns);
+            known |= standing.recent.saturating_sub(own) >= history_min;
+        });
+        known
+    }
+
     /// Looks at candidates, as many as a tick allows, and opens those that have become sessions.
     pub(super) fn look(&mut self, sensor: &Sensor, mono_ns: u64) {
         for _ in 0..self.candidates.len().min(LOOKED_AT_MAX) {
@@ -159,7 +191,7 @@ impl Watch {
         let state = self.flows.remove(&flow.id);
         let benign = match state {
             Some(State::Candidate | State::Open) => is_session(flow),
-            Some(State::Convicted) => return,
+            Some(State::Convicted | State::Accused) => return,
             None => return,
         };
         if benign || state == Some(State::Open) {

@@ -105,6 +105,11 @@ pub enum Word<'a> {
         /// How many different partners say so, at least one.
         partners: usize,
     },
+    /// A model says so of what this shield saw.
+    Model {
+        /// Whether its pack and the operator let it block, rather than slow down.
+        blocks: bool,
+    },
     /// A partner says so.
     Partner(&'a str),
 }
@@ -269,6 +274,8 @@ pub enum Why {
     Shared(u32),
     /// Too many benign sessions come from the same source: monitor.
     Crowded(u32),
+    /// Only a model says so, and it may not block.
+    Model,
     /// The operator set this shield to monitor.
     DryRun,
     /// A rule left something undecided (a fault of ours).
@@ -305,6 +312,7 @@ impl fmt::Display for Why {
             Self::Shortened => write!(f, "shortened to the longest lease"),
             Self::Shared(sessions) => write!(f, "{sessions} recent benign sessions: rate limit"),
             Self::Crowded(sessions) => write!(f, "{sessions} recent benign sessions: monitor"),
+            Self::Model => write!(f, "a model's word alone slows down: rate limit"),
             Self::DryRun => write!(f, "this shield only monitors"),
             Self::Incomplete => write!(f, "left undecided by the rules"),
         }

@@ -113,6 +113,10 @@ pub const RULES: &[Rule] = &[
         apply: action,
     },
     Rule {
+        name: "model",
+        apply: model,
+    },
+    Rule {
         name: "shared-source",
         apply: shared_source,
     },
@@ -275,7 +279,7 @@ fn word_alone(case: &Case<'_>, _: &mut Draft) -> Step {
         Word::OwnSight { partners } if bare && partners < INDEPENDENT_PARTNERS_MIN => {
             Step::Index(Some(Why::WordAlone))
         }
-        Word::Own | Word::OwnSight { .. } | Word::Partner(_) => Step::Next,
+        Word::Own | Word::OwnSight { .. } | Word::Model { .. } | Word::Partner(_) => Step::Next,
     }
 }
 
@@ -376,6 +380,20 @@ fn action(case: &Case<'_>, draft: &mut Draft) -> Step {
     Step::Next
 }
 
+/// What a model says is an opinion: without evidence of its pack and the operator's leave it slows a
+/// source down, and blocks nobody.
+///
+/// # Failure bias
+/// Open: an attacker whom only a model sees goes on slowly.
+fn model(case: &Case<'_>, draft: &mut Draft) -> Step {
+    let weak = case.ask.word == Word::Model { blocks: false };
+    if weak && draft.action == Some(Action::Drop) {
+        draft.action = Some(rate_limit(case.policy));
+        draft.weakened.push(Why::Model);
+    }
+    Step::Next
+}
+
 /// A source with recent benign sessions is shared (a NAT, a proxy, a university): it is rate
 /// limited with its open sessions exempt, or, with many of them, only monitored.
 ///
@@ -439,7 +457,7 @@ fn term_networks(term: &Term) -> impl Iterator<Item = IpNet> + use<> {
 fn asked(request: &LeaseRequest, ask: &Ask<'_>) -> i64 {
     let doublings = match ask.word {
         Word::Own => ask.strikes.min(STRIKES_MAX),
-        Word::OwnSight { .. } | Word::Partner(_) => 0,
+        Word::OwnSight { .. } | Word::Model { .. } | Word::Partner(_) => 0,
     };
     let ttl = Duration::from_secs(u64::from(request.ttl_s));
     micros(ttl.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)))

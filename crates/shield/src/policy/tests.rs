@@ -371,6 +371,22 @@ fn session() -> FiveTuple {
 }
 
 #[test]
+fn a_model_slows_down_for_a_moment_and_blocks_only_with_leave() {
+    let ask = |blocks| installed(own("192.0.2.9/32", |_| {}, Word::Model { blocks }, 9));
+    let (_, action, seconds, why) = ask(false);
+    assert!(matches!(action, Action::RateLimit { .. }), "{action:?}");
+    assert_eq!((seconds, why), (60, vec![Why::Model]));
+    assert_eq!(ask(true).1, Action::Drop);
+    let alone = own(
+        "192.0.2.9/32",
+        |request| request.evidence = EvidenceClass::Unproven,
+        Word::Model { blocks: true },
+        0,
+    );
+    assert_eq!(alone, Decision::Refuse { why: Why::Unproven });
+}
+
+#[test]
 fn own_verdicts_block_attackers_longer_each_time_and_never_the_protected() {
     assert_eq!(installed(own("192.0.2.9/32", |_| {}, Word::Own, 0)).2, 60);
     assert_eq!(installed(own("192.0.2.9/32", |_| {}, Word::Own, 3)).2, 480);

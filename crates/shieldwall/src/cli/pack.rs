@@ -38,6 +38,47 @@ pub(crate) enum Pack {
     ///
     /// Exit status 1 when it is refused; the refusal is named.
     Verify(PackVerify),
+    /// Take a pack into a shield, where its models judge in the shadow: nothing follows yet.
+    ///
+    /// Exit status 1 when it is not admitted; each clause that it fails is named with what mends it.
+    /// Works whether or not the shield runs, as do the three that follow.
+    Admit {
+        /// The pack.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where, who and why.
+        #[command(flatten)]
+        step: PackStep,
+    },
+    /// Take a pack one stage further: from the shadow to a share of the flows, from there to all.
+    ///
+    /// Exit status 1 when something stands against it, with how much is missing.
+    Promote {
+        /// The pack's name, or the first digits of its digest.
+        #[arg(value_name = "PACK")]
+        pack: String,
+        /// The share of the flows of a canary, in a hundred.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+        percent: Option<u8>,
+        /// Where, who and why.
+        #[command(flatten)]
+        step: PackStep,
+    },
+    /// Take a pack back: the version that is tried, else the one in force, for the one before it.
+    Rollback {
+        /// The pack's name, or the first digits of its digest.
+        #[arg(value_name = "PACK")]
+        pack: String,
+        /// Where, who and why.
+        #[command(flatten)]
+        step: PackStep,
+    },
+    /// How far each pack of a shield is, what is seen of it, and what stands against the next step.
+    Status {
+        /// The shield's configuration (TOML).
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Show what a person needs to know to decide about a pack: who, what for, what it asks, what
     /// it reached. Nothing that it shows is verified unless --trust is given.
     Inspect {
@@ -48,6 +89,20 @@ pub(crate) enum Pack {
         #[arg(long, value_name = "FILE")]
         trust: Option<PathBuf>,
     },
+}
+
+/// A step in the life of a pack.
+#[derive(Debug, Args)]
+pub(crate) struct PackStep {
+    /// The shield's configuration (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Why, for the log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: String,
+    /// Who, for the log; the user's name when not given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
 }
 
 /// `pack verify`

@@ -85,12 +85,13 @@ fn explained(why: &Explanation) -> serde_json::Value {
 
 /// The model of a pack in a file, for this task.
 fn given(path: &Path, trust: Option<&Path>, task: manifest::Task) -> Result<Scorer, Failure> {
-    let pack = opened(path, trust)?;
+    let pack = trusted(path, trust)?;
     scorer(&pack, task).map_err(|error| Failure::input(path.display(), error))
 }
 
-/// A pack in a file, signed by those whom a trust file names, or by the key beside it.
-pub(super) fn opened(path: &Path, trust: Option<&Path>) -> Result<VerifiedPack, Failure> {
+/// The pack in a file, where those signed it whom a trust file names; without one, the key in the file
+/// of the same name that ends in `.pub`.
+pub(super) fn trusted(path: &Path, trust: Option<&Path>) -> Result<VerifiedPack, Failure> {
     let read = |path: &Path| {
         fs::read_to_string(path).map_err(|error| Failure::input(path.display(), error))
     };
@@ -100,7 +101,7 @@ pub(super) fn opened(path: &Path, trust: Option<&Path>) -> Result<VerifiedPack, 
         }
         None => of_key(&read(&path.with_extension("pub"))?)?,
     };
-    let bytes = fs::read(path).map_err(|error| Failure::input(path.display(), error))?;
+    let bytes = super::pack::bounded(path, Limits::default().pack_bytes_max)?;
     verified(&bytes, &trust).map_err(|error| Failure::input(path.display(), error))
 }
 

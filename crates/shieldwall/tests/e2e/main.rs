@@ -16,6 +16,7 @@ mod import;
 mod lab;
 mod many;
 mod models;
+mod pack_life;
 mod packs;
 mod partners;
 mod redteam;

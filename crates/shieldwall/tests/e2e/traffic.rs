@@ -29,6 +29,12 @@ impl Traffic {
         }
     }
 
+    /// One HTTP session of a client that sends this.
+    pub(crate) fn request(&mut self, client: &str, request: &[u8]) {
+        let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+        self.connection(client, 80, [request, answer]);
+    }
+
     /// Completed handshakes with many services, and not a byte of payload: a proven scan.
     pub(crate) fn connect_scan(&mut self, scanner: &str) {
         for port in [21, 22, 25, 80, 110, 143, 443, 993] {

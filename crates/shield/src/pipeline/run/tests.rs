@@ -187,6 +187,7 @@ fn turn() -> (Turn, SyncSender<IpAddr>, Heard) {
     let heard = Heard::default();
     let links = Links {
         rules: Link::default(),
+        packs: None,
         index: Arc::new(ArcSwap::new(Arc::clone(&index))),
         sink: Arc::new(heard.clone()),
         forgive: forgiven,

@@ -63,7 +63,7 @@ fn listed(folder: &Path) -> Result<Vec<(PathBuf, String)>, Failure> {
 }
 
 /// A file of so many bytes at most.
-pub(super) fn bounded(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+pub(in crate::commands) fn bounded(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::input(path.display(), error);
     let most = u64::try_from(bytes_max).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();

@@ -3,10 +3,12 @@
 mod folder;
 mod inspect;
 mod keygen;
+mod life;
 mod verify;
 
 use std::path::Path;
 
+pub(super) use folder::bounded;
 use pack::key::SigningKey;
 use pack::{Digest, Limits, Trust, Unverified};
 use serde_json::json;
@@ -23,6 +25,14 @@ pub(super) fn run(args: &Pack, json: bool) -> Result<Outcome, Failure> {
         Pack::Build { dir, out } => build(dir, out, json),
         Pack::Sign { file, key, out } => sign(file, key, out.as_deref().unwrap_or(file), json),
         Pack::Verify(args) => verify::run(args, json),
+        Pack::Admit { file, step } => life::admit(file, step, json),
+        Pack::Promote {
+            pack,
+            percent,
+            step,
+        } => life::promote(pack, *percent, step, json),
+        Pack::Rollback { pack, step } => life::roll_back(pack, step, json),
+        Pack::Status { config } => life::status(config, json),
         Pack::Inspect { file, trust } => inspect::run(file, trust.as_deref(), json),
     }
 }
@@ -47,7 +57,7 @@ fn sign(file: &Path, key: &Path, out: &Path, json: bool) -> Result<Outcome, Fail
     let limits = Limits::default();
     let text = text_of(key, pack::key::KEY_BYTES_MAX)?;
     let key = SigningKey::read(&text).map_err(|error| Failure::input(key.display(), error))?;
-    let bytes = folder::bounded(file, limits.pack_bytes_max)?;
+    let bytes = bounded(file, limits.pack_bytes_max)?;
     let signed =
         pack::sign(&bytes, &key, &limits).map_err(|error| Failure::input(file.display(), error))?;
     write(out, &signed)?;
@@ -97,7 +107,7 @@ fn trust(path: &Path) -> Result<Trust, Failure> {
 }
 
 fn text_of(path: &Path, bytes_max: usize) -> Result<String, Failure> {
-    let bytes = folder::bounded(path, bytes_max)?;
+    let bytes = bounded(path, bytes_max)?;
     String::from_utf8(bytes).map_err(|_| {
         let error = anyhow::anyhow!("is not text in UTF-8: give the right file");
         Failure::input(path.display(), error)

@@ -41,7 +41,7 @@ pub(super) fn run(args: &Redteam, json: bool) -> Result<Outcome, Failure> {
 fn attack(args: &RedteamRun, json: bool) -> Result<Outcome, Failure> {
     let given = Given::read(&args.suite, args.samples.as_deref())?;
     let suite = &given.suite;
-    let pack = opened(&args.of)?;
+    let pack = trusted(&args.of)?;
     let mut target = Target::of(&pack, suite.task, &args.of.pack)?;
     let threshold = match args.threshold {
         Some(threshold) => threshold,
@@ -52,7 +52,7 @@ fn attack(args: &RedteamRun, json: bool) -> Result<Outcome, Failure> {
         .map_err(|error| Failure::input(given.place.display(), error))?;
     let mut others = Vec::new();
     for path in &args.other {
-        let pack = score::opened(path, None)?;
+        let pack = score::trusted(path, None)?;
         let target = Target::of(&pack, suite.task, path)?;
         let threshold = target.threshold(suite.fpr, path)?;
         others.push((target, threshold));
@@ -178,8 +178,8 @@ fn known(name: &Extractor) -> anyhow::Result<&'static dyn ::features::Extractor>
     ::features::find(name.as_ref()).with_context(|| format!("extractor {name} is not known"))
 }
 
-fn opened(of: &OfPack) -> Result<VerifiedPack, Failure> {
-    score::opened(&of.pack, of.trust.as_deref())
+fn trusted(of: &OfPack) -> Result<VerifiedPack, Failure> {
+    score::trusted(&of.pack, of.trust.as_deref())
 }
 
 /// Writes a report to its place in the folder of a pack.

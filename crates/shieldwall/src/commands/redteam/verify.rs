@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &RedteamVerify, json: bool) -> Result<Outcome, Failure> {
-    let pack = opened(&args.of)?;
+    let pack = trusted(&args.of)?;
     let suite = args.suite.as_deref();
     let suite = suite
         .map(|path| Given::read(path, args.samples.as_deref()))

@@ -2,6 +2,7 @@
 
 mod engine;
 mod indicators;
+mod packs;
 mod records;
 mod rules;
 mod summary;
@@ -63,6 +64,7 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     }
     let rules = rules::Rules::read(args, settings.as_ref(), &mut engine)?;
     let store = store.map(|store| store.on_demand(rules.stores()));
+    let packs = packs::Packs::read(args)?;
     let mut scanned = Ok(());
     for capture in &args.captures {
         let mut config = config(args, settings.as_ref(), total.count("flow.total"));
@@ -71,6 +73,7 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
             let parts = Parts {
                 store: store.clone(),
                 rules: &rules,
+                packs: &packs,
                 config,
                 index: &index,
                 log: log.as_mut(),
@@ -83,6 +86,7 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
             pipeline = pipeline
                 .with_store(store.clone())
                 .with_rules(rules.inspector());
+            pipeline = packs.judge(pipeline);
             if let Some(log) = log.take() {
                 pipeline = pipeline.with_log(log);
             }
@@ -421,6 +425,8 @@ mod tests {
             captures: captures.iter().map(|path| (*path).clone()).collect(),
             indicators: Vec::new(),
             rules: Vec::new(),
+            pack: Vec::new(),
+            trust: None,
             eve: Some(folder.join("out.jsonl")),
             eve_dir: None,
             alerts_only: false,

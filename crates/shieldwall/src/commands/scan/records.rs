@@ -76,6 +76,7 @@ fn create(args: &Scan, path: &Path) -> Result<Box<dyn Write + Send>, Failure> {
         .captures
         .iter()
         .chain(&args.indicators)
+        .chain(&args.pack)
         .any(|input| is_same(&input))
     {
         return Err(Failure::input(

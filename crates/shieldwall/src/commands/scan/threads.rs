@@ -39,6 +39,7 @@ pub(super) struct Parts<'a> {
     pub(super) log: Option<&'a mut Log>,
     pub(super) store: Option<FileStore>,
     pub(super) rules: &'a super::rules::Rules,
+    pub(super) packs: &'a super::packs::Packs,
     pub(super) threads: usize,
 }
 
@@ -111,6 +112,7 @@ impl Parts<'_> {
         let pipeline = pipeline
             .with_store(self.store.clone())
             .with_rules(self.rules.inspector());
+        let pipeline = self.packs.judge(pipeline);
         match &self.log {
             Some(log) => pipeline.with_log(log.beside()),
             None => pipeline,
