@@ -31,10 +31,12 @@ const EDGES: [(&str, &[&str]); 17] = [
     ("detect", &["stix", "packet", "features", "model", "pack"]),
     ("exchange", &["stix", "sharing"]),
     ("datapath", &["packet"]),
-    ("hub", &["exchange", "sharing", "taxii", "stix"]),
+    ("hub", &["exchange", "sharing", "taxii", "stix", "pack"]),
     (
         "shield",
-        &["detect", "datapath", "packet", "sharing", "taxii", "stix"],
+        &[
+            "detect", "datapath", "packet", "sharing", "taxii", "stix", "pack",
+        ],
     ),
     ("lab", &[]),
     (

@@ -23,6 +23,7 @@
 //! | `sync` | stream, signals, reports; leases of others | wait for a disk on the way to the kernel |
 //! | `ticker` | expiry, first hits, exemptions, comparison with the kernel | |
 //! | `rules` | compiles rules that changed, hands them over | judge a packet |
+//! | `repository` | fetches packs that are subscribed to | run one |
 //! | `journal`, `known` | write files | decide anything |
 //!
 //! Whatever dies, leases age out in the kernel: a dead hub changes nothing but freshness, a dead
@@ -41,6 +42,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod protect;
 pub mod report;
+pub mod repository;
 pub mod rules;
 pub mod sessions;
 pub mod signals;

@@ -13,9 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     feeds::{Export, Import, Wanted},
-    hub::{Backup, Hub, Restore, Verify},
+    hub::{Backup, Hub, HubPacks, Restore, Verify},
     models::{Features, Score, Task},
-    pack::{Pack, PackVerify},
+    pack::{Pack, PackVerify, Publish, Publisher, Source},
     remote::Remote,
     search::Search,
 };

@@ -18,6 +18,7 @@ mod models;
 mod packs;
 mod partners;
 mod refusals;
+mod repository;
 mod rules;
 mod search;
 mod taxii;
