@@ -370,9 +370,9 @@ fn keys_that_do_not_speak_for_something_are_refused_and_stolen_ones_replaced() {
     world.put("timestamp.json", &honest);
     // To keys of others, two of three; and the hub goes on by itself.
     let new = ["k1.pem", "k2.pem", "k3.pem"].map(|name| world.at(name));
-    let keys = new.iter().flat_map(|key| ["--new-key", key.as_str()]);
     let ops = world.at("ops.pem");
-    let args: Vec<&str> = ["rotate", "--key", &ops].into_iter().chain(keys).collect();
+    let mut args = vec!["rotate", "--key", &ops];
+    args.extend(new.iter().flat_map(|key| ["--new-key", key.as_str()]));
     world.operator(&args);
     let config = world.at("hub.toml");
     let alone = [
@@ -422,6 +422,29 @@ fn foreign(world: &World, online: &SigningKey, own: &SigningKey) {
     world.put("900.snapshot.json", &raw);
     let of = Timestamped::new(1_000_001, late(), Meta::of(900, &raw));
     world.put("timestamp.json", &tuf::sign(of, &[online]).unwrap());
+}
+
+#[test]
+fn a_restored_repository_goes_on_after_a_rotation() {
+    let mut world = World::new();
+    world.publish();
+    let (config, backup) = (world.at("hub.toml"), world.at("backup"));
+    run(&["hub", "backup", "--config", &config, "--out", &backup]);
+    world.edit("1.3.0", 8);
+    world.publish();
+    let client = world.client("seen");
+    assert_eq!(load(&client).unwrap()[0].sequence, 8);
+    world.process.kill();
+    run(&[
+        "hub", "restore", "--config", &config, "--from", &backup, "--force",
+    ]);
+    world.process = world.hub.start();
+    // As it was, which clients cannot tell from an attack.
+    assert_eq!(refusal(&client), "rollback");
+    world.operator(&["rotate", "--key", &world.at("ops.pem")]);
+    assert_eq!(load(&client).unwrap()[0].sequence, 7);
+    world.publish();
+    assert_eq!(load(&client).unwrap()[0].sequence, 8);
 }
 
 #[test]
