@@ -39,7 +39,7 @@ fn renewed(folder: &Folder, at: Timestamp) -> (u64, u64, u64) {
 }
 
 fn role(version: u64, days: u64, by: &[&SigningKey]) -> Vec<u8> {
-    tuf::sign(Targets::new(version, later(days * DAY)), by).unwrap()
+    tuf::sign(Targets::new(version, later(days.saturating_mul(DAY))), by).unwrap()
 }
 
 fn posted(folder: &Folder, partner: &str, key: &SigningKey, role: &[u8]) -> Result<u64, String> {
