@@ -32,11 +32,15 @@ const EDGES: [(&str, &[&str]); 18] = [
     ("redteam", &["detect", "features", "pack"]),
     ("exchange", &["stix", "sharing"]),
     ("datapath", &["packet"]),
-    ("hub", &["exchange", "sharing", "taxii", "stix"]),
+    ("hub", &["exchange", "sharing", "taxii", "stix", "pack"]),
     (
         "shield",
         &[
+<<<<<<< HEAD
             "detect", "datapath", "packet", "pack", "sharing", "taxii", "stix",
+=======
+            "detect", "datapath", "packet", "sharing", "taxii", "stix", "pack",
+>>>>>>> tuf
         ],
     ),
     ("lab", &[]),

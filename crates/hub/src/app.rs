@@ -12,7 +12,7 @@ use crate::reply::Problem;
 use crate::state::{self, States};
 use crate::taxii2::{self, Pending, Spool, Statuses};
 use crate::tls::authority::Authority;
-use crate::{enrol, ingest, search};
+use crate::{enrol, ingest, packs, search};
 use axum::Router;
 use axum::http::Method;
 use axum::routing::{get, post};
@@ -53,6 +53,7 @@ pub(crate) fn routes(hub: Arc<Hub>) -> Router {
         .route(paths::ROTATE, post(enrol::rotate).fallback(not_offered))
         .route(paths::SEARCH, get(search::search).fallback(not_offered))
         .route(paths::RELATED, get(search::related).fallback(not_offered))
+        .route(paths::RECEIPTS, get(packs::receipts).fallback(not_offered))
         .route(
             paths::STATE,
             get(state::get).post(state::post).fallback(not_offered),
@@ -60,11 +61,12 @@ pub(crate) fn routes(hub: Arc<Hub>) -> Router {
     Router::new()
         .merge(own)
         .merge(taxii2::routes())
+        .merge(packs::routes())
         .fallback(nothing_here)
         .with_state(hub)
 }
 
-async fn not_offered(_: Caller, method: Method) -> Problem {
+pub(crate) async fn not_offered(_: Caller, method: Method) -> Problem {
     Problem::method_not_allowed(&method)
 }
 
@@ -80,5 +82,6 @@ pub(crate) mod paths {
     pub(crate) const ROTATE: &str = "/exchange/v1/rotate";
     pub(crate) const SEARCH: &str = "/exchange/v1/search";
     pub(crate) const RELATED: &str = "/exchange/v1/related";
+    pub(crate) const RECEIPTS: &str = "/exchange/v1/receipts";
     pub(crate) const STATE: &str = "/exchange/v1/state";
 }

@@ -9,6 +9,7 @@
 //! DIR/keys/authority.pem     the certificate authority: partners' certificates stay good
 //! DIR/keys/frames.pkcs8      what frames are signed with: partners hold its public half
 //! DIR/keys/cursors.key       so that a cursor of before is told from one that was made up
+//! DIR/packs/                 the repositories of packs, with their online keys
 //! ```
 //!
 //! All of it is as secret as the data folder: files have mode 0600, and none of their content is
@@ -19,6 +20,7 @@ mod revocations;
 
 use crate::config::Config;
 use crate::error::HubError;
+use crate::packs;
 use crate::secrets;
 use crate::storage::{Storage, store_error};
 use exchange::dump::{self, Input, Restored, Summary};
@@ -27,7 +29,7 @@ use revocations::REVOCATIONS;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub(crate) use revocations::remember;
 
@@ -85,6 +87,13 @@ pub async fn backup(config: &Config, to: &Path) -> Result<Manifest, HubError> {
         // A hub that ran before there were lists has none yet, nor one that never revoked a partner.
         if from.exists() || KEYS.contains(&name) {
             files.push(copy(&from, to, name)?);
+        }
+    }
+    for name in packs::files(&config.data)? {
+        let from = config.data.join(&name);
+        // What nothing names any more may go meanwhile.
+        if from.exists() {
+            files.push(copy(&from, to, &name)?);
         }
     }
     let manifest = Manifest::new(config, taken, epoch, &summary, files);
@@ -158,7 +167,30 @@ pub async fn restore(
         .store
         .restore(&mut input, manifest.epoch, how.replace)
         .await?;
+    restore_packs(&manifest, from, &config.data)?;
     Ok((manifest, restored))
+}
+
+/// Brings the repositories of packs back; timestamps last, which put the rest into force.
+fn restore_packs(manifest: &Manifest, from: &Path, data: &Path) -> Result<(), HubError> {
+    let inside = |path: &str| {
+        let mut parts = Path::new(path).components();
+        path.starts_with("packs/") && parts.all(|part| matches!(part, Component::Normal(_)))
+    };
+    for file in manifest
+        .files
+        .iter()
+        .rev()
+        .filter(|file| inside(&file.path))
+    {
+        let (path, to) = (from.join(&file.path), data.join(&file.path));
+        let bytes = fs::read(&path).map_err(|error| HubError::file(&path, error))?;
+        if let Some(folder) = to.parent() {
+            secrets::private_folder(folder)?;
+        }
+        secrets::replace_durably(&to, &[&bytes])?;
+    }
+    Ok(())
 }
 
 /// Checks the state of the store, beside a hub that runs or not, and says what it comes to.
@@ -214,6 +246,9 @@ fn private(path: &Path) -> Result<File, HubError> {
 fn copy(from: &Path, folder: &Path, name: &str) -> Result<FileOf, HubError> {
     let bytes = fs::read(from).map_err(|error| HubError::file(from, error))?;
     let to = folder.join(name);
+    if let Some(folder) = to.parent() {
+        secrets::private_folder(folder)?;
+    }
     let mut file = private(&to)?;
     file.write_all(&bytes)
         .and_then(|()| file.sync_all())

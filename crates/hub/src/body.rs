@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 /// How long a body may take to arrive.
 const ARRIVAL_MAX: Duration = Duration::from_secs(60);
+/// And one with a pack in it.
+const PACK_ARRIVAL_MAX: Duration = Duration::from_secs(600);
 /// Bytes of a body that holds no objects: enrolment and rotation.
 const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Room is given out in pieces of this many bytes.
@@ -27,6 +29,10 @@ pub(crate) struct Body {
     pub(crate) bytes: Bytes,
     _room: OwnedSemaphorePermit,
 }
+
+/// A whole publication: a role and a pack of at most `pack_bytes_max` bytes.
+#[derive(Debug)]
+pub(crate) struct PackBody(pub(crate) Body);
 
 /// A whole request body of a few kilobytes.
 #[derive(Debug)]
@@ -52,7 +58,30 @@ impl FromRequest<Arc<Hub>> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
-        let max = hub.config.limits.body_bytes_max;
+        Self::take(request, hub, hub.config.limits.body_bytes_max, ARRIVAL_MAX).await
+    }
+}
+
+impl FromRequest<Arc<Hub>> for PackBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
+        // A line with the role, and the role's form in that line.
+        let beside = pack::tuf::METADATA_BYTES_MAX.saturating_add(SMALL_BYTES_MAX);
+        let max = hub.config.limits.pack_bytes_max.saturating_add(beside);
+        Body::take(request, hub, max, PACK_ARRIVAL_MAX)
+            .await
+            .map(Self)
+    }
+}
+
+impl Body {
+    async fn take(
+        request: Request,
+        hub: &Arc<Hub>,
+        max: usize,
+        within: Duration,
+    ) -> Result<Self, Problem> {
         let caller = request.extensions().get::<Caller>().cloned();
         if let Some(caller) = &caller {
             // Whether there is anything left to take; what is taken is known afterwards.
@@ -65,7 +94,7 @@ impl FromRequest<Arc<Hub>> for Body {
                 "the hub is taking in as much as it can; send again",
             ));
         };
-        let bytes = read(request, hub, max).await?;
+        let bytes = read(request, hub, max, within).await?;
         if let Some(caller) = &caller {
             hub.within(caller, Kind::Bytes, bytes.len())?;
         }
@@ -77,14 +106,16 @@ impl FromRequest<Arc<Hub>> for SmallBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
-        read(request, hub, SMALL_BYTES_MAX).await.map(Self)
+        read(request, hub, SMALL_BYTES_MAX, ARRIVAL_MAX)
+            .await
+            .map(Self)
     }
 }
 
-async fn read(request: Request, hub: &Hub, max: usize) -> Result<Bytes, Problem> {
+async fn read(request: Request, hub: &Hub, max: usize, within: Duration) -> Result<Bytes, Problem> {
     check_headers(request.headers(), max).inspect_err(|_| count(hub))?;
     let body = Limited::new(request.into_body(), max);
-    match timeout(ARRIVAL_MAX, body.collect()).await {
+    match timeout(within, body.collect()).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             count(hub);
@@ -93,11 +124,8 @@ async fn read(request: Request, hub: &Hub, max: usize) -> Result<Bytes, Problem>
         Ok(Err(error)) => Err(Problem::bad_request(format!("the body broke off: {error}"))),
         Err(_) => {
             let status = StatusCode::REQUEST_TIMEOUT;
-            Err(Problem::client(
-                status,
-                "too slow",
-                "the body took more than 60 s to arrive",
-            ))
+            let what = format!("the body took more than {} s to arrive", within.as_secs());
+            Err(Problem::client(status, "too slow", what))
         }
     }
 }

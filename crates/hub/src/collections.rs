@@ -126,14 +126,14 @@ impl Collection {
 }
 
 impl Members {
-    fn contains(&self, partner: &str) -> bool {
+    pub(crate) fn contains(&self, partner: &str) -> bool {
         match self {
             Self::All => true,
             Self::Named(names) => names.contains(partner),
         }
     }
 
-    fn names(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
         let names = match self {
             Self::All => None,
             Self::Named(names) => Some(names),

@@ -2,6 +2,7 @@
 
 use crate::collections::{self, Collection};
 use crate::error::HubError;
+use crate::packs::{self, PackRepository};
 use crate::storage::{Storage, StorageFile};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -29,6 +30,8 @@ pub struct Config {
     pub default_tlp: Tlp,
     /// The TAXII collections; none is the same as [`Collection::all`] alone.
     pub collections: Vec<Collection>,
+    /// The repositories of packs; none is the same as [`PackRepository::community`] alone.
+    pub packs: Vec<PackRepository>,
     /// The bounds.
     pub limits: Limits,
 }
@@ -69,6 +72,10 @@ pub struct Limits {
     pub answered_objects_max: usize,
     /// Additions of one partner that are pending.
     pub pending_max: usize,
+    /// Bytes of one pack that is published.
+    pub pack_bytes_max: usize,
+    /// Bytes of all packs of one partner in one repository.
+    pub packs_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -90,6 +97,8 @@ impl Default for Limits {
             bytes_per_s_max: 64 * 1024 * 1024,
             answered_objects_max: 1_000,
             pending_max: 8,
+            pack_bytes_max: 64 * 1024 * 1024,
+            packs_bytes_max: 512 * 1024 * 1024,
         }
     }
 }
@@ -110,8 +119,9 @@ impl Config {
         if let Some(address) = self.console.filter(|address| !address.ip().is_loopback()) {
             return Err(HubError::ConsoleNotLoopback(address));
         }
-        if self.limits.bodies_bytes_max < self.limits.body_bytes_max {
-            let mend = "make it at least body_bytes_max";
+        let most = self.limits.body_bytes_max.max(self.limits.pack_bytes_max);
+        if self.limits.bodies_bytes_max < most {
+            let mend = "make it at least body_bytes_max and pack_bytes_max";
             return Err(HubError::config(
                 "bodies_bytes_max is too small for one body",
                 mend,
@@ -121,6 +131,7 @@ impl Config {
             let mend = "name the DNS names or addresses partners reach the hub under";
             return Err(HubError::config("names is empty", mend));
         }
+        packs::check(&self.packs)?;
         collections::check(&self.collections)
     }
 }
@@ -142,6 +153,8 @@ struct ConfigFile {
     default_tlp: String,
     #[serde(default)]
     collection: Vec<Collection>,
+    #[serde(default)]
+    packs: Vec<PackRepository>,
     #[serde(default)]
     store: StorageFile,
     #[serde(default)]
@@ -167,6 +180,10 @@ impl ConfigFile {
             community: self.community,
             default_tlp,
             collections: self.collection,
+            packs: match self.packs.is_empty() {
+                true => vec![PackRepository::community()],
+                false => self.packs,
+            },
             limits: self.limits,
         };
         config.check()?;

@@ -27,6 +27,8 @@ pub struct Counters {
     pub push_refused: AtomicU64,
     /// Connections closed because their peer took nothing for too long; push streams resume.
     pub readers_stalled: AtomicU64,
+    /// Publications of packs refused, each with a reason to its sender.
+    pub packs_refused: AtomicU64,
     /// State reports refused for their size.
     pub states_refused: AtomicU64,
 }

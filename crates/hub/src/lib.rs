@@ -20,6 +20,7 @@ mod counters;
 mod enrol;
 mod error;
 mod ingest;
+pub mod packs;
 mod push;
 mod quota;
 mod reply;

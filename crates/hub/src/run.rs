@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::console::{self, Board, Console};
 use crate::counters::Counters;
 use crate::error::HubError;
+use crate::packs;
 use crate::push::{Live, Signer, Streams};
 use crate::quota::Quotas;
 use crate::secrets;
@@ -123,6 +124,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
     let hub = assemble(config, (authority, ca), (store, erasures), shutdown.clone())?;
     let hub = Arc::new(hub);
     taxii2::resume(&hub)?;
+    packs::renew_all(&hub.config, crate::clock::now());
     let tasks = TaskTracker::new();
     let console = console_listener
         .map(|listener| start_console(&hub, listener, &tasks, &shutdown))
@@ -138,6 +140,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Handle, 
         let hub = Arc::clone(&hub);
         async move { hub.streams.watch(&hub).await }
     });
+    tasks.spawn(packs::run(Arc::clone(&hub), shutdown.clone()));
     tasks.close();
     tracing::info!(%tls_addr, community = %hub.config.community, "hub listens");
     let counters = Arc::clone(&hub.counters);

@@ -55,6 +55,14 @@ impl States {
             .unwrap_or_default()
     }
 
+    /// What every partner reported.
+    pub(crate) fn all(&self) -> Vec<(Arc<str>, Vec<Arc<StateReport>>)> {
+        let reports = self.lock();
+        let all = reports.iter();
+        all.map(|(partner, shields)| (Arc::clone(partner), shields.values().cloned().collect()))
+            .collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Shields>> {
         self.reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,6 +141,7 @@ mod tests {
             refused: vec![],
             counters: BTreeMap::new(),
             verdicts: vec![],
+            packs: vec![],
             sync: SyncState::default(),
         })
     }

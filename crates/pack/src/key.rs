@@ -45,6 +45,12 @@ impl PublicKey {
         Self(bytes)
     }
 
+    /// Its 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Reads PEM, or base64 of the 32 bytes or of the SPKI form.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ pub mod oms;
 mod path;
 pub mod statement;
 mod trust;
+pub mod tuf;
 mod unverified;
 mod value;
 mod verify;

@@ -188,6 +188,32 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// A pack was fetched from a repository at the hub.
+    PackFetched {
+        /// Which repository.
+        repository: String,
+        /// Where it is.
+        file: String,
+        /// Its version.
+        version: String,
+        /// Its sequence.
+        sequence: u64,
+        /// SHA-256 of the file.
+        sha256: String,
+    },
+    /// A repository, or a pack of it, was refused; what is here stays as it is.
+    PackRefused {
+        /// Which repository.
+        repository: String,
+        /// Which pack; empty: all of it.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pack: String,
+        /// In a word; none where the hub does not answer, or a file of ours is at fault.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refusal: Option<&'static str>,
+        /// What exactly, and what mends it.
+        why: String,
+    },
     /// The shield or its connection changed state.
     State {
         /// What it is now.

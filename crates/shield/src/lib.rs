@@ -24,6 +24,7 @@
 //! | `ticker` | expiry, first hits, exemptions, comparison with the kernel | |
 //! | `rules` | compiles rules that changed, hands them over | judge a packet |
 //! | `packs` | loads packs that changed, hands their models over, takes one back that is over its budget | judge a packet |
+//! | `repository` | fetches packs that are subscribed to | run one |
 //! | `journal`, `known` | write files | decide anything |
 //!
 //! Whatever dies, leases age out in the kernel: a dead hub changes nothing but freshness, a dead
@@ -43,6 +44,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod protect;
 pub mod report;
+pub mod repository;
 pub mod rules;
 pub mod sessions;
 pub mod signals;

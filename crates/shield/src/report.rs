@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use datapath::enforce::Hits;
 use stix::Timestamp;
 use stix::lease::{Proto, Selector, Service};
+use taxii::packs::PackState;
 use taxii::state::{COUNTERS_MAX, LEASES_MAX, LeaseState, StateReport};
 
 use crate::clock::Now;
@@ -21,13 +22,15 @@ pub struct About {
     pub iface: String,
 }
 
-/// Makes the report of this moment; `inspected` are the pipeline's counters.
+/// Makes the report of this moment; `inspected` are the pipeline's counters, `packs` what becomes
+/// receipts for those who contributed them.
 #[must_use]
 pub fn make(
     about: &About,
     guard: &Guard,
     status: &Status,
     inspected: BTreeMap<String, u64>,
+    packs: Vec<PackState>,
 ) -> StateReport {
     let now = Now::read();
     let counters = counters(guard, status, inspected);
@@ -44,6 +47,7 @@ pub fn make(
         refused: memory.refused().cloned().collect(),
         counters,
         verdicts: memory.verdicts().cloned().collect(),
+        packs,
         sync: status.state(),
     }
 }
@@ -58,6 +62,7 @@ pub fn withheld(report: StateReport) -> StateReport {
         refused: Vec::new(),
         counters: BTreeMap::new(),
         verdicts: Vec::new(),
+        packs: Vec::new(),
         ..report
     }
 }

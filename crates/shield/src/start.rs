@@ -29,6 +29,7 @@ use crate::pipeline::{self, PipelineError, Running};
 use crate::policy::Policy;
 use crate::protect;
 use crate::report::{self, About};
+use crate::repository::{self, Receipts};
 use crate::rules::{self, Partners, Ruler, RulesError};
 use crate::sessions::Sessions;
 use crate::signals::spool::Spool;
@@ -117,15 +118,7 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         stop: stop.clone(),
     };
     let running = inspect(&config, &sessions, links)?;
-    let reporter = Reporter {
-        about: About {
-            shield: config.name.clone(),
-            iface: inspected(&config),
-        },
-        guard: Arc::clone(&guard),
-        status: Arc::new(Status::default()),
-        running: Arc::new(Mutex::new(running)),
-    };
+    let reporter = Reporter::new(&config, &guard, running);
     let (ruling, ruler) = rules::spawn(ruler, Arc::clone(&guard), stop.clone())?;
     let mut threads = vec![
         ruler,
@@ -136,6 +129,13 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         threads.push(packs::spawn(packer, guard.journal().clone(), stop.clone())?);
     }
     if let (Some(identity), Some(hub)) = (identity, hub) {
+        threads.extend(fetcher(
+            &config,
+            &identity,
+            &hub.url,
+            guard.journal(),
+            &stop,
+        )?);
         let (reports, shares) = (reporter.clone(), config.share.is_some());
         let parts = sync::Parts {
             identity,
@@ -174,6 +174,27 @@ fn packer(config: &Config, guard: &Guard) -> Result<Option<Packer>, PacksError> 
     packs
         .map(|packs| Packer::start(packs, &config.data, guard.journal()))
         .transpose()
+}
+
+/// The thread that fetches packs, where some are subscribed to.
+fn fetcher(
+    config: &Config,
+    identity: &Identity,
+    url: &str,
+    journal: &Journal,
+    stop: &CancellationToken,
+) -> io::Result<Option<JoinHandle<()>>> {
+    if config.repositories.is_empty() {
+        return Ok(None);
+    }
+    let parts = repository::Parts {
+        identity: identity.clone(),
+        url: url.to_owned(),
+        subscriptions: config.repositories.clone(),
+        data: config.data.clone(),
+        journal: journal.clone(),
+    };
+    repository::spawn(parts, stop.clone()).map(Some)
 }
 
 /// The guard over its enforcer, with the ends where signals and pardons come out.
@@ -231,6 +252,12 @@ impl Handle {
     /// Has the rules read anew from their files. What comes of it stands in the journal.
     pub fn reload_rules(&self) {
         self.rules.reload();
+    }
+
+    /// Where what becomes of packs is put, for those who contributed them.
+    #[must_use]
+    pub fn receipts(&self) -> Arc<Receipts> {
+        Arc::clone(&self.reporter.receipts)
     }
 
     /// Whether the token that the shield was started with is cancelled.
@@ -317,15 +344,36 @@ struct Reporter {
     guard: Arc<Guard>,
     status: Arc<Status>,
     running: Arc<Mutex<Option<Running>>>,
+    receipts: Arc<Receipts>,
+    /// Whether `[share]` lets receipts leave.
+    tells: bool,
 }
 
 impl Reporter {
+    fn new(config: &Config, guard: &Arc<Guard>, running: Option<Running>) -> Self {
+        Self {
+            about: About {
+                shield: config.name.clone(),
+                iface: inspected(config),
+            },
+            guard: Arc::clone(guard),
+            status: Arc::new(Status::default()),
+            running: Arc::new(Mutex::new(running)),
+            receipts: Arc::default(),
+            tells: config.share.as_ref().is_some_and(|share| share.receipts),
+        }
+    }
+
     fn make(&self) -> StateReport {
         let counters = self
             .running()
             .as_ref()
             .map_or_else(BTreeMap::new, Running::counters);
-        report::make(&self.about, &self.guard, &self.status, counters)
+        let packs = match self.tells {
+            true => self.receipts.all(),
+            false => Vec::new(),
+        };
+        report::make(&self.about, &self.guard, &self.status, counters, packs)
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {

@@ -14,9 +14,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     feeds::{Export, Import, Wanted},
-    hub::{Backup, Hub, Restore, Verify},
+    hub::{Backup, Hub, HubPacks, Restore, Verify},
     models::{Features, Score, Task},
-    pack::{Pack, PackStep, PackVerify},
+    pack::{Pack, PackStep, PackVerify, Publish, Publisher, Source},
     redteam::{OfPack, Redteam, RedteamMutate, RedteamRun, RedteamVerify},
     remote::Remote,
     search::Search,

@@ -6,11 +6,14 @@ use reqwest::{Client, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, value::RawValue};
 use shield::identity::Identity;
+use taxii::packs::Published;
 
 use crate::{cli::Peer, outcome::Failure};
 
 /// Longest wait for an answer (push streams have none).
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longest wait until a pack is published.
+const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(600);
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -203,6 +206,39 @@ impl HubClient {
         Err(Failure::Input(anyhow::anyhow!(
             "{id}: the hub has no object of ours with this id"
         )))
+    }
+
+    /// Our own role in a repository of packs; none when we publish nothing there.
+    pub(crate) async fn pack_role(&self, repository: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let url = format!("{}/exchange/v1/packs/{repository}/role", self.hub);
+        let request = self.client.get(url).timeout(ANSWER_WAIT_MAX);
+        let response = request.send().await.map_err(|e| self.unreachable(e))?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => self.body(response).await.map(Some),
+        }
+    }
+
+    /// Publishes in a repository of packs.
+    pub(crate) async fn publish(
+        &self,
+        repository: &str,
+        publication: Vec<u8>,
+    ) -> Result<Published, Failure> {
+        let request = self
+            .client
+            .post(format!("{}/exchange/v1/packs/{repository}", self.hub))
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .timeout(PUBLISH_WAIT_MAX)
+            .body(publication);
+        let response = request.send().await.map_err(|e| self.unreachable(e))?;
+        let body = self.body(response).await?;
+        serde_json::from_slice(&body).map_err(|e| Failure::system("read the hub's answer", e))
+    }
+
+    /// The hub's address.
+    pub(crate) fn url(&self) -> &str {
+        &self.hub
     }
 
     /// What one of the exchange's own routes answers to these parameters.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use stix::Timestamp;
 use stix::lease::{Action, EvidenceClass, Selector, Service};
 
+use crate::packs::{PACKS_MAX, PackState};
+
 /// Most leases in one report; a shield sends the newest.
 pub const LEASES_MAX: usize = 4096;
 /// Most refusals in one report; a shield sends the newest.
@@ -43,6 +45,9 @@ pub struct StateReport {
     /// Latest verdicts, at most [`VERDICTS_MAX`].
     #[serde(default)]
     pub verdicts: Vec<VerdictState>,
+    /// Packs that run, at most [`PACKS_MAX`]: the material of receipts for who contributed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packs: Vec<PackState>,
     /// How it stands with the hub.
     pub sync: SyncState,
 }
@@ -54,6 +59,8 @@ impl StateReport {
             && self.refused.len() <= REFUSALS_MAX
             && self.verdicts.len() <= VERDICTS_MAX
             && self.counters.len() <= COUNTERS_MAX
+            && self.packs.len() <= PACKS_MAX
+            && self.packs.iter().all(PackState::within_bounds)
     }
 }
 

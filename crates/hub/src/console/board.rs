@@ -146,6 +146,7 @@ mod tests {
             refused: vec![],
             counters: BTreeMap::new(),
             verdicts: vec![],
+            packs: vec![],
             sync: SyncState {
                 connected: true,
                 cursor: None,

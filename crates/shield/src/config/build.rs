@@ -13,16 +13,23 @@ use super::{
     typed,
 };
 use crate::policy::{Rate, Settings};
+use crate::repository::{Subscription, Wanted};
 
 /// Longest name of a shield or a partner, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
 /// Longest lease that can be configured: a day, in seconds.
 pub(super) const LEASE_MAX_S_MAX: i64 = 86_400;
+/// Pause between looks at a repository, in seconds.
+const EVERY_S: u64 = 300;
+/// Longest pause that can be configured: half of what a timestamp is good for.
+const EVERY_S_MAX: i64 = 43_200;
 /// Longest name of an interface, in bytes (`IFNAMSIZ` less its final zero).
 pub(super) const INTERFACE_BYTES_MAX: usize = 15;
 
 pub(super) fn config(typed: typed::Typed, at: &Locator<'_>) -> Result<Config, ConfigError> {
+    let repositories = repositories(&typed, at)?;
     Ok(Config {
+        repositories,
         name: name(&typed.name, at)?,
         data: typed.data,
         hub: typed.hub.map(|t| hub(t, at)).transpose()?,
@@ -257,6 +264,51 @@ fn share(typed: &typed::Share, at: &Locator<'_>) -> Result<Share, ConfigError> {
     Ok(Share {
         tlp,
         audience: audience.collect::<Result<_, _>>()?,
+        receipts: typed.receipts,
+    })
+}
+
+/// Where packs come from: each repository once, and a hub to fetch from.
+fn repositories(typed: &typed::Typed, at: &Locator<'_>) -> Result<Vec<Subscription>, ConfigError> {
+    let mut all: Vec<Subscription> = Vec::new();
+    for one in &typed.repository {
+        let name = match &one.name {
+            None => "community".to_owned(),
+            Some(name) => partner(name, at)?.into(),
+        };
+        let offset = one.name.as_ref().map_or(0, |name| name.span().start);
+        if typed.hub.is_none() {
+            let mend = "add [hub], or remove the repository";
+            return Err(at.refuse(offset, "a repository without a hub", mend));
+        }
+        if all.iter().any(|other| other.name == name) {
+            let what = format!("repository \"{name}\" stands twice");
+            return Err(at.refuse(offset, what, "write its packs in one list"));
+        }
+        let packs = one.packs.iter().map(|text| wanted(text, at));
+        let every_s = match &one.every_s {
+            None => EVERY_S,
+            Some(typed) => number("every_s", typed, 1, EVERY_S_MAX, at)?,
+        };
+        all.push(Subscription {
+            name,
+            packs: packs.collect::<Result<_, _>>()?,
+            root: one.root.clone(),
+            every: Duration::from_secs(every_s),
+        });
+    }
+    Ok(all)
+}
+
+fn wanted(typed: &Spanned<String>, at: &Locator<'_>) -> Result<Wanted, ConfigError> {
+    let text = typed.get_ref();
+    Wanted::parse(text).ok_or_else(|| {
+        let what = format!("\"{text}\" names no pack");
+        at.refuse(
+            typed.span().start,
+            what,
+            "write \"PARTNER/PACK\", or \"PARTNER/*\"",
+        )
     })
 }
 

@@ -23,6 +23,9 @@
 //! | `[rules]` | `files`, `config` | absent: none | rules in Suricata's language; its YAML |
 //! | | `drop`, `watch`, `partners` | true, true, true | what they may do, when read anew, whose |
 //! | `[packs]` | `files`, `trust`, `admission` | absent: none | packs; whom to trust; what they may be |
+//! | | `receipts` | false | whether who contributed a pack gets its counts |
+//! | `[[repository]]` | `name`, `packs` | `community`, none | packs that are fetched: `PARTNER/PACK`, `PARTNER/*` |
+//! | | `root`, `every_s` | absent: asked of the hub, 300 | first root of TUF; pause between looks |
 //! | `[eve]` | `file`, `alerts_only` | absent: no records, false | EVE JSON of what is inspected |
 
 mod build;
@@ -34,6 +37,7 @@ use ipnet::IpNet;
 use stix::Tlp;
 
 use crate::policy::Settings;
+use crate::repository::Subscription;
 
 /// A shield's configuration, well formed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub struct Config {
     pub packs: Option<Packs>,
     /// Records of what is inspected; absent: none are written.
     pub eve: Option<Eve>,
+    /// Where packs are fetched from.
+    pub repositories: Vec<Subscription>,
 }
 
 /// Rules in Suricata's language.
@@ -189,6 +195,8 @@ pub struct Share {
     pub tlp: Tlp,
     /// Partners named beyond what the marking says; empty: by the marking alone.
     pub audience: Vec<Box<str>>,
+    /// Whether those who contributed packs get the counts of what became of them.
+    pub receipts: bool,
 }
 
 /// Reads and builds the configuration in `file`.

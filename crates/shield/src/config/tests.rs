@@ -24,6 +24,10 @@ networks = ["10.2.0.0/24", "2001:db8::1"]
 [share]
 tlp = "TLP:GREEN"
 audience = []
+receipts = true
+[[repository]]
+packs = ["acme/web", "rival/*"]
+every_s = 60
 [rules]
 files = ["rules/*.rules", "local.rules"]
 config = "suricata.yaml"
@@ -41,6 +45,24 @@ fn check(text: &str) -> Result<Config, String> {
 fn with(line: &str, other: &str) -> String {
     assert!(FULL.contains(line), "{line} is in the example");
     FULL.replacen(line, other, 1)
+}
+
+#[test]
+fn repositories_are_named_once_and_ask_for_packs_by_name() {
+    let config = check(FULL).unwrap();
+    assert!(config.share.unwrap().receipts);
+    let one = &config.repositories[0];
+    assert_eq!((one.name.as_str(), one.packs.len()), ("community", 2));
+    assert_eq!(one.every, std::time::Duration::from_secs(60));
+    let error = check(&with("\"rival/*\"", "\"*\"")).unwrap_err();
+    assert!(
+        error.contains("shield.toml:27:22: \"*\" names no pack"),
+        "{error}"
+    );
+    let twice = check(&with("every_s = 60", "[[repository]]")).unwrap_err();
+    assert!(twice.contains("stands twice"), "{twice}");
+    let alone = "name = \"a\"\ndata = \"/d\"\n[[repository]]\n";
+    assert!(check(alone).unwrap_err().contains("without a hub"));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(super) struct Typed {
     pub(super) rules: Rules,
     pub(super) packs: Option<Packs>,
     pub(super) eve: Option<Eve>,
+    #[serde(default)]
+    pub(super) repository: Vec<Repository>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,6 +136,18 @@ pub(super) struct Share {
     pub(super) tlp: Spanned<String>,
     #[serde(default)]
     pub(super) audience: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) receipts: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Repository {
+    pub(super) name: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) packs: Vec<Spanned<String>>,
+    pub(super) root: Option<PathBuf>,
+    pub(super) every_s: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -22,6 +22,67 @@ pub(crate) enum Hub {
     Restore(Restore),
     /// Check a hub's store, a backup, or that both hold the same; exit status 1 when they differ.
     Verify(Verify),
+    /// The repositories in which partners publish packs: their roots, and lost keys.
+    #[command(subcommand)]
+    Packs(HubPacks),
+}
+
+/// `hub packs ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubPacks {
+    /// Make a repository: a root under keys of yours, and nothing in it. The hub need not run.
+    Create {
+        /// The hub and the repository.
+        #[command(flatten)]
+        of: OfRepository,
+        /// How many of the keys must sign the next root; more than half of them when not given.
+        #[arg(long, value_name = "N")]
+        threshold: Option<usize>,
+    },
+    /// Make the next root, with a new online key: once a year, after a restore, or when a key is lost or
+    /// stolen.
+    Rotate {
+        /// The hub and the repository.
+        #[command(flatten)]
+        of: OfRepository,
+        /// Keys of the next root, in place of the present ones; made where there is no such file.
+        #[arg(long, value_name = "FILE")]
+        new_key: Vec<PathBuf>,
+        /// How many of the new keys must sign the root after it.
+        #[arg(long, value_name = "N", requires = "new_key")]
+        threshold: Option<usize>,
+    },
+    /// Give a contributor another key, when the one it had is lost or stolen. Its packs are listed again
+    /// when it publishes them under the new key.
+    Rekey {
+        /// The partner.
+        #[arg(value_name = "PARTNER")]
+        partner: String,
+        /// Its new public key.
+        #[arg(long, value_name = "FILE")]
+        public: PathBuf,
+        /// The hub's configuration (TOML).
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The repository.
+        #[arg(long, value_name = "NAME", default_value = "community")]
+        repository: String,
+    },
+}
+
+/// A repository, and the operator's keys.
+#[derive(Debug, Args)]
+pub(crate) struct OfRepository {
+    /// The hub's configuration (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The repository.
+    #[arg(long, value_name = "NAME", default_value = "community")]
+    pub(crate) repository: String,
+    /// A private key of the root (PKCS#8 in PEM); may be given several times. `create` makes one where
+    /// there is no such file. Keep them away from the hub.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: Vec<PathBuf>,
 }
 
 /// `hub backup`

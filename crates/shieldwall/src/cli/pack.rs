@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Peer;
+
 /// `pack ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Pack {
@@ -89,6 +91,87 @@ pub(crate) enum Pack {
         #[arg(long, value_name = "FILE")]
         trust: Option<PathBuf>,
     },
+    /// Publish a pack at a hub, under your certificate and your publisher's key. Publish again, the
+    /// same pack or the next version, before the role ends that is told.
+    Publish(Publish),
+    /// List a pack at a hub no longer. Who fetched it has it all the same.
+    Withdraw {
+        /// The pack's name.
+        #[arg(value_name = "NAME")]
+        name: pack::Name,
+        /// How you publish.
+        #[command(flatten)]
+        publisher: Publisher,
+    },
+    /// List the packs that a hub offers you.
+    List {
+        /// Where they are.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Fetch a pack: what its contributor lists now, in no version below one that was seen.
+    Fetch {
+        /// PARTNER/NAME, as `pack list` shows it.
+        #[arg(value_name = "PARTNER/NAME")]
+        pack: String,
+        /// Where it is.
+        #[command(flatten)]
+        source: Source,
+        /// Where to write it; PARTNER.NAME.swpack in this folder when not given.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// What became of the packs that you published, summed up over the shields that tell.
+    Receipts {
+        /// Where and as whom.
+        #[command(flatten)]
+        peer: Peer,
+    },
+}
+
+/// `pack publish`
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// A signed pack, or the folder of one, which is built and signed then.
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) pack: PathBuf,
+    /// How you publish.
+    #[command(flatten)]
+    pub(crate) publisher: Publisher,
+}
+
+/// Who publishes, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Publisher {
+    /// Your publisher's key (PKCS#8 in PEM): the one that signs your packs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The key that you published under before, if it was another.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) old_key: Option<PathBuf>,
+    /// The repository.
+    #[arg(long, value_name = "NAME", default_value = "community")]
+    pub(crate) repository: String,
+    /// How many days the role is good that lists your packs.
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=399))]
+    pub(crate) days: u16,
+    /// Where and as whom.
+    #[command(flatten)]
+    pub(crate) peer: Peer,
+}
+
+/// Where packs are fetched.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// The repository.
+    #[arg(long, value_name = "NAME", default_value = "community")]
+    pub(crate) repository: String,
+    /// The first root, as the operator of the hub gave it to you; asked of the hub when not given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Option<PathBuf>,
+    /// Where and as whom.
+    #[command(flatten)]
+    pub(crate) peer: Peer,
 }
 
 /// A step in the life of a pack.

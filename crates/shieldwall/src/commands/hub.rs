@@ -1,5 +1,7 @@
 //! `hub`: the server of an exchange, and its backups.
 
+mod packs;
+
 use std::path::Path;
 
 use hub::backup::{self, digest_text};
@@ -20,6 +22,7 @@ pub(super) async fn run(args: Hub, json: bool) -> Result<Outcome, Failure> {
         Hub::Backup(args) => back_up(&args, json).await,
         Hub::Restore(args) => restore(args, json).await,
         Hub::Verify(args) => verify(&args, json).await,
+        Hub::Packs(args) => packs::run(&args, json).await,
     }
 }
 

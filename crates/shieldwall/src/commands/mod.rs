@@ -41,7 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Search(args) => crate::block_on(search::run(*args, json)),
         Command::Watch(args) => crate::block_on(watch::run(args, json)),
         Command::Partner(args) => crate::block_on(partner::run(args, json)),
-        Command::Pack(args) => pack::run(&args, json),
+        Command::Pack(args) => crate::block_on(pack::run(&args, json)),
         Command::Features(args) => features::run(&args, json),
         Command::Score(args) => score::run(&args),
         Command::Redteam(args) => redteam::run(&args, json),

@@ -21,6 +21,7 @@ mod packs;
 mod partners;
 mod redteam;
 mod refusals;
+mod repository;
 mod rules;
 mod search;
 mod taxii;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::common::{output, run};
 
 /// An author's folder.
-fn folder(at: &Path, expires: &str) {
+pub(crate) fn folder(at: &Path, expires: &str) {
     let draft = json!({
         "name": "web-attack", "version": "1.2.0", "sequence": 7,
         "created": "2026-01-01T00:00:00.000Z", "expires": expires,
@@ -42,7 +42,7 @@ fn status(args: &[&str]) -> (Option<i32>, String, String) {
     )
 }
 
-fn trust(at: &Path, holders: &[(&str, &str)]) {
+pub(crate) fn trust(at: &Path, holders: &[(&str, &str)]) {
     let mut text = format!("threshold = {}\n", holders.len());
     for (holder, public) in holders {
         text.push_str(&format!(

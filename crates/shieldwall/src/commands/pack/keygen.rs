@@ -13,7 +13,8 @@ use crate::{
     text::say,
 };
 
-pub(super) fn run(out: &Path, json: bool) -> Result<Outcome, Failure> {
+/// Makes a key in two new files: `out`, and its public half beside it.
+pub(in crate::commands) fn make(out: &Path) -> Result<(SigningKey, PathBuf), Failure> {
     let mut seed = [0; 32];
     let drawn = aws_lc_rs::rand::fill(&mut seed);
     drawn.map_err(|error| Failure::system("draw random bytes", error))?;
@@ -24,6 +25,11 @@ pub(super) fn run(out: &Path, json: bool) -> Result<Outcome, Failure> {
     let beside = PathBuf::from(beside);
     write(out, &key.to_pem().map_err(made)?, 0o600)?;
     write(&beside, &key.public().to_pem(), 0o644)?;
+    Ok((key, beside))
+}
+
+pub(super) fn run(out: &Path, json: bool) -> Result<Outcome, Failure> {
+    let (key, beside) = make(out)?;
     let (id, public) = (key.public().id(), key.public().to_text());
     match json {
         true => say(json!({

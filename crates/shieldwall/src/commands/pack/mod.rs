@@ -1,15 +1,20 @@
 //! `pack`: files in, files out; what a pack is stands in the crate `pack`.
 
+mod fetch;
 mod folder;
 mod inspect;
 mod keygen;
 mod life;
+mod publish;
+mod receipts;
 mod verify;
+
+pub(super) use keygen::make;
 
 use std::path::Path;
 
 pub(super) use folder::bounded;
-use pack::key::SigningKey;
+use pack::key::{PublicKey, SigningKey};
 use pack::{Digest, Limits, Trust, Unverified};
 use serde_json::json;
 
@@ -19,7 +24,7 @@ use crate::{
     text::say,
 };
 
-pub(super) fn run(args: &Pack, json: bool) -> Result<Outcome, Failure> {
+pub(super) async fn run(args: &Pack, json: bool) -> Result<Outcome, Failure> {
     match args {
         Pack::Keygen { out } => keygen::run(out, json),
         Pack::Build { dir, out } => build(dir, out, json),
@@ -34,16 +39,16 @@ pub(super) fn run(args: &Pack, json: bool) -> Result<Outcome, Failure> {
         Pack::Rollback { pack, step } => life::roll_back(pack, step, json),
         Pack::Status { config } => life::status(config, json),
         Pack::Inspect { file, trust } => inspect::run(file, trust.as_deref(), json),
+        Pack::Publish(args) => publish::run(args, json).await,
+        Pack::Withdraw { name, publisher } => publish::withdraw(name, publisher, json).await,
+        Pack::List { source } => fetch::list(source, json).await,
+        Pack::Fetch { pack, source, out } => fetch::run(pack, source, out.as_deref(), json).await,
+        Pack::Receipts { peer } => receipts::run(peer, json).await,
     }
 }
 
 fn build(dir: &Path, out: &Path, json: bool) -> Result<Outcome, Failure> {
-    let limits = Limits::default();
-    let folder = folder::read(dir, &limits)?;
-    let files = folder.iter();
-    let files = files.map(|(path, content)| (path.clone(), content.as_slice()));
-    let bytes = pack::build(&files.collect(), &limits)
-        .map_err(|error| Failure::input(dir.display(), error))?;
+    let bytes = built(dir)?;
     write(out, &bytes)?;
     told(
         out,
@@ -55,14 +60,34 @@ fn build(dir: &Path, out: &Path, json: bool) -> Result<Outcome, Failure> {
 
 fn sign(file: &Path, key: &Path, out: &Path, json: bool) -> Result<Outcome, Failure> {
     let limits = Limits::default();
-    let text = text_of(key, pack::key::KEY_BYTES_MAX)?;
-    let key = SigningKey::read(&text).map_err(|error| Failure::input(key.display(), error))?;
+    let key = private(key)?;
     let bytes = bounded(file, limits.pack_bytes_max)?;
     let signed =
         pack::sign(&bytes, &key, &limits).map_err(|error| Failure::input(file.display(), error))?;
     write(out, &signed)?;
     let said = format!("signed with the key {}", key.public().id());
     told(out, &signed, &said, json)
+}
+
+/// The pack of a folder.
+fn built(dir: &Path) -> Result<Vec<u8>, Failure> {
+    let limits = Limits::default();
+    let folder = folder::read(dir, &limits)?;
+    let files = folder.iter();
+    let files = files.map(|(path, content)| (path.clone(), content.as_slice()));
+    pack::build(&files.collect(), &limits).map_err(|error| Failure::input(dir.display(), error))
+}
+
+/// A private key in a file.
+pub(super) fn private(path: &Path) -> Result<SigningKey, Failure> {
+    let text = text_of(path, pack::key::KEY_BYTES_MAX)?;
+    SigningKey::read(&text).map_err(|error| Failure::input(path.display(), error))
+}
+
+/// A public key in a file.
+pub(super) fn public(path: &Path) -> Result<PublicKey, Failure> {
+    let text = text_of(path, pack::key::KEY_BYTES_MAX)?;
+    PublicKey::read(&text).map_err(|error| Failure::input(path.display(), error))
 }
 
 /// Says what was written.

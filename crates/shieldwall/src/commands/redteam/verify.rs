@@ -7,7 +7,7 @@ use ::redteam::{Report, report};
 use anyhow::anyhow;
 use serde_json::json;
 
-use super::{Given, bounded, opened};
+use super::{Given, bounded, trusted};
 use crate::{
     cli::RedteamVerify,
     outcome::{Failure, Outcome},

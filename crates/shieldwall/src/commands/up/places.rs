@@ -76,6 +76,7 @@ impl Places {
     pub(super) fn hub_config(&self, partners: &[&str]) -> hub::Config {
         let data = self.data.join("hub");
         hub::Config {
+            packs: vec![hub::packs::PackRepository::community()],
             store: hub::Storage::beside_keys(&data),
             data,
             listen: self.tls,
