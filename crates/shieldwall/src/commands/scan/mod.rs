@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use detect::IndicatorConfig;
+use detect::{BehaviourConfig, IndicatorConfig, behaviour::dga::NameModel};
 use engine::{EngineLog, Level};
 use packet::Exceptions;
 use packet::pcap::{PcapError, Reader};
@@ -44,6 +44,7 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
         readable(capture)?;
     }
     let index = Arc::new(indicators::index(args)?);
+    let names = super::score::names()?;
     let mut total = Summary::default();
     let settings = settings(args)?;
     let mut log = records::log(args, settings.as_ref())?;
@@ -65,7 +66,12 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     let store = store.map(|store| store.on_demand(rules.stores()));
     let mut scanned = Ok(());
     for capture in &args.captures {
-        let mut config = config(args, settings.as_ref(), total.count("flow.total"));
+        let mut config = config(
+            args,
+            settings.as_ref(),
+            total.count("flow.total"),
+            names.clone(),
+        );
         config.sensor.digests = config.sensor.digests.or(rules.digests());
         if args.threads > 1 {
             let parts = Parts {
@@ -169,10 +175,22 @@ fn unconfigured() -> Settings {
 }
 
 /// The pipeline of one capture: every match is told, and no two flows of a log share a number.
-fn config(args: &Scan, settings: Option<&Settings>, flows_before: u64) -> Config {
+fn config(
+    args: &Scan,
+    settings: Option<&Settings>,
+    flows_before: u64,
+    names: Option<Arc<NameModel>>,
+) -> Config {
     let indicator = IndicatorConfig {
         quiet_ns: 0,
         ..IndicatorConfig::default()
+    };
+    let behaviour = BehaviourConfig {
+        dga: detect::behaviour::dga::Config {
+            model: names,
+            ..Default::default()
+        },
+        ..Default::default()
     };
     let mut sensor = settings.map_or_else(packet::Config::default, packet::Config::from_settings);
     let stream_inline = settings.map(|settings| settings.at("stream.inline"));
@@ -194,6 +212,7 @@ fn config(args: &Scan, settings: Option<&Settings>, flows_before: u64) -> Config
         },
         detect: detect::Config {
             indicator,
+            behaviour,
             ..detect::Config::default()
         },
     }
