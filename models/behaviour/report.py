@@ -69,7 +69,7 @@ def infected(chance, names, benign, mix, answers):
 
 
 def harmless(chance, benign, missing):
-    return {"names": [{"name": name, **({} if missing is None else {"missing": chance.random() < missing})} for name in chance.sample(benign, 500)]}
+    return {"names": [{"name": name, **({} if missing is None else {"missing": chance.random() < missing})} for name in chance.choices(benign, k=500)]}
 
 
 def dga(options):
@@ -77,7 +77,7 @@ def dga(options):
     for row in table(options.data / "dga-domain/train.csv.zst"):
         (families[row["family"]] if row["label"] == "1" else benign[row["source"]]).append(row["domain"])
     chance, mixed_with = random.Random(1), benign["zer0h"]
-    for answers in ("missing", "unseen", "exist"):
+    for answers in ("missing", "unseen", "exist") if options.clients else ():
         for mix in (4, 1):
             shares, late = {}, {}
             for family, names in sorted(families.items()):
@@ -85,17 +85,18 @@ def dga(options):
                 took = [math.ceil(found["at"] / (mix + 1)) if found["at"] else math.inf for found in score(options, "dga-client", rows)]
                 shares[family], late[family] = sum(one <= 20 for one in took) / len(took), median(took)
             reached = sum(share >= 0.95 for share in shares.values())
-            print(f"answers {answers}, 1 in {mix + 1}: {reached} of {len(shares)} families found in 20 names by 95 % of clients; mean {sum(shares.values()) / len(shares):.3f}")
+            print(f"answers {answers}, 1 in {mix + 1}: {reached} of {len(shares)} families found in 20 names by 95 % of clients; mean {sum(shares.values()) / len(shares):.3f}", flush=True)
             for family in sorted(shares, key=shares.get)[: options.worst]:
                 print(f"    {family:14} {shares[family]:.2f}, median {late[family]}")
     for source, names in sorted(benign.items()):
         if len(names) < 10_000:
             continue
         for missing in (None, 0.0, 0.02, 0.05):
-            rows = (harmless(chance, names, missing) for _ in range(options.benign))
+            count = options.benign if missing in (None, MISSING) else max(1, options.benign // 5)
+            rows = (harmless(chance, names, missing) for _ in range(count))
             false = sum(one["at"] is not None for one in score(options, "dga-client", rows))
             said = "answers unseen" if missing is None else f"{missing:.0%} do not exist"
-            print(f"harmless, {source}, {said}: {false} of {options.benign} clients of 500 names, upper end {1e4 * upper(false, options.benign):.1f} in 10,000")
+            print(f"harmless, {source}, {said}: {false} of {count} clients of 500 names, upper end {1e4 * upper(false, count):.1f} in 10,000", flush=True)
 
 
 # --- tunnels -----------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ def tunnel(options):
         told = [r for r in records if r["event_type"] == "alert" and r["alert"]["signature_id"] == 9400002]
         print(f"{path.name}: {len(asked)} queries, {len(told)} alerts")
         for alert in told:
-            measured = {r["buffer"]: r["matched"] for r in alert["shieldwall"]["reasons"]}
+            measured = {r["buffer"]: r.get("matched", r.get("matched_hex")) for r in alert["shieldwall"]["reasons"]}
             print(f"    {measured['dns.query']} {alert['shieldwall']['reasons'][0]['what']}, score {measured['score']}, {measured['bytes_sent']} bytes sent so far, first packet {alert['shieldwall']['first_packet']}, told {alert['timestamp']}")
     made_tunnels(options)
 
@@ -275,19 +276,21 @@ def flow(options):
     for path in sorted((options.data / "flow").rglob("*conn.log*.zst")):
         rows = [row for row in conn(path) if row["proto"] in ("tcp", "udp")]
         answers = list(score(options, "flow", rows))
-        told, label, detectors = collections.Counter(), collections.defaultdict(collections.Counter), collections.Counter()
+        told, label, failed = collections.defaultdict(set), collections.defaultdict(collections.Counter), collections.defaultdict(set)
         for row, answer in zip(rows, answers):
             src = row["id.orig_h"]
-            told[src] = max(told[src], answer["score"] or 0)
             label[src][row.get("label", "-")] += 1
-            for verdict in answer.get("verdicts", []):
-                detectors[verdict["detector"]] += 1
-        by = collections.Counter()
+            told[src] |= {verdict["detector"] for verdict in answer.get("verdicts", [])}
+            if row["conn_state"] in ("S0", "REJ"):
+                failed[src].add((row["id.resp_h"], row["id.resp_p"]))
+        print(f"{path.parent.name}/{path.name}: {len(rows)} connections")
+        sources = collections.defaultdict(list)
         for src, seen in label.items():
-            by[seen.most_common(1)[0][0], told[src] > 0] += 1
-        print(f"{path.parent.name}/{path.name}: {len(rows)} connections, verdicts {dict(detectors)}")
-        for (name, was), count in sorted(by.items()):
-            print(f"    sources labelled {name}: {count} {'told' if was else 'not told'}")
+            sources[seen.most_common(1)[0][0]].append(src)
+        for name, of in sorted(sources.items()):
+            said = collections.Counter(detector for src in of for detector in told[src])
+            wide = [src for src in of if len(failed[src]) >= 4]
+            print(f"    {len(of)} sources labelled {name}: {sum(bool(told[src]) for src in of)} told {dict(said)}; {len(wide)} failed at 4 services or more, of these {sum(bool(told[src]) for src in wide)} told")
     for path in sorted((options.data / "flow/slips").glob("*.pcap")):
         alerts = collections.Counter()
         for record in scan(options, path):
@@ -304,7 +307,7 @@ def main():
     parser.add_argument("--clients", type=int, default=300, help="infected clients of a family")
     parser.add_argument("--benign", type=int, default=10_000, help="harmless clients of a source")
     parser.add_argument("--worst", type=int, default=6)
-    parser.add_argument("--beacon-min", type=float, default=0.75)
+    parser.add_argument("--beacon-min", type=float, default=0.65)
     options = parser.parse_args()
     {"dga": dga, "tunnel": tunnel, "beacon": beacon, "flow": flow}[options.what](options)
 

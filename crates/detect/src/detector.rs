@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use packet::Event;
 
 use crate::behaviour::{
-    self, beacon::Beacon, dga::Dga, dga::NameModel, login::Logins, slow_scan::SlowScan, tunnel::Tunnel,
+    self, beacon::Beacon, dga::Dga, dga::NameModel, login::Logins, slow_scan::SlowScan,
+    tunnel::Tunnel,
 };
 use crate::index::Index;
 use crate::indicator::{self, Indicators};

@@ -157,10 +157,19 @@ fn headers(value: Option<&Value>) -> Result<Vec<(String, String)>, RowError> {
 /// The first window of these queries.
 fn window(list: &Value) -> Result<DnsWindow, RowError> {
     let wrong = || RowError::List("queries", "\"name\"");
-    let (mut window, hasher) = (DnsWindow::default(), BuildHasherDefault::<DefaultHasher>::new());
+    let (mut window, hasher) = (
+        DnsWindow::default(),
+        BuildHasherDefault::<DefaultHasher>::new(),
+    );
     for query in list.as_array().ok_or_else(wrong)?.iter().take(LIST_MAX) {
-        let name = query.as_str().or_else(|| query.get("name")?.as_str()).ok_or_else(wrong)?;
-        let at = query.get("t").map_or(Some(0), nanoseconds).ok_or_else(wrong)?;
+        let name = query
+            .as_str()
+            .or_else(|| query.get("name")?.as_str())
+            .ok_or_else(wrong)?;
+        let at = query
+            .get("t")
+            .map_or(Some(0), nanoseconds)
+            .ok_or_else(wrong)?;
         let name = name.to_ascii_lowercase();
         let below = registrable(&name).map_or("", |(below, _)| below);
         if !window.add(at, below.as_bytes(), &hasher) {
@@ -175,7 +184,10 @@ fn contacts(list: &Value) -> Result<Contacts, RowError> {
     let mut contacts = Contacts::default();
     for contact in list.as_array().ok_or_else(wrong)?.iter().take(LIST_MAX) {
         let at = contact.get("t").and_then(nanoseconds).ok_or_else(wrong)?;
-        let bytes = contact.get("bytes").map_or(Some(0), Value::as_u64).ok_or_else(wrong)?;
+        let bytes = contact
+            .get("bytes")
+            .map_or(Some(0), Value::as_u64)
+            .ok_or_else(wrong)?;
         contacts.add(at, bytes);
     }
     Ok(contacts)
@@ -183,7 +195,9 @@ fn contacts(list: &Value) -> Result<Contacts, RowError> {
 
 /// Seconds of a line as nanoseconds; none where they are no time.
 fn nanoseconds(seconds: &Value) -> Option<u64> {
-    let seconds = seconds.as_f64().filter(|seconds| (0.0..1e10).contains(seconds))?;
+    let seconds = seconds
+        .as_f64()
+        .filter(|seconds| (0.0..1e10).contains(seconds))?;
     u64::try_from(Duration::from_secs_f64(seconds).as_nanos()).ok()
 }
 
@@ -216,12 +230,19 @@ mod tests {
         assert_eq!(kind(r#"{"payload": "x"}"#), Ok("a request"));
         assert_eq!(kind(r#"{"url": "x"}"#), Ok("a URL"));
         assert_eq!(kind(r#"{"domain": "x"}"#), Ok("a domain name"));
-        assert_eq!(kind(r#"{"queries": ["a.b.example"]}"#), Ok("a window of DNS queries"));
+        assert_eq!(
+            kind(r#"{"queries": ["a.b.example"]}"#),
+            Ok("a window of DNS queries")
+        );
         assert_eq!(
             kind(r#"{"contacts": [{"t": 0.5, "bytes": 9}]}"#),
             Ok("contacts of a host with a service")
         );
-        for wrong in [r#"{"contacts": [{"t": -1}]}"#, r#"{"queries": [1]}"#, r#"{"queries": 1}"#] {
+        for wrong in [
+            r#"{"contacts": [{"t": -1}]}"#,
+            r#"{"queries": [1]}"#,
+            r#"{"queries": 1}"#,
+        ] {
             assert!(matches!(kind(wrong), Err(RowError::List(..))), "{wrong}");
         }
         assert_eq!(kind("{}"), Err(RowError::Keys));
@@ -237,10 +258,9 @@ mod tests {
         let row = Row::read(br#"{"payload": "a+b %41&c"}"#).unwrap();
         row.with(|subject| match subject {
             Subject::Request(request) => assert_eq!(request.target, b"/?q=a%2Bb%20%2541%26c"),
-            Subject::Url(_)
-            | Subject::Domain(_)
-            | Subject::DnsWindow(_)
-            | Subject::Contacts(_) => panic!("{subject:?}"),
+            Subject::Url(_) | Subject::Domain(_) | Subject::DnsWindow(_) | Subject::Contacts(_) => {
+                panic!("{subject:?}")
+            }
         });
     }
 }

@@ -8,8 +8,7 @@
 //! | [`login`] | source | likelihood ratio over logins |
 //! | [`slow_scan`] | source | likelihood ratio over services, for days |
 //!
-//! Each is a [`Detect`](crate::detector::Detect) with a row in the table of detectors. What it
-//! knows lies in tables of bounded size; the least recently used goes, and is counted.
+//! Each has a folder, and a row in the table of detectors (`detector.rs`). What it knows lies in tables of bounded size; the least recently used goes, and is counted.
 //!
 //! **Whom a verdict names.** Who asks for generated names, tunnels or sends beacons is one of our
 //! own hosts, and a victim: such a verdict has no offender, so that nothing is blocked, and its
@@ -27,7 +26,7 @@ pub mod tunnel;
 
 use std::net::IpAddr;
 
-use packet::applayer::dns::{Kind, Message};
+use packet::applayer::dns::Message;
 use packet::{FiveTuple, Flow, Proto};
 use stix::lease::EvidenceClass;
 
@@ -71,11 +70,12 @@ const LOCAL: [&str; 13] = [
     "workgroup",
 ];
 
-/// A name that a client asked a resolver for, lower case.
+/// A name that a client asked a resolver for.
 pub(crate) struct Asked {
-    name: String,
-    /// Where the base begins.
-    base_at: usize,
+    /// As sent, lower case.
+    bytes: Vec<u8>,
+    /// The registrable name.
+    base: String,
 }
 
 impl Asked {
@@ -86,41 +86,33 @@ impl Asked {
         if message.multicast || message.opcode() != 0 || !recursion_desired {
             return None;
         }
-        let bytes = message.questions.first()?.name.bytes();
-        Self::named(&String::from_utf8_lossy(bytes))
-    }
-
-    /// The same of a name as text.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let name = name.trim_matches('.').to_ascii_lowercase();
+        let bytes = message.questions.first()?.name.bytes().to_ascii_lowercase();
+        // tunnels put any bytes into names: each is a character, so that nothing is lost
+        let name: String = bytes.iter().map(|byte| char::from(*byte)).collect();
         let top = name.rsplit('.').next().unwrap_or_default();
         if LOCAL.contains(&top) {
             return None;
         }
         let (_, base) = features::registrable(&name)?;
-        let base_at = name.len().saturating_sub(base.len());
-        Some(Self { name, base_at })
+        let base = base.to_owned();
+        Some(Self { bytes, base })
     }
 
     /// The registrable name.
     pub(crate) fn base(&self) -> &str {
-        self.name.get(self.base_at..).unwrap_or_default()
+        &self.base
     }
 
     /// What stands left of it.
-    pub(crate) fn below(&self) -> &str {
-        let below = self.name.get(..self.base_at).unwrap_or_default();
-        below.trim_end_matches('.')
+    pub(crate) fn below(&self) -> &[u8] {
+        let end = self.bytes.len().saturating_sub(self.base.chars().count());
+        self.bytes.get(..end.saturating_sub(1)).unwrap_or_default()
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
-}
-
-/// Whether a message is the answer to a question that was seen in it.
-pub(crate) fn is_answer(message: &Message) -> bool {
-    message.kind == Kind::Answer
 }
 
 /// How sure it is that a client is at its address: over UDP anybody can ask in its name.

@@ -35,7 +35,11 @@ impl Place {
     }
 
     fn with(behaviour: BehaviourConfig) -> Self {
-        let config = Config { behaviour, home: vec!["10.0.0.0/8".parse().unwrap()], ..Config::default() };
+        let config = Config {
+            behaviour,
+            home: vec!["10.0.0.0/8".parse().unwrap()],
+            ..Config::default()
+        };
         Self {
             sensor: Sensor::new(packet::Config::default()),
             detector: Detector::new(config, Arc::new(Index::default())),
@@ -47,7 +51,14 @@ impl Place {
     }
 
     fn frames(&mut self, frames: &Frames) {
-        let Self { sensor, detector, at_ns, verdicts, message, .. } = self;
+        let Self {
+            sensor,
+            detector,
+            at_ns,
+            verdicts,
+            message,
+            ..
+        } = self;
         for (_, data) in frames.iter() {
             *at_ns += 1_000_000;
             let frame = Frame {
@@ -87,7 +98,12 @@ impl Place {
         let mut frames = Frames::default();
         frames.udp(0, client, resolver, &message(id, flags, name));
         if let Some(rcode) = rcode {
-            frames.udp(0, resolver, client, &message(id, 0x8180 | u16::from(rcode), name));
+            frames.udp(
+                0,
+                resolver,
+                client,
+                &message(id, 0x8180 | u16::from(rcode), name),
+            );
         }
         self.frames(&frames);
     }
@@ -106,7 +122,10 @@ impl Place {
     }
 
     fn of(&self, detector: &str) -> Vec<&Verdict> {
-        self.verdicts.iter().filter(|verdict| verdict.detector == detector).collect()
+        self.verdicts
+            .iter()
+            .filter(|verdict| verdict.detector == detector)
+            .collect()
     }
 
     fn counter(&self, name: &str) -> u64 {
@@ -131,8 +150,8 @@ fn message(id: u16, flags: u16, name: &str) -> Vec<u8> {
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 const BASE32: &[u8] = b"abcdefghijklmnopqrstuvwxyz234567";
 const WORDS: [&str; 12] = [
-    "river", "stone", "garden", "market", "silver", "window", "summer", "paper", "forest", "winter",
-    "light", "harbor",
+    "river", "stone", "garden", "market", "silver", "window", "summer", "paper", "forest",
+    "winter", "light", "harbor",
 ];
 
 #[test]
@@ -152,11 +171,17 @@ fn a_client_of_generated_names_is_told_within_twenty_of_them_and_nobody_is_block
     }
     let told = place.of("dga-client@1");
     let verdict = told[0];
-    assert_eq!((verdict.offender, verdict.evidence), (None, EvidenceClass::Unproven));
+    assert_eq!(
+        (verdict.offender, verdict.evidence),
+        (None, EvidenceClass::Unproven)
+    );
     assert_eq!(verdict.tuple.unwrap().src, Ipv4Addr::from(CLIENT));
     assert_eq!(verdict.reasons[0].buffer, "dns.query");
     let names: Vec<&str> = verdict.reasons.iter().map(|reason| reason.buffer).collect();
-    assert_eq!(names[1..5], ["log_odds", "names", "names_missing", "names_odd"]);
+    assert_eq!(
+        names[1..5],
+        ["log_odds", "names", "names_missing", "names_odd"]
+    );
 }
 
 #[test]
@@ -164,7 +189,10 @@ fn names_of_words_that_do_not_exist_are_told() {
     let mut place = Place::new();
     for number in 0..20 {
         let [one, other] = [WORDS[number % 12], WORDS[(number * 7 + 3) % 12]];
-        place.ask(&format!("{one}{other}{}.example", LETTERS[number] as char), Some(3));
+        place.ask(
+            &format!("{one}{other}{}.example", LETTERS[number] as char),
+            Some(3),
+        );
     }
     assert_eq!(place.of("dga-client@1").len(), 1);
 }
@@ -188,7 +216,11 @@ fn a_server_that_fails_says_nothing_of_names_and_a_resolver_asks_for_others() {
     let mut place = Place::new();
     for number in 0..200 {
         place.ask(&format!("{}{number}.example", WORDS[number % 12]), Some(2));
-        place.ask_with(&format!("{}a{number}.example", WORDS[number % 12]), 0, Some(3));
+        place.ask_with(
+            &format!("{}a{number}.example", WORDS[number % 12]),
+            0,
+            Some(3),
+        );
     }
     assert_eq!(place.verdicts, []);
     assert_eq!(place.counter("dga.answers"), 0);
@@ -196,7 +228,11 @@ fn a_server_that_fails_says_nothing_of_names_and_a_resolver_asks_for_others() {
 
 #[test]
 fn a_tunnel_is_told_within_a_minute_and_twenty_kilobytes() {
-    for (length, gap, alphabet) in [(60, 0.05, BASE32), (30, 0.5, BASE32), (60, 5.0, b"0123456789abcdef")] {
+    for (length, gap, alphabet) in [
+        (60, 0.05, BASE32),
+        (30, 0.5, BASE32),
+        (60, 5.0, b"0123456789abcdef"),
+    ] {
         let mut place = Place::new();
         let (began_ns, mut bytes) = (place.at_ns, 0);
         while place.of("dns-tunnel@1").is_empty() {
@@ -205,10 +241,16 @@ fn a_tunnel_is_told_within_a_minute_and_twenty_kilobytes() {
             place.wait(gap);
             bytes += length;
             let seconds = (place.at_ns - began_ns) / SECOND_NS;
-            assert!(seconds <= 60 && bytes <= 20_000, "not found: {length} bytes, {gap} s");
+            assert!(
+                seconds <= 60 && bytes <= 20_000,
+                "not found: {length} bytes, {gap} s"
+            );
         }
         let verdict = place.of("dns-tunnel@1")[0];
-        assert_eq!((verdict.offender, verdict.evidence), (None, EvidenceClass::Unproven));
+        assert_eq!(
+            (verdict.offender, verdict.evidence),
+            (None, EvidenceClass::Unproven)
+        );
         assert_eq!(&*verdict.reasons[0].matched, b"tunnel.example");
     }
 }
@@ -228,10 +270,26 @@ fn slow_tunnels_are_told_too() {
 fn what_is_asked_again_is_short_or_carries_data_on_purpose_is_no_tunnel() {
     let mut place = Place::new();
     for round in 0..300_u64 {
-        place.ask(&format!("e{}.dsc{}.cdn.example", 1000 + round % 9, (b'a' + (round % 3) as u8) as char), Some(0));
-        place.ask(&format!("r{}---sn-4g5e6nsz.video.example", round % 20), Some(0));
-        place.ask(&format!("{}.{}.2.10.in-addr.arpa", round % 250, round / 250), Some(3));
-        place.ask(&format!("{}.0.2.192.zen.spamhaus.org", round % 250), Some(3));
+        place.ask(
+            &format!(
+                "e{}.dsc{}.cdn.example",
+                1000 + round % 9,
+                (b'a' + (round % 3) as u8) as char
+            ),
+            Some(0),
+        );
+        place.ask(
+            &format!("r{}---sn-4g5e6nsz.video.example", round % 20),
+            Some(0),
+        );
+        place.ask(
+            &format!("{}.{}.2.10.in-addr.arpa", round % 250, round / 250),
+            Some(3),
+        );
+        place.ask(
+            &format!("{}.0.2.192.zen.spamhaus.org", round % 250),
+            Some(3),
+        );
         let name = place.letters(32, BASE32);
         place.ask(&format!("{name}.sophosxl.net"), Some(0));
         place.wait(1.0);
@@ -260,12 +318,20 @@ impl Place {
         let mut flow = flow(self.draw(u64::MAX), src, dst, port, self.at_ns);
         flow.to_server.payload_bytes = bytes;
         let ended_ns = flow.last_ns;
-        self.detector.event(&Event::FlowEnd(&flow, EndReason::Fin), ended_ns, &mut self.verdicts);
+        self.detector.event(
+            &Event::FlowEnd(&flow, EndReason::Fin),
+            ended_ns,
+            &mut self.verdicts,
+        );
     }
 
     fn attempt(&mut self, src: [u8; 4], port: u16, outcome: Outcome) {
         let flow = flow(self.draw(u64::MAX), src, [10, 2, 0, 10], port, self.at_ns);
-        self.detector.event(&Event::Attempt(&flow, outcome), self.at_ns, &mut self.verdicts);
+        self.detector.event(
+            &Event::Attempt(&flow, outcome),
+            self.at_ns,
+            &mut self.verdicts,
+        );
     }
 }
 
@@ -286,9 +352,17 @@ fn a_beacon_with_jitter_is_told_and_browsing_is_not() {
     }
     let told = place.of("beacon@1");
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].offender, told[0].evidence), (None, EvidenceClass::PathProven));
+    assert_eq!(
+        (told[0].offender, told[0].evidence),
+        (None, EvidenceClass::PathProven)
+    );
     assert_eq!(*told[0].reasons[0].matched, OUTSIDE);
-    assert!(told[0].reasons.iter().any(|reason| reason.buffer == "gap_deviation"));
+    assert!(
+        told[0]
+            .reasons
+            .iter()
+            .any(|reason| reason.buffer == "gap_deviation")
+    );
 }
 
 #[test]
@@ -300,7 +374,10 @@ fn a_slow_scan_is_told_and_is_unproven() {
     }
     let told = place.of("slow-scan@1");
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].evidence, told[0].count), (EvidenceClass::Unproven, 9));
+    assert_eq!(
+        (told[0].evidence, told[0].count),
+        (EvidenceClass::Unproven, 9)
+    );
     assert_eq!(told[0].offender, Some(Ipv4Addr::from(OUTSIDE).into()));
 }
 
@@ -331,10 +408,13 @@ fn ftp(user: &str, password: &str, reply: &str) -> Frames {
         (0, "QUIT\r\n".to_owned()),
         (1, "221 bye\r\n".to_owned()),
     ];
-    let chunks: Vec<u8> = said.iter().flat_map(|(way, text)| {
-        let len = u16::try_from(text.len()).unwrap().to_be_bytes();
-        [&[*way][..], &len, text.as_bytes()].concat()
-    }).collect();
+    let chunks: Vec<u8> = said
+        .iter()
+        .flat_map(|(way, text)| {
+            let len = u16::try_from(text.len()).unwrap().to_be_bytes();
+            [&[*way][..], &len, text.as_bytes()].concat()
+        })
+        .collect();
     Conversation::read(&chunks).tcp(21, Plan::WHOLE)
 }
 
@@ -372,7 +452,11 @@ fn one_password_for_many_accounts_is_told() {
         place.login(&format!("user{account}"), "Winter2026", "530 no");
     }
     let told = place.of("login-guessing@1");
-    let accounts = told[0].reasons.iter().find(|reason| reason.buffer == "accounts").unwrap();
+    let accounts = told[0]
+        .reasons
+        .iter()
+        .find(|reason| reason.buffer == "accounts")
+        .unwrap();
     assert_eq!(&*accounts.matched, b"6");
 }
 
@@ -411,9 +495,17 @@ fn a_million_keys_take_no_more_than_their_tables() {
         show(&Event::Attempt(&flow, Outcome::Unanswered));
     }
     assert_eq!(place.verdicts, []);
-    for table in ["dga.clients", "dns_tunnel.pairs", "beacon.pairs", "slow_scan.sources"] {
+    for table in [
+        "dga.clients",
+        "dns_tunnel.pairs",
+        "beacon.pairs",
+        "slow_scan.sources",
+    ] {
         let evicted = place.counter(&format!("{table}_evicted"));
-        assert!((999_000..1_000_000).contains(&evicted), "{table}: {evicted}");
+        assert!(
+            (999_000..1_000_000).contains(&evicted),
+            "{table}: {evicted}"
+        );
     }
     assert_eq!(place.counter("dga.clients"), 64);
 }

@@ -18,14 +18,26 @@ pub const CONTACTS_MAX: usize = 64;
 const TOGETHER_MS: u64 = 1_000;
 
 const NAMED: [(&str, &str); 9] = [
-    ("contacts", "count of contacts, those within a second as one"),
+    (
+        "contacts",
+        "count of contacts, those within a second as one",
+    ),
     ("seconds", "from the first to the last, seconds"),
     ("gap_median", "median gap, seconds"),
-    ("gap_deviation", "median absolute deviation of the gaps by their median"),
+    (
+        "gap_deviation",
+        "median absolute deviation of the gaps by their median",
+    ),
     ("gap_skew", "Bowley skewness of the gaps, -1 to 1"),
-    ("gap_covered", "median gap x gaps by the whole time: 1 where none is much longer"),
+    (
+        "gap_covered",
+        "median gap x gaps by the whole time: 1 where none is much longer",
+    ),
     ("size_median", "median of the bytes that the client sent"),
-    ("size_deviation", "median absolute deviation of these bytes by their median"),
+    (
+        "size_deviation",
+        "median absolute deviation of these bytes by their median",
+    ),
     ("size_skew", "Bowley skewness of these bytes, -1 to 1"),
 ];
 
@@ -43,8 +55,8 @@ pub struct Contacts {
 
 impl Contacts {
     /// Takes a contact that began at `ts_ns` into account, whenever it is told; the oldest is
-    /// forgotten where there are [`CONTACTS_MAX`].
-    pub fn add(&mut self, ts_ns: u64, bytes: u64) {
+    /// forgotten where there are [`CONTACTS_MAX`]. False when it is one with the contact before it.
+    pub fn add(&mut self, ts_ns: u64, bytes: u64) -> bool {
         let (at, bytes) = (ts_ns / 1_000_000, u32::try_from(bytes).unwrap_or(u32::MAX));
         let place = self.all.partition_point(|(before, _)| *before <= at);
         let before = place.checked_sub(1).and_then(|one| self.all.get_mut(one));
@@ -52,12 +64,13 @@ impl Contacts {
             && at.saturating_sub(*start) < TOGETHER_MS
         {
             *sum = sum.saturating_add(bytes);
-            return;
+            return false;
         }
         self.all.insert(place, (at, bytes));
         if self.all.len() > CONTACTS_MAX {
             self.all.remove(0);
         }
+        true
     }
 
     /// How many there are.
@@ -129,8 +142,16 @@ impl Quartiles {
         let (width, apart) = (high - low, at(&away, 2));
         Self {
             median,
-            deviation: if median > 0.0 { apart / median } else { apart.min(1.0) },
-            skew: if width > 0.0 { (low + high - 2.0 * median) / width } else { 0.0 },
+            deviation: if median > 0.0 {
+                apart / median
+            } else {
+                apart.min(1.0)
+            },
+            skew: if width > 0.0 {
+                (low + high - 2.0 * median) / width
+            } else {
+                0.0
+            },
         }
     }
 }
@@ -144,7 +165,6 @@ fn at(sorted: &[f32], quarter: usize) -> f32 {
     low + (high - low) * count(rest) / 4.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a feature may lose digits")]
 fn number(value: u64) -> f32 {
     value as f32
 }
@@ -194,7 +214,10 @@ mod tests {
             contacts.add(beat * 60 * SECOND_NS + 5, 100);
         }
         let numbers = contacts.numbers();
-        assert_eq!(numbers, [20.0, 1140.0, 60.0, 0.0, 0.0, 1.0, 300.0, 0.0, 0.0]);
+        assert_eq!(
+            numbers,
+            [20.0, 1140.0, 60.0, 0.0, 0.0, 1.0, 300.0, 0.0, 0.0]
+        );
     }
 
     #[test]

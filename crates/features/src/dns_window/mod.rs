@@ -24,13 +24,28 @@ const NAME_MAX: usize = 255;
 const NAMED: [(&str, &str); 9] = [
     ("queries", "count of queries in the window"),
     ("seconds", "from its first query to its last, seconds"),
-    ("distinct", "share of queries for a name not asked before in it"),
-    ("length_mean", "mean length of its distinct names, bytes below the base"),
+    (
+        "distinct",
+        "share of queries for a name not asked before in it",
+    ),
+    (
+        "length_mean",
+        "mean length of its distinct names, bytes below the base",
+    ),
     ("length_max", "longest of its names, bytes below the base"),
     ("labels_mean", "mean count of labels below the base"),
-    ("entropy_mean", "mean Shannon entropy of its distinct names, bits per byte"),
-    ("name_bytes", "mean of length x entropy / 8 over its distinct names: bytes that one carries"),
-    ("upstream_bytes", "the same, summed over its distinct names: bytes that the window carries"),
+    (
+        "entropy_mean",
+        "mean Shannon entropy of its distinct names, bits per byte",
+    ),
+    (
+        "name_bytes",
+        "mean of length x entropy / 8 over its distinct names: bytes that one carries",
+    ),
+    (
+        "upstream_bytes",
+        "the same, summed over its distinct names: bytes that the window carries",
+    ),
 ];
 
 static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
@@ -72,7 +87,9 @@ impl DnsWindow {
             return true;
         }
         self.names.push(hash);
-        let labels = below.split(|byte| *byte == b'.').filter(|label| !label.is_empty());
+        let labels = below
+            .split(|byte| *byte == b'.')
+            .filter(|label| !label.is_empty());
         let bits = entropy(&below);
         self.bytes = self.bytes.saturating_add(below.len());
         self.longest = self.longest.max(below.len());
@@ -133,7 +150,10 @@ impl DnsWindow {
 /// Nanoseconds as seconds, to the millisecond.
 fn seconds(ns: u64) -> f32 {
     let ms = u32::try_from(ns / 1_000_000).unwrap_or(u32::MAX);
-    #[expect(clippy::cast_possible_truncation, reason = "a time as a feature may lose digits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a time as a feature may lose digits"
+    )]
     let seconds = (f64::from(ms) / 1000.0) as f32;
     seconds
 }
@@ -178,7 +198,10 @@ mod tests {
             assert!(window.add(at * 1_000_000_000, b"WWW", &hasher));
             assert!(window.add(at * 1_000_000_000, b"www", &hasher));
         }
-        assert_eq!((window.queries(), window.names(), window.bytes()), (20, 1, 3));
+        assert_eq!(
+            (window.queries(), window.names(), window.bytes()),
+            (20, 1, 3)
+        );
         let [queries, seconds, distinct, length, ..] = window.numbers();
         assert_eq!((queries, seconds, distinct, length), (20.0, 9.0, 0.05, 3.0));
     }

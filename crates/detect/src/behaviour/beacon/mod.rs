@@ -53,7 +53,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            score_min: 0.75,
+            score_min: 0.65,
             contacts_min: 20,
             span_min_ns: 180 * SECOND_NS,
             pairs_max: 16_384,
@@ -70,19 +70,32 @@ const POLLED_UDP: [u16; 10] = [53, 67, 68, 123, 137, 138, 161, 1900, 3702, 5353]
 /// How regular contacts of `beacon@1` are, 0 to 1.
 #[must_use]
 pub fn score(numbers: &[f32]) -> f64 {
-    let [contacts, _, median, deviation, skew, covered, _, size_deviation, size_skew] = *numbers
+    let [
+        contacts,
+        _,
+        median,
+        deviation,
+        skew,
+        covered,
+        _,
+        size_deviation,
+        size_skew,
+    ] = *numbers
     else {
         return 0.0;
     };
     if median < 1.0 {
         return 0.0;
     }
-    let part = |value: f32| 1.0 - f64::from(value.abs()).min(1.0);
-    // jitter of half the period deviates by a quarter; exponential gaps by 0.69
-    let gaps = 1.0 - (f64::from(deviation) / 0.5).min(1.0);
-    let sizes = 1.0 - f64::from(size_deviation).min(1.0);
-    let gaps = 0.75 * gaps + 0.25 * part(skew);
-    let sizes = 0.75 * sizes + 0.25 * part(size_skew);
+    // jitter of half the period deviates by a quarter, exponential gaps by 0.69; how skewed numbers are
+    // that hardly differ says nothing
+    let regular = |deviation: f32, skew: f32, most: f64| {
+        let (deviation, skew) = (f64::from(deviation), f64::from(skew.abs()).min(1.0));
+        let steady = 1.0 - (deviation / most).min(1.0);
+        0.75 * steady + 0.25 * (1.0 - skew * (deviation / 0.1).min(1.0))
+    };
+    let gaps = regular(deviation, skew, 0.5);
+    let sizes = regular(size_deviation, size_skew, 1.0);
     let enough = (f64::from(contacts) / 20.0).min(1.0);
     let steady = (f64::from(covered) / 0.2).min(1.0);
     (0.8 * gaps + 0.2 * sizes) * enough * steady
@@ -95,7 +108,6 @@ pub(crate) struct Beacon {
     pairs: Lru<Key, Pair>,
     contacts: u64,
     verdicts: u64,
-    quieted: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,7 +131,6 @@ impl Beacon {
             pairs: Lru::new(config.pairs_max),
             contacts: 0,
             verdicts: 0,
-            quieted: 0,
             config: config.clone(),
         }
     }
@@ -138,7 +149,12 @@ impl Beacon {
             proto: tuple.proto,
             port: tuple.dst_port,
         };
-        if self.config.allowed.iter().any(|net| net.contains(&key.server)) {
+        if self
+            .config
+            .allowed
+            .iter()
+            .any(|net| net.contains(&key.server))
+        {
             return;
         }
         self.contacts = self.contacts.saturating_add(1);
@@ -147,31 +163,34 @@ impl Beacon {
             *pair = Pair::default();
         }
         pair.seen_ns = pair.seen_ns.max(now_ns);
-        pair.contacts.add(at_ns, bytes);
-        if pair.contacts.len() < self.config.contacts_min {
+        let is_new = pair.contacts.add(at_ns, bytes);
+        let enough = pair.contacts.len() >= self.config.contacts_min
+            && pair.contacts.span_ns() >= self.config.span_min_ns;
+        let quiet_ns = self.config.quiet_ns;
+        let quiet = pair
+            .said_ns
+            .is_some_and(|said| now_ns.abs_diff(said) < quiet_ns);
+        // statistics cost microseconds: at most once a second for a pair, and not in vain
+        if !is_new || !enough || quiet {
             return;
         }
         let numbers = pair.contacts.numbers();
         let score = score(&numbers);
-        if score < self.config.score_min || pair.contacts.span_ns() < self.config.span_min_ns {
-            return;
-        }
-        if pair.said_ns.is_some_and(|said| now_ns.abs_diff(said) < self.config.quiet_ns) {
-            self.quieted = self.quieted.saturating_add(1);
+        if score < self.config.score_min {
             return;
         }
         pair.said_ns = Some(now_ns);
         self.verdicts = self.verdicts.saturating_add(1);
-        out.push(verdict(flow, &numbers, (score, self.config.score_min), now_ns));
+        out.push(verdict(
+            flow,
+            &numbers,
+            (score, self.config.score_min),
+            now_ns,
+        ));
     }
 }
 
-fn verdict(
-    flow: &Flow,
-    numbers: &[f32],
-    (score, score_min): (f64, f64),
-    now_ns: u64,
-) -> Verdict {
+fn verdict(flow: &Flow, numbers: &[f32], (score, score_min): (f64, f64), now_ns: u64) -> Verdict {
     let tuple = &flow.tuple;
     let evidence = match flow.client_proven && flow.server_proven {
         true => EvidenceClass::PathProven,
@@ -191,9 +210,8 @@ fn verdict(
     ];
     let columns = features::find(NAME).map_or(&[][..], |beacon| beacon.columns());
     let measured = columns.iter().zip(numbers);
-    let measured = measured.map(|(column, value)| {
-        measure(column.name, f64::from(*value), column.meaning.to_owned())
-    });
+    let measured = measured
+        .map(|(column, value)| measure(column.name, f64::from(*value), column.meaning.to_owned()));
     verdict.reasons.extend(measured);
     verdict
 }
@@ -255,7 +273,28 @@ impl Detect for Beacon {
             ("beacon.contacts", self.contacts),
             ("beacon.pairs_evicted", self.pairs.evicted()),
             ("beacon.verdicts", self.verdicts),
-            ("beacon.verdicts_quieted", self.quieted),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_lowers_the_score() {
+        let of =
+            |deviation, skew| score(&[40.0, 2400.0, 60.0, deviation, skew, 1.0, 300.0, 0.05, 0.0]);
+        let scores = [0.0, 0.05, 0.15, 0.25, 0.5].map(|deviation| of(deviation, 0.0));
+        assert!(scores.is_sorted_by(|one, other| one > other), "{scores:?}");
+        assert!(scores[2] > 0.75 && scores[4] < 0.5);
+        assert!(of(0.1, 0.9) < of(0.1, 0.0));
+    }
+
+    #[test]
+    fn few_contacts_bursts_and_nonsense_score_low() {
+        assert!(score(&[5.0, 300.0, 60.0, 0.0, 0.0, 1.0, 300.0, 0.0, 0.0]) < 0.3);
+        assert!(score(&[60.0, 9e5, 2.0, 0.0, 0.0, 0.01, 300.0, 0.0, 0.0]) < 0.1);
+        assert!(score(&[]) < 0.1 && score(&[60.0, 30.0, 0.5, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]) < 0.1);
     }
 }

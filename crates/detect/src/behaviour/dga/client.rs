@@ -71,7 +71,11 @@ impl Client {
     pub fn asked(&mut self, hash: u64, name: &str, ratio: f64, at_ns: u64, with: &Parameters) {
         let mixture = 1.0 - with.share + with.share * ratio;
         let generated = with.share * ratio / mixture;
-        let base = Base { hash, generated, answered: false };
+        let base = Base {
+            hash,
+            generated,
+            answered: false,
+        };
         if self.bases.len() < BASES_MAX {
             self.bases.push(base);
         } else if let Some(slot) = self.bases.get_mut(self.oldest) {
@@ -148,5 +152,56 @@ impl Client {
         if self.examples.len() < EXAMPLES_MAX && !is_shown {
             self.examples.push(name.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(names: &[(f64, Option<bool>)]) -> Client {
+        let (mut client, with) = (Client::default(), Parameters::default());
+        for (hash, (ratio, missing)) in (0..).zip(names) {
+            client.asked(hash, "name.example", *ratio, hash, &with);
+            if let Some(missing) = missing {
+                client.answered(hash, "name.example", *missing, &with);
+            }
+        }
+        client
+    }
+
+    #[test]
+    fn evidence_adds_up_and_does_not_go_below_zero() {
+        let harmless = vec![(0.3, Some(false)); 500];
+        assert!(client(&harmless).log_odds() < 0.1);
+        let made = [harmless, vec![(20.0, Some(true)); 4]].concat();
+        assert!(client(&made).log_odds() > Parameters::default().threshold);
+        // words: only that they do not exist
+        assert!(client(&[(0.5, Some(true)); 9]).log_odds() > Parameters::default().threshold);
+    }
+
+    #[test]
+    fn a_name_that_looks_made_and_exists_counts_little() {
+        let seen = |missing| client(&[(20.0, missing); 3]).log_odds();
+        assert!(seen(Some(false)) < seen(None) && seen(None) < seen(Some(true)));
+    }
+
+    #[test]
+    fn a_name_counts_once_and_so_does_its_answer() {
+        let (mut client, with) = (Client::default(), Parameters::default());
+        client.asked(7, "a.example", 20.0, 0, &with);
+        assert!(!client.is_new(7));
+        assert!(client.answered(7, "a.example", true, &with));
+        let before = client.log_odds();
+        assert!(!client.answered(7, "a.example", true, &with));
+        assert!(!client.answered(8, "b.example", true, &with));
+        assert!((client.log_odds() - before).abs() < 1e-12);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let client = client(&vec![(20.0, Some(true)); 10_000]);
+        assert_eq!((client.bases.len(), client.examples.len()), (BASES_MAX, 1));
+        assert!(!client.is_new(9_999) && client.is_new(0));
     }
 }

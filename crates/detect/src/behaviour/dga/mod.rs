@@ -26,10 +26,10 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 use ipnet::IpNet;
-use packet::applayer::dns::Message;
+use packet::applayer::dns::{Kind, Message};
 use packet::{Event, Flow};
 
-use super::{Asked, DAY_NS, HOUR_NS, alert, is_answer, is_ours, measure, proof};
+use super::{Asked, DAY_NS, HOUR_NS, alert, is_ours, measure, proof};
 use crate::detector::{Context, Counter, Detect};
 use crate::lru::Lru;
 use crate::models::Work;
@@ -97,7 +97,10 @@ impl Looks {
             let work = model.work();
             (model, work)
         };
-        Self { model: model.map(with_work), known: Lru::new(max) }
+        Self {
+            model: model.map(with_work),
+            known: Lru::new(max),
+        }
     }
 
     /// How much more often generated names look like this registrable one.
@@ -159,7 +162,7 @@ impl Dga {
         };
         let hash = self.hasher.hash_one(asked.base());
         let with = self.config.parameters;
-        if is_answer(message) {
+        if message.kind == Kind::Answer {
             // a server that fails or refuses says nothing of the name
             if !matches!(message.rcode(), 0 | NXDOMAIN) {
                 return;
@@ -195,7 +198,10 @@ impl Dga {
             return;
         }
         let quiet_ns = self.config.quiet_ns;
-        if kept.said_ns.is_some_and(|at| now_ns.abs_diff(at) < quiet_ns) {
+        if kept
+            .said_ns
+            .is_some_and(|at| now_ns.abs_diff(at) < quiet_ns)
+        {
             self.quieted = self.quieted.saturating_add(1);
         } else {
             kept.said_ns = Some(now_ns);
@@ -207,13 +213,7 @@ impl Dga {
     }
 }
 
-fn verdict(
-    flow: &Flow,
-    asked: &Asked,
-    client: &Client,
-    threshold: f64,
-    now_ns: u64,
-) -> Verdict {
+fn verdict(flow: &Flow, asked: &Asked, client: &Client, threshold: f64, now_ns: u64) -> Verdict {
     let (names, missing, odd) = client.counts();
     let rising_ns = client.rising_ns();
     let mut verdict = alert(NAME, (flow.tuple, flow), proof(flow), rising_ns, now_ns);
@@ -231,7 +231,9 @@ fn verdict(
         count("names_odd", odd, "of these look made"),
     ];
     let example = |name: &Box<str>| Reason::of("example", name.as_bytes(), String::new());
-    verdict.reasons.extend(client.examples().iter().map(example));
+    verdict
+        .reasons
+        .extend(client.examples().iter().map(example));
     verdict
 }
 

@@ -97,8 +97,20 @@ fn log_odds(score: f64) -> f64 {
 /// with digits among the letters, with runs of consonants, look made.
 pub(super) fn by_rules(base: &str) -> f64 {
     let label = base.split('.').next().unwrap_or_default();
-    let [length, entropy, digits, vowels, consonants, _, _, _, changes, hexadecimal, rare, ..] =
-        features::look(label.as_bytes());
+    let [
+        length,
+        entropy,
+        digits,
+        vowels,
+        consonants,
+        _,
+        _,
+        _,
+        changes,
+        hexadecimal,
+        rare,
+        ..,
+    ] = features::look(label.as_bytes());
     let signs = [
         (length >= 12.0 && entropy >= 3.0, 1.6),
         (length >= 16.0 && entropy >= 3.3, 1.5),
@@ -108,9 +120,52 @@ pub(super) fn by_rules(base: &str) -> f64 {
         (changes >= 3.0 && digits < 0.6, 2.0),
         (length >= 12.0 && hexadecimal >= 1.0, 3.0),
     ];
-    let ratio: f64 = signs.iter().filter(|(holds, _)| *holds).map(|(_, ratio)| ratio).product();
+    let ratio: f64 = signs
+        .iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, ratio)| ratio)
+        .product();
     match ratio > 1.0 {
         true => ratio.min(RATIO_MAX),
         false => 0.6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn thresholds_say_what_a_score_is_worth() {
+        let curve = Curve::of([(1e-4, 0.999_9), (1e-3, 0.999), (1e-2, 0.99)].into_iter());
+        let near = |score, ratio: f64| (curve.ratio(score) / ratio - 1.0).abs() < 1e-6;
+        assert!(near(0.99, 5.0) && near(0.5, 0.55));
+        assert!(near(0.999_9, RATIO_MAX) && near(0.0, RATIO_MIN));
+    }
+
+    #[test]
+    fn rules_prefer_what_looks_made() {
+        for (made, word) in [
+            ("xkqjvzwtrbn.com", "wikipedia.org"),
+            ("f3a9d07b6c1e4a52.net", "nature.com"),
+        ] {
+            assert!(
+                by_rules(made) > 2.0 && by_rules(word) < 1.0,
+                "{made} {word}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_pack_says_a_ratio_is_bounded(
+            thresholds in prop::collection::vec((0.0..1.0_f64, 0.0..1.0_f64), 0..8),
+            score in 0.0..1.0_f64,
+        ) {
+            let ratio = Curve::of(thresholds.into_iter()).ratio(score);
+            prop_assert!((RATIO_MIN..=RATIO_MAX).contains(&ratio));
+        }
     }
 }

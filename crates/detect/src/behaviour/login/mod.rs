@@ -1,9 +1,9 @@
 //! Guessed passwords: sources whose logins fail too often to be honest.
 //!
-//! One walk ([`walk`]) judges every source over all services: many guesses at one account, one guess
+//! One walk (`walk`) judges every source over all services: many guesses at one account, one guess
 //! at many accounts, and either of them at many servers move it alike, also when they are hours
 //! apart. What failed and what succeeded is read in FTP, HTTP (credentials and forms with a
-//! password), Kerberos, LDAP, MQTT, PostgreSQL, POP3, SMB and VNC ([`outcome`]).
+//! password), Kerberos, LDAP, MQTT, PostgreSQL, POP3, SMB and VNC (`outcome`).
 //!
 //! **Encrypted logins.** Of SSH and RDP only the session is seen: one that ends after a few hundred
 //! bytes of what is encrypted is taken for a refused one, at a smaller step.
@@ -153,7 +153,8 @@ impl Logins {
         let sent = (flow.to_client.payload_bytes, flow.to_server.payload_bytes);
         let is_short = match (flow.app, noted.and_then(|noted| noted.clear)) {
             (AppProto::Ssh, Some((server, client))) => {
-                let (server, client) = (sent.0.saturating_sub(server), sent.1.saturating_sub(client));
+                let (server, client) =
+                    (sent.0.saturating_sub(server), sent.1.saturating_sub(client));
                 // nothing behind the key exchange is no login
                 if client == 0 {
                     return;
@@ -163,8 +164,16 @@ impl Logins {
             (AppProto::Rdp, _) => sent.0 <= RDP_SHORT_BYTES,
             _ => return,
         };
-        let outcome = if is_short { Outcome::Short } else { Outcome::Long };
-        let login = Login { outcome, account: None, secret: None };
+        let outcome = if is_short {
+            Outcome::Short
+        } else {
+            Outcome::Long
+        };
+        let login = Login {
+            outcome,
+            account: None,
+            secret: None,
+        };
         self.login(flow, &login, now_ns, out);
     }
 
@@ -175,18 +184,31 @@ impl Logins {
         let with = self.config.parameters;
         let hash = |value: &Vec<u8>| self.hasher.hash_one(value);
         let account = login.account.as_ref().map(hash);
-        let guess = login.secret.as_ref().map(|secret| self.hasher.hash_one((&login.account, secret)));
-        let service_of = self.hasher.hash_one((flow.tuple.dst.to_canonical(), flow.tuple.dst_port));
+        let guess = login
+            .secret
+            .as_ref()
+            .map(|secret| self.hasher.hash_one((&login.account, secret)));
+        let service_of = self
+            .hasher
+            .hash_one((flow.tuple.dst.to_canonical(), flow.tuple.dst_port));
         let source = self.sources.entry(flow.tuple.src.to_canonical());
         if now_ns.saturating_sub(source.seen_ns) > self.config.idle_ns {
-            *source = Source { first_ns: flow.start_ns, ..Source::default() };
+            *source = Source {
+                first_ns: flow.start_ns,
+                ..Source::default()
+            };
         }
         source.seen_ns = source.seen_ns.max(now_ns);
-        source.walk.take(login.outcome, service_of, account, guess, &with);
+        source
+            .walk
+            .take(login.outcome, service_of, account, guess, &with);
         if !failed || !source.walk.crossed(&with) {
             return;
         }
-        if source.said_ns.is_some_and(|at| now_ns.abs_diff(at) < self.config.quiet_ns) {
+        if source
+            .said_ns
+            .is_some_and(|at| now_ns.abs_diff(at) < self.config.quiet_ns)
+        {
             self.quieted = self.quieted.saturating_add(1);
             return;
         }
@@ -209,7 +231,11 @@ fn verdict(flow: &Flow, source: &Source, with: &Parameters, now_ns: u64) -> Verd
     let reasons = vec![
         Reason::of("ip.src", &octets(offender), what),
         measure("log_odds", walk.score(), score),
-        count("accounts", walk.accounts.seen, "different accounts, where they can be read"),
+        count(
+            "accounts",
+            walk.accounts.seen,
+            "different accounts, where they can be read",
+        ),
         count("services", walk.services.seen, "different services"),
     ];
     Verdict {

@@ -38,9 +38,16 @@ pub(super) enum Told {
     Login(Login),
 }
 
-/// One line per protocol. Of SSH and RDP there are only sessions ([`super::session`]).
+/// One line per protocol. Of SSH and RDP there are only sessions.
 const READERS: [Reader; 8] = [
-    of_ftp, of_http, of_krb5, of_ldap, of_mqtt, of_pgsql, of_pop3, of_smb_or_rfb,
+    of_ftp,
+    of_http,
+    of_krb5,
+    of_ldap,
+    of_mqtt,
+    of_pgsql,
+    of_pop3,
+    of_smb_or_rfb,
 ];
 
 /// What a transaction tells, if anything.
@@ -49,9 +56,17 @@ pub(super) fn told(transaction: &dyn Transaction) -> Option<Told> {
 }
 
 fn login(failed: bool, account: Option<&[u8]>, secret: Option<&[u8]>) -> Option<Told> {
-    let outcome = if failed { Outcome::Refused } else { Outcome::Accepted };
+    let outcome = if failed {
+        Outcome::Refused
+    } else {
+        Outcome::Accepted
+    };
     let (account, secret) = (account.map(<[u8]>::to_vec), secret.map(<[u8]>::to_vec));
-    Some(Told::Login(Login { outcome, account, secret }))
+    Some(Told::Login(Login {
+        outcome,
+        account,
+        secret,
+    }))
 }
 
 /// 230 and 530 to PASS (RFC 959 section 5.4).
@@ -68,7 +83,13 @@ fn of_ftp(transaction: &dyn Transaction) -> Option<Told> {
 
 /// Words in paths that logins are sent to.
 const LOGIN_PATHS: [&[u8]; 7] = [
-    b"login", b"signin", b"sign-in", b"logon", b"auth", b"session", b"xmlrpc.php",
+    b"login",
+    b"signin",
+    b"sign-in",
+    b"logon",
+    b"auth",
+    b"session",
+    b"xmlrpc.php",
 ];
 /// Names of fields that hold passwords.
 const PASSWORD_FIELDS: [&[u8]; 5] = [b"password", b"passwd", b"pwd", b"pass=", b"<methodname>wp."];
@@ -77,7 +98,9 @@ const PASSWORD_FIELDS: [&[u8]; 5] = [b"password", b"passwd", b"pwd", b"pass=", b
 /// form again, or a redirect to what is behind it.
 fn of_http(transaction: &dyn Transaction) -> Option<Told> {
     let http = transaction.downcast_ref::<http1::Transaction>()?;
-    let status = http.status.filter(|_| http.phase == http1::Phase::Complete)?;
+    let status = http
+        .status
+        .filter(|_| http.phase == http1::Phase::Complete)?;
     if let Some(credentials) = http.header(b"authorization") {
         return match status {
             401 => login(true, None, Some(credentials)),
@@ -87,7 +110,9 @@ fn of_http(transaction: &dyn Transaction) -> Option<Told> {
     }
     let has = |text: &[u8], words: &[&[u8]]| {
         let text = text.to_ascii_lowercase();
-        words.iter().any(|word| memchr::memmem::find(&text, word).is_some())
+        words
+            .iter()
+            .any(|word| memchr::memmem::find(&text, word).is_some())
     };
     let body = http.request_body();
     if http.method() != b"POST" || !has(http.path(), &LOGIN_PATHS) || !has(body, &PASSWORD_FIELDS) {
@@ -169,8 +194,16 @@ fn of_pgsql(transaction: &dyn Transaction) -> Option<Told> {
     else {
         return None;
     };
-    let state = exchange.response.error.iter().find(|(letter, _)| *letter == b'C');
-    let is_over = exchange.response.authentication.iter().any(|(code, _)| *code == 0);
+    let state = exchange
+        .response
+        .error
+        .iter()
+        .find(|(letter, _)| *letter == b'C');
+    let is_over = exchange
+        .response
+        .authentication
+        .iter()
+        .any(|(code, _)| *code == 0);
     match state.map(|(_, state)| state.as_slice()) {
         Some(b"28P01" | b"28000") => login(true, None, Some(secret)),
         None if is_over => login(false, None, Some(secret)),
@@ -194,7 +227,9 @@ fn of_pop3(transaction: &dyn Transaction) -> Option<Told> {
 /// Statuses of a session set-up ([MS-ERREF] 2.3.1), and the end of VNC's authentication.
 fn of_smb_or_rfb(transaction: &dyn Transaction) -> Option<Told> {
     if let Some(session) = transaction.downcast_ref::<rfb::Session>() {
-        let result = session.security_result.filter(|_| session.challenge.is_some())?;
+        let result = session
+            .security_result
+            .filter(|_| session.challenge.is_some())?;
         return login(result != 0, None, None);
     }
     let smb = transaction.downcast_ref::<smb::Smb>()?;

@@ -1,6 +1,6 @@
 //! The sequential test over the logins of one source.
 //!
-//! Wald's sequential probability ratio test, as in [`crate::scan`]: a login of somebody who has an
+//! Wald's sequential probability ratio test, as in `scan`: a login of somebody who has an
 //! account succeeds most of the time, a guess nearly never. Below, the walk is held at a bounded
 //! credit, above at its threshold.
 
@@ -37,7 +37,12 @@ impl Default for Parameters {
 impl Parameters {
     /// What an outcome moves the walk by.
     pub(super) fn step(&self, outcome: Outcome) -> f64 {
-        let Self { accepted_honest, long_honest, accepted_guessing, .. } = *self;
+        let Self {
+            accepted_honest,
+            long_honest,
+            accepted_guessing,
+            ..
+        } = *self;
         let accepted = |honest: f64| (accepted_guessing / honest).ln();
         let refused = |honest: f64| ((1.0 - accepted_guessing) / (1.0 - honest)).ln();
         match outcome {
@@ -121,7 +126,11 @@ impl Walk {
         if let Some(account) = account {
             self.accounts.add(account);
         }
-        let count = if failed { &mut self.failures } else { &mut self.successes };
+        let count = if failed {
+            &mut self.failures
+        } else {
+            &mut self.successes
+        };
         *count = count.saturating_add(1);
         let score = self.score + with.step(outcome);
         self.score = score.clamp(with.floor(), with.ceiling());
@@ -133,5 +142,47 @@ impl Walk {
 
     pub(super) fn score(&self) -> f64 {
         self.score
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(outcomes: &str) -> Walk {
+        let (mut walk, with) = (Walk::default(), Parameters::default());
+        for (guess, outcome) in (0..).zip(outcomes.bytes()) {
+            let outcome = match outcome {
+                b'x' => Outcome::Refused,
+                b's' => Outcome::Short,
+                b'L' => Outcome::Long,
+                _ => Outcome::Accepted,
+            };
+            walk.take(outcome, 1, Some(2), Some(guess), &with);
+        }
+        walk
+    }
+
+    #[test]
+    fn six_refusals_or_eight_short_sessions_cross() {
+        let crossed = |outcomes| walk(outcomes).crossed(&Parameters::default());
+        assert!(!crossed("xxxxx") && crossed("xxxxxx"));
+        assert!(!crossed("sssssss") && crossed("ssssssss"));
+        assert!(!crossed("xxxxx.x") && !crossed("sssssssLs"));
+    }
+
+    #[test]
+    fn credit_is_bounded() {
+        let honest = ".".repeat(1_000);
+        assert!(walk(&format!("{honest}{}", "x".repeat(10))).crossed(&Parameters::default()));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let walk = walk(&"x".repeat(10_000));
+        assert_eq!(
+            (walk.guesses.hashes.len(), walk.guesses.seen),
+            (REMEMBERED_MAX, 10_000)
+        );
     }
 }

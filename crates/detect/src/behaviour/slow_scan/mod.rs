@@ -49,7 +49,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             // stricter than for bursts: nine failures in a row cross
-            parameters: Parameters { alpha: 1e-5, ..Parameters::default() },
+            parameters: Parameters {
+                alpha: 1e-5,
+                ..Parameters::default()
+            },
             pace_ns: 300 * SECOND_NS,
             sources_max: 65_536,
             contacts_max: 64,
@@ -95,15 +98,24 @@ impl SlowScan {
     }
 
     fn contact(&mut self, flow: &Flow, failed: bool, now_ns: u64, out: &mut Vec<Verdict>) {
-        let to = (flow.tuple.dst.to_canonical(), flow.tuple.dst_port, flow.tuple.proto);
+        let to = (
+            flow.tuple.dst.to_canonical(),
+            flow.tuple.dst_port,
+            flow.tuple.proto,
+        );
         let contact = u32::try_from(self.hasher.hash_one(to) >> 32).unwrap_or_default();
         let source = self.sources.entry(flow.tuple.src.to_canonical());
         if now_ns.saturating_sub(source.seen_ns) > self.config.idle_ns {
-            *source = Source { first_ns: flow.start_ns, ..Source::default() };
+            *source = Source {
+                first_ns: flow.start_ns,
+                ..Source::default()
+            };
         }
         source.seen_ns = source.seen_ns.max(now_ns);
         let pace_ns = self.config.pace_ns;
-        let lately = source.failed_ns.is_some_and(|at| now_ns.saturating_sub(at) < pace_ns);
+        let lately = source
+            .failed_ns
+            .is_some_and(|at| now_ns.saturating_sub(at) < pace_ns);
         if failed && lately {
             return;
         }
@@ -115,7 +127,9 @@ impl SlowScan {
             return;
         }
         source.failed_ns = Some(now_ns);
-        let quiet = source.said_ns.is_some_and(|at| now_ns.abs_diff(at) < self.config.quiet_ns);
+        let quiet = source
+            .said_ns
+            .is_some_and(|at| now_ns.abs_diff(at) < self.config.quiet_ns);
         if source.walk.crossed() && !quiet {
             source.said_ns = Some(now_ns);
             self.verdicts = self.verdicts.saturating_add(1);
@@ -128,7 +142,9 @@ fn verdict(flow: &Flow, source: &Source, now_ns: u64) -> Verdict {
     let offender = flow.tuple.src.to_canonical();
     let (failures, contacts) = (source.walk.failures(), source.walk.contacts());
     let what = format!("{failures} of {contacts} first contacts failed, one at a time");
-    let hours = f64::from(u32::try_from(now_ns.saturating_sub(source.first_ns) / SECOND_NS).unwrap_or(u32::MAX)) / 3_600.0;
+    let hours = f64::from(
+        u32::try_from(now_ns.saturating_sub(source.first_ns) / SECOND_NS).unwrap_or(u32::MAX),
+    ) / 3_600.0;
     Verdict {
         at_ns: now_ns,
         first_packet_ns: source.first_ns,

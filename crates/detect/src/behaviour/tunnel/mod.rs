@@ -140,10 +140,10 @@ impl Tunnel {
             false => self.config.slow_window_ns,
         };
         let is_over = pair.window.queries() > 0 && age_ns > lasts_ns;
-        if is_over || !pair.window.add(now_ns, asked.below().as_bytes(), &self.hasher) {
+        if is_over || !pair.window.add(now_ns, asked.below(), &self.hasher) {
             self.windows = self.windows.saturating_add(1);
             pair.window = DnsWindow::default();
-            pair.window.add(now_ns, asked.below().as_bytes(), &self.hasher);
+            pair.window.add(now_ns, asked.below(), &self.hasher);
         }
         let length = u64::try_from(asked.below().len()).unwrap_or(u64::MAX);
         pair.bytes = pair.bytes.saturating_add(length);
@@ -155,13 +155,23 @@ impl Tunnel {
         if score < self.config.score_min {
             return;
         }
-        if pair.said_ns.is_some_and(|at| now_ns.abs_diff(at) < self.config.quiet_ns) {
+        if pair
+            .said_ns
+            .is_some_and(|at| now_ns.abs_diff(at) < self.config.quiet_ns)
+        {
             self.quieted = self.quieted.saturating_add(1);
             return;
         }
         pair.said_ns = Some(now_ns);
         self.verdicts = self.verdicts.saturating_add(1);
-        out.push(verdict(flow, asked, pair, score, self.config.score_min, now_ns));
+        out.push(verdict(
+            flow,
+            asked,
+            pair,
+            score,
+            self.config.score_min,
+            now_ns,
+        ));
     }
 }
 
@@ -175,7 +185,16 @@ fn verdict(
 ) -> Verdict {
     let numbers = pair.window.numbers();
     let names = pair.window.names();
-    let [_, seconds, distinct, length, .., entropy, name_bytes, upstream_bytes] = numbers;
+    let [
+        _,
+        seconds,
+        distinct,
+        length,
+        ..,
+        entropy,
+        name_bytes,
+        upstream_bytes,
+    ] = numbers;
     let what = format!("{names} names below it in {seconds:.0} s look like a tunnel");
     let mut verdict = alert(
         NAME,
@@ -189,9 +208,17 @@ fn verdict(
     verdict.reasons = vec![
         Reason::of("dns.query", asked.base().as_bytes(), what),
         measure("score", score, format!("0 to 1; told from {score_min} on")),
-        feature("upstream_bytes", upstream_bytes, "bytes that the window's names carry"),
+        feature(
+            "upstream_bytes",
+            upstream_bytes,
+            "bytes that the window's names carry",
+        ),
         feature("name_bytes", name_bytes, "bytes that one name carries"),
-        feature("distinct", distinct, "share of names not asked before in the window"),
+        feature(
+            "distinct",
+            distinct,
+            "share of names not asked before in the window",
+        ),
         feature("length_mean", length, "bytes below the base"),
         feature("entropy_mean", entropy, "bits per byte"),
         Reason::of(
@@ -199,7 +226,7 @@ fn verdict(
             pair.bytes.to_string().as_bytes(),
             "bytes of all names of this client below the base so far".to_owned(),
         ),
-        Reason::of("example", asked.name().as_bytes(), "the latest name".to_owned()),
+        Reason::of("example", asked.bytes(), "the latest name".to_owned()),
     ];
     verdict
 }
@@ -227,5 +254,32 @@ impl Detect for Tunnel {
             ("dns_tunnel.verdicts", self.verdicts),
             ("dns_tunnel.verdicts_quieted", self.quieted),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// More bytes, in each name and in all of them, never look more harmless; more time never
+        /// looks more malicious.
+        #[test]
+        fn the_score_is_monotone(
+            seconds in 0.0..20_000.0_f32, distinct in 0.0..1.0_f32,
+            each in 0.0..200.0_f32, all in 0.0..10_000.0_f32, more in 1.0..3.0_f32,
+        ) {
+            let of = |seconds, distinct, each, all| {
+                score(&[64.0, seconds, distinct, 0.0, 0.0, 0.0, 0.0, each, all])
+            };
+            let now = of(seconds, distinct, each, all);
+            prop_assert!((0.0..=1.0).contains(&now));
+            prop_assert!(of(seconds, distinct, each * more, all) >= now);
+            prop_assert!(of(seconds, distinct, each, all * more) >= now);
+            prop_assert!(of(seconds, (distinct * more).min(1.0), each, all) >= now);
+            prop_assert!(of(seconds * more, distinct, each, all) <= now);
+        }
     }
 }

@@ -325,6 +325,64 @@ mod tests {
     }
 
     #[test]
+    fn a_client_of_generated_names_is_told_with_what_was_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let capture = folder.path().join("in.pcap");
+        let mut frames = Frames::default();
+        let (client, resolver) = (
+            "10.2.0.77:4242".parse().unwrap(),
+            "10.2.0.53:53".parse().unwrap(),
+        );
+        for (id, name) in (0..).zip([
+            "qkzxvwpjtrbh",
+            "wjxkqvztpbnm",
+            "hzqwxkvjptrl",
+            "vbxqzjwkhtrp",
+        ]) {
+            let at = 1_700_000_000_000_000_000_u64.saturating_add(u64::from(id));
+            for (from, to, flags) in [(client, resolver, 0x0100), (resolver, client, 0x8183)] {
+                frames.udp(at, from, to, &question(id, flags, name));
+            }
+        }
+        std::fs::write(&capture, frames.pcap()).unwrap();
+        let args = args(folder.path(), &[&capture]);
+        run(&args, false).unwrap();
+        let records = records(&args);
+        let alerts: Vec<_> = records
+            .iter()
+            .filter(|record| record["event_type"] == "alert")
+            .collect();
+        assert_eq!(alerts.len(), 1);
+        assert_eq!(alerts[0]["alert"]["signature_id"], 9_400_001);
+        let verdict = &alerts[0]["shieldwall"];
+        assert_eq!(
+            (&verdict["evidence"], verdict.get("offender")),
+            (&json!("unproven"), None)
+        );
+        let reasons = verdict["reasons"].as_array().unwrap();
+        let of = |buffer: &str| {
+            reasons
+                .iter()
+                .find(|reason| reason["buffer"] == buffer)
+                .unwrap()
+        };
+        assert_eq!(of("names_missing")["matched"], of("names")["matched"]);
+        assert!(
+            of("log_odds")["what"]
+                .as_str()
+                .unwrap()
+                .contains("told from 11.5 on")
+        );
+    }
+
+    /// A DNS message about one name under `example`, of type A.
+    fn question(id: u16, flags: u16, label: &str) -> Vec<u8> {
+        let head = [id, flags, 1, 0, 0, 0].map(u16::to_be_bytes).concat();
+        let label = [&[12], label.as_bytes()].concat();
+        [&head[..], &label, b"\x07example\0\0\x01\0\x01"].concat()
+    }
+
+    #[test]
     fn several_threads_write_the_records_of_one() {
         let folder = tempfile::tempdir().unwrap();
         let capture = folder.path().join("in.pcap");

@@ -35,18 +35,25 @@ pub(super) fn clients(
 ) -> Result<Outcome, Failure> {
     let mut looks = Looks::new(names, LOOKS_MAX);
     let hasher = RandomState::default();
-    lines::each(files, |line| answer(line.and_then(|line| client(line, &mut looks, &hasher))))
+    lines::each(files, |line| {
+        answer(line.and_then(|line| client(line, &mut looks, &hasher)))
+    })
 }
 
 /// Sequences that an extractor looks at; or, under the extractor's name, its columns.
 pub(super) fn sequences(files: &[PathBuf], of: Measured) -> Result<Outcome, Failure> {
-    lines::each(files, |line| answer(line.and_then(|line| sequence(line, of))))
+    lines::each(files, |line| {
+        answer(line.and_then(|line| sequence(line, of)))
+    })
 }
 
 fn answer(judged: Result<Value, String>) -> Answer {
     match judged {
         Ok(line) => Answer { line, yes: true },
-        Err(error) => Answer { line: json!({"score": null, "error": error}), yes: false },
+        Err(error) => Answer {
+            line: json!({"score": null, "error": error}),
+            yes: false,
+        },
     }
 }
 
@@ -83,7 +90,10 @@ fn sequence(line: &[u8], (name, score): Measured) -> Result<Value, String> {
     let columns = extractor.columns();
     let value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let numbers: Vec<f32> = match value.get(name) {
-        Some(given) => columns.iter().map(|column| number(given, column.name)).collect::<Result<_, _>>()?,
+        Some(given) => columns
+            .iter()
+            .map(|column| number(given, column.name))
+            .collect::<Result<_, _>>()?,
         None => {
             let row = Row::read(line).map_err(|error| error.to_string())?;
             let mut samples = Samples::default();
@@ -93,13 +103,19 @@ fn sequence(line: &[u8], (name, score): Measured) -> Result<Value, String> {
         }
     };
     let named = columns.iter().zip(&numbers);
-    let features: Map<String, Value> =
-        named.map(|(column, number)| (column.name.to_owned(), json!(number))).collect();
+    let features: Map<String, Value> = named
+        .map(|(column, number)| (column.name.to_owned(), json!(number)))
+        .collect();
     Ok(json!({"score": score(&numbers), "features": features}))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "features are 32-bit numbers")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "features are 32-bit numbers"
+)]
 fn number(given: &Value, column: &str) -> Result<f32, String> {
     let number = given.get(column).and_then(Value::as_f64);
-    number.map(|number| number as f32).ok_or_else(|| format!("no number \"{column}\""))
+    number
+        .map(|number| number as f32)
+        .ok_or_else(|| format!("no number \"{column}\""))
 }

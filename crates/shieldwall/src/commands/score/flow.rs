@@ -3,13 +3,7 @@
 //! A line is a line of Zeek's conn.log as JSON, in the order of `ts`. Its score is how sure the most
 //! certain verdict about its source was up to there, 0 to 1.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use detect::{Config, Detector, Index, Verdict};
 use packet::{
@@ -40,7 +34,10 @@ pub(super) fn connections(files: &[PathBuf]) -> Result<Outcome, Failure> {
     };
     lines::each(files, |line| match line.and_then(|line| log.judge(line)) {
         Ok(line) => Answer { line, yes: true },
-        Err(error) => Answer { line: json!({"score": null, "error": error}), yes: false },
+        Err(error) => Answer {
+            line: json!({"score": null, "error": error}),
+            yes: false,
+        },
     })
 }
 
@@ -71,7 +68,11 @@ impl Log {
 
     fn told(&mut self, flow: &Flow, verdicts: &[Verdict]) -> Value {
         let known = self.worst.len() < SOURCES_MAX || self.worst.contains_key(&flow.tuple.src);
-        let sure = verdicts.iter().map(|verdict| verdict.confidence).max().unwrap_or(0);
+        let sure = verdicts
+            .iter()
+            .map(|verdict| verdict.confidence)
+            .max()
+            .unwrap_or(0);
         let mut worst = sure;
         if known {
             let kept = self.worst.entry(flow.tuple.src).or_default();
@@ -107,11 +108,14 @@ fn read(value: &Value, id: FlowId) -> Result<(Flow, &str), String> {
     };
     let port = |key: &str| {
         let port = value.get(key).and_then(Value::as_u64);
-        port.and_then(|port| u16::try_from(port).ok()).ok_or_else(|| missing(key))
+        port.and_then(|port| u16::try_from(port).ok())
+            .ok_or_else(|| missing(key))
     };
     let seconds = |key: &str| value.get(key).and_then(Value::as_f64);
     let count = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
-    let start_ns = seconds("ts").and_then(nanoseconds).ok_or_else(|| missing("ts"))?;
+    let start_ns = seconds("ts")
+        .and_then(nanoseconds)
+        .ok_or_else(|| missing("ts"))?;
     let lasted_ns = seconds("duration").and_then(nanoseconds).unwrap_or(0);
     let proto = match text("proto").ok_or_else(|| missing("proto"))? {
         "tcp" => Proto::Tcp,
@@ -134,7 +138,11 @@ fn read(value: &Value, id: FlowId) -> Result<(Flow, &str), String> {
     flow.to_client.packets = count("resp_pkts");
     let accepted = answered(state) == Some(Answered::Accepted);
     (flow.client_proven, flow.server_proven) = (accepted, accepted);
-    flow.state = if accepted { FlowState::Closed } else { FlowState::New };
+    flow.state = if accepted {
+        FlowState::Closed
+    } else {
+        FlowState::New
+    };
     Ok((flow, state))
 }
 
