@@ -338,17 +338,20 @@ impl Place {
 #[test]
 fn a_beacon_with_jitter_is_told_and_browsing_is_not() {
     let mut place = Place::new();
+    let (mut beat_ns, mut click_ns) = (START_NS, START_NS);
     for beat in 0..60 {
-        let jitter = place.draw(600) as f64 / 1_000.0 - 0.3;
-        place.wait(60.0 * (1.0 + jitter));
+        beat_ns += (42 + place.draw(36)) * SECOND_NS;
+        place.at_ns = beat_ns;
         let bytes = 300 + place.draw(40);
         place.contact(CLIENT, OUTSIDE, 443, bytes);
-        // three clicks, a pause; and what the network itself does
-        let (pause, bytes) = ([2.0, 9.0, 400.0][beat % 3], place.draw(4_000));
-        place.wait(pause);
-        place.contact(CLIENT, [203, 0, 113, 10], 443, bytes);
+        // what comes in, and what the network itself does
         place.contact([203, 0, 113, 11], [10, 2, 0, 10], 443, 300);
         place.contact(CLIENT, [10, 2, 0, 10], 443, 300);
+        // three clicks, then a pause
+        click_ns += [2, 9, 200 + place.draw(300)][beat % 3] * SECOND_NS;
+        place.at_ns = click_ns;
+        let bytes = place.draw(4_000);
+        place.contact(CLIENT, [203, 0, 113, 10], 443, bytes);
     }
     let told = place.of("beacon@1");
     assert_eq!(told.len(), 1);

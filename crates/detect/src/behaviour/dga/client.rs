@@ -26,7 +26,7 @@ impl Default for Parameters {
             share: 0.2,
             missing_harmless: 0.02,
             missing_generated: 0.9,
-            threshold: 11.5,
+            threshold: 12.0,
         }
     }
 }

@@ -371,7 +371,7 @@ mod tests {
             of("log_odds")["what"]
                 .as_str()
                 .unwrap()
-                .contains("told from 11.5 on")
+                .contains("told from 12 on")
         );
     }
 
