@@ -234,7 +234,7 @@ def beacon(options):
     chance = random.Random(3)
     browsing = [one for one in (made_browsing(chance) for _ in range(20_000))]
     answers = list(score(options, "beacon", browsing))
-    judged = [a["score"] for a in answers if a["features"]["contacts"] >= 20 and a["features"]["seconds"] >= 180]
+    judged = [a["score"] for a in answers if a["features"]["contacts"] >= 20 and a["features"]["seconds"] >= 60]
     told = sum(one >= options.beacon_min for one in judged)
     print(f"made browsing: {told} of {len(judged)} pairs with 20 contacts, upper end {upper(told, len(judged)):.5f}; threshold at 1e-3 would be {sorted(judged)[-max(1, len(judged) // 1000)]:.3f}")
     for law, jitters in (("uniform", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)), ("exponential", (1.0,))):
@@ -257,7 +257,7 @@ def beacon(options):
             labels[key] = row.get("label", "-")
         long = {key: contacts for key, contacts in pairs.items() if len(contacts) >= 20}
         answers = score(options, "beacon", ({"contacts": contacts} for contacts in long.values()))
-        found = [(key, a) for key, a in zip(long, answers) if a["features"]["contacts"] >= 20 and a["features"]["seconds"] >= 180]
+        found = [(key, a) for key, a in zip(long, answers) if a["features"]["contacts"] >= 20 and a["features"]["seconds"] >= 60]
         print(f"{path.parent.name}/{path.name}: {len(pairs)} pairs, {len(found)} judged, {sum(a['score'] >= options.beacon_min for _, a in found)} told")
         for (src, dst, port), a in sorted(found, key=lambda one: -one[1]["score"])[:6]:
             f = a["features"]

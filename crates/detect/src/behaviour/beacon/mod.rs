@@ -55,7 +55,7 @@ impl Default for Config {
         Self {
             score_min: 0.65,
             contacts_min: 20,
-            span_min_ns: 180 * SECOND_NS,
+            span_min_ns: 60 * SECOND_NS,
             pairs_max: 16_384,
             idle_ns: 2 * DAY_NS,
             quiet_ns: DAY_NS,
