@@ -366,7 +366,7 @@ mod tests {
                 .find(|reason| reason["buffer"] == buffer)
                 .unwrap()
         };
-        assert_eq!(of("names_missing")["matched"], of("names")["matched"]);
+        assert_eq!(of("names_odd")["matched"], of("names")["matched"]);
         assert!(
             of("log_odds")["what"]
                 .as_str()
