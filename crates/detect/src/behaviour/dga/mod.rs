@@ -230,10 +230,9 @@ fn verdict(flow: &Flow, asked: &Asked, client: &Client, threshold: f64, now_ns: 
         count("names_missing", missing, "of these do not exist (NXDOMAIN)"),
         count("names_odd", odd, "of these look made"),
     ];
-    let example = |name: &Box<str>| Reason::of("example", name.as_bytes(), String::new());
-    verdict
-        .reasons
-        .extend(client.examples().iter().map(example));
+    let examples = client.examples().iter();
+    let examples = examples.map(|name| Reason::of("example", name.as_bytes(), String::new()));
+    verdict.reasons.extend(examples);
     verdict
 }
 
