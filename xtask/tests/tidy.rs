@@ -36,11 +36,7 @@ const EDGES: [(&str, &[&str]); 18] = [
     (
         "shield",
         &[
-<<<<<<< HEAD
             "detect", "datapath", "packet", "pack", "sharing", "taxii", "stix",
-=======
-            "detect", "datapath", "packet", "sharing", "taxii", "stix", "pack",
->>>>>>> tuf
         ],
     ),
     ("lab", &[]),

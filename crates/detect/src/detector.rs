@@ -7,6 +7,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use packet::Event;
 
+use crate::behaviour::{
+    self, beacon::Beacon, dga::Dga, dga::NameModel, login::Logins, slow_scan::SlowScan,
+    tunnel::Tunnel,
+};
 use crate::index::Index;
 use crate::indicator::{self, Indicators};
 use crate::scan::{self, Scan};
@@ -17,6 +21,11 @@ use crate::verdict::Verdict;
 const DETECTORS: &[New] = &[
     |config| Box::new(Indicators::new(&config.indicator)),
     |config| Box::new(Scan::new(&config.scan)),
+    |config| Box::new(Dga::new(&config.behaviour.dga)),
+    |config| Box::new(Tunnel::new(&config.behaviour.tunnel)),
+    |config| Box::new(Beacon::new(&config.behaviour.beacon)),
+    |config| Box::new(Logins::new(&config.behaviour.login)),
+    |config| Box::new(SlowScan::new(&config.behaviour.slow_scan)),
 ];
 
 /// Makes a detector with empty tables.
@@ -31,6 +40,8 @@ pub struct Config {
     pub indicator: indicator::Config,
     /// The scan detector.
     pub scan: scan::Config,
+    /// What many transactions of a host show.
+    pub behaviour: behaviour::Config,
 }
 
 /// A counter by its name.
@@ -104,6 +115,14 @@ impl Detector {
         }
     }
 
+    /// Replaces the model that looks at names, as after a pack was loaded; what is known of clients
+    /// stays.
+    pub fn set_names(&mut self, model: Option<&Arc<NameModel>>) {
+        for detector in &mut self.detectors {
+            detector.set_names(model);
+        }
+    }
+
     /// What was counted, bounds that were hit among it.
     #[must_use]
     pub fn counters(&self) -> Vec<Counter> {
@@ -141,6 +160,9 @@ pub(crate) trait Detect: fmt::Debug + Send {
 
     /// Forgets a source.
     fn forgive(&mut self, _source: IpAddr) {}
+
+    /// Replaces the model that looks at names.
+    fn set_names(&mut self, _model: Option<&Arc<NameModel>>) {}
 
     /// What was counted; names are `detector.counter`.
     fn counters(&self) -> Vec<Counter>;

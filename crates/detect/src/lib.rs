@@ -3,6 +3,7 @@
 //! ```text
 //! packet::Event --> Detector --> indicator  (one immutable Index, swapped by pointer)
 //!                            --> scan       (two sequential tests per source: attempts, proven sessions)
+//!                            --> behaviour  (generated names, tunnels, beacons, logins, slow scans)
 //!                                  \--> Verdict { evidence, offender, reasons }
 //! ```
 //!
@@ -19,6 +20,7 @@
 //! verdict; nothing is blocked because something could not be judged.
 #![deny(unsafe_code)]
 
+pub mod behaviour;
 mod detector;
 mod fields;
 pub mod index;
@@ -29,6 +31,7 @@ pub mod rules;
 pub mod scan;
 mod verdict;
 
+pub use behaviour::Config as BehaviourConfig;
 pub use detector::{Config, Counter, Detector};
 pub use index::{
     Index, IndexBuilder, Layer, Owner, Records, Refusal, Snapshot, SnapshotError, SourceKey, Stored,

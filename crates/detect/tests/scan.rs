@@ -3,8 +3,11 @@
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
     reason = "tests"
 )]
+
+mod behaviour;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

@@ -38,8 +38,24 @@ pub(crate) fn parts(host: &str) -> Parts<'_> {
     }
 }
 
+/// What stands left of the registrable name, and that name: of a name whose top level nobody knows,
+/// the last two labels. None for a name that is a public suffix, or has one label only.
+#[must_use]
+pub fn registrable(host: &str) -> Option<(&str, &str)> {
+    let host = host.trim_matches('.');
+    let parts = parts(host);
+    if parts.label.is_empty() || parts.suffix.is_empty() {
+        return None;
+    }
+    let start = match parts.below.len() {
+        0 => 0,
+        length => length.saturating_add(1),
+    };
+    host.get(start..).map(|base| (parts.below, base))
+}
+
 /// How many numbers [`look`] gives.
-pub(crate) const LOOK: usize = 14;
+pub const LOOK: usize = 14;
 
 /// Names and meanings of the numbers of [`look`].
 pub(crate) const COLUMNS: [(&str, &str); LOOK] = [
@@ -77,8 +93,9 @@ pub(crate) const COLUMNS: [(&str, &str); LOOK] = [
     ("label_first_half", "share of its digits in its first half"),
 ];
 
-/// How a label looks, in numbers.
-pub(crate) fn look(label: &[u8]) -> [f32; LOOK] {
+/// How a label looks, in numbers: the first columns of `domain@1`, in their order.
+#[must_use]
+pub fn look(label: &[u8]) -> [f32; LOOK] {
     let vowel = |byte: u8| b"aeiou".contains(&byte);
     let letters = tally(label, |byte| byte.is_ascii_alphabetic());
     let digits = tally(label, |byte| byte.is_ascii_digit());

@@ -4,7 +4,7 @@
 //! extractor (`http-field@1`), and the same code makes the numbers for training
 //! (`shieldwall features`) and in the shield, so there is nothing to drift apart.
 //!
-//! An [`Extractor`] looks at one [`Subject`] (a request, a URL, a name) and adds rows to
+//! An [`Extractor`] looks at one [`Subject`] (a request, a URL, a name, many of them) and adds rows to
 //! [`Samples`]: numbers in named columns, and the ids of hashed n-grams. One subject may give
 //! several rows, each a place in it; the pack says how their scores become one.
 //!
@@ -13,6 +13,8 @@
 //! The crate is sans-IO, and every bound is named.
 #![forbid(unsafe_code)]
 
+mod beacon;
+mod dns_window;
 mod domain;
 mod gram;
 mod http;
@@ -24,7 +26,10 @@ mod subject;
 mod text;
 mod url;
 
+pub use beacon::{CONTACTS_MAX, Contacts};
+pub use dns_window::{DnsWindow, WINDOW_QUERIES_MAX};
 pub use gram::IDS;
+pub use label::{LOOK, look, registrable};
 pub use row::{Row, RowError};
 pub use samples::Samples;
 pub use subject::{Request, Subject};
@@ -70,7 +75,13 @@ pub struct Unfit {
 }
 
 /// All extractors.
-pub static EXTRACTORS: &[&dyn Extractor] = &[&http::Fields, &url::Url, &domain::Domain];
+pub static EXTRACTORS: &[&dyn Extractor] = &[
+    &http::Fields,
+    &url::Url,
+    &domain::Domain,
+    &dns_window::Window,
+    &beacon::Beacon,
+];
 
 /// The extractor of this name and version.
 #[must_use]

@@ -1,8 +1,13 @@
 //! Subjects as JSON lines: what `shieldwall features` and `shieldwall score` read.
 
+use std::{
+    hash::{BuildHasherDefault, DefaultHasher},
+    time::Duration,
+};
+
 use serde_json::Value;
 
-use crate::{Request, Subject};
+use crate::{Contacts, DnsWindow, Request, Subject, registrable};
 
 /// A subject that was read from a line.
 ///
@@ -12,10 +17,12 @@ use crate::{Request, Subject};
 /// | `payload` | a request with this value as its parameter `q` |
 /// | `url` | a URL |
 /// | `domain` | a domain name |
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// | `queries`: a list of names, or of `{"t": seconds, "name": ...}`, below one base | a window of DNS queries |
+/// | `contacts`: a list of `{"t": seconds, "bytes": sent by the client}` | contacts |
+#[derive(Clone, Debug, PartialEq)]
 pub struct Row(Kept);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Kept {
     Request {
         method: String,
@@ -25,7 +32,12 @@ enum Kept {
     },
     Url(String),
     Domain(String),
+    Window(DnsWindow),
+    Contacts(Contacts),
 }
+
+/// Most queries and contacts read of a line.
+const LIST_MAX: usize = 65_536;
 
 /// The line is no subject.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +46,7 @@ pub enum RowError {
     #[error("the line is no JSON: {0}")]
     Json(String),
     /// None of the keys that say what it is.
-    #[error("the line has none of the keys uri, payload, url and domain")]
+    #[error("the line has none of the keys uri, payload, url, domain, queries and contacts")]
     Keys,
     /// A value of another type.
     #[error("\"{0}\" is no string")]
@@ -42,6 +54,9 @@ pub enum RowError {
     /// Headers that cannot be read.
     #[error("\"headers\" is neither an object nor one written as a string")]
     Headers,
+    /// A list that cannot be read.
+    #[error("\"{0}\" is no list of objects with \"t\" (seconds, from 0) and {1}")]
+    List(&'static str, &'static str),
 }
 
 impl Row {
@@ -70,6 +85,10 @@ impl Row {
             Kept::Url(url.to_owned())
         } else if let Some(domain) = text(&value, "domain")? {
             Kept::Domain(domain.to_owned())
+        } else if let Some(queries) = value.get("queries") {
+            Kept::Window(window(queries)?)
+        } else if let Some(list) = value.get("contacts") {
+            Kept::Contacts(contacts(list)?)
         } else {
             return Err(RowError::Keys);
         };
@@ -98,6 +117,8 @@ impl Row {
             }
             Kept::Url(url) => see(&Subject::Url(url)),
             Kept::Domain(domain) => see(&Subject::Domain(domain)),
+            Kept::Window(window) => see(&Subject::DnsWindow(window)),
+            Kept::Contacts(contacts) => see(&Subject::Contacts(contacts)),
         }
     }
 }
@@ -133,6 +154,53 @@ fn headers(value: Option<&Value>) -> Result<Vec<(String, String)>, RowError> {
         .collect())
 }
 
+/// The first window of these queries.
+fn window(list: &Value) -> Result<DnsWindow, RowError> {
+    let wrong = || RowError::List("queries", "\"name\"");
+    let (mut window, hasher) = (
+        DnsWindow::default(),
+        BuildHasherDefault::<DefaultHasher>::new(),
+    );
+    for query in list.as_array().ok_or_else(wrong)?.iter().take(LIST_MAX) {
+        let name = query
+            .as_str()
+            .or_else(|| query.get("name")?.as_str())
+            .ok_or_else(wrong)?;
+        let at = query
+            .get("t")
+            .map_or(Some(0), nanoseconds)
+            .ok_or_else(wrong)?;
+        let name = name.to_ascii_lowercase();
+        let below = registrable(&name).map_or("", |(below, _)| below);
+        if !window.add(at, below.as_bytes(), &hasher) {
+            break;
+        }
+    }
+    Ok(window)
+}
+
+fn contacts(list: &Value) -> Result<Contacts, RowError> {
+    let wrong = || RowError::List("contacts", "\"bytes\"");
+    let mut contacts = Contacts::default();
+    for contact in list.as_array().ok_or_else(wrong)?.iter().take(LIST_MAX) {
+        let at = contact.get("t").and_then(nanoseconds).ok_or_else(wrong)?;
+        let bytes = contact
+            .get("bytes")
+            .map_or(Some(0), Value::as_u64)
+            .ok_or_else(wrong)?;
+        contacts.add(at, bytes);
+    }
+    Ok(contacts)
+}
+
+/// Seconds of a line as nanoseconds; none where they are no time.
+fn nanoseconds(seconds: &Value) -> Option<u64> {
+    let seconds = seconds
+        .as_f64()
+        .filter(|seconds| (0.0..1e10).contains(seconds))?;
+    u64::try_from(Duration::from_secs_f64(seconds).as_nanos()).ok()
+}
+
 /// As the value of a parameter.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -162,6 +230,21 @@ mod tests {
         assert_eq!(kind(r#"{"payload": "x"}"#), Ok("a request"));
         assert_eq!(kind(r#"{"url": "x"}"#), Ok("a URL"));
         assert_eq!(kind(r#"{"domain": "x"}"#), Ok("a domain name"));
+        assert_eq!(
+            kind(r#"{"queries": ["a.b.example"]}"#),
+            Ok("a window of DNS queries")
+        );
+        assert_eq!(
+            kind(r#"{"contacts": [{"t": 0.5, "bytes": 9}]}"#),
+            Ok("contacts of a host with a service")
+        );
+        for wrong in [
+            r#"{"contacts": [{"t": -1}]}"#,
+            r#"{"queries": [1]}"#,
+            r#"{"queries": 1}"#,
+        ] {
+            assert!(matches!(kind(wrong), Err(RowError::List(..))), "{wrong}");
+        }
         assert_eq!(kind("{}"), Err(RowError::Keys));
         assert_eq!(kind(r#"{"url": 1}"#), Err(RowError::Text("url")));
         assert_eq!(
@@ -175,7 +258,9 @@ mod tests {
         let row = Row::read(br#"{"payload": "a+b %41&c"}"#).unwrap();
         row.with(|subject| match subject {
             Subject::Request(request) => assert_eq!(request.target, b"/?q=a%2Bb%20%2541%26c"),
-            Subject::Url(_) | Subject::Domain(_) => panic!("{subject:?}"),
+            Subject::Url(_) | Subject::Domain(_) | Subject::DnsWindow(_) | Subject::Contacts(_) => {
+                panic!("{subject:?}")
+            }
         });
     }
 }

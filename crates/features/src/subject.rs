@@ -1,5 +1,7 @@
 //! What extractors look at.
 
+use crate::{Contacts, DnsWindow};
+
 /// An HTTP request as it went over the wire.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
@@ -32,6 +34,10 @@ pub enum Subject<'a> {
     Url(&'a str),
     /// A name that is looked up.
     Domain(&'a str),
+    /// What a client asked of the names below one base.
+    DnsWindow(&'a DnsWindow),
+    /// When a host turned to a service of another.
+    Contacts(&'a Contacts),
 }
 
 impl Subject<'_> {
@@ -42,6 +48,8 @@ impl Subject<'_> {
             Self::Request(_) => "a request",
             Self::Url(_) => "a URL",
             Self::Domain(_) => "a domain name",
+            Self::DnsWindow(_) => "a window of DNS queries",
+            Self::Contacts(_) => "contacts of a host with a service",
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Whatever the bytes are: rows, of the right width, with numbers that are numbers.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
 
-use features::{EXTRACTORS, Extractor, IDS, Request, Samples, Subject, find};
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use features::{Contacts, DnsWindow, EXTRACTORS, Extractor, IDS, Request, Samples, Subject, find};
 use proptest::prelude::*;
 
 fn holds(extractor: &dyn Extractor, subject: &Subject<'_>) -> Samples {
@@ -11,8 +13,7 @@ fn holds(extractor: &dyn Extractor, subject: &Subject<'_>) -> Samples {
     let rows = samples.numbers().chunks(extractor.columns().len());
     assert_eq!(rows.len(), samples.rows());
     assert!(samples.numbers().iter().all(|number| number.is_finite()));
-    let ids = samples.ids().chunks(extractor.ids_max());
-    assert_eq!(ids.len(), samples.rows());
+    assert_eq!(samples.ids().len(), samples.rows() * extractor.ids_max());
     assert!(
         samples
             .ids()
@@ -72,6 +73,24 @@ proptest! {
         holds(find("url@1").unwrap(), &Subject::Url(&text));
         holds(find("domain@1").unwrap(), &Subject::Domain(&text));
     }
+
+    #[test]
+    fn queries_and_contacts(
+        queries in prop::collection::vec((any::<u64>(), bytes()), 0..80),
+        contacts in prop::collection::vec((any::<u64>(), any::<u64>()), 0..80),
+    ) {
+        let hasher = BuildHasherDefault::<DefaultHasher>::new();
+        let mut window = DnsWindow::default();
+        for (at_ns, below) in &queries {
+            window.add(*at_ns, below, &hasher);
+        }
+        holds(find("dns-window@1").unwrap(), &Subject::DnsWindow(&window));
+        let mut all = Contacts::default();
+        for (at_ns, bytes) in &contacts {
+            all.add(*at_ns, *bytes);
+        }
+        holds(find("beacon@1").unwrap(), &Subject::Contacts(&all));
+    }
 }
 
 #[test]
@@ -107,6 +126,8 @@ fn the_same_twice_is_the_same() {
             Subject::Request(request),
             Subject::Url("a.example/b"),
             Subject::Domain("a.example"),
+            Subject::DnsWindow(&DnsWindow::default()),
+            Subject::Contacts(&Contacts::default()),
         ];
         let mut samples = Samples::default();
         let fits = all

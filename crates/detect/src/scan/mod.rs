@@ -34,9 +34,8 @@ use stix::lease::EvidenceClass;
 use crate::detector::{Context, Counter, Detect};
 use crate::lru::Lru;
 use crate::verdict::{Reason, Verdict, octets};
-use walk::{Steps, Walk};
-
 pub use walk::Parameters;
+pub(crate) use walk::{Steps, Walk};
 
 /// Name and version in verdicts.
 pub const NAME: &str = "scan-trw@1";

@@ -37,7 +37,7 @@ impl Default for Parameters {
 
 /// The parameters as steps and thresholds of the logarithm of the likelihood ratio.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Steps {
+pub(crate) struct Steps {
     success: f64,
     failure: f64,
     floor: f64,
@@ -47,7 +47,7 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    pub(super) fn new(parameters: &Parameters, contacts_max: usize) -> Self {
+    pub(crate) fn new(parameters: &Parameters, contacts_max: usize) -> Self {
         let Parameters {
             theta0,
             theta1,
@@ -66,7 +66,7 @@ impl Steps {
 
 /// One walk.
 #[derive(Debug, Default)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     score: f64,
     crossed: bool,
     failures: u32,
@@ -79,7 +79,7 @@ pub(super) struct Walk {
 impl Walk {
     /// Takes a first contact into account; false when the service is no new one, which tells
     /// nothing about the source (a client that retries is no scanner).
-    pub(super) fn step(&mut self, contact: u32, failed: bool, steps: &Steps) -> bool {
+    pub(crate) fn step(&mut self, contact: u32, failed: bool, steps: &Steps) -> bool {
         if !self.remember(contact, steps.contacts_max) {
             return false;
         }
@@ -95,17 +95,17 @@ impl Walk {
     }
 
     /// Whether the source is a scanner, by this walk.
-    pub(super) fn crossed(&self) -> bool {
+    pub(crate) fn crossed(&self) -> bool {
         self.crossed
     }
 
     /// First contacts that failed.
-    pub(super) fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
     /// First contacts.
-    pub(super) fn contacts(&self) -> u32 {
+    pub(crate) fn contacts(&self) -> u32 {
         self.failures.saturating_add(self.successes)
     }
 

@@ -86,6 +86,41 @@ const SIGNATURES: &[(&str, &str, u32, &str, &str)] = &[
         "SHIELDWALL model: suspicious name",
         "Potentially Bad Traffic",
     ),
+    (
+        "slow-scan@",
+        "",
+        9_100_002,
+        "SHIELDWALL slow scan of services",
+        "Detection of a Network Scan",
+    ),
+    (
+        "login-guessing@",
+        "",
+        9_100_003,
+        "SHIELDWALL guessed passwords",
+        "Attempted User Privilege Gain",
+    ),
+    (
+        "dga-client@",
+        "",
+        9_400_001,
+        "SHIELDWALL client asks for generated names",
+        "Malware Command and Control Activity Detected",
+    ),
+    (
+        "dns-tunnel@",
+        "",
+        9_400_002,
+        "SHIELDWALL tunnel in DNS",
+        "Potential Corporate Privacy Violation",
+    ),
+    (
+        "beacon@",
+        "",
+        9_400_003,
+        "SHIELDWALL regular contacts",
+        "Potentially Bad Traffic",
+    ),
     ("", "", 9_000_000, "SHIELDWALL verdict", "Misc activity"),
 ];
 

@@ -18,6 +18,7 @@ mod watch;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use detect::behaviour::dga::NameModel;
 use detect::rules::Inspector;
 use detect::{Detector, Index, Verdict};
 use packet::eve::Now;
@@ -197,6 +198,11 @@ impl Pipeline {
     #[must_use]
     pub fn index(&self) -> &Arc<Index> {
         self.judge.detector.index()
+    }
+
+    /// Replaces the model that looks at names, between two packets.
+    pub fn set_names(&mut self, model: Option<&Arc<NameModel>>) {
+        self.judge.detector.set_names(model);
     }
 
     /// Forgets what is held against a source.

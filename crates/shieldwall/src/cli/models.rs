@@ -45,6 +45,14 @@ pub(crate) enum Task {
     PhishingUrl,
     /// Names that an algorithm of malware made.
     DgaDomain,
+    /// Clients that ask for such names: {"names": ["a.example", {"name": "b.example", "missing": true}]}.
+    DgaClient,
+    /// Tunnels in DNS: {"queries": [{"t": seconds, "name": "x.t.example"}]} below one base.
+    DnsTunnel,
+    /// Beacons: {"contacts": [{"t": seconds, "bytes": sent}]} of a host with a service.
+    Beacon,
+    /// Scans, guessed passwords and beacons in connections: lines of Zeek's conn.log as JSON.
+    Flow,
 }
 
 /// The extractors, for help.

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use detect::IndicatorConfig;
+use detect::{BehaviourConfig, IndicatorConfig, behaviour::dga::NameModel};
 use engine::{EngineLog, Level};
 use packet::Exceptions;
 use packet::pcap::{PcapError, Reader};
@@ -45,6 +45,7 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
         readable(capture)?;
     }
     let index = Arc::new(indicators::index(args)?);
+    let names = super::score::names()?;
     let mut total = Summary::default();
     let settings = settings(args)?;
     let mut log = records::log(args, settings.as_ref())?;
@@ -67,7 +68,12 @@ pub(super) fn run(args: &Scan, json: bool) -> Result<Outcome, Failure> {
     let packs = packs::Packs::read(args)?;
     let mut scanned = Ok(());
     for capture in &args.captures {
-        let mut config = config(args, settings.as_ref(), total.count("flow.total"));
+        let mut config = config(
+            args,
+            settings.as_ref(),
+            total.count("flow.total"),
+            names.clone(),
+        );
         config.sensor.digests = config.sensor.digests.or(rules.digests());
         if args.threads > 1 {
             let parts = Parts {
@@ -173,10 +179,22 @@ fn unconfigured() -> Settings {
 }
 
 /// The pipeline of one capture: every match is told, and no two flows of a log share a number.
-fn config(args: &Scan, settings: Option<&Settings>, flows_before: u64) -> Config {
+fn config(
+    args: &Scan,
+    settings: Option<&Settings>,
+    flows_before: u64,
+    names: Option<Arc<NameModel>>,
+) -> Config {
     let indicator = IndicatorConfig {
         quiet_ns: 0,
         ..IndicatorConfig::default()
+    };
+    let behaviour = BehaviourConfig {
+        dga: detect::behaviour::dga::Config {
+            model: names,
+            ..Default::default()
+        },
+        ..Default::default()
     };
     let mut sensor = settings.map_or_else(packet::Config::default, packet::Config::from_settings);
     let stream_inline = settings.map(|settings| settings.at("stream.inline"));
@@ -198,6 +216,7 @@ fn config(args: &Scan, settings: Option<&Settings>, flows_before: u64) -> Config
         },
         detect: detect::Config {
             indicator,
+            behaviour,
             ..detect::Config::default()
         },
     }
@@ -307,6 +326,64 @@ mod tests {
             .map(|flow| flow["flow_id"].as_u64())
             .collect();
         assert_eq!(flows, (1..=6).map(Some).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_client_of_generated_names_is_told_with_what_was_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let capture = folder.path().join("in.pcap");
+        let mut frames = Frames::default();
+        let (client, resolver) = (
+            "10.2.0.77:4242".parse().unwrap(),
+            "10.2.0.53:53".parse().unwrap(),
+        );
+        for (id, name) in (0..).zip([
+            "qkzxvwpjtrbh",
+            "wjxkqvztpbnm",
+            "hzqwxkvjptrl",
+            "vbxqzjwkhtrp",
+        ]) {
+            let at = 1_700_000_000_000_000_000_u64.saturating_add(u64::from(id));
+            for (from, to, flags) in [(client, resolver, 0x0100), (resolver, client, 0x8183)] {
+                frames.udp(at, from, to, &question(id, flags, name));
+            }
+        }
+        std::fs::write(&capture, frames.pcap()).unwrap();
+        let args = args(folder.path(), &[&capture]);
+        run(&args, false).unwrap();
+        let records = records(&args);
+        let alerts: Vec<_> = records
+            .iter()
+            .filter(|record| record["event_type"] == "alert")
+            .collect();
+        assert_eq!(alerts.len(), 1);
+        assert_eq!(alerts[0]["alert"]["signature_id"], 9_400_001);
+        let verdict = &alerts[0]["shieldwall"];
+        assert_eq!(
+            (&verdict["evidence"], verdict.get("offender")),
+            (&json!("unproven"), None)
+        );
+        let reasons = verdict["reasons"].as_array().unwrap();
+        let of = |buffer: &str| {
+            reasons
+                .iter()
+                .find(|reason| reason["buffer"] == buffer)
+                .unwrap()
+        };
+        assert_eq!(of("names_odd")["matched"], of("names")["matched"]);
+        assert!(
+            of("log_odds")["what"]
+                .as_str()
+                .unwrap()
+                .contains("told from 12 on")
+        );
+    }
+
+    /// A DNS message about one name under `example`, of type A.
+    fn question(id: u16, flags: u16, label: &str) -> Vec<u8> {
+        let head = [id, flags, 1, 0, 0, 0].map(u16::to_be_bytes).concat();
+        let label = [&[12], label.as_bytes()].concat();
+        [&head[..], &label, b"\x07example\0\0\x01\0\x01"].concat()
     }
 
     #[test]

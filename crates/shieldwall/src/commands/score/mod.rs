@@ -1,11 +1,17 @@
 //! `score`: how malicious requests, URLs or names look to a pack's model.
 
-use std::{collections::BTreeMap, fs, path::Path};
+mod behaviour;
+mod flow;
+
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use ::features::Row;
 use ::pack::{Limits, Moment, Trust, VerifiedPack, manifest};
 use anyhow::Context as _;
-use detect::models::{Explanation, Scorer, Work};
+use detect::{
+    behaviour::dga::NameModel,
+    models::{Explanation, Scorer, Work},
+};
 use serde_json::json;
 
 use super::lines::{self, Answer};
@@ -16,20 +22,31 @@ use crate::{
 
 /// The packs that come with Shieldwall, and the keys that signed them: `models/README.md`.
 const WEB_ATTACK: (&[u8], &str) = (
-    include_bytes!("../../../../models/packs/web-attack.swpack"),
-    include_str!("../../../../models/packs/web-attack.pub"),
+    include_bytes!("../../../../../models/packs/web-attack.swpack"),
+    include_str!("../../../../../models/packs/web-attack.pub"),
 );
 const PHISHING_URL: (&[u8], &str) = (
-    include_bytes!("../../../../models/packs/phishing-url.swpack"),
-    include_str!("../../../../models/packs/phishing-url.pub"),
+    include_bytes!("../../../../../models/packs/phishing-url.swpack"),
+    include_str!("../../../../../models/packs/phishing-url.pub"),
 );
 const DGA_DOMAIN: (&[u8], &str) = (
-    include_bytes!("../../../../models/packs/dga-domain.swpack"),
-    include_str!("../../../../models/packs/dga-domain.pub"),
+    include_bytes!("../../../../../models/packs/dga-domain.swpack"),
+    include_str!("../../../../../models/packs/dga-domain.pub"),
 );
 
 pub(super) fn run(args: &Score) -> Result<Outcome, Failure> {
     let (task, (bytes, key)) = match args.task {
+        Task::DgaClient => {
+            let names = match &args.pack {
+                Some(path) => NameModel::load(&trusted(path, args.trust.as_deref())?)
+                    .map_err(|error| Failure::input(path.display(), error))?,
+                None => names()?,
+            };
+            return behaviour::clients(&args.files, names);
+        }
+        Task::DnsTunnel => return behaviour::sequences(&args.files, behaviour::TUNNEL),
+        Task::Beacon => return behaviour::sequences(&args.files, behaviour::BEACON),
+        Task::Flow => return flow::connections(&args.files),
         Task::WebAttack => (manifest::Task::WebAttack, WEB_ATTACK),
         Task::PhishingUrl => (manifest::Task::PhishingUrl, PHISHING_URL),
         Task::DgaDomain => (manifest::Task::DgaDomain, DGA_DOMAIN),
@@ -81,6 +98,13 @@ fn explained(why: &Explanation) -> serde_json::Value {
         "text": why.text,
         "features": parts.collect::<Vec<_>>(),
     })
+}
+
+/// The model of the pack that comes with Shieldwall, for names of clients.
+pub(super) fn names() -> Result<Option<Arc<NameModel>>, Failure> {
+    let (bytes, key) = DGA_DOMAIN;
+    let model = verified(bytes, &of_key(key)?).and_then(|pack| Ok(NameModel::load(&pack)?));
+    model.map_err(|error| Failure::system("the pack that comes with Shieldwall", error))
 }
 
 /// The model of a pack in a file, for this task.

@@ -1,0 +1,157 @@
+//! Behaviour: what no packet and no transaction shows alone, and many of one host do.
+//!
+//! | detector | key | test |
+//! |---|---|---|
+//! | [`dga`] | client | likelihood ratio over new names and their answers |
+//! | [`tunnel`] | client, base domain | bytes that names carry in a window |
+//! | [`beacon`] | client, server, service | regularity of contacts |
+//! | [`login`] | source | likelihood ratio over logins |
+//! | [`slow_scan`] | source | likelihood ratio over services, for days |
+//!
+//! Each has a folder, and a row in the table of detectors (`detector.rs`). What it knows lies in tables of bounded size; the least recently used goes, and is counted.
+//!
+//! **Whom a verdict names.** Who asks for generated names, tunnels or sends beacons is one of our
+//! own hosts, and a victim: such a verdict has no offender, so that nothing is blocked, and its
+//! first reason names the base domain or the service. Only who tries logins and services from
+//! outside is an offender, in the evidence class that the traffic proves.
+//!
+//! **Explanation.** The reasons behind the first are what was measured: the buffer is the name of
+//! the feature, the matched text its value, and `what` its meaning with the threshold.
+
+pub mod beacon;
+pub mod dga;
+pub mod login;
+pub mod slow_scan;
+pub mod tunnel;
+
+use std::net::IpAddr;
+
+use packet::applayer::dns::Message;
+use packet::{FiveTuple, Flow, Proto};
+use stix::lease::EvidenceClass;
+
+use crate::detector::Context;
+use crate::verdict::{Reason, Verdict};
+
+/// What the operator sets.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Generated names.
+    pub dga: dga::Config,
+    /// Tunnels in DNS.
+    pub tunnel: tunnel::Config,
+    /// Beacons.
+    pub beacon: beacon::Config,
+    /// Guessed passwords.
+    pub login: login::Config,
+    /// Scans that take days.
+    pub slow_scan: slow_scan::Config,
+}
+
+pub(crate) const SECOND_NS: u64 = 1_000_000_000;
+pub(crate) const HOUR_NS: u64 = 3_600 * SECOND_NS;
+pub(crate) const DAY_NS: u64 = 24 * HOUR_NS;
+
+/// Top-level names of local networks (RFC 6761, 6762, 8375 and habit), and of reverse look-ups:
+/// what is asked below them says nothing of the Internet.
+const LOCAL: [&str; 13] = [
+    "arpa",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "onion",
+    "private",
+    "workgroup",
+];
+
+/// A name that a client asked a resolver for.
+pub(crate) struct Asked {
+    /// As sent, lower case.
+    bytes: Vec<u8>,
+    /// The registrable name.
+    base: String,
+}
+
+impl Asked {
+    /// The first name that a message asks for. None where nobody's resolver is asked: multicast, a
+    /// resolver at its own work (it does not desire recursion), a name of the local network.
+    pub(crate) fn of(message: &Message) -> Option<Self> {
+        let recursion_desired = message.flags & 0x0100 != 0;
+        if message.multicast || message.opcode() != 0 || !recursion_desired {
+            return None;
+        }
+        let bytes = message.questions.first()?.name.bytes().to_ascii_lowercase();
+        // tunnels put any bytes into names: each is a character, so that nothing is lost
+        let name: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+        let top = name.rsplit('.').next().unwrap_or_default();
+        if LOCAL.contains(&top) {
+            return None;
+        }
+        let (_, base) = features::registrable(&name)?;
+        let base = base.to_owned();
+        Some(Self { bytes, base })
+    }
+
+    /// The registrable name.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What stands left of it.
+    pub(crate) fn below(&self) -> &[u8] {
+        let end = self.bytes.len().saturating_sub(self.base.chars().count());
+        self.bytes.get(..end.saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// How sure it is that a client is at its address: over UDP anybody can ask in its name.
+pub(crate) fn proof(flow: &Flow) -> EvidenceClass {
+    match flow.tuple.proto == Proto::Tcp && flow.client_proven {
+        true => EvidenceClass::PathProven,
+        false => EvidenceClass::Unproven,
+    }
+}
+
+/// Whether a client is to be judged as one of ours: it is, or nothing is said of home.
+pub(crate) fn is_ours(context: &Context<'_>, client: IpAddr) -> bool {
+    context.is_home(client) != Some(false)
+}
+
+/// A feature in a verdict's reasons: its name, its value, and what it means.
+pub(crate) fn measure(name: &'static str, value: f64, what: String) -> Reason {
+    Reason::of(name, format!("{value:.3}").as_bytes(), what)
+}
+
+/// A verdict about a victim of ours: nobody is accused, nothing is blocked.
+pub(crate) fn alert(
+    detector: &'static str,
+    (tuple, flow): (FiveTuple, &Flow),
+    evidence: EvidenceClass,
+    first_packet_ns: u64,
+    now_ns: u64,
+) -> Verdict {
+    Verdict {
+        at_ns: now_ns,
+        first_packet_ns,
+        evidence,
+        confidence: 50,
+        offender: None,
+        victim: None,
+        tuple: Some(tuple),
+        flow: Some(flow.id),
+        detector,
+        reasons: Vec::new(),
+        count: 1,
+    }
+}
