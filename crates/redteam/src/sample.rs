@@ -36,6 +36,8 @@ impl Sample {
                 None => vec![Self::Url((*url).to_owned())],
             },
             Subject::Domain(name) => vec![Self::Domain(name.to_ascii_lowercase())],
+            // behaviour over many transactions has no mutations here
+            Subject::DnsWindow(_) | Subject::Contacts(_) => Vec::new(),
         }))
     }
 
@@ -65,22 +67,20 @@ impl Sample {
     #[must_use]
     pub fn line(&self) -> Option<serde_json::Value> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        self.show(|subject| match subject {
-            Subject::Request(request) => {
-                let headers: serde_json::Map<_, _> = request
-                    .headers
-                    .iter()
-                    .map(|(name, value)| (text(name), text(value).into()))
-                    .collect();
+        Some(match self {
+            Self::Web(web) => {
+                let wire = web.wire()?;
+                let headers = wire.headers.iter();
+                let headers = headers.map(|(name, value)| (text(name), text(value).into()));
                 serde_json::json!({
-                    "method": text(request.method),
-                    "uri": text(request.target),
-                    "headers": headers,
-                    "body": text(request.body),
+                    "method": text(&wire.method),
+                    "uri": text(&wire.target),
+                    "headers": headers.collect::<serde_json::Map<_, _>>(),
+                    "body": text(&wire.body),
                 })
             }
-            Subject::Url(url) => serde_json::json!({"url": url}),
-            Subject::Domain(name) => serde_json::json!({"domain": name}),
+            Self::Url(url) => serde_json::json!({"url": url}),
+            Self::Domain(name) => serde_json::json!({"domain": name}),
         })
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use self::{
     hub::{Backup, Hub, HubPacks, Restore, Verify},
     models::{Features, Score, Task},
     pack::{Pack, PackStep, PackVerify, Publish, Publisher, Source},
-    redteam::{OfPack, Redteam, RedteamMutate, RedteamRun, RedteamVerify},
+    redteam::{Changed, OfPack, Redteam, RedteamMutate, RedteamRun, RedteamVerify},
     remote::Remote,
     search::Search,
 };

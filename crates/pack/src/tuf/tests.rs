@@ -12,7 +12,7 @@ fn now() -> Timestamp {
 }
 
 fn days(n: u64) -> Timestamp {
-    now().plus(Duration::from_secs(n * 24 * 3600))
+    now().plus(Duration::from_secs(n.saturating_mul(24 * 3600)))
 }
 
 fn target(content: &[u8]) -> Target {

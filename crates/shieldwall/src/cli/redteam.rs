@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
-
-use super::Task;
+use clap::{Args, Subcommand, ValueEnum};
 
 /// `redteam ...`
 #[derive(Debug, Subcommand)]
@@ -17,7 +15,7 @@ pub(crate) enum Redteam {
     /// The mutations of a task, and in what the changed sample still means the same.
     Mutations {
         /// What is looked for.
-        task: Task,
+        task: Changed,
     },
     /// Change samples: JSON lines in, JSON lines out, each with the chain that made it. For training.
     Mutate(RedteamMutate),
@@ -83,7 +81,7 @@ pub(crate) struct RedteamVerify {
 #[derive(Debug, Args)]
 pub(crate) struct RedteamMutate {
     /// What is looked for.
-    pub(crate) task: Task,
+    pub(crate) task: Changed,
     /// Samples with labels, as suites have them.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -96,4 +94,15 @@ pub(crate) struct RedteamMutate {
     /// A mutation that is left out, so that it can be measured against; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub(crate) without: Vec<String>,
+}
+
+/// What there are mutations for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Changed {
+    /// Attacks in requests to web applications.
+    WebAttack,
+    /// URLs of pages that imitate others.
+    PhishingUrl,
+    /// Names that an algorithm of malware made.
+    DgaDomain,
 }

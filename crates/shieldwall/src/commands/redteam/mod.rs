@@ -4,11 +4,7 @@ mod mutate;
 mod table;
 mod verify;
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use ::pack::{Digest, Extractor, VerifiedPack, manifest};
 use ::redteam::{
@@ -19,9 +15,9 @@ use ::redteam::{
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
 
-use super::{score, state};
+use super::{pack::bounded, score, state};
 use crate::{
-    cli::{OfPack, Redteam, RedteamRun, Task},
+    cli::{Changed, OfPack, Redteam, RedteamRun},
     outcome::{Failure, Outcome},
     text::say,
 };
@@ -194,27 +190,11 @@ fn write(folder: &Path, report: &Report) -> Result<PathBuf, Failure> {
     Ok(place)
 }
 
-/// A file of so many bytes at most.
-fn bounded(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-    let failed = |error| Failure::input(path.display(), error);
-    let most = u64::try_from(bytes_max).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
-    match read.map_err(failed)? <= bytes_max {
-        true => Ok(bytes),
-        false => {
-            let error = anyhow!("more than {bytes_max} bytes: make it smaller");
-            Err(Failure::input(path.display(), error))
-        }
-    }
-}
-
-const fn task_of(task: Task) -> manifest::Task {
+const fn task_of(task: Changed) -> manifest::Task {
     match task {
-        Task::WebAttack => manifest::Task::WebAttack,
-        Task::PhishingUrl => manifest::Task::PhishingUrl,
-        Task::DgaDomain => manifest::Task::DgaDomain,
+        Changed::WebAttack => manifest::Task::WebAttack,
+        Changed::PhishingUrl => manifest::Task::PhishingUrl,
+        Changed::DgaDomain => manifest::Task::DgaDomain,
     }
 }
 
