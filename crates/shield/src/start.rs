@@ -105,7 +105,8 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
     let (guard, batches, forgiven) = guard(&config, identity.as_ref(), &sessions, &disk)?;
     let partners = Arc::new(Partners::default());
     let ruler = Ruler::start(config.rules.clone(), Arc::clone(&partners), guard.journal())?;
-    let packer = packer(&config, &guard)?;
+    let receipts = Arc::<Receipts>::default();
+    let packer = packer(&config, &guard, &receipts)?;
     let of_partners = config.rules.partners.then_some(&*partners);
     let view = restore(&guard, of_partners, disk.loaded);
     let index = Arc::new(ArcSwap::from_pointee(Index::default()));
@@ -118,7 +119,7 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
         stop: stop.clone(),
     };
     let running = inspect(&config, &sessions, links)?;
-    let reporter = Reporter::new(&config, &guard, running);
+    let reporter = Reporter::new(&config, &guard, running, receipts);
     let (ruling, ruler) = rules::spawn(ruler, Arc::clone(&guard), stop.clone())?;
     let mut threads = vec![
         ruler,
@@ -169,10 +170,14 @@ pub fn run(config: Config, stop: CancellationToken) -> Result<Handle, ShieldErro
 }
 
 /// The packs, if the configuration has any.
-fn packer(config: &Config, guard: &Guard) -> Result<Option<Packer>, PacksError> {
+fn packer(
+    config: &Config,
+    guard: &Guard,
+    receipts: &Arc<Receipts>,
+) -> Result<Option<Packer>, PacksError> {
     let packs = config.packs.clone();
     packs
-        .map(|packs| Packer::start(packs, &config.data, guard.journal()))
+        .map(|packs| Packer::start(packs, &config.data, guard.journal(), Arc::clone(receipts)))
         .transpose()
 }
 
@@ -350,7 +355,12 @@ struct Reporter {
 }
 
 impl Reporter {
-    fn new(config: &Config, guard: &Arc<Guard>, running: Option<Running>) -> Self {
+    fn new(
+        config: &Config,
+        guard: &Arc<Guard>,
+        running: Option<Running>,
+        receipts: Arc<Receipts>,
+    ) -> Self {
         Self {
             about: About {
                 shield: config.name.clone(),
@@ -359,7 +369,7 @@ impl Reporter {
             guard: Arc::clone(guard),
             status: Arc::new(Status::default()),
             running: Arc::new(Mutex::new(running)),
-            receipts: Arc::default(),
+            receipts,
             tells: config.share.as_ref().is_some_and(|share| share.receipts),
         }
     }

@@ -4,6 +4,7 @@ use std::hash::Hasher;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use pack::manifest::{Capability, Model as Entry, Task};
 use pack::{Digest, VerifiedPack};
@@ -40,6 +41,45 @@ pub struct Active {
     pub share: Range<u16>,
     /// The most that may follow from it.
     pub most: Capability,
+    /// What it did until now.
+    pub tally: Arc<Tally>,
+}
+
+/// How often a model scored, and how often its score counted: written by a packet thread, read by
+/// others.
+#[derive(Debug, Default)]
+pub struct Tally {
+    scored: AtomicU64,
+    over: AtomicU64,
+}
+
+impl Tally {
+    /// One that goes on from these counts.
+    #[must_use]
+    pub fn of(scored: u64, over: u64) -> Self {
+        Self {
+            scored: scored.into(),
+            over: over.into(),
+        }
+    }
+
+    /// Takes a score.
+    pub(super) fn add(&self, is_over: bool) {
+        self.scored.fetch_add(1, Relaxed);
+        self.over.fetch_add(is_over.into(), Relaxed);
+    }
+
+    /// How often the model scored.
+    #[must_use]
+    pub fn scored(&self) -> u64 {
+        self.scored.load(Relaxed)
+    }
+
+    /// How often its score reached the threshold.
+    #[must_use]
+    pub fn over(&self) -> u64 {
+        self.over.load(Relaxed)
+    }
 }
 
 /// Which model of which pack.
@@ -158,6 +198,7 @@ impl Active {
             stage: Stage::Scan,
             share: 0..BUCKETS,
             most: Capability::Alert,
+            tally: Arc::default(),
         })
     }
 }

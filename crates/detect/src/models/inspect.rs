@@ -370,6 +370,7 @@ impl Inspector {
             Ok((score, left_out)) => {
                 let left_out = u64::try_from(left_out).unwrap_or(u64::MAX);
                 counts.scored = counts.scored.saturating_add(1);
+                active.tally.add(score.value >= active.threshold.score);
                 counts.rows_left_out = counts.rows_left_out.saturating_add(left_out);
                 Some(score)
             }

@@ -25,7 +25,7 @@ use pack::{
     manifest::{Aggregate, Model as Entry, Task},
 };
 
-pub use active::{About, Active, BUCKETS, InForce, Stage, Threshold, is_seen};
+pub use active::{About, Active, BUCKETS, InForce, Stage, Tally, Threshold, is_seen};
 use bind::Feed;
 pub use explain::{Explanation, Part};
 pub use found::Found;

@@ -1,8 +1,9 @@
 //! What is seen of a model on this shield: the scores of benign sessions, and how many it would hit.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use detect::models::Tally as Scored;
 use detect::models::betting::Trials;
 use detect::models::sketch::Sketch;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,11 @@ use stix::Timestamp;
 
 /// Counts for one model; written by the packet thread, read by others.
 #[derive(Debug, Default)]
-pub struct Gauge(Mutex<Tally>);
+pub struct Gauge {
+    benign: Mutex<Tally>,
+    /// Of all that it scored.
+    all: Arc<Scored>,
+}
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -38,6 +43,12 @@ pub struct ModelMeasured {
     pub scores: BTreeMap<u16, u64>,
     /// Benign sessions, and how many of them reached the threshold.
     pub trials: Trials,
+    /// How often it scored.
+    #[serde(default)]
+    pub scored: u64,
+    /// How often that reached the threshold.
+    #[serde(default)]
+    pub over: u64,
 }
 
 impl Default for Measured {
@@ -52,15 +63,23 @@ impl Default for Measured {
 impl Gauge {
     /// One that goes on from what was kept.
     pub(super) fn of(kept: &ModelMeasured) -> Self {
-        Self(Mutex::new(Tally {
-            sketch: kept.sketch(),
-            trials: kept.trials,
-        }))
+        Self {
+            benign: Mutex::new(Tally {
+                sketch: kept.sketch(),
+                trials: kept.trials,
+            }),
+            all: Arc::new(Scored::of(kept.scored, kept.over)),
+        }
+    }
+
+    /// What the model itself counts.
+    pub(super) fn all(&self) -> Arc<Scored> {
+        Arc::clone(&self.all)
     }
 
     /// Takes a benign session: its highest score, and whether it reached the threshold.
     pub(crate) fn add(&self, score: f32, hit: bool) {
-        let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = self.benign.lock().unwrap_or_else(PoisonError::into_inner);
         tally.sketch.add(score);
         tally.trials.add(hit);
     }
@@ -68,11 +87,13 @@ impl Gauge {
     /// What was seen until now.
     #[must_use]
     pub fn read(&self, file: &str) -> ModelMeasured {
-        let tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = self.benign.lock().unwrap_or_else(PoisonError::into_inner);
         ModelMeasured {
             file: file.to_owned(),
             scores: tally.sketch.kept(),
             trials: tally.trials,
+            scored: self.all.scored(),
+            over: self.all.over(),
         }
     }
 }
@@ -85,7 +106,7 @@ impl Measured {
         found.cloned().unwrap_or_default()
     }
 
-    /// The same for a pack that took a step at `since`: its threshold may be another, so trials begin
+    /// The same for a pack that took a step at `since`: its threshold may be another, so counts begin
     /// anew.
     #[must_use]
     pub fn since(mut self, since: Timestamp) -> Self {
@@ -93,6 +114,7 @@ impl Measured {
             self.since = since;
             for model in &mut self.models {
                 model.trials = Trials::default();
+                (model.scored, model.over) = (0, 0);
             }
         }
         self

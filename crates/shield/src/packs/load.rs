@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use detect::behaviour::dga::NameModel;
 use detect::models::{About, Active, BUCKETS, InForce, MODELS_MAX, Scorer, Threshold};
 use pack::{Digest, Limits, Moment, PackError, PackId, Trust, VerifiedPack};
 use stix::Timestamp;
@@ -61,22 +62,25 @@ pub(super) fn load(folder: &Folder, state: &State, trust: &Trust, now: Timestamp
     for entry in state.packs.iter().filter(|entry| entry.stage.is_live()) {
         let share = share(entry, state);
         match models(folder, entry, &share, trust, now) {
-            Ok((models, expires))
-                if in_force.models.len().saturating_add(models.len()) <= MODELS_MAX =>
-            {
+            Ok(Of {
+                models,
+                names,
+                expires,
+            }) if in_force.models.len().saturating_add(models.len()) <= MODELS_MAX => {
                 let kept = folder.measured(&entry.digest).unwrap_or_default();
                 let kept: Measured = kept.since(entry.since);
-                let gauges: Vec<(String, Arc<Gauge>)> = models
-                    .iter()
-                    .map(|model| {
-                        let file = model.about.file.to_string();
-                        let gauge = Arc::new(Gauge::of(&kept.of(&file)));
-                        (file, gauge)
-                    })
-                    .collect();
-                let all = gauges.iter().map(|(_, gauge)| Arc::clone(gauge));
-                outcome.loaded.gauges.extend(all);
-                in_force.models.extend(models.into_iter().map(Arc::new));
+                let mut gauges: Vec<(String, Arc<Gauge>)> = Vec::new();
+                for mut model in models {
+                    let file = model.about.file.to_string();
+                    let gauge = Arc::new(Gauge::of(&kept.of(&file)));
+                    model.tally = gauge.all();
+                    in_force.models.push(Arc::new(model));
+                    outcome.loaded.gauges.push(Arc::clone(&gauge));
+                    gauges.push((file, gauge));
+                }
+                // what is only tried has no say in what becomes of a client
+                let names = names.filter(|_| entry.stage == Stage::Enforce);
+                outcome.loaded.names = names.or(outcome.loaded.names);
                 outcome.gauged.push(Gauged {
                     entry: entry.clone(),
                     expires,
@@ -110,13 +114,21 @@ fn share(entry: &Entry, state: &State) -> Range<u16> {
     }
 }
 
+/// What a pack holds.
+struct Of {
+    models: Vec<Active>,
+    /// Its model of names, for the detector of clients that ask for generated ones.
+    names: Option<Arc<NameModel>>,
+    expires: Timestamp,
+}
+
 fn models(
     folder: &Folder,
     entry: &Entry,
     share: &Range<u16>,
     trust: &Trust,
     now: Timestamp,
-) -> Result<(Vec<Active>, Timestamp), String> {
+) -> Result<Of, String> {
     let bytes = folder
         .kept(&entry.digest)
         .map_err(|error: FolderError| error.to_string())?;
@@ -142,10 +154,14 @@ fn models(
             },
             share: share.clone(),
             most: entry.most(),
+            tally: Arc::default(),
         })
     });
-    let models = models.collect::<Result<_, String>>()?;
-    Ok((models, pack.manifest().expires))
+    Ok(Of {
+        models: models.collect::<Result<_, String>>()?,
+        names: NameModel::load(&pack).map_err(|error| error.to_string())?,
+        expires: pack.manifest().expires,
+    })
 }
 
 fn same(found: &Digest, wanted: &Digest) -> Result<(), String> {

@@ -19,6 +19,7 @@ pub mod admission;
 mod folder;
 mod gauge;
 mod load;
+mod receipts;
 pub mod state;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -27,6 +28,7 @@ mod thread;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use detect::behaviour::dga::NameModel;
 
 pub use admission::{Admission, AdmissionError, Failed};
 pub use folder::{Folder, FolderError};
@@ -43,6 +45,8 @@ pub struct Loaded {
     pub in_force: Arc<detect::models::InForce>,
     /// One for each of them, in their order.
     pub gauges: Vec<Arc<Gauge>>,
+    /// What names say of the client that asks for them; none: rules say it.
+    pub names: Option<Arc<NameModel>>,
 }
 
 /// What a packet thread needs to judge by models.

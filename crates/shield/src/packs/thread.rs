@@ -2,13 +2,14 @@
 //! files that the configuration names, loads, and hands the models over by one pointer. It keeps what is
 //! seen of them, and takes a pack back by itself when that is over its budget.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use pack::Trust;
+use pack::{PackId, Trust};
 use stix::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -16,11 +17,12 @@ use super::admission::Admission;
 use super::folder::{Folder, FolderError, Stamp, stamp};
 use super::gauge::Measured;
 use super::load::{self, Gauged};
-use super::state::{Cause, Entry};
-use super::{Link, Loaded};
+use super::state::{Cause, Entry, State};
+use super::{Link, Loaded, receipts};
 use crate::clock::Now;
 use crate::config;
 use crate::journal::{Event, Journal};
+use crate::repository::Receipts;
 use crate::rules::{FilesError, expand};
 
 /// Pause between looks at what changed.
@@ -59,6 +61,12 @@ pub(crate) struct Packer {
     judged: Vec<(PathBuf, Stamp)>,
     gauged: Vec<Gauged>,
     told: Vec<(Entry, String)>,
+    /// The partners from whom packs came.
+    sources: BTreeMap<PackId, String>,
+    /// The state as it was read.
+    state: State,
+    data: PathBuf,
+    receipts: Arc<Receipts>,
     /// Steps that are in force, in the order of the log.
     steps: Vec<(pack::Digest, Timestamp)>,
 }
@@ -69,6 +77,7 @@ impl Packer {
         config: config::Packs,
         data: &Path,
         journal: &Journal,
+        receipts: Arc<Receipts>,
     ) -> Result<Self, PacksError> {
         let folder = Folder::open(data)?;
         let (trust, admission) = settings(&config)?;
@@ -86,6 +95,10 @@ impl Packer {
             judged: Vec::new(),
             gauged: Vec::new(),
             told: Vec::new(),
+            sources: BTreeMap::new(),
+            state: State::default(),
+            data: data.to_owned(),
+            receipts,
             steps: Vec::new(),
         };
         packer.admit_named(journal)?;
@@ -185,6 +198,9 @@ impl Packer {
         self.told = outcome.left_out;
         self.gauged = outcome.gauged;
         self.link.loaded.store(Arc::new(outcome.loaded));
+        self.sources = receipts::sources(&self.data);
+        self.state = state;
+        self.tell_contributors();
         Ok(())
     }
 
@@ -225,6 +241,12 @@ impl Packer {
         }
     }
 
+    /// Puts what became of packs where the state report finds it.
+    fn tell_contributors(&self) {
+        let states = receipts::states(&self.folder, &self.state, &self.gauged, &self.sources);
+        self.receipts.put(states);
+    }
+
     fn keep_measured(&self) {
         for gauged in &self.gauged {
             let kept = self
@@ -246,7 +268,7 @@ impl Gauged {
         )
     }
 
-    fn measured(&self) -> Measured {
+    pub(super) fn measured(&self) -> Measured {
         let models = self.gauges.iter().map(|(file, gauge)| gauge.read(file));
         Measured {
             since: self.entry.since,
@@ -272,6 +294,7 @@ pub(crate) fn spawn(
             if looked.elapsed() >= LOOK_PAUSE {
                 looked = Instant::now();
                 packer.keep_measured();
+                packer.tell_contributors();
                 outcome = packer.admit_named(&journal);
             }
             if packer.has_expired() || packer.stamps() != packer.read_at {

@@ -48,6 +48,7 @@ impl Pipeline {
         sink: Option<Arc<dyn Sink>>,
         history_min: u32,
     ) -> Self {
+        self.set_names(loaded.names.as_ref());
         self.judge.modelled = Modelled {
             inspector: Some(Inspector::new(config, Arc::clone(&loaded.in_force))),
             sink,
@@ -60,11 +61,19 @@ impl Pipeline {
 
     /// Replaces the models, between two packets.
     pub fn set_models(&mut self, loaded: Arc<Loaded>) {
-        let modelled = &mut self.judge.modelled;
-        if let Some(inspector) = &mut modelled.inspector {
+        let before = std::mem::replace(&mut self.judge.modelled.loaded, Arc::clone(&loaded));
+        if let Some(inspector) = &mut self.judge.modelled.inspector {
             inspector.set(Arc::clone(&loaded.in_force));
         }
-        modelled.loaded = loaded;
+        let names = loaded.names.as_ref();
+        let is_same = match (&before.names, names) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if !is_same {
+            self.set_names(names);
+        }
     }
 
     /// The models that were set last.

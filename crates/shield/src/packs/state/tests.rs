@@ -40,6 +40,7 @@ fn seen(sessions: u64, hits: u64) -> Measured {
                 trials: sessions,
                 hits,
             },
+            ..ModelMeasured::default()
         }],
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use detect::models;
+use taxii::packs;
 
 use super::*;
 use crate::packs::testing::{digest, repacked, trust_text};
@@ -23,6 +24,25 @@ fn place() -> (tempfile::TempDir, config::Packs, pack::Digest) {
         admission: Some(at("admission.toml")),
     };
     (folder, config, digest(&bytes))
+}
+
+/// The pack as a hub's repository brings it.
+fn delivered_by_acme(data: &Path) {
+    let incoming = data.join(crate::repository::INCOMING);
+    std::fs::create_dir_all(&incoming).unwrap();
+    std::fs::write(incoming.join("acme.web.swpack"), repacked(1, |_| {})).unwrap();
+}
+
+/// Stage, benign sessions and false alarms of the one pack that a contributor is told of.
+fn told_to_acme(receipts: &Receipts) -> (packs::Stage, u64, u64) {
+    let all = receipts.all();
+    let [pack] = all.as_slice() else {
+        panic!("{all:?}");
+    };
+    assert_eq!(pack.source, "acme");
+    let models = pack.models.first();
+    let model = models.cloned().unwrap_or_default();
+    (pack.stage, model.benign, model.false_alarms)
 }
 
 fn stages(link: &Link) -> Vec<models::Stage> {
@@ -47,10 +67,13 @@ fn steps_take_effect_while_it_runs_and_a_pack_over_its_budget_is_taken_back() {
     let (folder, config, digest) = place();
     let data = folder.path().join("data");
     std::fs::create_dir_all(&data).unwrap();
+    delivered_by_acme(&data);
     let (journal, writer) = Journal::open(&data).unwrap();
-    let packer = Packer::start(config.clone(), &data, &journal).unwrap();
+    let receipts = Arc::<Receipts>::default();
+    let packer = Packer::start(config.clone(), &data, &journal, Arc::clone(&receipts)).unwrap();
     let link = packer.link();
     assert_eq!(stages(&link), [models::Stage::Shadow]);
+    assert_eq!(told_to_acme(&receipts), (packs::Stage::Shadow, 0, 0));
     let stop = CancellationToken::new();
     let thread = spawn(packer, journal.clone(), stop.clone()).unwrap();
 
@@ -90,6 +113,9 @@ fn steps_take_effect_while_it_runs_and_a_pack_over_its_budget_is_taken_back() {
     );
     let kept = place.measured(&digest).unwrap();
     assert_eq!(kept.of("models/model.onnx").trials.hits, 30);
+    wait("the receipt", || {
+        told_to_acme(&receipts) == (packs::Stage::RolledBack, 300, 30)
+    });
 
     stop.cancel();
     thread.join().unwrap();
@@ -135,7 +161,7 @@ fn a_pack_whose_key_is_taken_back_is_out_of_force_and_told_so() {
     let data = folder.path().join("data");
     std::fs::create_dir_all(&data).unwrap();
     let (journal, writer) = Journal::open(&data).unwrap();
-    let mut packer = Packer::start(config.clone(), &data, &journal).unwrap();
+    let mut packer = Packer::start(config.clone(), &data, &journal, Arc::default()).unwrap();
     let text = trust_text();
     let key = Trust::read(&text).unwrap().keys[0].key.id();
     std::fs::write(&config.trust, format!("revoked_keys = [\"{key}\"]\n{text}")).unwrap();

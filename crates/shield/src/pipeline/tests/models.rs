@@ -32,6 +32,7 @@ fn point(stage: Stage, share: std::ops::Range<u16>) -> (Net, Accused) {
         stage,
         share,
         most: Capability::RateLimit,
+        tally: Arc::default(),
     };
     let loaded = Loaded {
         in_force: Arc::new(InForce {
@@ -39,6 +40,7 @@ fn point(stage: Stage, share: std::ops::Range<u16>) -> (Net, Accused) {
             models: vec![Arc::new(active)],
         }),
         gauges: vec![Arc::new(Gauge::default())],
+        ..Loaded::default()
     };
     let config = detect::models::Config {
         home: vec!["10.2.0.0/24".parse().unwrap()],
