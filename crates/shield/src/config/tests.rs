@@ -99,7 +99,7 @@ fn errors_name_place_and_remedy() {
         (
             with("[home]", "[hom]"),
             "shield.toml:20:2: unknown field `hom`, expected one of `name`, `data`, `hub`, \
-             `capture`, `enforce`, `policy`, `protect`, `home`, `share`, `rules`, `packs`, `eve`; remove it or \
+             `capture`, `enforce`, `policy`, `protect`, `home`, `share`, `rules`, `packs`, `eve`, `repository`; remove it or \
              correct its name",
         ),
         (

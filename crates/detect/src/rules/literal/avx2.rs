@@ -155,22 +155,20 @@ fn windows(
     if at.wrapping_add(width) > hay.len() {
         return hay.len();
     }
-    let Some(bytes) = hay.last_chunk() else {
-        let mut bytes = [0; WIDE_READ];
-        for (to, from) in bytes.iter_mut().zip(hay) {
+    // the last positions, beside some that were tested
+    let mut short = [0; WIDE_READ];
+    let bytes = hay.last_chunk().unwrap_or_else(|| {
+        for (to, from) in short.iter_mut().zip(hay) {
             *to = *from;
         }
-        let positions = hay.len().wrapping_add(1).wrapping_sub(width);
-        each(test(&bytes) & first(positions), 0, hit);
-        return hay.len();
-    };
-    // the last positions, beside some that were tested
-    let start = hay.len().wrapping_sub(WIDE_READ);
-    let tested = first(at.wrapping_sub(start));
-    if each(test(bytes) & !tested, start, hit) {
+        &short
+    });
+    let start = hay.len().saturating_sub(WIDE_READ);
+    let end = hay.len().wrapping_add(1).wrapping_sub(width);
+    let untested = first(end.wrapping_sub(start)) & !first(at.wrapping_sub(start));
+    if each(test(bytes) & untested, start, hit) {
         // those with less than a whole gram behind them
-        let whole = start.wrapping_add(WIDE).max(at);
-        let _ = (whole..=hay.len().wrapping_sub(width)).all(hit);
+        let _ = (start.wrapping_add(WIDE).max(at)..end).all(hit);
     }
     hay.len()
 }
