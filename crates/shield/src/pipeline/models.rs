@@ -48,7 +48,9 @@ impl Pipeline {
         sink: Option<Arc<dyn Sink>>,
         history_min: u32,
     ) -> Self {
-        self.set_names(loaded.names.as_ref());
+        if loaded.names.is_some() {
+            self.set_names(loaded.names.as_ref());
+        }
         self.judge.modelled = Modelled {
             inspector: Some(Inspector::new(config, Arc::clone(&loaded.in_force))),
             sink,

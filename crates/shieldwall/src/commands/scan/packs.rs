@@ -51,7 +51,7 @@ impl Packs {
         }
         let loaded = Loaded {
             in_force: Arc::new(in_force),
-            gauges: Vec::new(),
+            ..Loaded::default()
         };
         Ok(Self((!args.pack.is_empty()).then(|| Arc::new(loaded))))
     }
