@@ -212,8 +212,10 @@ fn published_catalogues_are_shared_whole_and_found() {
         let refused = refused(std::str::from_utf8(&said).unwrap());
         for (kind, ids) in wanted {
             let all = ["search", "--identity", identity, "--json", "--type", kind];
-            let found = run(&[&all[..], &["--limit", "5000"]].concat());
-            let found: Vec<Value> = found
+            // that nothing was found is an exit status, too
+            let found = output(&[&all[..], &["--limit", "5000"]].concat()).stdout;
+            let found: Vec<Value> = std::str::from_utf8(&found)
+                .unwrap()
                 .lines()
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect();
