@@ -72,7 +72,8 @@ async fn search(hub: &HubClient, args: &Search, json: bool) -> Result<usize, Fai
             }
             shown = shown.saturating_add(1);
             if json {
-                say(&item);
+                // an object comes as it was shared, and line breaks in JSON are white space
+                say(item.get().replace(['\n', '\r'], " "));
             } else {
                 show(&read(&item)?);
             }
