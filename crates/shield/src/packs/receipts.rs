@@ -18,8 +18,12 @@ pub(super) fn sources(data: &Path) -> BTreeMap<PackId, String> {
     let source = |file: std::fs::DirEntry| {
         let name = file.file_name();
         let (partner, _) = name.to_str()?.strip_suffix(".swpack")?.rsplit_once('.')?;
+        let limits = Limits::default();
+        let most = u64::try_from(limits.pack_bytes_max).unwrap_or(u64::MAX);
+        // nothing that is longer than a pack was delivered
+        file.metadata().ok().filter(|file| file.len() <= most)?;
         let bytes = std::fs::read(file.path()).ok()?;
-        let pack = Unverified::read(&bytes, &Limits::default()).ok()?;
+        let pack = Unverified::read(&bytes, &limits).ok()?;
         Some((pack.manifest.id(), partner.to_owned()))
     };
     files.filter_map(source).collect()
