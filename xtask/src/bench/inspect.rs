@@ -1,4 +1,4 @@
-//! What inspecting a capture takes, on one thread without rules, beside Suricata on the same
+//! What inspecting a capture takes on one thread, with rules or without, beside Suricata on the same
 //! capture in the same minutes.
 
 use std::{
@@ -13,8 +13,11 @@ use super::{process, release_binary, report};
 
 const ROUNDS: usize = 5;
 
+#[derive(Clone, Copy)]
 struct Options<'a> {
     pcap: &'a str,
+    rules: Option<&'a str>,
+    /// All records are written; otherwise none, and alerts alone where there are rules.
     log: bool,
     rounds: usize,
     /// Where Suricata is installed.
@@ -28,19 +31,32 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let folder = testkit::workspace_root().join("target/bench-inspect");
     std::fs::create_dir_all(folder.join("own"))?;
     let packet_bytes = packet_bytes(&ours, options.pcap)?;
-    let (mut own, mut peer) = (Vec::new(), Vec::new());
+    // what rules take to load is taken off, by runs over one packet
+    let one = folder.join("one.pcap");
+    let mut capture = testkit::capture::pcap_head();
+    testkit::capture::pcap_record(&mut capture, 0, &[0; 60]);
+    std::fs::write(&one, capture)?;
+    let starts = Options {
+        pcap: one.to_str().context("the folder's path is not UTF-8")?,
+        ..options
+    };
+    let (mut own, mut peer) = (Rounds::default(), Rounds::default());
     for _ in 0..options.rounds {
-        own.push(process::measure(&mut our_scan(&ours, &options, &folder))?);
+        own.measure(&options, &starts, |options| {
+            our_scan(&ours, options, &folder)
+        })?;
         if let Some(prefix) = options.suricata {
-            peer.push(process::measure(&mut suricata(prefix, &options, &folder))?);
+            peer.measure(&options, &starts, |options| {
+                suricata(prefix, options, &folder)
+            })?;
         }
     }
     let mut figures = Map::new();
     figures.insert("packet_bytes".to_owned(), json!(packet_bytes));
     figures.insert("logged".to_owned(), json!(options.log));
-    let own_cpu_s = add(&mut figures, "", &own, packet_bytes);
-    if !peer.is_empty() {
-        let peer_cpu_s = add(&mut figures, "suricata_", &peer, packet_bytes);
+    let own_cpu_s = own.add(&mut figures, "", packet_bytes);
+    if options.suricata.is_some() {
+        let peer_cpu_s = peer.add(&mut figures, "suricata_", packet_bytes);
         figures.insert("ratio".to_owned(), json!(own_cpu_s / peer_cpu_s));
     }
     if options.log {
@@ -59,6 +75,7 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
 fn parse<'a>(arguments: &[&'a str]) -> anyhow::Result<Options<'a>> {
     let mut options = Options {
         pcap: "",
+        rules: None,
         log: true,
         rounds: ROUNDS,
         suricata: None,
@@ -73,6 +90,7 @@ fn parse<'a>(arguments: &[&'a str]) -> anyhow::Result<Options<'a>> {
         };
         match argument {
             "--pcap" => options.pcap = value()?,
+            "--rules" => options.rules = Some(value()?),
             "--log" => options.log = true,
             "--no-log" => options.log = false,
             "--rounds" => options.rounds = value()?.parse().context("--rounds is a number")?,
@@ -87,25 +105,47 @@ fn parse<'a>(arguments: &[&'a str]) -> anyhow::Result<Options<'a>> {
     Ok(options)
 }
 
-/// Medians, under keys that begin with `prefix`; returns the CPU-seconds.
-fn add(
-    figures: &mut Map<String, Value>,
-    prefix: &str,
-    taken: &[process::Taken],
-    packet_bytes: f64,
-) -> f64 {
-    let cpu_s = median(taken.iter().map(|taken| taken.cpu_s).collect());
-    let wall_s = median(taken.iter().map(|taken| taken.wall_s).collect());
-    let peak = taken.iter().map(|taken| taken.peak_rss_bytes).max();
-    for (key, value) in [
-        ("cpu_s", json!(cpu_s)),
-        ("cpu_s_per_gb", json!(cpu_s / packet_bytes * 1e9)),
-        ("wall_s", json!(wall_s)),
-        ("peak_rss_bytes", json!(peak)),
-    ] {
-        figures.insert(format!("{prefix}{key}"), value);
+/// What one sensor took.
+#[derive(Default)]
+struct Rounds {
+    runs: Vec<process::Taken>,
+    /// CPU-seconds of starting alone, where there are rules.
+    starts: Vec<f64>,
+}
+
+impl Rounds {
+    /// Measures one more round of what `scan` makes.
+    fn measure(
+        &mut self,
+        options: &Options<'_>,
+        starts: &Options<'_>,
+        scan: impl Fn(&Options<'_>) -> Command,
+    ) -> anyhow::Result<()> {
+        if options.rules.is_some() {
+            self.starts.push(process::measure(&mut scan(starts))?.cpu_s);
+        }
+        self.runs.push(process::measure(&mut scan(options))?);
+        Ok(())
     }
-    cpu_s
+
+    /// Adds medians, under keys that begin with `prefix`; returns the CPU-seconds of inspecting.
+    fn add(&self, figures: &mut Map<String, Value>, prefix: &str, packet_bytes: f64) -> f64 {
+        let load_cpu_s = median(self.starts.clone());
+        let load_cpu_s = if load_cpu_s.is_nan() { 0.0 } else { load_cpu_s };
+        let cpu_s = median(self.runs.iter().map(|taken| taken.cpu_s).collect()) - load_cpu_s;
+        let wall_s = median(self.runs.iter().map(|taken| taken.wall_s).collect());
+        let peak = self.runs.iter().map(|taken| taken.peak_rss_bytes).max();
+        for (key, value) in [
+            ("load_cpu_s", json!(load_cpu_s)),
+            ("cpu_s", json!(cpu_s)),
+            ("cpu_s_per_gb", json!(cpu_s / packet_bytes * 1e9)),
+            ("wall_s", json!(wall_s)),
+            ("peak_rss_bytes", json!(peak)),
+        ] {
+            figures.insert(format!("{prefix}{key}"), value);
+        }
+        cpu_s
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -116,6 +156,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn our_scan(binary: &Path, options: &Options<'_>, folder: &Path) -> Command {
     let mut command = Command::new(binary);
     command.args(["scan", options.pcap, "--checksums", "off"]);
+    if let Some(rules) = options.rules {
+        command.args(["--rules", rules]);
+    }
     // beside a peer: its configuration, so that both follow and write the same
     if let Some(prefix) = options.suricata {
         command.arg("--config").arg(configuration(prefix));
@@ -132,7 +175,7 @@ fn configuration(prefix: impl AsRef<Path>) -> PathBuf {
     prefix.as_ref().join("etc/suricata/suricata.yaml")
 }
 
-/// Its stock configuration, one thread, no rules, no checksums.
+/// Its stock configuration, one thread, no rules but those, no checksums.
 fn suricata(prefix: &str, options: &Options<'_>, folder: &Path) -> Command {
     let prefix = PathBuf::from(prefix);
     let out = folder.join("suricata");
@@ -143,7 +186,11 @@ fn suricata(prefix: &str, options: &Options<'_>, folder: &Path) -> Command {
     let etc = prefix.join("etc/suricata");
     command.arg("-c").arg(configuration(&prefix));
     command.args(["-r", options.pcap, "--runmode", "single", "-k", "none"]);
-    command.arg("--disable-detection").arg("-l").arg(&out);
+    match options.rules {
+        Some(rules) => command.args(["-S", rules]),
+        None => command.arg("--disable-detection"),
+    };
+    command.arg("-l").arg(&out);
     for (key, file) in [
         ("classification-file", "classification.config"),
         ("reference-config-file", "reference.config"),
@@ -153,12 +200,11 @@ fn suricata(prefix: &str, options: &Options<'_>, folder: &Path) -> Command {
             .arg(format!("{key}={}", etc.join(file).display()));
     }
     if !options.log {
-        command.args([
-            "--set",
-            "outputs.1.eve-log.enabled=no",
-            "--set",
-            "outputs.0.fast.enabled=no",
-        ]);
+        command.args(["--set", "outputs.1.eve-log.enabled=no"]);
+        let alerts = if options.rules.is_some() { "yes" } else { "no" };
+        command
+            .arg("--set")
+            .arg(format!("outputs.0.fast.enabled={alerts}"));
         command.args(["--set", "stats.enabled=no"]);
     }
     command

@@ -19,8 +19,9 @@ use crate::{cargo, sh};
 
 /// What can be measured, and how it is asked for.
 pub(crate) const USAGE: &str = "  bench loop [--rounds N] [--rtt MS] [--loss PCT]     time to shield, in the lab (root)
-  bench inspect --pcap F [--log|--no-log] [--rounds N] [--suricata PREFIX]
-                                                      CPU-seconds and memory of inspecting a capture, beside Suricata's
+  bench inspect --pcap F [--rules F] [--log|--no-log] [--rounds N] [--suricata PREFIX]
+                                                      CPU-seconds and memory of inspecting a capture, beside Suricata's;
+                                                      with rules, what they take to load is told apart
   bench flows                                         bytes per idle TCP flow
   bench rules [--rules F] [--pcap F] [--rounds N]     load, memory, swap and inspection of a set of rules
   bench indicators                                    memory and times of an index of 1 and 10 million indicators
