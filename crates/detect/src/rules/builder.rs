@@ -14,6 +14,7 @@ use super::diagnostic::Problem;
 use super::effect::Effect;
 use super::header::{Action, Apps, Header, Hook};
 use super::keyword::events::AppEvent;
+use super::keyword::number::Number;
 use super::memory::Memory;
 use super::rule::{About, Check, Condition, Inspection, PayloadFrom, Step, Store};
 use super::scene::{Buffer, Scene, Sides, Stage};
@@ -129,6 +130,7 @@ pub(crate) struct Builder<'b, 'e> {
     pub(crate) detection_filter: Option<Threshold>,
     pub(crate) silent: bool,
     pub(crate) needs_packet: bool,
+    pub(crate) payload_size: Option<Number>,
     pub(crate) needs_flow: bool,
     pub(crate) payload_from: PayloadFrom,
     /// Events of messages that it asks for.
@@ -189,6 +191,7 @@ impl<'b, 'e> Builder<'b, 'e> {
             threshold: None,
             detection_filter: None,
             needs_packet: false,
+            payload_size: None,
             needs_flow: false,
             payload_from: PayloadFrom::default(),
             app_events: Vec::new(),

@@ -84,6 +84,11 @@ impl Content {
 
     /// In how many first bytes of its buffer it stands, where that is written.
     pub(crate) fn place_end(&self) -> Option<usize> {
+        self.place().map(|(_, end)| end)
+    }
+
+    /// Between which bytes of its buffer it stands, where that is written.
+    pub(crate) fn place(&self) -> Option<(usize, usize)> {
         let number = |value: Option<Value>| match value {
             None => Some(0),
             Some(Value::Number(number)) => Some(number),
@@ -91,9 +96,9 @@ impl Content {
         };
         let (offset, depth) = (number(self.offset)?, number(self.depth)?);
         let is_placed = self.depth.is_some() && !self.is_relative();
-        usize::try_from(offset.max(0).saturating_add(depth))
-            .ok()
-            .filter(|_| is_placed)
+        let from = usize::try_from(offset.max(0)).ok()?;
+        let to = usize::try_from(offset.max(0).saturating_add(depth)).ok()?;
+        is_placed.then_some((from, to))
     }
 
     /// Between which bytes it must stand.
@@ -138,14 +143,16 @@ impl Content {
         })
     }
 
-    fn is(&self, bytes: &[u8]) -> bool {
+    /// Whether it is these bytes.
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
         match self.finder {
             Some(_) => bytes == self.bytes,
             None => bytes.eq_ignore_ascii_case(&self.bytes),
         }
     }
 
-    fn search(&self, hay: &[u8]) -> Option<usize> {
+    /// Where it stands first.
+    pub(crate) fn search(&self, hay: &[u8]) -> Option<usize> {
         if let Some(finder) = &self.finder {
             return finder.find(hay);
         }

@@ -9,6 +9,7 @@ use stix::StixId;
 use super::effect::Effect;
 use super::header::{Apps, Header};
 use super::keyword::events::AppEvent;
+use super::keyword::number::Number;
 use super::scene::{Buffer, Scene, Sides, Stage};
 use super::state::{Filter, RuleKey};
 use super::transform::Transform;
@@ -80,6 +81,8 @@ pub struct Rule {
     pub(crate) silent: bool,
     /// It needs whole packets, also of TCP: something about the packet's own payload.
     pub(crate) needs_packet: bool,
+    /// How many bytes of payload its packets have.
+    pub(crate) payload_size: Option<Number>,
     /// It says nothing of packets without a flow.
     pub(crate) needs_flow: bool,
     pub(crate) payload_from: PayloadFrom,

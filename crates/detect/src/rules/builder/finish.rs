@@ -68,6 +68,7 @@ impl Builder<'_, '_> {
             silent: self.silent,
             needs_packet: (self.needs_packet || payload_placed || layer == Layer::TcpPacket)
                 && !streams_only,
+            payload_size: self.payload_size,
             needs_flow: self.needs_flow,
             payload_from: PayloadFrom {
                 packets_only: self.payload_from.packets_only || layer == Layer::TcpPacket,

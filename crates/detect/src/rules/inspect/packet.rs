@@ -141,6 +141,9 @@ impl Inspector {
             with_ends: scene.is_first() != Some(false),
         };
         let numbers = self.finder.find(&search, |list, each| {
+            if list.is_payload() {
+                return each(scene.payload);
+            }
             let mut values = Values::default();
             values_of(list.buffer, &list.transforms, scene, &mut values);
             values.iter().for_each(each);

@@ -250,6 +250,7 @@ fn dsize(rule: &mut Builder<'_, '_>, arg: Arg<'_>) -> Result<(), Problem> {
     let size = Number::parse(arg.value()?, 0..=65_535)?;
     rule.needs_packet = true;
     rule.payload_from.packets_only = true;
+    rule.payload_size = Some(size);
     rule.conditions.push(Box::new(PayloadSize(size)));
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod arrangement;
 mod change;
 mod gate;
+mod guard;
 mod origin;
 mod point;
 

@@ -11,6 +11,7 @@ use super::super::rule::{Asked, Fast, Inspection, Rule};
 use super::super::scene::Buffer;
 use super::super::transform::Transform;
 use super::gate::End;
+use super::guard::{Demand, Guard};
 use super::origin::ByAddress;
 
 /// The rules of one place.
@@ -46,6 +47,8 @@ pub(crate) struct List {
 struct Group {
     /// They stand in so many first bytes; none for anywhere.
     within: Option<usize>,
+    /// They are looked for where this lets them.
+    guard: Option<Guard>,
     literals: Literals,
     /// The rules of each literal.
     rules: Vec<Vec<u32>>,
@@ -61,6 +64,11 @@ const PORTS_MAX: usize = 1024;
 const COPIES_MAX: usize = 8;
 
 impl List {
+    /// Whether they stand in payload as it is.
+    pub(crate) fn is_payload(&self) -> bool {
+        self.buffer.is_none() && self.transforms.is_empty()
+    }
+
     /// Calls `found` with each rule whose literal ends in `value` behind the first `from` bytes, as far
     /// as the protocol, and `ports` of sender and receiver, may be the rule's.
     pub(crate) fn scan(
@@ -100,9 +108,11 @@ impl Group {
     /// Groups as one.
     fn of<'g>(groups: impl IntoIterator<Item = &'g GatheredGroup>) -> Self {
         let mut within = None;
+        let mut demands = Vec::new();
         let mut literals: HashMap<&Literal, Vec<u32>> = HashMap::new();
         for group in groups {
             within = within.max(group.within);
+            demands.extend(&group.demands);
             for (literal, rules) in &group.literals {
                 literals.entry(literal).or_default().extend(rules);
             }
@@ -114,12 +124,16 @@ impl Group {
         });
         Self {
             within,
+            guard: (!demands.is_empty()).then(|| Guard::of(demands)),
             literals: Literals::build(&patterns.collect::<Vec<_>>()),
             rules,
         }
     }
 
     fn scan(&self, value: &[u8], from: usize, seen: &mut Seen, found: &mut dyn FnMut(u32)) {
+        if self.guard.as_ref().is_some_and(|guard| !guard.lets(value)) {
+            return;
+        }
         let part = self.within.and_then(|within| value.get(..within));
         let part = part.unwrap_or(value);
         self.literals.scan(part, from, seen, &mut |literal| {
@@ -154,11 +168,20 @@ struct GatheredList {
 /// What the rules of a group have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    /// In at most so many first bytes, as a bound in [`NEAR`].
-    near: Option<usize>,
+    tier: Tier,
     ports: Option<(End, Arc<Ports>)>,
     /// The protocols that they ask for, where they look into payload and name no ports.
     apps: Apps,
+}
+
+/// What is looked for in one pass, the quickest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Tier {
+    /// In at most so many first bytes, as a bound in [`NEAR`].
+    Near(usize),
+    /// Anywhere, where a [`Guard`] lets it.
+    Guarded,
+    Anywhere,
 }
 
 /// A literal, and whether case does not count.
@@ -167,6 +190,8 @@ type Literal = (Arc<[u8]>, bool);
 #[derive(Default)]
 struct GatheredGroup {
     within: Option<usize>,
+    /// What its rules ask, in the tier of those that ask something.
+    demands: Vec<Demand>,
     literals: HashMap<Literal, Vec<u32>>,
 }
 
@@ -180,20 +205,31 @@ impl GatheredList {
         same && self.transforms == inspection.transforms
     }
 
-    fn add(&mut self, number: u32, rule: &Rule, fast: &Fast) {
+    fn add(&mut self, number: u32, rule: &Rule, (fast, inspection): (&Fast, &Inspection)) {
         let near = NEAR
             .iter()
             .position(|near| fast.within.is_some_and(|within| within <= *near));
         let within = fast.within.filter(|_| near.is_some());
         let is_payload = self.buffer.is_none();
+        let is_bare = is_payload && self.transforms.is_empty();
+        let demand = match near {
+            None if is_bare => Demand::of(rule, inspection),
+            None | Some(_) => None,
+        };
+        let tier = match (near, &demand) {
+            (Some(near), _) => Tier::Near(near),
+            (None, Some(_)) => Tier::Guarded,
+            (None, None) => Tier::Anywhere,
+        };
         let ports = is_payload.then(|| telling(&rule.header)).flatten();
         let apps = match &ports {
             None if is_payload => rule.apps,
             None | Some(_) => Apps::NONE,
         };
-        let key = Key { near, ports, apps };
+        let key = Key { tier, ports, apps };
         let group = self.groups.entry(key).or_default();
         group.within = group.within.max(within);
+        group.demands.extend(demand);
         let literal = (Arc::clone(&fast.bytes), fast.nocase);
         group.literals.entry(literal).or_default().push(number);
     }
@@ -218,7 +254,7 @@ impl GatheredList {
             .zip(&mut list.by_port)
         {
             for (ports, groups) in together(end, &of_ports) {
-                for tier in groups.chunk_by(|one, other| one.0.near == other.0.near) {
+                for tier in groups.chunk_by(|one, other| one.0.tier == other.0.tier) {
                     let number = u32::try_from(list.of_ports.len()).unwrap_or(u32::MAX);
                     let groups = tier.iter().map(|(_, group)| group);
                     list.of_ports.push(Group::of(groups));
@@ -240,11 +276,12 @@ fn by_app(groups: &[(Key, GatheredGroup)]) -> (Vec<Group>, HashMap<AppProto, Vec
         its.map(|(_, group)| group.literals.len()).sum::<usize>()
     };
     let of_tiers = |is_its: &dyn Fn(Apps) -> bool| {
-        let tiers = (0..NEAR.len()).map(Some).chain([None]);
-        let of_tier = |near| {
+        let tiers = (0..NEAR.len()).map(Tier::Near);
+        let tiers = tiers.chain([Tier::Guarded, Tier::Anywhere]);
+        let of_tier = |tier| {
             let its = groups
                 .iter()
-                .filter(move |(key, _)| key.near == near && is_its(key.apps));
+                .filter(move |(key, _)| key.tier == tier && is_its(key.apps));
             let mut its = its.map(|(_, group)| group).peekable();
             its.peek().is_some().then(|| Group::of(its))
         };
@@ -308,7 +345,7 @@ fn together(end: End, of_ports: &[(Key, GatheredGroup)]) -> Vec<Together<'_>> {
     let by_groups = by_groups.into_iter().map(|(numbers, ports)| {
         let groups = numbers.iter().filter_map(|number| of_ports.get(*number));
         let mut groups: Vec<_> = groups.collect();
-        groups.sort_by_key(|(key, _)| key.near);
+        groups.sort_by_key(|(key, _)| key.tier);
         (ports, groups)
     });
     by_groups.collect()
@@ -350,7 +387,7 @@ impl Gathering {
             self.lists.len().saturating_sub(1)
         });
         if let Some(list) = self.lists.get_mut(at) {
-            list.add(number, rule, fast);
+            list.add(number, rule, (fast, inspection));
         }
     }
 

@@ -1,11 +1,18 @@
 //! The head of a message: start line and header fields, each at its place in the bytes as sent.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::lines::{Line, Lines, is_space, is_void, trim};
 use crate::applayer::Field;
 use crate::bytes::len32;
 
 /// Most header fields that are read of one head; more are left out and set `headers_cut`.
 pub const HEADERS_MAX: usize = 1024;
+
+/// Most header fields whose names are compared with each other one by one.
+const COMPARED_MAX: usize = 32;
 
 /// Start line and header fields of a request or response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,12 +138,12 @@ impl Head {
 
     /// The values of all fields of that name behind each other.
     #[must_use]
-    pub fn merged_header(&self, name: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
+    pub fn merged_header(&self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
         let mut found = self
             .headers()
             .filter(|(known, _)| is_name(known.bytes, name));
         let first = found.next()?.1.bytes;
-        let mut merged = std::borrow::Cow::Borrowed(first);
+        let mut merged = Cow::Borrowed(first);
         for (_, value) in found {
             let all = merged.to_mut();
             all.extend_from_slice(b", ");
@@ -167,19 +174,29 @@ impl Head {
     /// Names with the values of all fields of that name behind each other (RFC 9110 section 5.3),
     /// in the order in which names first came.
     #[must_use]
-    pub fn merged(&self) -> Vec<(&[u8], Vec<u8>)> {
-        let mut merged: Vec<(&[u8], Vec<u8>)> = Vec::new();
+    pub fn merged(&self) -> Vec<(&[u8], Cow<'_, [u8]>)> {
+        let mut merged: Vec<(&[u8], Cow<'_, [u8]>)> = Vec::with_capacity(self.headers.len());
+        let mut places = HashMap::new();
         for (name, value) in self.headers() {
-            let same = merged
-                .iter_mut()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name.bytes));
-            match same {
+            let is_name = |(known, _): &(&[u8], _)| known.eq_ignore_ascii_case(name.bytes);
+            let same = match self.headers.len() {
+                ..=COMPARED_MAX => merged.iter().position(is_name),
+                _ => match places.entry(name.bytes.to_ascii_lowercase()) {
+                    Entry::Occupied(place) => Some(*place.get()),
+                    Entry::Vacant(place) => {
+                        place.insert(merged.len());
+                        None
+                    }
+                },
+            };
+            match same.and_then(|same| merged.get_mut(same)) {
                 Some((known, _)) if known.eq_ignore_ascii_case(b"content-length") => {}
                 Some((_, values)) => {
+                    let values = values.to_mut();
                     values.extend_from_slice(b", ");
                     values.extend_from_slice(value.bytes);
                 }
-                None => merged.push((name.bytes, value.bytes.to_vec())),
+                None => merged.push((name.bytes, Cow::Borrowed(value.bytes))),
             }
         }
         merged
@@ -540,6 +557,28 @@ mod tests {
         let host = head.header(b"hOST").unwrap();
         assert_eq!(&raw[host.offset as usize..][..11], b"example.com");
         assert_eq!(head.stream_offset(), 7);
+    }
+
+    #[test]
+    fn few_and_many_fields_of_one_name_are_put_together() {
+        for others in [0, COMPARED_MAX + 1] {
+            let mut raw = b"GET / HTTP/1.1\r\nA: 1\r\nContent-Length: 5\r\n".to_vec();
+            for number in 0..others {
+                raw.extend_from_slice(format!("N{number}: x\r\n").as_bytes());
+            }
+            raw.extend_from_slice(b"a: 2\r\ncontent-length: 6\r\nB: 3\r\nA: 4\r\n\r\n");
+            let head = Head::parse(&raw, StartLine::Request, 0);
+            let merged = head.merged();
+            assert_eq!(merged.len(), others + 3);
+            let of = |wanted: &[u8]| {
+                let mut merged = merged.iter();
+                let found = merged.find(|(name, _)| *name == wanted);
+                found.map(|(_, value)| &**value)
+            };
+            assert_eq!(of(b"A"), Some(&b"1, 2, 4"[..]));
+            assert_eq!(of(b"Content-Length"), Some(&b"5"[..]));
+            assert_eq!(of(b"B"), Some(&b"3"[..]));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The `http` record.
 
+use std::borrow::Cow;
+
 use super::head::Head;
 use super::name::content_range;
 use super::transaction::{Phase, Transaction, UNSEEN, split_port};
@@ -159,7 +161,11 @@ fn forwarded_for(http: &Transaction, xff: Setting<'_>) -> Option<String> {
 
 /// Header fields that are asked for by name: `custom: [Accept-Encoding, ...]`. The referrer stands
 /// in the extended record anyway.
-fn wanted<'h>(head: &'h Head, custom: Setting<'_>, is_extended: bool) -> Vec<(&'h [u8], Vec<u8>)> {
+fn wanted<'h>(
+    head: &'h Head,
+    custom: Setting<'_>,
+    is_extended: bool,
+) -> Vec<(&'h [u8], Cow<'h, [u8]>)> {
     let names = custom.items().filter_map(Setting::text);
     let names = names.filter_map(|wanted| {
         let mut known = CUSTOM.iter();
@@ -175,7 +181,7 @@ fn wanted<'h>(head: &'h Head, custom: Setting<'_>, is_extended: bool) -> Vec<(&'
     fields
 }
 
-fn headers(object: &mut Object<'_>, key: &str, fields: Vec<(&[u8], Vec<u8>)>) {
+fn headers(object: &mut Object<'_>, key: &str, fields: Vec<(&[u8], Cow<'_, [u8]>)>) {
     if fields.is_empty() {
         return;
     }

@@ -17,8 +17,7 @@ fn pairs<'s>(scene: &Scene<'s>) -> Vec<Pair<'s>> {
         Some(Http::One(http)) => {
             let merged = http.head(scene.direction).map(http1::Head::merged);
             let merged = merged.unwrap_or_default().into_iter();
-            let pair = |(name, value): (&'s [u8], Vec<u8>)| (name.into(), value.into());
-            merged.map(pair).collect()
+            merged.map(|(name, value)| (name.into(), value)).collect()
         }
         Some(Http::Two(http)) => {
             let fields = http.message(scene.direction).headers.iter();
@@ -57,11 +56,14 @@ fn cookie(direction: Direction) -> &'static [u8] {
     }
 }
 
+/// Room for the header fields of most messages.
+const LINES_BYTES: usize = 1024;
+
 /// A line of each field.
 fn lines<'s>(fields: impl Iterator<Item = Pair<'s>>, values: &mut Values<'s>) {
-    let mut lines = Vec::new();
+    let mut lines = Vec::with_capacity(LINES_BYTES);
     for (name, value) in fields {
-        lines.extend_from_slice(&super::line_of(&name, &value));
+        super::add_line(&mut lines, &name, &value);
     }
     if !lines.is_empty() {
         values.made(lines);
@@ -100,7 +102,8 @@ pub(super) static HEADER_RAW: Buffer =
 pub(super) static HEADER_NAMES: Buffer = head("http.header_names", Sides::Both, |scene, values| {
     let all = pairs(scene);
     if !all.is_empty() {
-        let mut names = b"\r\n".to_vec();
+        let mut names = Vec::with_capacity(LINES_BYTES);
+        names.extend_from_slice(b"\r\n");
         for (name, _) in all {
             names.extend_from_slice(&name);
             names.extend_from_slice(b"\r\n");

@@ -123,7 +123,7 @@ pub(super) static START: Buffer = Buffer {
         };
         let mut start = [first, b"\r\n"].concat();
         for (name, value) in fields {
-            start.extend_from_slice(&super::line_of(name, &value));
+            super::add_line(&mut start, name, &value);
         }
         if !is_bare {
             start.extend_from_slice(b"\r\n");

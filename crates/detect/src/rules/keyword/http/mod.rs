@@ -234,9 +234,11 @@ const fn line(
 
 const HTTP1: Apps = Apps::of(&[AppProto::Http]);
 
-/// A header field as a line.
-fn line_of(name: &[u8], value: &[u8]) -> Vec<u8> {
-    [name, b": ", value, b"\r\n"].concat()
+/// Adds a header field as a line.
+fn add_line(lines: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        lines.extend_from_slice(part);
+    }
 }
 
 /// A transaction of either version.
