@@ -83,6 +83,9 @@ impl Detector {
     /// # Failure bias
     /// Open: what cannot be judged yields no verdict.
     pub fn event(&mut self, event: &Event<'_>, now_ns: u64, out: &mut Vec<Verdict>) {
+        if is_of_packets(event) {
+            return;
+        }
         let context = Context {
             index: &self.index,
             home: &self.home,
@@ -133,6 +136,28 @@ impl Detector {
     }
 }
 
+/// Whether an event is of a packet or a piece of something that is under way: most are. They are for
+/// rules; detectors look at flows and at what is whole.
+fn is_of_packets(event: &Event<'_>) -> bool {
+    match event {
+        Event::AppFrame(..)
+        | Event::Arp(_)
+        | Event::FileData(..)
+        | Event::Inspect(_)
+        | Event::Packet(_)
+        | Event::Progress(..)
+        | Event::Stream(..) => true,
+        Event::Anomaly(..)
+        | Event::Attempt(..)
+        | Event::Closed(..)
+        | Event::File(..)
+        | Event::FlowEnd(..)
+        | Event::FlowStart(_)
+        | Event::Proven(_)
+        | Event::Transaction(..) => false,
+    }
+}
+
 /// What every detector may look at beside the event.
 #[derive(Debug)]
 pub(crate) struct Context<'c> {
@@ -152,7 +177,7 @@ impl Context<'_> {
 /// One way to tell malicious traffic. To add one: a file or folder that implements this, and a row
 /// in [`DETECTORS`].
 pub(crate) trait Detect: fmt::Debug + Send {
-    /// Judges one event.
+    /// Judges one event, which is not [of a packet](is_of_packets).
     fn event(&mut self, event: &Event<'_>, context: &Context<'_>, out: &mut Vec<Verdict>);
 
     /// Lets time pass.

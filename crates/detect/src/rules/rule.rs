@@ -189,7 +189,13 @@ impl Rule {
         self.app_events.is_empty() && self.inspections.iter().all(Inspection::is_of_packet)
     }
 
-    /// Whether it looks into packets' payload or streams.
+    /// Whether the packet alone does not rule it out.
+    pub(crate) fn may_hold(&self, scene: &Scene<'_>) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.all(|condition| condition.at_once(scene) != Some(false))
+    }
+
+    /// What it looks at in packets' payload or streams.
     pub(crate) fn payload(&self) -> Option<&Inspection> {
         self.inspections
             .iter()
@@ -301,6 +307,11 @@ impl Step {
 pub(crate) trait Condition: Debug + Send + Sync {
     /// Whether it holds.
     fn holds(&self, scene: &Scene<'_>, memory: &mut super::memory::Memory<'_>) -> bool;
+
+    /// Whether it holds, where the packet alone tells: that is asked before anything is noted of it.
+    fn at_once(&self, _scene: &Scene<'_>) -> Option<bool> {
+        None
+    }
 
     /// What it is about: a rule that is about one of these alone is asked seldom.
     fn subject(&self) -> Subject {

@@ -53,6 +53,9 @@ impl Finder {
             ..
         } = self;
         let mut here = passed.at(&rules.gates, search.scene, search.app);
+        // each stands there once, and no literal leads to it
+        let always = points.iter().flatten().flat_map(|point| &point.always);
+        found.extend(always.filter(|number| here.fits(**number)));
         let mut add = |number: u32| {
             let mark = usize::try_from(number)
                 .ok()
@@ -71,7 +74,6 @@ impl Finder {
         let ports = tuple.filter(|_| has_ports);
         let ports = ports.map(|tuple| [tuple.src_port, tuple.dst_port]);
         for point in points.into_iter().flatten() {
-            point.always.iter().for_each(|number| add(*number));
             if search.with_ends {
                 point.of_ends.find(addresses, &mut add);
             }

@@ -157,6 +157,9 @@ impl Inspector {
             if !takes(gate, inspect) || is_bare || is_opaque && rule.asks_payload() {
                 continue;
             }
+            if !rule.is_mixed() && !rule.may_hold(scene) {
+                continue;
+            }
             let Some(held) = self.holds(rule, scene, Inspection::is_of_packet) else {
                 continue;
             };

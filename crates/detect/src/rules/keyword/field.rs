@@ -27,8 +27,12 @@ struct Field {
 
 impl Condition for Field {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
+        self.at_once(scene) == Some(true)
+    }
+
+    fn at_once(&self, scene: &Scene<'_>) -> Option<bool> {
         let field = scene.packet.and_then(|packet| (self.get)(packet.decoded));
-        field.is_some_and(|field| self.number.holds(field))
+        Some(field.is_some_and(|field| self.number.holds(field)))
     }
 }
 
@@ -37,7 +41,11 @@ struct Holds<F>(F);
 
 impl<F: Fn(&Decoded<'_>) -> bool + Send + Sync> Condition for Holds<F> {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
-        scene.packet.is_some_and(|packet| (self.0)(packet.decoded))
+        self.at_once(scene) == Some(true)
+    }
+
+    fn at_once(&self, scene: &Scene<'_>) -> Option<bool> {
+        Some(scene.packet.is_some_and(|packet| (self.0)(packet.decoded)))
     }
 }
 

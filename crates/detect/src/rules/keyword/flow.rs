@@ -107,8 +107,12 @@ struct Established(bool);
 
 impl Condition for Established {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
+        self.at_once(scene) == Some(true)
+    }
+
+    fn at_once(&self, scene: &Scene<'_>) -> Option<bool> {
         let is_established = scene.flow.is_some() && scene.established;
-        is_established == self.0
+        Some(is_established == self.0)
     }
 }
 
@@ -118,10 +122,14 @@ struct Fragmented(bool);
 
 impl Condition for Fragmented {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
+        self.at_once(scene) == Some(true)
+    }
+
+    fn at_once(&self, scene: &Scene<'_>) -> Option<bool> {
         let is_whole = scene
             .packet
             .is_some_and(|packet| packet.source == packet::Source::Defrag);
-        is_whole == self.0
+        Some(is_whole == self.0)
     }
 }
 

@@ -333,8 +333,12 @@ struct Carries(Number);
 
 impl Condition for Carries {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
+        self.at_once(scene) == Some(true)
+    }
+
+    fn at_once(&self, scene: &Scene<'_>) -> Option<bool> {
         let ip = scene.packet.and_then(|packet| packet.decoded.ip);
-        ip.is_some_and(|ip| self.0.holds(ip.protocol.into()))
+        Some(ip.is_some_and(|ip| self.0.holds(ip.protocol.into())))
     }
 
     fn subject(&self) -> Subject {
@@ -448,8 +452,12 @@ struct Version(u8);
 
 impl Condition for Version {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
+        self.at_once(scene) == Some(true)
+    }
+
+    fn at_once(&self, scene: &Scene<'_>) -> Option<bool> {
         let tuple = scene.tuple;
-        tuple.is_some_and(|tuple| tuple.src.is_ipv4() == (self.0 == 4))
+        Some(tuple.is_some_and(|tuple| tuple.src.is_ipv4() == (self.0 == 4)))
     }
 
     fn subject(&self) -> Subject {

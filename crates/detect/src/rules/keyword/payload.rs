@@ -261,8 +261,12 @@ struct PayloadSize(Number);
 
 impl Condition for PayloadSize {
     fn holds(&self, scene: &Scene<'_>, _: &mut Memory<'_>) -> bool {
+        self.at_once(scene) == Some(true)
+    }
+
+    fn at_once(&self, scene: &Scene<'_>) -> Option<bool> {
         let len = scene.packet.map(|_packet| scene.payload.len());
-        len.is_some_and(|len| self.0.holds(u64::try_from(len).unwrap_or(u64::MAX)))
+        Some(len.is_some_and(|len| self.0.holds(u64::try_from(len).unwrap_or(u64::MAX))))
     }
 
     fn subject(&self) -> Subject {
