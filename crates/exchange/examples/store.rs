@@ -8,7 +8,8 @@
 //! may see each object, the sequencer writes them, and the commit is waited for. `ingest_…` keeps
 //! [`POSTS_OPEN`] posts going, slice by slice of [`SLICE`] objects, so that it shows whether the store
 //! slows down as it grows. `post_…` is an open loop at a fixed rate: times count from when a post should
-//! have been sent. A page is 100 objects of a view, latest versions only, written into an envelope.
+//! have been sent. A page is 100 objects of a view, latest versions only, written into an envelope; `…_unqueued` is
+//! what is left of its time without waiting for a processor, of which other programs on the machine take their part.
 #![expect(
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
@@ -16,10 +17,11 @@
     reason = "a measuring tool"
 )]
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -40,6 +42,8 @@ const SLICE: usize = 100_000;
 /// Objects a second of the open loop, and how long it runs.
 const RATE: usize = 5_000;
 const RATE_S: usize = 10;
+/// Objects a second that come in while pages are read.
+const RATE_BESIDE_PAGES: usize = 1_000;
 /// Pages read at each depth.
 const PAGES: usize = 2_000;
 const SOURCE: &str = "agency-a";
@@ -65,7 +69,7 @@ async fn main() -> Anyway<()> {
         place.bytes()? as f64 / made as f64
     );
     open_loop(&exchange, made).await?;
-    pages(&place, exchange.store(), made).await?;
+    pages(&place, &exchange, made).await?;
     searches(&place, exchange.store(), made).await?;
     back_up(&place, exchange.store(), folder.path()).await?;
     exchange.close().await;
@@ -166,12 +170,24 @@ async fn hand_in(exchange: &Exchange<EitherStore>, post: &[u8]) -> Anyway<()> {
 
 /// Hands posts in at a fixed rate, ready or not.
 async fn open_loop(exchange: &Exchange<EitherStore>, from: usize) -> Anyway<()> {
-    let count = RATE * RATE_S / POST;
+    let mut times = hand_in_at(exchange, from, RATE).await?;
+    println!("post_rate_objects_per_s {RATE}");
+    say_times("post", &mut times);
+    Ok(())
+}
+
+/// The times that posts take at so many objects a second, for [`RATE_S`].
+async fn hand_in_at(
+    exchange: &Exchange<EitherStore>,
+    from: usize,
+    rate: usize,
+) -> Anyway<Vec<Duration>> {
+    let count = rate * RATE_S / POST;
     let posts: Vec<Vec<u8>> = (0..count).map(|n| post(from + n * POST)).collect();
     let begun = Instant::now();
     let mut senders = Vec::with_capacity(count);
     for (n, post) in posts.into_iter().enumerate() {
-        let due = begun + Duration::from_secs_f64((n * POST) as f64 / RATE as f64);
+        let due = begun + Duration::from_secs_f64((n * POST) as f64 / rate as f64);
         tokio::time::sleep_until(due.into()).await;
         let exchange = exchange.clone();
         senders.push(tokio::spawn(async move {
@@ -183,38 +199,79 @@ async fn open_loop(exchange: &Exchange<EitherStore>, from: usize) -> Anyway<()> 
     for sender in senders {
         times.push(sender.await??);
     }
-    println!("post_rate_objects_per_s {RATE}");
-    say_times("post", &mut times);
+    Ok(times)
+}
+
+/// Reads pages at the start, in the middle and at the end of the view, one after another; those at both ends
+/// again while posts come in, when how long a page waited for a processor cannot be told from how long posts did.
+async fn pages(place: &Place<'_>, exchange: &Exchange<EitherStore>, made: usize) -> Anyway<()> {
+    let store = exchange.store();
+    // The open loop wrote more behind `made`.
+    for (name, start) in [("first", 0), ("middle", made / 2), ("last", made)] {
+        let (mut times, begun, cpu) = (Vec::new(), Instant::now(), place.cpu_s()?);
+        for n in 0..PAGES {
+            times.push(page(store, start, n).await?);
+        }
+        let (wall, cpu) = (begun.elapsed().as_secs_f64(), place.cpu_s()? - cpu);
+        let name = format!("page_{name}");
+        println!("{name}_per_s {:.0}", PAGES as f64 / wall);
+        println!("{name}_per_cpu_s {:.0}", PAGES as f64 / cpu);
+        say_times(&name, &mut times);
+        unqueued_pages(place, store, start, &format!("{name}_unqueued")).await?;
+    }
+    let posts = tokio::spawn({
+        let exchange = exchange.clone();
+        async move { hand_in_at(&exchange, made + RATE * RATE_S, RATE_BESIDE_PAGES).await }
+    });
+    for (name, start) in [("first", 0), ("last", made)] {
+        let mut times = Vec::new();
+        for n in 0..PAGES {
+            times.push(page(store, start, n).await?);
+        }
+        say_times(&format!("page_{name}_beside_posts"), &mut times);
+    }
+    posts.await??;
     Ok(())
 }
 
-/// Reads pages at the start, in the middle and at the end of the view, one after another.
-async fn pages(place: &Place<'_>, store: &EitherStore, made: usize) -> Anyway<()> {
+/// The time that one page takes.
+async fn page(store: &EitherStore, start: usize, n: usize) -> Anyway<Duration> {
     let reader = Audience::Partner("operator-b".into());
-    let filter = Filter::default();
-    // The open loop wrote more behind `made`.
-    let starts = [("first", 0), ("middle", made / 2), ("last", made)];
-    for (name, start) in starts {
-        let (mut times, begun, cpu) = (Vec::new(), Instant::now(), place.cpu_s()?);
-        for n in 0..PAGES {
-            let from = Position {
-                community: (start + n % 8 * 100) as u64,
-                addressed: 0,
-            };
-            let at = Instant::now();
-            let page = store.page(&reader, from, 100, &filter).await?;
-            let raws = page.entries.iter().map(|entry| &*entry.raw);
-            std::hint::black_box(taxii::message::envelope(raws, Some("next")));
-            times.push(at.elapsed());
-            if page.entries.len() != 100 {
-                return Err(format!("a page of {}", page.entries.len()).into());
-            }
-        }
-        let (wall, cpu) = (begun.elapsed().as_secs_f64(), place.cpu_s()? - cpu);
-        println!("page_{name}_per_s {:.0}", PAGES as f64 / wall);
-        println!("page_{name}_per_cpu_s {:.0}", PAGES as f64 / cpu);
-        say_times(&format!("page_{name}"), &mut times);
+    let from = Position {
+        community: (start + n % 8 * 100) as u64,
+        addressed: 0,
+    };
+    let at = Instant::now();
+    let page = store.page(&reader, from, 100, &Filter::default()).await?;
+    let raws = page.entries.iter().map(|entry| &*entry.raw);
+    std::hint::black_box(taxii::message::envelope(raws, Some("next")));
+    let time = at.elapsed();
+    match page.entries.len() {
+        100 => Ok(time),
+        other => Err(format!("a page of {other}").into()),
     }
+}
+
+/// Pages again, less the longest time for which one thread that had work waited for a processor: what is left of
+/// a long time is the store's, or a second thread's wait; what is taken away is due to other work on the machine.
+async fn unqueued_pages(
+    place: &Place<'_>,
+    store: &EitherStore,
+    start: usize,
+    name: &str,
+) -> Anyway<()> {
+    let mut times = Vec::new();
+    let mut queued = place.queued()?;
+    for n in 0..PAGES {
+        let time = page(store, start, n).await?;
+        let before = std::mem::replace(&mut queued, place.queued()?);
+        let waited = queued.iter().filter_map(|(thread, now)| {
+            let before = before.get(thread)?;
+            Some(now.saturating_sub(*before))
+        });
+        times.push(time.saturating_sub(waited.max().unwrap_or_default()));
+    }
+    say_times(name, &mut times);
     Ok(())
 }
 
@@ -349,17 +406,51 @@ impl<'a> Place<'a> {
     /// User and system time of this process and of the server's, seconds.
     fn cpu_s(&self) -> Anyway<f64> {
         let mut ticks = ticks_of("self")?;
-        if let Self::Postgres(server) = self {
-            let server = server.pid().ok_or("no server")?.to_string();
+        if let Some(server) = self.server()? {
             ticks += ticks_of(&server)?;
-            let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children"))?;
-            for child in children.split_whitespace() {
+            for child in children(&server)? {
                 // One that ended meanwhile has gone into its parent's.
-                ticks += ticks_of(child).unwrap_or(0.0);
+                ticks += ticks_of(&child).unwrap_or(0.0);
             }
         }
         // Linux counts processor time for user space in hundredths of a second.
         Ok(ticks / 100.0)
+    }
+
+    /// How long each thread of this process and its sessions has waited for a processor while it had work.
+    fn queued(&self) -> Anyway<HashMap<PathBuf, Duration>> {
+        let mut processes = vec!["self".to_owned()];
+        if let Some(server) = self.server()? {
+            // What else the server does is not waited for.
+            let session = |child: &String| {
+                let what = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default();
+                what.starts_with("postgres: shieldwall")
+            };
+            processes.extend(children(&server)?.into_iter().filter(session));
+        }
+        let mut queued = HashMap::new();
+        for process in processes {
+            // Threads and sessions may end meanwhile.
+            let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
+                continue;
+            };
+            for thread in threads {
+                let thread = thread?.path();
+                let text = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+                if let Some(nanos) = text.split_whitespace().nth(1) {
+                    queued.insert(thread, Duration::from_nanos(nanos.parse()?));
+                }
+            }
+        }
+        Ok(queued)
+    }
+
+    /// The server's process.
+    fn server(&self) -> Anyway<Option<String>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(server) => Ok(Some(server.pid().ok_or("no server")?.to_string())),
+        }
     }
 
     /// All that the store takes on disk, its log of writes apart from PostgreSQL's, which is recycled.
@@ -375,6 +466,11 @@ impl<'a> Place<'a> {
             }
         }
     }
+}
+
+fn children(process: &str) -> Anyway<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+    Ok(text.split_whitespace().map(str::to_owned).collect())
 }
 
 /// proc(5): times of a process and of its children that have ended.
