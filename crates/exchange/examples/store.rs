@@ -8,8 +8,9 @@
 //! may see each object, the sequencer writes them, and the commit is waited for. `ingest_…` keeps
 //! [`POSTS_OPEN`] posts going, slice by slice of [`SLICE`] objects, so that it shows whether the store
 //! slows down as it grows. `post_…` is an open loop at a fixed rate: times count from when a post should
-//! have been sent. A page is 100 objects of a view, latest versions only, written into an envelope; `…_unqueued` is
-//! what is left of its time without waiting for a processor, of which other programs on the machine take their part.
+//! have been sent. A page is 100 objects of a view, latest versions only, written into an envelope; `…_beside_posts`
+//! while posts come in. On a machine that is busy with other work a page waits for a processor: `chrt -f 1` before the
+//! command shows its times without.
 #![expect(
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
@@ -17,11 +18,10 @@
     reason = "a measuring tool"
 )]
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -50,6 +50,11 @@ const SOURCE: &str = "agency-a";
 
 #[tokio::main]
 async fn main() -> Anyway<()> {
+    // As in a hub: a task that the threads of the runtime run, not a thread beside them.
+    tokio::spawn(run()).await?
+}
+
+async fn run() -> Anyway<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, count] = arguments.as_slice() else {
         return Err("usage: store (sqlite|postgres) COUNT".into());
@@ -203,7 +208,7 @@ async fn hand_in_at(
 }
 
 /// Reads pages at the start, in the middle and at the end of the view, one after another; those at both ends
-/// again while posts come in, when how long a page waited for a processor cannot be told from how long posts did.
+/// again while posts come in.
 async fn pages(place: &Place<'_>, exchange: &Exchange<EitherStore>, made: usize) -> Anyway<()> {
     let store = exchange.store();
     // The open loop wrote more behind `made`.
@@ -217,7 +222,6 @@ async fn pages(place: &Place<'_>, exchange: &Exchange<EitherStore>, made: usize)
         println!("{name}_per_s {:.0}", PAGES as f64 / wall);
         println!("{name}_per_cpu_s {:.0}", PAGES as f64 / cpu);
         say_times(&name, &mut times);
-        unqueued_pages(place, store, start, &format!("{name}_unqueued")).await?;
     }
     let posts = tokio::spawn({
         let exchange = exchange.clone();
@@ -250,29 +254,6 @@ async fn page(store: &EitherStore, start: usize, n: usize) -> Anyway<Duration> {
         100 => Ok(time),
         other => Err(format!("a page of {other}").into()),
     }
-}
-
-/// Pages again, less the longest time for which one thread that had work waited for a processor: what is left of
-/// a long time is the store's, or a second thread's wait; what is taken away is due to other work on the machine.
-async fn unqueued_pages(
-    place: &Place<'_>,
-    store: &EitherStore,
-    start: usize,
-    name: &str,
-) -> Anyway<()> {
-    let mut times = Vec::new();
-    let mut queued = place.queued()?;
-    for n in 0..PAGES {
-        let time = page(store, start, n).await?;
-        let before = std::mem::replace(&mut queued, place.queued()?);
-        let waited = queued.iter().filter_map(|(thread, now)| {
-            let before = before.get(thread)?;
-            Some(now.saturating_sub(*before))
-        });
-        times.push(time.saturating_sub(waited.max().unwrap_or_default()));
-    }
-    say_times(name, &mut times);
-    Ok(())
 }
 
 /// Finds one address among all, the networks of a quarter of a thousand, and pages of everything of a
@@ -415,34 +396,6 @@ impl<'a> Place<'a> {
         }
         // Linux counts processor time for user space in hundredths of a second.
         Ok(ticks / 100.0)
-    }
-
-    /// How long each thread of this process and its sessions has waited for a processor while it had work.
-    fn queued(&self) -> Anyway<HashMap<PathBuf, Duration>> {
-        let mut processes = vec!["self".to_owned()];
-        if let Some(server) = self.server()? {
-            // What else the server does is not waited for.
-            let session = |child: &String| {
-                let what = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default();
-                what.starts_with("postgres: shieldwall")
-            };
-            processes.extend(children(&server)?.into_iter().filter(session));
-        }
-        let mut queued = HashMap::new();
-        for process in processes {
-            // Threads and sessions may end meanwhile.
-            let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
-                continue;
-            };
-            for thread in threads {
-                let thread = thread?.path();
-                let text = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
-                if let Some(nanos) = text.split_whitespace().nth(1) {
-                    queued.insert(thread, Duration::from_nanos(nanos.parse()?));
-                }
-            }
-        }
-        Ok(queued)
     }
 
     /// The server's process.

@@ -31,7 +31,7 @@ impl Tables for SqliteStore {
     }
 
     async fn writer(&self) -> Result<impl DerefMut<Target = SqliteConnection> + Send, StoreError> {
-        let writer = SqliteStore::writer(self).await;
+        let writer = Self::writer(self).await;
         Ok(MutexGuard::map(writer, |writer| &mut writer.connection))
     }
 

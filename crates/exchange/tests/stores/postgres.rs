@@ -9,8 +9,7 @@ use exchange::dump::{Input, Restored};
 use exchange::postgres::Options;
 use exchange::{
     Config, EitherStore, Erasure, Erasures, Exchange, ExchangeError, Find as _, Lane, Log as _,
-    NewPartner, Outcome, PostgresStore, PostgresUrl, Registry as _, Search, SqliteStore,
-    StoreError, Wanted,
+    Outcome, PostgresStore, PostgresUrl, Registry as _, Search, SqliteStore, StoreError, Wanted,
 };
 use testkit::postgres::{Server, unavailable};
 use tokio::time::sleep;

@@ -1,15 +1,11 @@
 //! SQLite against the conformance suite and the model, and its own promises.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use exchange::dump::{Input, Restored};
 use exchange::sqlite::Options;
-use exchange::{
-    Erasure, Find as _, Lane, Log as _, NewPartner, Registry as _, Search, SqliteStore, StoreError,
-    Wanted,
-};
+use exchange::{Erasure, Find as _, Lane, Log as _, Search, SqliteStore, StoreError, Wanted};
 use tempfile::TempDir;
 
 use crate::conformance::{self, Backend, Place, conformance};
