@@ -161,10 +161,7 @@ impl Client {
         &self,
         request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
     ) -> (Option<String>, Vec<u8>) {
-        let mut before = (
-            self.all.moved.load(Ordering::Relaxed),
-            Instant::now(),
-        );
+        let mut before = (self.all.moved.load(Ordering::Relaxed), Instant::now());
         loop {
             if let Ok(answer) = request(&self.http).send().await {
                 let status = answer.status();
