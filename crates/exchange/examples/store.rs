@@ -8,7 +8,9 @@
 //! may see each object, the sequencer writes them, and the commit is waited for. `ingest_…` keeps
 //! [`POSTS_OPEN`] posts going, slice by slice of [`SLICE`] objects, so that it shows whether the store
 //! slows down as it grows. `post_…` is an open loop at a fixed rate: times count from when a post should
-//! have been sent. A page is 100 objects of a view, latest versions only, written into an envelope.
+//! have been sent. A page is 100 objects of a view, latest versions only, written into an envelope; `…_beside_posts`
+//! while posts come in. On a machine that is busy with other work a page waits for a processor: `chrt -f 1` before the
+//! command shows its times without.
 #![expect(
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
@@ -40,12 +42,19 @@ const SLICE: usize = 100_000;
 /// Objects a second of the open loop, and how long it runs.
 const RATE: usize = 5_000;
 const RATE_S: usize = 10;
+/// Objects a second that come in while pages are read.
+const RATE_BESIDE_PAGES: usize = 1_000;
 /// Pages read at each depth.
 const PAGES: usize = 2_000;
 const SOURCE: &str = "agency-a";
 
 #[tokio::main]
 async fn main() -> Anyway<()> {
+    // As in a hub: a task that the threads of the runtime run, not a thread beside them.
+    tokio::spawn(run()).await?
+}
+
+async fn run() -> Anyway<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, count] = arguments.as_slice() else {
         return Err("usage: store (sqlite|postgres) COUNT".into());
@@ -65,7 +74,7 @@ async fn main() -> Anyway<()> {
         place.bytes()? as f64 / made as f64
     );
     open_loop(&exchange, made).await?;
-    pages(&place, exchange.store(), made).await?;
+    pages(&place, &exchange, made).await?;
     searches(&place, exchange.store(), made).await?;
     back_up(&place, exchange.store(), folder.path()).await?;
     exchange.close().await;
@@ -166,12 +175,24 @@ async fn hand_in(exchange: &Exchange<EitherStore>, post: &[u8]) -> Anyway<()> {
 
 /// Hands posts in at a fixed rate, ready or not.
 async fn open_loop(exchange: &Exchange<EitherStore>, from: usize) -> Anyway<()> {
-    let count = RATE * RATE_S / POST;
+    let mut times = hand_in_at(exchange, from, RATE).await?;
+    println!("post_rate_objects_per_s {RATE}");
+    say_times("post", &mut times);
+    Ok(())
+}
+
+/// The times that posts take at so many objects a second, for [`RATE_S`].
+async fn hand_in_at(
+    exchange: &Exchange<EitherStore>,
+    from: usize,
+    rate: usize,
+) -> Anyway<Vec<Duration>> {
+    let count = rate * RATE_S / POST;
     let posts: Vec<Vec<u8>> = (0..count).map(|n| post(from + n * POST)).collect();
     let begun = Instant::now();
     let mut senders = Vec::with_capacity(count);
     for (n, post) in posts.into_iter().enumerate() {
-        let due = begun + Duration::from_secs_f64((n * POST) as f64 / RATE as f64);
+        let due = begun + Duration::from_secs_f64((n * POST) as f64 / rate as f64);
         tokio::time::sleep_until(due.into()).await;
         let exchange = exchange.clone();
         senders.push(tokio::spawn(async move {
@@ -183,39 +204,56 @@ async fn open_loop(exchange: &Exchange<EitherStore>, from: usize) -> Anyway<()> 
     for sender in senders {
         times.push(sender.await??);
     }
-    println!("post_rate_objects_per_s {RATE}");
-    say_times("post", &mut times);
+    Ok(times)
+}
+
+/// Reads pages at the start, in the middle and at the end of the view, one after another; those at both ends
+/// again while posts come in.
+async fn pages(place: &Place<'_>, exchange: &Exchange<EitherStore>, made: usize) -> Anyway<()> {
+    let store = exchange.store();
+    // The open loop wrote more behind `made`.
+    for (name, start) in [("first", 0), ("middle", made / 2), ("last", made)] {
+        let (mut times, begun, cpu) = (Vec::new(), Instant::now(), place.cpu_s()?);
+        for n in 0..PAGES {
+            times.push(page(store, start, n).await?);
+        }
+        let (wall, cpu) = (begun.elapsed().as_secs_f64(), place.cpu_s()? - cpu);
+        let name = format!("page_{name}");
+        println!("{name}_per_s {:.0}", PAGES as f64 / wall);
+        println!("{name}_per_cpu_s {:.0}", PAGES as f64 / cpu);
+        say_times(&name, &mut times);
+    }
+    let posts = tokio::spawn({
+        let exchange = exchange.clone();
+        async move { hand_in_at(&exchange, made + RATE * RATE_S, RATE_BESIDE_PAGES).await }
+    });
+    for (name, start) in [("first", 0), ("last", made)] {
+        let mut times = Vec::new();
+        for n in 0..PAGES {
+            times.push(page(store, start, n).await?);
+        }
+        say_times(&format!("page_{name}_beside_posts"), &mut times);
+    }
+    posts.await??;
     Ok(())
 }
 
-/// Reads pages at the start, in the middle and at the end of the view, one after another.
-async fn pages(place: &Place<'_>, store: &EitherStore, made: usize) -> Anyway<()> {
+/// The time that one page takes.
+async fn page(store: &EitherStore, start: usize, n: usize) -> Anyway<Duration> {
     let reader = Audience::Partner("operator-b".into());
-    let filter = Filter::default();
-    // The open loop wrote more behind `made`.
-    let starts = [("first", 0), ("middle", made / 2), ("last", made)];
-    for (name, start) in starts {
-        let (mut times, begun, cpu) = (Vec::new(), Instant::now(), place.cpu_s()?);
-        for n in 0..PAGES {
-            let from = Position {
-                community: (start + n % 8 * 100) as u64,
-                addressed: 0,
-            };
-            let at = Instant::now();
-            let page = store.page(&reader, from, 100, &filter).await?;
-            let raws = page.entries.iter().map(|entry| &*entry.raw);
-            std::hint::black_box(taxii::message::envelope(raws, Some("next")));
-            times.push(at.elapsed());
-            if page.entries.len() != 100 {
-                return Err(format!("a page of {}", page.entries.len()).into());
-            }
-        }
-        let (wall, cpu) = (begun.elapsed().as_secs_f64(), place.cpu_s()? - cpu);
-        println!("page_{name}_per_s {:.0}", PAGES as f64 / wall);
-        println!("page_{name}_per_cpu_s {:.0}", PAGES as f64 / cpu);
-        say_times(&format!("page_{name}"), &mut times);
+    let from = Position {
+        community: (start + n % 8 * 100) as u64,
+        addressed: 0,
+    };
+    let at = Instant::now();
+    let page = store.page(&reader, from, 100, &Filter::default()).await?;
+    let raws = page.entries.iter().map(|entry| &*entry.raw);
+    std::hint::black_box(taxii::message::envelope(raws, Some("next")));
+    let time = at.elapsed();
+    match page.entries.len() {
+        100 => Ok(time),
+        other => Err(format!("a page of {other}").into()),
     }
-    Ok(())
 }
 
 /// Finds one address among all, the networks of a quarter of a thousand, and pages of everything of a
@@ -349,17 +387,23 @@ impl<'a> Place<'a> {
     /// User and system time of this process and of the server's, seconds.
     fn cpu_s(&self) -> Anyway<f64> {
         let mut ticks = ticks_of("self")?;
-        if let Self::Postgres(server) = self {
-            let server = server.pid().ok_or("no server")?.to_string();
+        if let Some(server) = self.server()? {
             ticks += ticks_of(&server)?;
-            let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children"))?;
-            for child in children.split_whitespace() {
+            for child in children(&server)? {
                 // One that ended meanwhile has gone into its parent's.
-                ticks += ticks_of(child).unwrap_or(0.0);
+                ticks += ticks_of(&child).unwrap_or(0.0);
             }
         }
         // Linux counts processor time for user space in hundredths of a second.
         Ok(ticks / 100.0)
+    }
+
+    /// The server's process.
+    fn server(&self) -> Anyway<Option<String>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(server) => Ok(Some(server.pid().ok_or("no server")?.to_string())),
+        }
     }
 
     /// All that the store takes on disk, its log of writes apart from PostgreSQL's, which is recycled.
@@ -375,6 +419,11 @@ impl<'a> Place<'a> {
             }
         }
     }
+}
+
+fn children(process: &str) -> Anyway<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+    Ok(text.split_whitespace().map(str::to_owned).collect())
 }
 
 /// proc(5): times of a process and of its children that have ended.

@@ -24,6 +24,7 @@ mod rows;
 pub mod search;
 mod sequencer;
 pub mod sqlite;
+mod statements;
 pub mod store;
 mod terms;
 mod view;

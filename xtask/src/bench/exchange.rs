@@ -24,8 +24,11 @@ const COMPARED: [&str; 3] = [
     "page_last_per_cpu_s",
 ];
 
+/// What was measured of a server: names and numbers.
+pub(super) type Figures = Map<String, Value>;
+
 /// Measures a hub on a store.
-pub(super) fn hub(store: &str, objects: &str) -> anyhow::Result<Map<String, Value>> {
+pub(super) fn hub(store: &str, objects: &str) -> anyhow::Result<Figures> {
     let python = testkit::python().unwrap_or_else(|| PathBuf::from("python3"));
     let binary = release_binary()?;
     let binary = binary.to_string_lossy();
@@ -42,11 +45,14 @@ pub(super) fn hub(store: &str, objects: &str) -> anyhow::Result<Map<String, Valu
     }
 }
 
-/// Measures a hub on SQLite and its peers, and how much more the hub does in the same time of a processor.
-/// A peer that cannot be installed is skipped, and said.
-pub(super) fn peers(objects: &str) -> anyhow::Result<Map<String, Value>> {
-    let mut all = hub("sqlite", objects)?;
-    let ours = all.clone();
+/// Measures a hub on each of the stores and its peers, one after the other, and says of each peer how much more
+/// a hub does in the same time of a processor. A peer that cannot be installed is skipped, and said.
+pub(super) fn peers(stores: &[&str], objects: &str) -> anyhow::Result<Vec<(String, Figures)>> {
+    let mut all = Vec::new();
+    for store in stores {
+        all.push((format!("hub_{store}"), hub(store, objects)?));
+    }
+    let hubs = all.clone();
     let python = match install::for_peers() {
         Ok(python) => python,
         Err(error) => {
@@ -56,23 +62,29 @@ pub(super) fn peers(objects: &str) -> anyhow::Result<Map<String, Value>> {
     };
     let folder = folder()?;
     for peer in PEERS {
-        let taken = match client(&python, &folder, &[peer, objects]) {
-            Ok(taken) => taken,
-            Err(error) => {
-                println!("SKIPPED {peer}: {error:#}");
-                continue;
+        match client(&python, &folder, &[peer, objects]) {
+            Ok(mut figures) => {
+                let ratios: Vec<_> = hubs
+                    .iter()
+                    .flat_map(|(name, hub)| ratios(name, hub, &figures))
+                    .collect();
+                figures.extend(ratios);
+                all.push((peer.to_owned(), figures));
             }
-        };
-        for name in COMPARED {
-            let number = |figures: &Map<String, Value>| figures.get(name).and_then(Value::as_f64);
-            if let (Some(ours), Some(theirs)) = (number(&ours), number(&taken)) {
-                all.insert(format!("{name}_to_{peer}"), (ours / theirs).into());
-            }
+            Err(error) => println!("SKIPPED {peer}: {error:#}"),
         }
-        let named = taken.into_iter();
-        all.extend(named.map(|(name, value)| (format!("{peer}_{name}"), value)));
     }
     Ok(all)
+}
+
+/// How many times as much a hub does as its peer.
+fn ratios(name: &str, hub: &Figures, peer: &Figures) -> Vec<(String, Value)> {
+    let number = |figures: &Figures, of: &str| figures.get(of).and_then(Value::as_f64);
+    let ratio = |of: &&str| {
+        let ratio = number(hub, of)? / number(peer, of)?;
+        Some((format!("{name}_{of}_ratio"), ratio.into()))
+    };
+    COMPARED.iter().filter_map(ratio).collect()
 }
 
 /// Where servers keep what they are given: on the disk that the build is on.
@@ -83,7 +95,7 @@ fn folder() -> anyhow::Result<PathBuf> {
     Ok(fs::canonicalize(folder)?)
 }
 
-fn client(python: &Path, folder: &Path, arguments: &[&str]) -> anyhow::Result<Map<String, Value>> {
+fn client(python: &Path, folder: &Path, arguments: &[&str]) -> anyhow::Result<Figures> {
     let output = Command::new(python)
         .arg(CLIENT)
         .args(arguments)
@@ -96,4 +108,23 @@ fn client(python: &Path, folder: &Path, arguments: &[&str]) -> anyhow::Result<Ma
     }
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().filter_map(figure).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_of_what_both_have() {
+        let hub = Figures::from_iter([
+            ("page_first_per_cpu_s".to_owned(), 300.0.into()),
+            ("page_last_per_cpu_s".to_owned(), 5.0.into()),
+        ]);
+        let peer = Figures::from_iter([("page_first_per_cpu_s".to_owned(), 20.0.into())]);
+        let wanted = (
+            "hub_sqlite_page_first_per_cpu_s_ratio".to_owned(),
+            15.0.into(),
+        );
+        assert_eq!(ratios("hub_sqlite", &hub, &peer), [wanted]);
+    }
 }

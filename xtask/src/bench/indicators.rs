@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     };
     let mut figures = Map::new();
     for count in COUNTS {
-        let taken = example_figures("detect", "indicators", &[count])?;
+        let taken = example_figures("indicators", &[count])?;
         for (name, value) in &taken {
             println!("{count:>9} {name:26} {value}");
         }

@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
         .args([ROWS, "large"]))?;
     let folder = folder.to_string_lossy();
     let mut figures = Map::new();
-    let ours = example_figures("model", "models", &[&folder])?;
+    let ours = example_figures("models", &[&folder])?;
     for (name, value) in ours {
         println!("shieldwall  {name:42} {value}");
         figures.insert(name, value);

@@ -10,7 +10,7 @@ use super::{example_figures, report};
 /// Runs the example `rules` of `detect`.
 pub(super) fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let (taken, json_file) = split(arguments)?;
-    let figures = example_figures("detect", "rules", &taken).context("measuring rules")?;
+    let figures = example_figures("rules", &taken).context("measuring rules")?;
     for (name, value) in &figures {
         println!("{name:24} {value}");
     }

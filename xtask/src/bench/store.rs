@@ -46,33 +46,21 @@ pub(super) fn run(part: Part, arguments: &[&str]) -> anyhow::Result<ExitCode> {
     if !rest.is_empty() {
         bail!("{} needs a value", rest.join(" "));
     }
+    let (page, search) = ("page_", "search_");
+    let wanted = |name: &str| match part {
+        _ if peers => true,
+        Part::Ingest => !name.starts_with(page) && !name.starts_with(search),
+        Part::Page => name.starts_with(page),
+        Part::Search => name.starts_with(search),
+    };
     let mut figures = Map::new();
-    if peers {
-        stores = vec!["peers"];
-    }
-    for store in stores {
-        let taken: Vec<(String, Value)> = if peers {
-            let taken = exchange::peers(objects.unwrap_or(PEER_OBJECTS))?;
-            taken.into_iter().collect()
-        } else if http {
-            let taken = exchange::hub(store, objects.unwrap_or(OBJECTS))?;
-            taken.into_iter().collect()
-        } else {
-            example_figures("exchange", "store", &[store, objects.unwrap_or(OBJECTS)])?
-        };
-        let (page, search) = ("page_", "search_");
-        let wanted = |name: &str| match part {
-            _ if peers => true,
-            Part::Ingest => !name.starts_with(page) && !name.starts_with(search),
-            Part::Page => name.starts_with(page),
-            Part::Search => name.starts_with(search),
-        };
+    for (server, taken) in measured(&stores, objects, http, peers)? {
         let taken: Map<String, Value> = taken
             .into_iter()
             .filter(|(name, _)| wanted(name))
-            .inspect(|(name, value)| println!("{store:>8} {name:38} {value}"))
+            .inspect(|(name, value)| println!("{server:>12} {name:42} {value}"))
             .collect();
-        figures.insert(store.to_owned(), Value::Object(taken));
+        figures.insert(server, Value::Object(taken));
     }
     // How busy the machine is with other work: times suffer from it, CPU-seconds little.
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -83,4 +71,33 @@ pub(super) fn run(part: Part, arguments: &[&str]) -> anyhow::Result<ExitCode> {
     figures.insert("load_average".to_owned(), json!(load));
     report(&Value::Object(figures), json_file)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Figures in the order in which they were taken, by what they are of.
+type Measured = Vec<(String, Vec<(String, Value)>)>;
+
+fn measured(
+    stores: &[&str],
+    objects: Option<&str>,
+    http: bool,
+    peers: bool,
+) -> anyhow::Result<Measured> {
+    if peers {
+        let all = exchange::peers(stores, objects.unwrap_or(PEER_OBJECTS))?;
+        let listed = all
+            .into_iter()
+            .map(|(name, taken)| (name, taken.into_iter().collect()));
+        return Ok(listed.collect());
+    }
+    let objects = objects.unwrap_or(OBJECTS);
+    let mut all = Vec::new();
+    for &store in stores {
+        let taken = if http {
+            exchange::hub(store, objects)?.into_iter().collect()
+        } else {
+            example_figures("store", &[store, objects])?
+        };
+        all.push((store.to_owned(), taken));
+    }
+    Ok(all)
 }

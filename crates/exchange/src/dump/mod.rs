@@ -11,6 +11,7 @@
 mod check;
 mod input;
 mod record;
+mod tables;
 
 use std::io::Write;
 
@@ -23,7 +24,8 @@ pub use self::record::{
     CertificateRecord, EventRecord, InvitationRecord, MetaRecord, PartnerRecord, Record,
     TokenRecord,
 };
-pub(crate) use self::record::{Place, PlaceOfPartner, bin, bytes_of, text};
+pub(crate) use self::record::{PlaceOfPartner, bytes_of};
+pub(crate) use self::tables::{Each, Queries, erased, is_empty, read_out, register, tally};
 use crate::StoreError;
 
 /// A store that can be written out.

@@ -8,7 +8,6 @@
 mod append;
 mod dump;
 mod read;
-mod registry;
 mod restore;
 mod schema;
 mod search;
@@ -25,7 +24,7 @@ use tokio::sync::Mutex;
 
 pub use self::url::PostgresUrl;
 use crate::append::Ends;
-use crate::registry::{CREDENTIAL_KEY, CredentialKey, new_epoch};
+use crate::registry::{CREDENTIAL_KEY, CredentialKey, meta_init, new_epoch};
 use crate::{Secret, StoreError};
 
 /// How a database is used.
@@ -156,7 +155,7 @@ impl PostgresStore {
             .await?
             .try_get(0)?;
         let fresh = Secret::random()?;
-        let key = registry::meta_init(&pool, CREDENTIAL_KEY, fresh.bytes()).await?;
+        let key = meta_init(&mut *pool.acquire().await?, CREDENTIAL_KEY, fresh.bytes()).await?;
         Ok(Self {
             url: url.clone(),
             options,

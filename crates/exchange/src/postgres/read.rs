@@ -12,11 +12,13 @@ use sqlx::types::Uuid;
 use sqlx::{Postgres, Row as _};
 use stix::{StixId, Timestamp};
 
+use super::dump::QUERIES;
 use super::sql::{
     ADDRESSED_LANE, ADDRESSED_LIVE, ADDRESSED_RECENT, COMMUNITY_LANE, COMMUNITY_LIVE,
     COMMUNITY_RECENT, PAGE, PAGE_OF_IDS, PAYLOAD,
 };
 use super::{PostgresStore, session};
+use crate::dump::erased;
 use crate::rows::{self, Row};
 use crate::store::READ_BYTES_MAX;
 use crate::view::{self, Windows, count, damaged, number, one_partner, sql};
@@ -35,7 +37,8 @@ impl Log for PostgresStore {
     }
 
     async fn erased(&self, after: u64, limit: usize) -> Result<Vec<ErasedVersion>, StoreError> {
-        self.erased_versions(after, limit).await
+        let mut connection = self.pool.acquire().await?;
+        erased(&mut *connection, QUERIES, after, limit).await
     }
 
     async fn lane(

@@ -5,8 +5,11 @@ use sqlx::types::Uuid;
 use sqlx::{Connection as _, Row as _};
 use stix::StixId;
 
-use super::{Options, PostgresStore, PostgresUrl, dump, schema, session, take_lock};
-use crate::dump::{EventRecord, Input, PlaceOfPartner, Record, Restored, Tally, bytes_of, rows_of};
+use super::dump::QUERIES;
+use super::{Options, PostgresStore, PostgresUrl, schema, session, take_lock};
+use crate::dump::{
+    EventRecord, Input, PlaceOfPartner, Restored, bytes_of, is_empty, register, rows_of, tally,
+};
 use crate::registry::new_epoch;
 use crate::{EventKind, StoreError};
 
@@ -38,7 +41,7 @@ impl PostgresStore {
             .fetch_one(&mut *transaction)
             .await?
             .try_get(0)?;
-        if !replace && !is_empty(&mut transaction).await? {
+        if !replace && !is_empty(&mut *transaction).await? {
             return Err(StoreError::NotEmpty(url.to_string()));
         }
         sqlx::raw_sql(EMPTY).execute(&mut *transaction).await?;
@@ -49,15 +52,12 @@ impl PostgresStore {
                 break;
             }
             for record in &records {
-                register(&mut transaction, record).await?;
+                register(&mut *transaction, record).await?;
             }
             insert(&mut transaction, &rows_of(&records, &mut next)).await?;
         }
         let restored = input.given(u64::try_from(epoch).unwrap_or(0));
-        let mut tally = Tally::default();
-        let mut each = |record: Record| tally.add(&record).map(|_| ());
-        dump::write_out(&mut transaction, &mut each).await?;
-        if tally.done() != restored.summary {
+        if tally(&mut *transaction, QUERIES).await? != restored.summary {
             return Err(StoreError::Damaged(
                 "what was written does not read back".to_owned(),
             ));
@@ -73,11 +73,6 @@ const EMPTY: &str = "
     TRUNCATE events, payloads, addressed, invitations, tokens, certificates, partners, meta, terms,
       addressed_terms;
     UPDATE log SET terms_version = 0, terms_through = 0";
-
-async fn is_empty(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    let query = "SELECT NOT EXISTS (SELECT 1 FROM events) AND NOT EXISTS (SELECT 1 FROM partners)";
-    Ok(sqlx::query(query).fetch_one(connection).await?.try_get(0)?)
-}
 
 async fn insert(
     connection: &mut PgConnection,
@@ -185,48 +180,3 @@ const INSERT_PAYLOADS: &str = "INSERT INTO payloads (seq, salt, raw)
     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])";
 const INSERT_ADDRESSED: &str = "INSERT INTO addressed (partner, position, seq, date_added, stale)
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[])";
-
-async fn register(connection: &mut PgConnection, record: &Record) -> Result<(), StoreError> {
-    let query = match record {
-        Record::Event(_) => return Ok(()),
-        Record::Meta(of) => sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2)")
-            .bind(of.key.as_str())
-            .bind(of.value.0.as_slice()),
-        Record::Partner(of) => {
-            sqlx::query("INSERT INTO partners (name, role, added, revoked) VALUES ($1, $2, $3, $4)")
-                .bind(of.name.as_str())
-                .bind(of.role.as_str())
-                .bind(of.added)
-                .bind(of.revoked)
-        }
-        Record::Invitation(of) => sqlx::query(
-            "INSERT INTO invitations (mac, partner, made, expires, used)
-             VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(of.mac.0.as_slice())
-        .bind(of.partner.as_str())
-        .bind(of.made)
-        .bind(of.expires)
-        .bind(of.used),
-        Record::Token(of) => sqlx::query(
-            "INSERT INTO tokens (mac, partner, made, expires, revoked)
-             VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(of.mac.0.as_slice())
-        .bind(of.partner.as_str())
-        .bind(of.made)
-        .bind(of.expires)
-        .bind(of.revoked),
-        Record::Certificate(of) => sqlx::query(
-            "INSERT INTO certificates (serial, partner, made, not_after, revoked)
-             VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(of.serial.0.as_slice())
-        .bind(of.partner.as_str())
-        .bind(of.made)
-        .bind(of.not_after)
-        .bind(of.revoked),
-    };
-    query.execute(connection).await?;
-    Ok(())
-}

@@ -4,40 +4,40 @@
 use crate::rows::here_bytes_max;
 
 /// An entry in one value: what its lane says, its head, and its payload `p`, if that is wanted. A UUID and
-/// the `--` before it have 38 characters.
+/// the `--` before it have 38 characters. What may be NULL is made empty, which `concat_ws` would pass over.
 macro_rules! packed {
     ($lane:literal, $position:literal, $lanes:literal, $head:literal) => {
         packed!($lane, $position, $lanes, $head, here_bytes_max!())
     };
     ($lane:literal, $position:literal, $lanes:literal, $head:literal, $here:expr) => {
         concat!(
-            "convert_to(concat(",
+            "textsend(concat_ws(' ',",
             $head,
-            ".seq,' ',",
+            ".seq,",
             $lane,
-            ",' ',",
+            ",",
             $position,
-            ",' ',",
+            ",",
             $lanes,
-            ".date_added,' ',",
+            ".date_added,",
             $lanes,
-            ".stale::int,' ',",
+            ".stale::int,",
             $head,
-            ".event,' ',",
+            ".event,",
             $head,
-            ".seq,' ',",
+            ".seq,",
             $head,
-            ".modified,' ',",
+            ".modified,coalesce(",
             $head,
-            ".valid_until,' ',octet_length(p.raw),' ',octet_length(",
+            ".valid_until::text,''),coalesce(octet_length(p.raw)::text,''),octet_length(",
             $head,
-            ".source),' ',octet_length(",
+            ".source),octet_length(",
             $head,
-            ".kind) + 38,' ',octet_length(",
+            ".kind) + 38,coalesce(octet_length(",
             $head,
-            ".spec_version),' ',CASE WHEN octet_length(p.raw) <= ",
+            ".spec_version)::text,''),CASE WHEN octet_length(p.raw) <= ",
             $here,
-            " THEN octet_length(p.raw) END,' ',",
+            " THEN octet_length(p.raw)::text ELSE '' END,concat(",
             $head,
             ".source,",
             $head,
@@ -45,7 +45,7 @@ macro_rules! packed {
             $head,
             ".id,",
             $head,
-            ".spec_version), 'UTF8') || CASE WHEN octet_length(p.raw) <= ",
+            ".spec_version))) || CASE WHEN octet_length(p.raw) <= ",
             $here,
             " THEN p.raw ELSE ''::bytea END"
         )

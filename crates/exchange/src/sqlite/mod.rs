@@ -8,7 +8,6 @@ mod append;
 mod bulk;
 mod dump;
 mod read;
-mod registry;
 mod restore;
 mod schema;
 mod search;
@@ -26,7 +25,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::append::Ends;
-use crate::registry::{CREDENTIAL_KEY, CredentialKey, new_epoch};
+use crate::registry::{CREDENTIAL_KEY, CredentialKey, meta_init, new_epoch};
 use crate::{Secret, StoreError};
 
 /// How a database is opened.
@@ -163,8 +162,7 @@ impl SqliteStore {
             .await?
             .try_get(0)?;
         let fresh = Secret::random()?;
-        let key =
-            registry::meta_init(&mut writer.connection, CREDENTIAL_KEY, fresh.bytes()).await?;
+        let key = meta_init(&mut writer.connection, CREDENTIAL_KEY, fresh.bytes()).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers.max(1))
             .min_connections(1)

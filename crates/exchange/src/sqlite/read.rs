@@ -11,10 +11,12 @@ use sqlx::{Row as _, Sqlite};
 use stix::Timestamp;
 
 use super::SqliteStore;
+use super::dump::QUERIES;
 use super::sql::{
     ADDRESSED_LANE, ADDRESSED_LIVE, ADDRESSED_RECENT, COMMUNITY_LANE, COMMUNITY_LIVE,
     COMMUNITY_RECENT, PAGE, PAGE_OF_IDS, PAYLOAD,
 };
+use crate::dump::erased;
 use crate::rows::{self, Row};
 use crate::store::READ_BYTES_MAX;
 use crate::view::{self, Windows, count, damaged, number, one_partner, sql};
@@ -33,7 +35,8 @@ impl Log for SqliteStore {
     }
 
     async fn erased(&self, after: u64, limit: usize) -> Result<Vec<ErasedVersion>, StoreError> {
-        self.erased_versions(after, limit).await
+        let mut connection = self.readers.acquire().await?;
+        erased(&mut *connection, QUERIES, after, limit).await
     }
 
     async fn lane(

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
-use super::{
-    Options, SqliteStore, base_options, bulk, connect, dump, lock, schema, sync, sync_folder,
-};
-use crate::dump::{EventRecord, Input, Record, Restored, Tally, bytes_of, rows_of};
+use super::dump::QUERIES;
+use super::{Options, SqliteStore, base_options, bulk, connect, lock, schema, sync, sync_folder};
+use crate::dump::{EventRecord, Input, Restored, bytes_of, is_empty, register, rows_of, tally};
 use crate::registry::new_epoch;
 use crate::{EventKind, StoreError};
 
@@ -80,28 +79,20 @@ async fn fill(
         }
         let mut transaction = connection.begin().await?;
         for record in &records {
-            register(&mut transaction, record).await?;
+            register(&mut *transaction, record).await?;
         }
         let rows = rows_of(&records, &mut next);
         insert(&mut transaction, &rows, &mut heads).await?;
         transaction.commit().await?;
     }
     let restored = input.given(u64::try_from(epoch).unwrap_or(0));
-    let mut tally = Tally::default();
-    let mut each = |record: Record| tally.add(&record).map(|_| ());
-    dump::write_out(&mut connection, &mut each).await?;
-    if tally.done() != restored.summary {
+    if tally(&mut connection, QUERIES).await? != restored.summary {
         return Err(StoreError::Damaged(
             "what was written does not read back".to_owned(),
         ));
     }
     connection.close().await?;
     Ok(restored)
-}
-
-async fn is_empty(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
-    let query = "SELECT NOT EXISTS (SELECT 1 FROM events) AND NOT EXISTS (SELECT 1 FROM partners)";
-    Ok(sqlx::query(query).fetch_one(connection).await?.try_get(0)?)
 }
 
 /// One event as a row: its number, that of its head, and what it is.
@@ -203,49 +194,6 @@ fn kind_of(id: &str) -> &str {
 
 const HEADS: &str = "heads (n, id, source, modified, kind, spec_version, valid_until, revoked, \
     superseded, commitment) ";
-
-async fn register(connection: &mut SqliteConnection, record: &Record) -> Result<(), StoreError> {
-    let query = match record {
-        Record::Event(_) => return Ok(()),
-        Record::Meta(of) => sqlx::query("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")
-            .bind(of.key.as_str())
-            .bind(of.value.0.as_slice()),
-        Record::Partner(of) => {
-            sqlx::query("INSERT INTO partners (name, role, added, revoked) VALUES (?, ?, ?, ?)")
-                .bind(of.name.as_str())
-                .bind(of.role.as_str())
-                .bind(of.added)
-                .bind(of.revoked)
-        }
-        Record::Invitation(of) => sqlx::query(
-            "INSERT INTO invitations (mac, partner, made, expires, used) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(of.mac.0.as_slice())
-        .bind(of.partner.as_str())
-        .bind(of.made)
-        .bind(of.expires)
-        .bind(of.used),
-        Record::Token(of) => sqlx::query(
-            "INSERT INTO tokens (mac, partner, made, expires, revoked) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(of.mac.0.as_slice())
-        .bind(of.partner.as_str())
-        .bind(of.made)
-        .bind(of.expires)
-        .bind(of.revoked),
-        Record::Certificate(of) => sqlx::query(
-            "INSERT INTO certificates (serial, partner, made, not_after, revoked)
-             VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(of.serial.0.as_slice())
-        .bind(of.partner.as_str())
-        .bind(of.made)
-        .bind(of.not_after)
-        .bind(of.revoked),
-    };
-    query.execute(connection).await?;
-    Ok(())
-}
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -9,8 +9,7 @@ use exchange::dump::{Input, Restored};
 use exchange::postgres::Options;
 use exchange::{
     Config, EitherStore, Erasure, Erasures, Exchange, ExchangeError, Find as _, Lane, Log as _,
-    NewPartner, Outcome, PostgresStore, PostgresUrl, Registry as _, Search, SqliteStore,
-    StoreError, Wanted,
+    Outcome, PostgresStore, PostgresUrl, Registry as _, Search, SqliteStore, StoreError, Wanted,
 };
 use testkit::postgres::{Server, unavailable};
 use tokio::time::sleep;
@@ -57,10 +56,6 @@ impl Postgres {
         self.server.url(&self.schema).parse().unwrap()
     }
 
-    async fn try_open(&self) -> Result<PostgresStore, StoreError> {
-        PostgresStore::open(&self.url(), options()).await
-    }
-
     /// Ends every session of this test's, as a partition does in the end.
     fn end_sessions(&self) {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -80,8 +75,17 @@ fn options() -> Options {
 impl Backend for Postgres {
     type Store = PostgresStore;
 
-    async fn open(&self) -> PostgresStore {
-        self.try_open().await.unwrap()
+    async fn try_open(&self) -> Result<PostgresStore, StoreError> {
+        PostgresStore::open(&self.url(), options()).await
+    }
+
+    async fn open_admin(&self) -> PostgresStore {
+        let admin = PostgresStore::open_admin(&self.url(), options()).await;
+        admin.unwrap()
+    }
+
+    async fn renew_epoch(&self) -> Result<(), StoreError> {
+        PostgresStore::renew_epoch(&self.url(), options()).await
     }
 
     async fn close(&self, store: PostgresStore) {
@@ -109,36 +113,6 @@ fn place(test: &str) -> Option<Place> {
 conformance!(place);
 model!(place);
 searching!(place);
-
-#[tokio::test]
-async fn a_second_writer_is_kept_out_and_administration_is_not() {
-    let Some(place) = Postgres::new("a_second_writer_is_kept_out_and_administration_is_not") else {
-        return;
-    };
-    let hub = place.open().await;
-    let second = place.try_open().await;
-    assert!(matches!(second, Err(StoreError::Locked(_))), "{second:?}");
-    let admin = PostgresStore::open_admin(&place.url(), options())
-        .await
-        .unwrap();
-    let alpha = NewPartner {
-        name: "alpha".into(),
-        role: "agency".into(),
-    };
-    admin.add_partner(&alpha, at(0)).await.unwrap();
-    let token = admin.create_token("alpha", None, at(0)).await.unwrap();
-    let known = hub.partner_by_token(token.bytes(), at(1)).await.unwrap();
-    assert!(known.is_some());
-    let submission = [to_all("alpha", indicator(1, 1, ""))];
-    let refused = admin.append(&submission, at(1)).await;
-    assert!(matches!(refused, Err(StoreError::NotWriter)));
-    hub.append(&submission, at(1)).await.unwrap();
-    assert_eq!(admin.head(&partner("alpha")).await.unwrap().community, 1);
-    place.close(admin).await;
-    // Whoever closes it lets go of it.
-    let hub = place.restart(hub).await;
-    place.close(hub).await;
-}
 
 #[tokio::test]
 async fn two_exchanges_in_two_schemas_do_not_meet() {
@@ -307,22 +281,6 @@ async fn a_database_from_before_searches_is_filled_when_it_is_opened() {
 }
 
 #[tokio::test]
-async fn a_new_epoch_is_later_and_not_begun_beside_a_hub() {
-    let Some(place) = Postgres::new("a_new_epoch_is_later_and_not_begun_beside_a_hub") else {
-        return;
-    };
-    let hub = place.open().await;
-    let before = hub.epoch();
-    let refused = PostgresStore::renew_epoch(&place.url(), options()).await;
-    assert!(matches!(refused, Err(StoreError::Locked(_))));
-    place.close(hub).await;
-    PostgresStore::renew_epoch(&place.url(), options())
-        .await
-        .unwrap();
-    assert!(place.open().await.epoch() > before);
-}
-
-#[tokio::test]
 async fn a_log_moves_from_one_kind_of_store_to_the_other_and_back() {
     let name = "a_log_moves_from_one_kind_of_store_to_the_other_and_back";
     let Some(place) = Postgres::new(name) else {
@@ -352,44 +310,6 @@ async fn a_log_moves_from_one_kind_of_store_to_the_other_and_back() {
     assert!(back.epoch > moved.epoch);
     let sqlite = SqliteStore::open(&path, options).await.unwrap();
     assert_eq!(conformance::backup::views(&sqlite).await, views);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dump_is_of_one_moment_while_others_write() {
-    let Some(place) = Postgres::new("a_dump_is_of_one_moment_while_others_write") else {
-        return;
-    };
-    let hub = Arc::new(place.open().await);
-    let batch = |from: u32| -> Vec<_> {
-        let numbers = from..from + 300;
-        numbers
-            .map(|n| to_all("alpha", indicator(n, 1, "")))
-            .collect()
-    };
-    hub.append(&batch(0), at(0)).await.unwrap();
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let (wrote, written) = std::sync::mpsc::channel();
-    let (writer, more) = (Arc::clone(&hub), batch(500));
-    tokio::spawn(async move {
-        told.await.unwrap();
-        writer.append(&more, at(90_000)).await.unwrap();
-        wrote.send(()).unwrap();
-    });
-    let (mut signals, mut events) = (Some((tell, written)), 0_u64);
-    let mut each = |record| {
-        if let exchange::dump::Record::Event(_) = record {
-            events += 1;
-            if let Some((tell, written)) = signals.take() {
-                tell.send(()).unwrap();
-                written.recv_timeout(Duration::from_secs(20)).unwrap();
-            }
-        }
-        Ok(())
-    };
-    exchange::Dump::dump(&*hub, &mut each).await.unwrap();
-    assert_eq!(events, 300);
-    let head = hub.head(&partner("alpha")).await.unwrap();
-    assert!(head.community > 300);
 }
 
 #[tokio::test]

@@ -1,15 +1,11 @@
 //! SQLite against the conformance suite and the model, and its own promises.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use exchange::dump::{Input, Restored};
 use exchange::sqlite::Options;
-use exchange::{
-    Erasure, Find as _, Lane, Log as _, NewPartner, Registry as _, Search, SqliteStore, StoreError,
-    Wanted,
-};
+use exchange::{Erasure, Find as _, Lane, Log as _, Search, SqliteStore, StoreError, Wanted};
 use tempfile::TempDir;
 
 use crate::conformance::{self, Backend, Place, conformance};
@@ -32,9 +28,17 @@ impl Sqlite {
 impl Backend for Sqlite {
     type Store = SqliteStore;
 
-    async fn open(&self) -> SqliteStore {
-        let open = async || SqliteStore::open(&self.path(), Options::default()).await;
-        unlocked(open).await.unwrap()
+    async fn try_open(&self) -> Result<SqliteStore, StoreError> {
+        unlocked(async || SqliteStore::open(&self.path(), Options::default()).await).await
+    }
+
+    async fn open_admin(&self) -> SqliteStore {
+        let admin = SqliteStore::open_admin(&self.path(), Options::default()).await;
+        admin.unwrap()
+    }
+
+    async fn renew_epoch(&self) -> Result<(), StoreError> {
+        unlocked(async || SqliteStore::renew_epoch(&self.path(), Options::default()).await).await
     }
 
     async fn close(&self, store: SqliteStore) {
@@ -83,43 +87,6 @@ model!(place);
 searching!(place);
 
 #[tokio::test]
-async fn a_second_writer_is_kept_out_and_administration_is_not() {
-    let place = Sqlite::new();
-    let hub = place.open().await;
-    let second = SqliteStore::open(&place.path(), Options::default()).await;
-    assert!(matches!(second, Err(StoreError::Locked(_))));
-    let admin = SqliteStore::open_admin(&place.path(), Options::default())
-        .await
-        .unwrap();
-    let alpha = NewPartner {
-        name: "alpha".into(),
-        role: "agency".into(),
-    };
-    admin.add_partner(&alpha, at(0)).await.unwrap();
-    let token = admin.create_token("alpha", None, at(0)).await.unwrap();
-    assert!(
-        hub.partner_by_token(token.bytes(), at(1))
-            .await
-            .unwrap()
-            .is_some()
-    );
-    let submission = [to_all("alpha", indicator(1, 1, ""))];
-    assert!(matches!(
-        admin.append(&submission, at(1)).await,
-        Err(StoreError::NotWriter)
-    ));
-    hub.append(&submission, at(1)).await.unwrap();
-    assert_eq!(admin.head(&partner("alpha")).await.unwrap().community, 1);
-    admin.revoke_partner("alpha", at(2)).await.unwrap();
-    assert!(
-        hub.partner_by_token(token.bytes(), at(3))
-            .await
-            .unwrap()
-            .is_none()
-    );
-}
-
-#[tokio::test]
 async fn a_writer_that_lost_the_log_is_fenced() {
     let place = Sqlite::new();
     let old = place.open().await;
@@ -145,61 +112,6 @@ async fn a_writer_that_lost_the_log_is_fenced() {
         .unwrap();
     let positions: Vec<u64> = lane.iter().map(|entry| entry.position).collect();
     assert_eq!(positions, [1, 2], "nothing of the fenced writer");
-}
-
-#[tokio::test]
-async fn a_new_epoch_is_later_and_not_begun_beside_a_hub() {
-    let place = Sqlite::new();
-    let store = place.open().await;
-    let before = store.epoch();
-    let renew = async || SqliteStore::renew_epoch(&place.path(), Options::default()).await;
-    assert!(matches!(renew().await, Err(StoreError::Locked(_))));
-    place.close(store).await;
-    renew().await.unwrap();
-    assert!(place.open().await.epoch() > before);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dump_is_of_one_moment_while_others_write() {
-    let place = Sqlite::new();
-    let hub = Arc::new(place.open().await);
-    let batch = |from: u32| {
-        let numbers = from..from + 50;
-        numbers
-            .map(|n| to_all("alpha", indicator(n, 1, "")))
-            .collect::<Vec<_>>()
-    };
-    for n in 0..10 {
-        hub.append(&batch(n * 50), at(i64::from(n) * 1000))
-            .await
-            .unwrap();
-    }
-    let beside = SqliteStore::open_admin(&place.path(), Options::default())
-        .await
-        .unwrap();
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let (wrote, written) = std::sync::mpsc::channel();
-    let (writer, more) = (Arc::clone(&hub), batch(500));
-    tokio::spawn(async move {
-        told.await.unwrap();
-        writer.append(&more, at(90_000)).await.unwrap();
-        wrote.send(()).unwrap();
-    });
-    let (mut signals, mut events) = (Some((tell, written)), 0_u64);
-    let mut each = |record| {
-        if let exchange::dump::Record::Event(_) = record {
-            events += 1;
-            if let Some((tell, written)) = signals.take() {
-                tell.send(()).unwrap();
-                written.recv_timeout(Duration::from_secs(20)).unwrap();
-            }
-        }
-        Ok(())
-    };
-    exchange::Dump::dump(&beside, &mut each).await.unwrap();
-    assert_eq!(events, 500);
-    let head = hub.head(&partner("alpha")).await.unwrap();
-    assert!(head.community > 500);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Many objects, written and read at the same time over TLS by several partners, while the hub and its database
-//! are killed: whoever follows `next`, or goes by `added_after`, gets each object once.
+//! are killed: whoever follows `next`, or goes by `added_after`, gets each object once. `SHIELDWALL_MANY` is how many
+//! objects, where neither the quick nor the long run's number suits.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::common::HubFolder;
@@ -42,16 +43,20 @@ fn nothing_is_missed_or_repeated_over_a_killed_hub_and_postgresql() {
 
 /// What was done.
 fn run(server: Option<&Server>) -> String {
-    let (objects, kills) = if testkit::long() {
+    let (mut objects, kills) = if testkit::long() {
         (1_000_000, 40)
     } else {
         (6_000, 4)
     };
+    if let Ok(asked) = std::env::var("SHIELDWALL_MANY") {
+        objects = asked.parse().unwrap();
+    }
     let folder = tempfile::tempdir().unwrap();
     let hub = HubFolder::new(folder.path());
     if let Some(server) = server {
         hub.configure(&format!("[store]\npostgres = {:?}\n", server.url("public")));
     }
+    let begun = Instant::now();
     let mut process = hub.start();
     let url = format!("https://127.0.0.1:{}", hub.port);
     let identities = PARTNERS.map(|name| hub.enrol(name));
@@ -78,7 +83,8 @@ fn run(server: Option<&Server>) -> String {
         }
     }
     let pages = clients.join().unwrap();
-    format!("{objects} objects, {kills} kills, {pages} pages by four readers")
+    let seconds = begun.elapsed().as_secs();
+    format!("{objects} objects, {kills} kills, {pages} pages by four readers in {seconds} s")
 }
 
 /// How far the writers are.
@@ -155,10 +161,7 @@ impl Client {
         &self,
         request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
     ) -> (Option<String>, Vec<u8>) {
-        let mut before = (
-            self.all.moved.load(Ordering::Relaxed),
-            std::time::Instant::now(),
-        );
+        let mut before = (self.all.moved.load(Ordering::Relaxed), Instant::now());
         loop {
             if let Ok(answer) = request(&self.http).send().await {
                 let status = answer.status();
@@ -178,7 +181,7 @@ impl Client {
             }
             let moved = self.all.moved.load(Ordering::Relaxed);
             if moved != before.0 {
-                before = (moved, std::time::Instant::now());
+                before = (moved, Instant::now());
             }
             assert!(before.1.elapsed() < STALL_MAX, "nothing goes on");
             tokio::time::sleep(Duration::from_millis(20)).await;

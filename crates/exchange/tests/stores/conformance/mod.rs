@@ -6,6 +6,7 @@ pub(crate) mod log;
 pub(crate) mod registry;
 pub(crate) mod revoke;
 pub(crate) mod search;
+pub(crate) mod writers;
 
 use exchange::dump::{Input, Restored};
 use exchange::{EitherStore, Store, StoreError};
@@ -22,10 +23,24 @@ pub(crate) enum Place {
 impl Backend for Place {
     type Store = EitherStore;
 
-    async fn open(&self) -> EitherStore {
+    async fn try_open(&self) -> Result<EitherStore, StoreError> {
+        Ok(match self {
+            Self::Sqlite(place) => EitherStore::Sqlite(place.try_open().await?),
+            Self::Postgres(place) => EitherStore::Postgres(place.try_open().await?),
+        })
+    }
+
+    async fn open_admin(&self) -> EitherStore {
         match self {
-            Self::Sqlite(place) => EitherStore::Sqlite(place.open().await),
-            Self::Postgres(place) => EitherStore::Postgres(place.open().await),
+            Self::Sqlite(place) => EitherStore::Sqlite(place.open_admin().await),
+            Self::Postgres(place) => EitherStore::Postgres(place.open_admin().await),
+        }
+    }
+
+    async fn renew_epoch(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(place) => place.renew_epoch().await,
+            Self::Postgres(place) => place.renew_epoch().await,
         }
     }
 
@@ -61,8 +76,14 @@ impl Backend for Place {
 pub(crate) trait Backend {
     type Store: Store;
 
-    /// Opens the store of this place, new the first time.
-    async fn open(&self) -> Self::Store;
+    /// Opens the store of this place as its writer, new the first time.
+    async fn try_open(&self) -> Result<Self::Store, StoreError>;
+
+    /// Opens it beside a writer.
+    async fn open_admin(&self) -> Self::Store;
+
+    /// Begins a new epoch.
+    async fn renew_epoch(&self) -> Result<(), StoreError>;
 
     /// Closes it.
     async fn close(&self, store: Self::Store);
@@ -77,6 +98,10 @@ pub(crate) trait Backend {
         epoch: u64,
         replace: bool,
     ) -> Result<Restored, StoreError>;
+
+    async fn open(&self) -> Self::Store {
+        self.try_open().await.unwrap()
+    }
 
     async fn restart(&self, store: Self::Store) -> Self::Store {
         self.close(store).await;
@@ -125,6 +150,7 @@ macro_rules! conformance {
             registry::{
                 partners_come_and_go,
                 an_invitation_is_good_once_and_for_its_partner,
+                of_two_that_use_an_invitation_at_once_one_enrols,
                 tokens_and_certificates_end_by_time_and_by_revocation,
                 a_revoked_partner_has_no_good_credential,
                 the_first_value_of_a_key_stays,
@@ -147,12 +173,17 @@ macro_rules! conformance {
                 addresses_come_in_order_and_pages_go_on_behind_a_place,
                 an_audience_of_nobody_finds_nothing,
             }
+            writers::{
+                a_second_writer_is_kept_out_and_administration_is_not,
+                a_new_epoch_is_later_and_not_begun_beside_a_hub,
+                a_dump_is_of_one_moment_while_others_write,
+            }
         }
     };
     ($make:expr; $($module:ident::{$($case:ident),* $(,)?})*) => {
         $(mod $module {
             use super::*;
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
                 let name = concat!(module_path!(), "::", stringify!($case));
                 if let Some(backend) = $make(name) {

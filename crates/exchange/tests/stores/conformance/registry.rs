@@ -109,6 +109,25 @@ pub(crate) async fn an_invitation_is_good_once_and_for_its_partner(backend: Plac
     backend.close(store).await;
 }
 
+pub(crate) async fn of_two_that_use_an_invitation_at_once_one_enrols(backend: Place) {
+    let store = backend.open().await;
+    add(&store, "alpha").await;
+    for round in 0..20 {
+        let secret = store.invite("alpha", at(100), at(0)).await.unwrap();
+        let certificates = [1, 2].map(|n| certificate(2 * round + n, "alpha"));
+        let enrol = |certificate| store.enrol(secret.bytes(), certificate, at(1));
+        let (one, two) = tokio::join!(enrol(&certificates[0]), enrol(&certificates[1]));
+        let outcomes = [one, two];
+        let enrolled = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!(enrolled, 1, "{outcomes:?}");
+        for (outcome, certificate) in outcomes.iter().zip(&certificates) {
+            let known = store.partner_by_certificate(&certificate.serial, at(2));
+            assert_eq!(known.await.unwrap().is_some(), outcome.is_ok());
+        }
+    }
+    backend.close(store).await;
+}
+
 pub(crate) async fn tokens_and_certificates_end_by_time_and_by_revocation(backend: Place) {
     let store = backend.open().await;
     add(&store, "alpha").await;

@@ -1,11 +1,15 @@
 //! Partners and how they prove who they are.
 
+mod tables;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 use stix::Timestamp;
+
+pub(crate) use self::tables::{Tables, meta_init};
 
 /// Longest name of a partner, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -100,12 +104,12 @@ impl CredentialKey {
 }
 
 /// The hub's own keys cannot collide with the store's.
-pub(crate) fn hub_key(key: &str) -> String {
+fn hub_key(key: &str) -> String {
     format!("hub/{key}")
 }
 
 /// Rows are inserted for a known partner only.
-pub(crate) fn some_row(rows: u64, partner: &str) -> Result<(), crate::StoreError> {
+fn some_row(rows: u64, partner: &str) -> Result<(), crate::StoreError> {
     if rows > 0 {
         Ok(())
     } else {
