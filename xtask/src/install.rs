@@ -9,13 +9,16 @@ use std::{
 use crate::sh;
 
 /// A file or program that shows a Debian package is there.
-const PACKAGES: [(&str, &str); 20] = [
+const PACKAGES: [(&str, &str); 24] = [
     ("bpftool", "bpftool"),
     ("chromium", "chromium"),
     ("clang", "clang"),
     ("curl", "curl"),
     ("ethtool", "ethtool"),
+    ("ffuf", "ffuf"),
     ("hping3", "hping3"),
+    ("hydra", "hydra"),
+    ("iodine", "iodine"),
     ("ip", "iproute2"),
     ("ipset", "ipset"),
     ("jq", "jq"),
@@ -26,6 +29,7 @@ const PACKAGES: [(&str, &str); 20] = [
     ("pg_isready", "postgresql-client"),
     ("pg_ctlcluster", "postgresql"),
     ("python3", "python3"),
+    ("sqlmap", "sqlmap"),
     ("strace", "strace"),
     ("tcpdump", "tcpdump"),
     ("zstd", "zstd"),

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use packet::Event;
+use packet::{Event, FiveTuple, FlowId};
 
 use crate::behaviour::{
-    self, beacon::Beacon, dga::Dga, dga::NameModel, login::Logins, slow_scan::SlowScan,
-    tunnel::Tunnel,
+    self, beacon::Beacon, dga::Dga, dga::NameModel, login::Logins, path_guessing::Paths,
+    slow_scan::SlowScan, tunnel::Tunnel,
 };
 use crate::index::Index;
 use crate::indicator::{self, Indicators};
@@ -25,6 +25,7 @@ const DETECTORS: &[New] = &[
     |config| Box::new(Tunnel::new(&config.behaviour.tunnel)),
     |config| Box::new(Beacon::new(&config.behaviour.beacon)),
     |config| Box::new(Logins::new(&config.behaviour.login)),
+    |config| Box::new(Paths::new(&config.behaviour.path_guessing)),
     |config| Box::new(SlowScan::new(&config.behaviour.slow_scan)),
 ];
 
@@ -93,6 +94,14 @@ impl Detector {
         };
         for detector in &mut self.detectors {
             detector.event(event, &context, out);
+        }
+    }
+
+    /// Gives the flows that count against their source since the last time, whether or not that led to
+    /// a verdict: a refused login is no benign session. Ends are as the flow's client and server.
+    pub fn held_against(&mut self, each: &mut dyn FnMut(FlowId, &FiveTuple)) {
+        for detector in &mut self.detectors {
+            detector.held_against(each);
         }
     }
 
@@ -182,6 +191,9 @@ pub(crate) trait Detect: fmt::Debug + Send {
 
     /// Lets time pass.
     fn tick(&mut self, _context: &Context<'_>, _out: &mut Vec<Verdict>) {}
+
+    /// Gives the flows that count against their source since the last time.
+    fn held_against(&mut self, _each: &mut dyn FnMut(FlowId, &FiveTuple)) {}
 
     /// Forgets a source.
     fn forgive(&mut self, _source: IpAddr) {}

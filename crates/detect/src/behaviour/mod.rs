@@ -6,13 +6,14 @@
 //! | [`tunnel`] | client, base domain | bytes that names carry in a window |
 //! | [`beacon`] | client, server, service | regularity of contacts |
 //! | [`login`] | source | likelihood ratio over logins |
+//! | [`path_guessing`] | source | likelihood ratio over paths that are not there |
 //! | [`slow_scan`] | source | likelihood ratio over services, for days |
 //!
 //! Each has a folder, and a row in the table of detectors (`detector.rs`). What it knows lies in tables of bounded size; the least recently used goes, and is counted.
 //!
 //! **Whom a verdict names.** Who asks for generated names, tunnels or sends beacons is one of our
 //! own hosts, and a victim: such a verdict has no offender, so that nothing is blocked, and its
-//! first reason names the base domain or the service. Only who tries logins and services from
+//! first reason names the base domain or the service. Only who tries logins, paths and services from
 //! outside is an offender, in the evidence class that the traffic proves.
 //!
 //! **Explanation.** The reasons behind the first are what was measured: the buffer is the name of
@@ -20,7 +21,9 @@
 
 pub mod beacon;
 pub mod dga;
+mod few;
 pub mod login;
+pub mod path_guessing;
 pub mod slow_scan;
 pub mod tunnel;
 
@@ -44,6 +47,8 @@ pub struct Config {
     pub beacon: beacon::Config,
     /// Guessed passwords.
     pub login: login::Config,
+    /// Guessed paths.
+    pub path_guessing: path_guessing::Config,
     /// Scans that take days.
     pub slow_scan: slow_scan::Config,
 }

@@ -1,6 +1,8 @@
 //! Behaviour from packets: generated names, tunnels, beacons, guessed passwords, slow scans; and what
 //! looks a little like them.
 
+mod paths;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 

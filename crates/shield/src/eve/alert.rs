@@ -101,6 +101,13 @@ const SIGNATURES: &[(&str, &str, u32, &str, &str)] = &[
         "Attempted User Privilege Gain",
     ),
     (
+        "path-guessing@",
+        "",
+        9_100_004,
+        "SHIELDWALL guessed paths",
+        "Attempted Information Leak",
+    ),
+    (
         "dga-client@",
         "",
         9_400_001,

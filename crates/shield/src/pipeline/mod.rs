@@ -293,6 +293,9 @@ impl Judge {
     ) {
         self.detector.event(event, now_ns, &mut self.verdicts);
         self.watch.convict_all(&self.verdicts);
+        let watch = &mut self.watch;
+        self.detector
+            .held_against(&mut |flow, tuple| watch.hold_against(flow, tuple));
         let now = Now {
             ts_ns: now_ns,
             packet: self.packet,

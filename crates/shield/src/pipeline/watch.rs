@@ -87,9 +87,14 @@ impl Watch {
     pub(super) fn convict_all(&mut self, verdicts: &[Verdict]) {
         let against = verdicts.iter().filter(|verdict| verdict.offender.is_some());
         for (flow, tuple) in against.filter_map(|verdict| verdict.flow.zip(verdict.tuple)) {
-            if self.convict(flow) {
-                each_end(&self.home, &tuple, |end| self.sessions.convicted(flow, end));
-            }
+            self.hold_against(flow, &tuple);
+        }
+    }
+
+    /// Takes out one flow whose ends are known.
+    pub(super) fn hold_against(&mut self, flow: FlowId, tuple: &FiveTuple) {
+        if self.convict(flow) {
+            each_end(&self.home, tuple, |end| self.sessions.convicted(flow, end));
         }
     }
 

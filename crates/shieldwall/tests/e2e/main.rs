@@ -25,5 +25,6 @@ mod repository;
 mod rules;
 mod search;
 mod taxii;
+mod tools;
 mod traffic;
 mod up;

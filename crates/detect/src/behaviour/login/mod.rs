@@ -29,7 +29,7 @@ use std::net::IpAddr;
 
 use hashbrown::DefaultHashBuilder;
 use packet::applayer::ssh;
-use packet::{AppProto, Event, Flow, FlowId, Transaction};
+use packet::{AppProto, Event, FiveTuple, Flow, FlowId, Transaction};
 
 use super::{DAY_NS, SECOND_NS, measure, proof};
 use crate::detector::{Context, Counter, Detect};
@@ -38,7 +38,8 @@ use crate::verdict::{Reason, Verdict, octets, service};
 use outcome::{Login, Outcome, Told};
 use walk::Walk;
 
-pub use walk::{Parameters, REMEMBERED_MAX};
+pub use super::few::REMEMBERED_MAX;
+pub use walk::Parameters;
 
 /// Name and version in verdicts.
 pub const NAME: &str = "login-guessing@1";
@@ -86,6 +87,8 @@ pub(crate) struct Logins {
     hasher: DefaultHashBuilder,
     sources: Lru<IpAddr, Source>,
     flows: Lru<FlowId, Noted>,
+    /// The flow of the latest failure, until it was asked for.
+    held: Option<(FlowId, FiveTuple)>,
     logins: u64,
     failures: u64,
     verdicts: u64,
@@ -114,6 +117,7 @@ impl Logins {
             hasher: DefaultHashBuilder::default(),
             sources: Lru::new(config.sources_max),
             flows: Lru::new(config.flows_max),
+            held: None,
             logins: 0,
             failures: 0,
             verdicts: 0,
@@ -202,6 +206,10 @@ impl Logins {
         source
             .walk
             .take(login.outcome, service_of, account, guess, &with);
+        // who more often succeeds mistypes
+        if failed && source.walk.score() > 0.0 {
+            self.held = Some((flow.id, flow.tuple));
+        }
         if !failed || !source.walk.crossed(&with) {
             return;
         }
@@ -276,6 +284,12 @@ impl Detect for Logins {
             | Event::Packet(_)
             | Event::Arp(_)
             | Event::Anomaly(..) => {}
+        }
+    }
+
+    fn held_against(&mut self, each: &mut dyn FnMut(FlowId, &FiveTuple)) {
+        if let Some((flow, tuple)) = self.held.take() {
+            each(flow, &tuple);
         }
     }
 

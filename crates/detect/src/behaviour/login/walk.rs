@@ -4,6 +4,7 @@
 //! account succeeds most of the time, a guess nearly never. Below, the walk is held at a bounded
 //! credit, above at its threshold.
 
+use super::super::few::Few;
 use super::outcome::Outcome;
 
 /// Parameters of the test.
@@ -66,9 +67,6 @@ impl Parameters {
     }
 }
 
-/// Most accounts, services and guesses that are remembered of a source.
-pub const REMEMBERED_MAX: usize = 32;
-
 /// What is known of one source.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
@@ -78,32 +76,6 @@ pub(super) struct Walk {
     pub(super) accounts: Few,
     pub(super) services: Few,
     guesses: Few,
-}
-
-/// A few hashes, oldest overwritten first, and how many different ones came.
-#[derive(Debug, Default)]
-pub(super) struct Few {
-    hashes: Vec<u64>,
-    oldest: usize,
-    pub(super) seen: u32,
-}
-
-impl Few {
-    /// Whether this hash is a new one; it is known from here on.
-    pub(super) fn add(&mut self, hash: u64) -> bool {
-        if self.hashes.contains(&hash) {
-            return false;
-        }
-        self.seen = self.seen.saturating_add(1);
-        if self.hashes.len() < REMEMBERED_MAX {
-            self.hashes.push(hash);
-        } else if let Some(slot) = self.hashes.get_mut(self.oldest) {
-            *slot = hash;
-            let next = self.oldest.saturating_add(1);
-            self.oldest = if next < REMEMBERED_MAX { next } else { 0 };
-        }
-        true
-    }
 }
 
 impl Walk {
@@ -147,6 +119,7 @@ impl Walk {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::few::REMEMBERED_MAX;
     use super::*;
 
     fn walk(outcomes: &str) -> Walk {
