@@ -35,6 +35,39 @@ alert tcp any any -> any any (content:"x="; http_uri; byte_test:1,=,1,0,relative
     assert_eq!(alerts(rules, &http(), Options::default()), [1, 2, 3, 4]);
 }
 
+/// Such a literal is looked for only in packets that begin as the rule asks, or have its size.
+#[test]
+fn a_literal_is_found_where_the_rest_of_its_rule_lets_it() {
+    let rules = r#"
+alert tcp-pkt any any -> any any (content:"GET"; depth:3; content:"User-Agent"; sid:1;)
+alert tcp-pkt any any -> any any (content:"get"; nocase; depth:3; content:"User-Agent"; sid:2;)
+alert tcp-pkt any any -> any any (content:"index"; offset:5; depth:5; content:"User-Agent"; sid:3;)
+alert tcp-pkt any any -> any any (content:"HTTP"; depth:40; content:"User-Agent"; sid:4;)
+alert tcp-pkt any any -> any any (dsize:69; content:"User-Agent"; sid:5;)
+alert tcp-pkt any any -> any any (dsize:68<>70; content:"User-Agent"; sid:6;)
+alert tcp-pkt any any -> any any (dsize:>10; content:"User-Agent"; sid:7;)
+alert tcp-pkt any any -> any any (content:"User-Agent"; sid:8;)
+alert tcp-pkt any any -> any any (content:"get"; depth:3; content:"User-Agent"; sid:21;)
+alert tcp-pkt any any -> any any (content:"index"; depth:9; content:"User-Agent"; sid:22;)
+alert tcp-pkt any any -> any any (content:"HTTP"; depth:20; content:"User-Agent"; sid:23;)
+alert tcp-pkt any any -> any any (dsize:70; content:"User-Agent"; sid:24;)
+alert tcp-pkt any any -> any any (dsize:<69; content:"User-Agent"; sid:25;)
+alert tcp-pkt any any -> any any (content:"GET"; depth:3; content:"not there"; sid:26;)
+"#;
+    let expected = [1, 2, 3, 4, 5, 6, 7, 8];
+    assert_eq!(alerts(rules, &http(), Options::default()), expected);
+    // likewise where no other opens the way to its literal
+    for rule in rules.lines().filter(|rule| !rule.is_empty()) {
+        let is_its = |sid: &u32| rule.contains(&format!("sid:{sid};"));
+        let expected = expected.into_iter().filter(is_its).collect::<Vec<_>>();
+        assert_eq!(
+            alerts(rule, &http(), Options::default()),
+            expected,
+            "{rule}"
+        );
+    }
+}
+
 #[test]
 fn a_content_over_several_segments_is_found() {
     let rules = r#"

@@ -63,7 +63,7 @@ fn are_few(size: Number) -> bool {
     }
 }
 
-/// Sizes of payload that are few.
+/// Most sizes of payload, bytes, that count as few.
 const SIZES_MAX: u64 = 64;
 /// A literal is asked for in so many bytes at most.
 const WINDOW_MAX: usize = 512;
