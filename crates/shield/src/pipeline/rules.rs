@@ -140,15 +140,14 @@ impl Judge {
         }
         self.passage.judged(&outcome);
         if let Event::Inspect(inspect) = event {
-            let flow = inspect.flow.copied();
             if outcome.fate == Some(Fate::Drop) && outcome.refused.is_none() {
-                self.dropped = flow;
+                self.dropped = inspect.flow.copied();
             }
             if outcome.stores {
-                self.kept = flow;
+                self.kept = inspect.flow.copied();
             }
             if outcome.bypassed {
-                self.bypassed = flow;
+                self.bypassed = inspect.flow.copied();
             }
         }
         if (!alerts.is_empty() || outcome != Outcome::default())

@@ -294,6 +294,7 @@ impl Inspector {
             | Event::Attempt(..)
             | Event::Closed(..)
             | Event::FlowStart(_)
+            | Event::Exchanged(_)
             | Event::Proven(_) => {}
         }
     }
