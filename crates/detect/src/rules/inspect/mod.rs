@@ -327,6 +327,7 @@ impl Inspector {
     fn flow_end(&mut self, flow: &Flow, _: EndReason, now_ns: u64) {
         self.outcome = Outcome::default();
         let fate = self.flows.get(flow.id).and_then(|state| state.fate);
+        let rules = Arc::clone(&self.rules);
         for direction in super::set::DIRECTIONS
             .into_iter()
             .filter(|_| fate.is_none() && flow.action.is_none())
@@ -338,7 +339,7 @@ impl Inspector {
                 now_ns,
             };
             let matches = self.of_flow_end(&moment, flow);
-            self.judge(&moment, matches);
+            self.judge(&rules, &moment, matches);
         }
         if let Some(state) = self.flows.remove(flow.id) {
             self.window_bytes = self.window_bytes.saturating_sub(state.charged);
