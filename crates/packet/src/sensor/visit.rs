@@ -542,7 +542,11 @@ impl Visit<'_, '_> {
     /// Shows the flow as it is now.
     fn show(&mut self, tell: impl FnOnce(&Flow, &mut Sink<'_>)) {
         let Self {
-            entry, out, ends, sent, ..
+            entry,
+            out,
+            ends,
+            sent,
+            ..
         } = self;
         entry.show(|_| tuple_of(ends, *sent), |flow| tell(flow, out));
     }

@@ -126,6 +126,10 @@ impl Judge {
         let is_judged = matches!(event, Event::Inspect(_) | Event::FlowEnd(..));
         let outcome = match is_judged {
             true => inspector.outcome(),
+            // nothing comes of most events but that more is known
+            false if alerts.is_empty() && inspector.remembered().is_none() => {
+                return Outcome::default();
+            }
             false => Outcome::default(),
         };
         if let (Some(said), Some(log)) = (inspector.remembered(), &mut self.log) {

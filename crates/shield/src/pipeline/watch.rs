@@ -150,8 +150,7 @@ impl Watch {
     fn ended(&mut self, flow: &Flow, mono_ns: u64) {
         if self.flows.remove(&flow.id) == Some(State::Open) {
             each_end(&self.home, &flow.tuple, |end| {
-                self.sessions
-                    .ended(flow.id, end, is_session(flow), mono_ns);
+                self.sessions.ended(flow.id, end, is_session(flow), mono_ns);
             });
         }
     }

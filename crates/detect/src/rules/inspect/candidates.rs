@@ -54,8 +54,12 @@ impl Finder {
         } = self;
         let mut here = passed.at(&rules.gates, search.scene, search.app);
         // each stands there once, and no literal leads to it
-        let always = points.iter().flatten().flat_map(|point| &point.always);
-        found.extend(always);
+        for (gate, rules) in points.iter().flatten().flat_map(|point| &point.always) {
+            if here.opens(*gate) {
+                found.extend(rules);
+            }
+        }
+        let led = found.len();
         let mut add = |number: u32| {
             let mark = usize::try_from(number)
                 .ok()
@@ -75,14 +79,16 @@ impl Finder {
                 point.of_ends.find(addresses, &mut add);
             }
             for list in &point.lists {
-                if list.is_open(&mut here, of) {
+                // payload stands there; what is put together may not be worth it
+                if list.is_payload() || list.is_open(&mut here, of) {
                     values(list, &mut |value| {
                         list.scan((value, search.from), of, &mut here, seen, &mut add);
                     });
                 }
             }
         }
-        found.retain(|number| here.fits(*number));
+        let is_out = |number: &mut u32| !here.fits(*number);
+        found.extract_if(led.., is_out).for_each(drop);
         found
     }
 

@@ -247,6 +247,9 @@ impl Inspector {
         self.remembered = None;
         self.work.renew();
         self.dispatch(event, now_ns);
+        if self.measured.is_empty() {
+            return;
+        }
         for (flow, buffer, entropy) in std::mem::take(&mut self.measured) {
             if let Some(state) = self.flow(flow) {
                 state.memory.entropies.set(buffer, entropy);

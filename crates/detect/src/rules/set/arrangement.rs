@@ -66,7 +66,9 @@ impl Arrangement {
         let mut streams = [(); 2].map(|()| Gathering::default());
         let mut transactions = HashMap::<Place, Gathering>::new();
         for (number, rule) in rules {
-            let numbers = (number, gates.course(number));
+            let Some(numbers) = gates.numbers(number) else {
+                continue;
+            };
             if rule.stage != Stage::Packet {
                 for place in places(rule) {
                     let gathering = transactions.entry(place).or_default();

@@ -26,6 +26,14 @@ pub(crate) struct Gates {
     ports: Vec<Arc<Ports>>,
 }
 
+/// The number of a rule, and those of its gate and its course.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) rule: u32,
+    pub(super) gate: u32,
+    pub(super) course: u32,
+}
+
 /// What a rule asks of the ends, the side and the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Gate {
@@ -119,9 +127,11 @@ impl Gates {
         self.of_rules.get(usize::try_from(rule).ok()?).copied()
     }
 
-    /// The number of the course of a rule's gate.
-    pub(super) fn course(&self, rule: u32) -> Option<u32> {
-        self.get(rule).map(|gate| gate.course)
+    /// A rule's numbers.
+    pub(super) fn numbers(&self, rule: u32) -> Option<Numbers> {
+        let gate = self.number(rule)?;
+        let course = self.gate(gate)?.course;
+        Some(Numbers { rule, gate, course })
     }
 
     fn gate(&self, number: u32) -> Option<&Gate> {
@@ -312,7 +322,7 @@ impl At<'_> {
     /// Whether header, side and protocol of a rule fit.
     pub(crate) fn fits(&mut self, rule: u32) -> bool {
         let number = self.gates.number(rule);
-        number.is_some_and(|number| self.is_open(number))
+        number.is_some_and(|number| self.opens(number))
     }
 
     /// Whether what is at hand goes one of these courses, by their numbers.
@@ -327,7 +337,8 @@ impl At<'_> {
         })
     }
 
-    fn is_open(&mut self, number: u32) -> bool {
+    /// Whether a gate, by its number, lets through what is at hand.
+    pub(crate) fn opens(&mut self, number: u32) -> bool {
         let Known {
             here,
             gates,

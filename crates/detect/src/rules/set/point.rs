@@ -12,7 +12,7 @@ use super::super::literal::{Literals, Pattern, Seen};
 use super::super::rule::{Asked, Fast, Inspection, Rule};
 use super::super::scene::Buffer;
 use super::super::transform::Transform;
-use super::gate::{At, End};
+use super::gate::{At, End, Numbers};
 use super::guard::{Demand, Guard};
 use super::origin::ByAddress;
 
@@ -20,8 +20,8 @@ use super::origin::ByAddress;
 #[derive(Debug, Default)]
 pub(crate) struct Point {
     pub(crate) lists: Vec<List>,
-    /// Those that no literal leads to.
-    pub(crate) always: Vec<u32>,
+    /// Those that no literal leads to, by the numbers of their gates.
+    pub(crate) always: Vec<(u32, Vec<u32>)>,
     /// Those that ask of nothing but the ends: they are looked at with the first packet of a
     /// direction alone. Lists of addresses make thousands of them.
     pub(crate) of_ends: ByAddress,
@@ -116,11 +116,11 @@ impl List {
         if value.len() <= from {
             return;
         }
-        for group in self.groups(app, ports) {
+        self.groups(app, ports).for_each(|group| {
             if here.goes_any(&group.courses) {
                 group.scan(value, from, seen, found);
             }
-        }
+        });
     }
 }
 
@@ -183,7 +183,7 @@ impl Point {
 #[derive(Default)]
 pub(super) struct Gathering {
     lists: Vec<GatheredList>,
-    always: Vec<u32>,
+    always: BTreeMap<u32, Vec<u32>>,
     of_ends: ByAddress,
 }
 
@@ -235,12 +235,7 @@ impl GatheredList {
         same && self.transforms == inspection.transforms
     }
 
-    fn add(
-        &mut self,
-        (number, course): (u32, Option<u32>),
-        rule: &Rule,
-        (fast, inspection): (&Fast, &Inspection),
-    ) {
+    fn add(&mut self, numbers: Numbers, rule: &Rule, (fast, inspection): (&Fast, &Inspection)) {
         let near = NEAR
             .iter()
             .position(|near| fast.within.is_some_and(|within| within <= *near));
@@ -265,12 +260,14 @@ impl GatheredList {
         let group = self.groups.entry(key).or_default();
         group.within = group.within.max(within);
         group.demands.extend(demand);
-        if let Some(course) = course {
-            let rules = group.courses.entry(course).or_default();
-            *rules = rules.saturating_add(1);
-        }
+        let rules = group.courses.entry(numbers.course).or_default();
+        *rules = rules.saturating_add(1);
         let literal = (Arc::clone(&fast.bytes), fast.nocase);
-        group.literals.entry(literal).or_default().push(number);
+        group
+            .literals
+            .entry(literal)
+            .or_default()
+            .push(numbers.rule);
     }
 
     fn finish(self) -> List {
@@ -405,21 +402,22 @@ fn telling(header: &Header) -> Option<(End, Arc<Ports>)> {
 }
 
 impl Gathering {
-    /// Adds a rule by its number, with that of its course; `here` says what of it is looked at at this
-    /// point.
+    /// Adds a rule; `here` says what of it is looked at at this point.
     pub(super) fn add(
         &mut self,
-        numbers: (u32, Option<u32>),
+        numbers: Numbers,
         rule: &Rule,
         here: impl Fn(&Inspection) -> bool,
     ) {
-        let (number, _) = numbers;
         let of = |fast: &'_ Fast| rule.inspections.get(fast.inspection).filter(|of| here(of));
         let led = rule.fast.iter().find_map(|fast| Some((fast, of(fast)?)));
         let Some((fast, inspection)) = led else {
             match rule.asked {
-                Asked::Ends => self.of_ends.add(number, &rule.header),
-                Asked::Damage | Asked::Packets | Asked::Protocol => self.always.push(number),
+                Asked::Ends => self.of_ends.add(numbers.rule, &rule.header),
+                Asked::Damage | Asked::Packets | Asked::Protocol => {
+                    let its = self.always.entry(numbers.gate).or_default();
+                    its.push(numbers.rule);
+                }
             }
             return;
         };
@@ -441,7 +439,7 @@ impl Gathering {
         let lists = self.lists.into_iter().map(GatheredList::finish);
         Point {
             lists: lists.collect(),
-            always: self.always,
+            always: self.always.into_iter().collect(),
             of_ends: self.of_ends,
         }
     }
