@@ -79,13 +79,14 @@ impl Detector {
         &self.index
     }
 
-    /// Judges one event; appends what it thinks of it to `out`. `now_ns` is packet time.
+    /// Judges one event; appends what it thinks of it to `out`. `now_ns` is packet time. Says whether
+    /// detectors look at such an event at all.
     ///
     /// # Failure bias
     /// Open: what cannot be judged yields no verdict.
-    pub fn event(&mut self, event: &Event<'_>, now_ns: u64, out: &mut Vec<Verdict>) {
+    pub fn event(&mut self, event: &Event<'_>, now_ns: u64, out: &mut Vec<Verdict>) -> bool {
         if is_of_packets(event) {
-            return;
+            return false;
         }
         let context = Context {
             index: &self.index,
@@ -95,6 +96,7 @@ impl Detector {
         for detector in &mut self.detectors {
             detector.event(event, &context, out);
         }
+        true
     }
 
     /// Gives the flows that count against their source since the last time, whether or not that led to
@@ -151,6 +153,7 @@ fn is_of_packets(event: &Event<'_>) -> bool {
     match event {
         Event::AppFrame(..)
         | Event::Arp(_)
+        | Event::Exchanged(_)
         | Event::FileData(..)
         | Event::Inspect(_)
         | Event::Packet(_)

@@ -287,6 +287,7 @@ impl Detect for Indicators {
             }
             Event::Attempt(..)
             | Event::Closed(..)
+            | Event::Exchanged(_)
             | Event::File(..)
             | Event::FileData(..)
             | Event::AppFrame(..)

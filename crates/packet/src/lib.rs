@@ -18,6 +18,7 @@
 //!                |
 //!              flow               key -> table -> state; new flow -> Event::FlowStart,
 //!                |                 SYN answered -> Event::Attempt, path proven -> Event::Proven,
+//!                |                 then payload both ways -> Event::Exchanged,
 //!                |                 FINs or RST -> Event::Closed
 //!                |
 //!             stream              TCP bytes in order, holes declared (UDP passes by)

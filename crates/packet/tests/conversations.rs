@@ -589,6 +589,7 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Transaction(_, transaction) => transaction_line(*transaction),
         Event::FileData(..)
         | Event::AppFrame(..)
+        | Event::Exchanged(_)
         | Event::Inspect(_)
         | Event::Progress(..)
         | Event::Stream(..)

@@ -73,6 +73,7 @@ fn run(frames: &Frames) -> Found {
         | Event::Packet(_)
         | Event::Arp(_)
         | Event::Attempt(..)
+        | Event::Exchanged(_)
         | Event::Proven(_)
         | Event::Closed(..) => {}
     };

@@ -158,6 +158,7 @@ fn check_with(frames: &[Vec<u8>], config: Config) {
         Event::FlowStart(_) => open += 1,
         Event::FlowEnd(..) => open -= 1,
         Event::Attempt(..)
+        | Event::Exchanged(_)
         | Event::Proven(_)
         | Event::Closed(..)
         | Event::File(..)

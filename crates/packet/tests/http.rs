@@ -65,6 +65,7 @@ fn line(event: &Event<'_>) -> Option<String> {
         | Event::Packet(_)
         | Event::FlowStart(_)
         | Event::Attempt(..)
+        | Event::Exchanged(_)
         | Event::Proven(_)
         | Event::Closed(..)
         | Event::FileData(..)

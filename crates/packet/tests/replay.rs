@@ -133,6 +133,7 @@ impl Book {
             }
             Event::Anomaly(None, _) => return,
             Event::Attempt(flow, _)
+            | Event::Exchanged(flow)
             | Event::Proven(flow)
             | Event::Closed(flow, _)
             | Event::File(flow, ..)

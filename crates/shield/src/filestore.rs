@@ -64,6 +64,7 @@ impl FileStore {
             | Event::Packet(_)
             | Event::FlowStart(_)
             | Event::Attempt(..)
+            | Event::Exchanged(_)
             | Event::Proven(_)
             | Event::Closed(..)
             | Event::Transaction(..)

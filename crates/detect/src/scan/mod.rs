@@ -245,6 +245,7 @@ impl Detect for Scan {
                 self.session(flow, *by, context.now_ns, out)
             }
             Event::Attempt(..)
+            | Event::Exchanged(_)
             | Event::Proven(_)
             | Event::Closed(..)
             | Event::FlowStart(_)

@@ -147,6 +147,7 @@ impl Recorder {
             | Event::Stream(..)
             | Event::FlowStart(_)
             | Event::Attempt(..)
+            | Event::Exchanged(_)
             | Event::Proven(_)
             | Event::Closed(..) => {}
         }

@@ -233,7 +233,26 @@ impl Entry {
         }
     }
 
-    /// The flow as others see it.
+    /// Shows the flow as others see it; `tuple` is asked for its ends, client first, where they do not
+    /// stand in the part for data. That part is shown in its place: a copy for each packet would cost
+    /// more than most of what looks at it.
+    pub(crate) fn show<T>(
+        &mut self,
+        tuple: impl FnOnce(&Self) -> FiveTuple,
+        tell: impl FnOnce(&Flow) -> T,
+    ) -> T {
+        match self.cold.take() {
+            Some(mut cold) => {
+                self.refresh_cold(&mut cold);
+                let told = tell(&cold.flow);
+                self.cold = Some(cold);
+                told
+            }
+            None => tell(&self.view(tuple(self))),
+        }
+    }
+
+    /// The flow as others see it, as a copy.
     pub(crate) fn view(&self, tuple: FiveTuple) -> Flow {
         let mut flow = match &self.cold {
             Some(cold) => cold.flow,
@@ -320,6 +339,11 @@ impl Entry {
 
     pub(crate) fn packets(&self, direction: Direction) -> u32 {
         self.packets.get(direction.at()).copied().unwrap_or(0)
+    }
+
+    /// Whether there was payload both ways, and the client's path is proven.
+    pub(crate) fn has_exchanged(&self) -> bool {
+        self.standing.client_proven && self.payload_bytes.iter().all(|bytes| *bytes > 0)
     }
 
     /// Notes the flags of a TCP segment.

@@ -113,6 +113,13 @@ impl Table {
         entry.tuple(self.six_of(entry)).shown()
     }
 
+    /// Shows a flow as others see it; none where it is not there.
+    pub(crate) fn show<T>(&mut self, slot: u32, tell: impl FnOnce(&Flow) -> T) -> Option<T> {
+        let Self { slots, six, .. } = self;
+        let tuple = |entry: &Entry| entry.tuple(six_of(entry, six)).shown();
+        Some(slots.get_mut(slot)?.show(tuple, tell))
+    }
+
     /// Adds a flow, found by `keyed` from client to server; `None` when the table is full: evict
     /// first.
     pub(crate) fn insert(&mut self, flow: &Flow, keyed: &FiveTuple) -> Option<u32> {

@@ -23,6 +23,9 @@ pub enum Event<'a> {
     /// flow; should a second, different SYN/ACK turn up later, `client_proven` of the flow falls
     /// back to false.
     Proven(&'a Flow),
+    /// TCP: there was payload both ways, and the client's path is proven: a session. Once per flow,
+    /// unless its proof falls back and comes again; behind what the packet at hand led to.
+    Exchanged(&'a Flow),
     /// TCP: the connection is over, both sides having sent FIN or one a valid RST; with the
     /// direction of the FIN or RST that began it: `ToServer` when the client ended it. Once per flow;
     /// what comes late is still counted until [`Event::FlowEnd`].

@@ -9,7 +9,7 @@ use crate::decode::{
 };
 use crate::defrag::Whole;
 use crate::flow::key::Scope;
-use crate::flow::{Direction, FiveTuple, FlowState};
+use crate::flow::{Direction, FiveTuple, Flow, FlowState};
 use crate::frame::Frame;
 
 impl Sensor {
@@ -96,34 +96,38 @@ impl Sensor {
 
     /// All that a packet led to was told.
     fn inspect(
-        &self,
+        &mut self,
         packet: &Packet<'_>,
         place: Option<(u32, Direction)>,
         carries_ip: bool,
         out: &mut Sink<'_>,
     ) {
-        let entry = place.and_then(|(slot, _)| self.table.get(slot));
-        let flow = entry.map(|entry| entry.view(self.table.tuple(entry)));
         let decoded = packet.decoded;
-        let tuple = match &flow {
-            Some(_) => decoded.ip.map(|ip| tuple_of(&ip, &decoded.transport)),
-            None => ends(decoded),
+        let mut tell = |flow: Option<&Flow>| {
+            let tuple = match flow {
+                Some(_) => decoded.ip.map(|ip| tuple_of(&ip, &decoded.transport)),
+                None => ends(decoded),
+            };
+            let flow = flow.filter(|flow| !self.config.field_flows || flow.tuple.proto.is_read());
+            out(Event::Inspect(&Inspect {
+                packet,
+                flow,
+                direction: place.map_or(Direction::ToServer, |(_, direction)| direction),
+                tuple,
+                established: match (&decoded.transport, flow) {
+                    (Transport::Tcp(_), _) | (_, None) => self.was_established,
+                    (_, Some(flow)) => flow.state == FlowState::Established,
+                },
+                in_stream: self.in_stream,
+                refused: self.refused,
+                is_passed: self.passed || flow.is_some_and(|flow| flow.action.is_some()),
+                is_opaque: carries_ip || flow.is_some_and(|flow| flow.is_encrypted),
+            }));
         };
-        let flow = flow.filter(|flow| !self.config.field_flows || flow.tuple.proto.is_read());
-        out(Event::Inspect(&Inspect {
-            packet,
-            flow: flow.as_ref(),
-            direction: place.map_or(Direction::ToServer, |(_, direction)| direction),
-            tuple,
-            established: match (&decoded.transport, &flow) {
-                (Transport::Tcp(_), _) | (_, None) => self.was_established,
-                (_, Some(flow)) => flow.state == FlowState::Established,
-            },
-            in_stream: self.in_stream,
-            refused: self.refused,
-            is_passed: self.passed || flow.as_ref().is_some_and(|flow| flow.action.is_some()),
-            is_opaque: carries_ip || flow.as_ref().is_some_and(|flow| flow.is_encrypted),
-        }));
+        let shown = place.and_then(|(slot, _)| self.table.show(slot, |flow| tell(Some(flow))));
+        if shown.is_none() {
+            tell(None);
+        }
     }
 
     fn defragment(

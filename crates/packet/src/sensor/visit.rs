@@ -178,12 +178,14 @@ impl Visit<'_, '_> {
             return Taken::NewConnection;
         }
         self.entry.tcp.note_way(direction, frame.way);
+        let had_exchanged = self.entry.has_exchanged();
         let rules = self.config.stream.rules(self.config.inline);
         let standing = &self.entry.standing;
         if self.entry.tcp.expects(standing, direction, tcp, &rules) {
             self.entry.note_flags(direction, tcp.flags.0);
             self.count(direction, (self.frame_bytes(frame), tcp.payload_len, ttl));
             self.streams(direction, tcp, &Step::EXPECTED);
+            self.exchanged(had_exchanged);
             return Taken::Yes;
         }
         let was_open = self.entry.standing.state != FlowState::Closed;
@@ -213,6 +215,7 @@ impl Visit<'_, '_> {
             self.except(Exception::Midstream);
         }
         self.streams(direction, tcp, &step);
+        self.exchanged(had_exchanged);
         let is_over = self.entry.tcp.state() == Some(TcpState::Closed);
         if is_over && before != Some(TcpState::Closed) && !step.reset && self.config.stream.on_ack {
             // the last FIN is acknowledged, too
@@ -229,6 +232,13 @@ impl Visit<'_, '_> {
             Taken::Yes
         } else {
             Taken::No
+        }
+    }
+
+    /// Says that the flow is a session from now on, where it was none before the packet at hand.
+    fn exchanged(&mut self, before: bool) {
+        if !before && self.entry.has_exchanged() {
+            self.show(|flow, out| out(Event::Exchanged(flow)));
         }
     }
 
@@ -531,8 +541,14 @@ impl Visit<'_, '_> {
 
     /// Shows the flow as it is now.
     fn show(&mut self, tell: impl FnOnce(&Flow, &mut Sink<'_>)) {
-        let flow = self.entry.view(self.tuple());
-        tell(&flow, self.out);
+        let Self {
+            entry,
+            out,
+            ends,
+            sent,
+            ..
+        } = self;
+        entry.show(|_| tuple_of(ends, *sent), |flow| tell(flow, out));
     }
 
     fn trouble(&mut self, direction: Direction, trouble: StreamTrouble) {

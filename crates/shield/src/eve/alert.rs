@@ -164,6 +164,7 @@ pub(super) fn write_event(
         Some(
             Event::FlowStart(flow)
             | Event::Attempt(flow, _)
+            | Event::Exchanged(flow)
             | Event::Proven(flow)
             | Event::Closed(flow, _)
             | Event::FlowEnd(flow, _),
@@ -188,6 +189,7 @@ pub(crate) fn flow_of<'a>(event: &Event<'a>) -> Option<&'a Flow> {
     match event {
         Event::FlowStart(flow)
         | Event::Attempt(flow, _)
+        | Event::Exchanged(flow)
         | Event::Proven(flow)
         | Event::Closed(flow, _)
         | Event::FlowEnd(flow, _)

@@ -168,7 +168,7 @@ impl Pipeline {
         self.judge.packet = next.saturating_sub(1);
     }
 
-    /// Lets time pass: attempts go unanswered, idle flows end, held sessions are looked at. Call it
+    /// Lets time pass: attempts go unanswered, idle flows end. Call it
     /// a few times a second. `now_ns` is on the clock of the packets.
     pub fn tick(&mut self, now_ns: u64, mono_ns: u64, on_verdict: &mut OnVerdict<'_>) {
         let Self { sensor, judge, .. } = self;
@@ -177,7 +177,6 @@ impl Pipeline {
         });
         judge.detector.tick(now_ns, &mut judge.verdicts);
         judge.give(None, on_verdict);
-        judge.watch.look(sensor, mono_ns);
         if let Some(log) = &mut judge.log {
             log.flush();
         }
@@ -291,11 +290,12 @@ impl Judge {
         mono_ns: u64,
         on_verdict: &mut OnVerdict<'_>,
     ) {
-        self.detector.event(event, now_ns, &mut self.verdicts);
-        self.watch.convict_all(&self.verdicts);
-        let watch = &mut self.watch;
-        self.detector
-            .held_against(&mut |flow, tuple| watch.hold_against(flow, tuple));
+        if self.detector.event(event, now_ns, &mut self.verdicts) {
+            self.watch.convict_all(&self.verdicts);
+            let watch = &mut self.watch;
+            self.detector
+                .held_against(&mut |flow, tuple| watch.hold_against(flow, tuple));
+        }
         let now = Now {
             ts_ns: now_ns,
             packet: self.packet,

@@ -126,6 +126,10 @@ impl Judge {
         let is_judged = matches!(event, Event::Inspect(_) | Event::FlowEnd(..));
         let outcome = match is_judged {
             true => inspector.outcome(),
+            // nothing comes of most events but that more is known
+            false if alerts.is_empty() && inspector.remembered().is_none() => {
+                return Outcome::default();
+            }
             false => Outcome::default(),
         };
         if let (Some(said), Some(log)) = (inspector.remembered(), &mut self.log) {
@@ -140,15 +144,14 @@ impl Judge {
         }
         self.passage.judged(&outcome);
         if let Event::Inspect(inspect) = event {
-            let flow = inspect.flow.copied();
             if outcome.fate == Some(Fate::Drop) && outcome.refused.is_none() {
-                self.dropped = flow;
+                self.dropped = inspect.flow.copied();
             }
             if outcome.stores {
-                self.kept = flow;
+                self.kept = inspect.flow.copied();
             }
             if outcome.bypassed {
-                self.bypassed = flow;
+                self.bypassed = inspect.flow.copied();
             }
         }
         if (!alerts.is_empty() || outcome != Outcome::default())

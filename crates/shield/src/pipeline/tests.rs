@@ -31,11 +31,9 @@ fn a_session_counts_once_both_sides_spoke() {
 }
 
 #[test]
-fn a_session_of_an_unknown_protocol_is_found_by_the_tick() {
+fn a_session_of_an_unknown_protocol_counts_like_any_other() {
     let mut net = Net::new("");
     net.session("203.0.113.20:1", b"\x00\x01binary", b"\x02\x03back");
-    assert_eq!(net.standing("203.0.113.20"), (0, 0));
-    net.tick();
     assert_eq!(net.standing("203.0.113.20"), (1, 1));
 }
 

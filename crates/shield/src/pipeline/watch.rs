@@ -1,33 +1,27 @@
 //! Which flows are benign sessions: from the sensor's events to the table of sessions.
 //!
-//! A proven flow is a candidate until payload went both ways. Transactions tell at once; a flow
-//! that speaks no known protocol is looked at on each tick.
+//! A flow is one once its client is proven and payload went both ways, unless somebody has something
+//! against it by then.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use detect::Verdict;
 use hashbrown::HashMap;
 use ipnet::IpNet;
-use packet::decode::Vlans;
-use packet::{Event, FiveTuple, Flow, FlowId, Proto, Sensor};
+use packet::{Event, FiveTuple, Flow, FlowId, Proto};
 
 use crate::guard::Standings as _;
 use crate::sessions::Sessions;
 
-/// Most flows followed at a time: proven ones, and those that a verdict was given on.
+/// Most flows followed at a time: sessions, and those that a verdict was given on.
 pub(super) const FLOWS_MAX: usize = 131_072;
-/// Most candidates looked at in one tick: the packets behind it wait.
-const LOOKED_AT_MAX: usize = 2_048;
 
-/// Follows flows from proof to end.
+/// Follows flows from when they are sessions to their end.
 #[derive(Debug)]
 pub(super) struct Watch {
     home: Vec<IpNet>,
     sessions: Arc<Sessions>,
     flows: HashMap<FlowId, State>,
-    /// Proven flows without payload both ways so far.
-    candidates: VecDeque<Candidate>,
     opened: u64,
     convicted: u64,
     flows_max_hit: u64,
@@ -35,19 +29,11 @@ pub(super) struct Watch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Candidate,
     /// The table of sessions knows it.
     Open,
     Convicted,
     /// Only a model found something in it: it speaks for nobody, and says how often models are wrong.
     Accused,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    flow: FlowId,
-    tuple: FiveTuple,
-    vlan: Vlans,
 }
 
 impl Watch {
@@ -56,7 +42,6 @@ impl Watch {
             home,
             sessions,
             flows: HashMap::new(),
-            candidates: VecDeque::new(),
             opened: 0,
             convicted: 0,
             flows_max_hit: 0,
@@ -66,8 +51,7 @@ impl Watch {
     /// Takes an event that no verdict of this moment stands against.
     pub(super) fn event(&mut self, event: &Event<'_>, mono_ns: u64) {
         match event {
-            Event::Proven(flow) => self.proven(flow),
-            Event::Transaction(flow, _) => self.open(flow, mono_ns),
+            Event::Exchanged(flow) => self.open(flow, mono_ns),
             Event::Closed(flow, _) | Event::FlowEnd(flow, _) => self.ended(flow, mono_ns),
             Event::FlowStart(_)
             | Event::Attempt(..)
@@ -75,8 +59,10 @@ impl Watch {
             | Event::FileData(..)
             | Event::AppFrame(..)
             | Event::Inspect(_)
+            | Event::Proven(_)
             | Event::Progress(..)
             | Event::Stream(..)
+            | Event::Transaction(..)
             | Event::Packet(_)
             | Event::Arp(_)
             | Event::Anomaly(..) => {}
@@ -138,25 +124,6 @@ impl Watch {
         known
     }
 
-    /// Looks at candidates, as many as a tick allows, and opens those that have become sessions.
-    pub(super) fn look(&mut self, sensor: &Sensor, mono_ns: u64) {
-        for _ in 0..self.candidates.len().min(LOOKED_AT_MAX) {
-            let Some(candidate) = self.candidates.pop_front() else {
-                return;
-            };
-            if self.flows.get(&candidate.flow) != Some(&State::Candidate) {
-                continue;
-            }
-            let flow = sensor.flow(&candidate.tuple, &candidate.vlan);
-            if let Some(flow) = flow.filter(|flow| flow.id == candidate.flow) {
-                self.open(&flow, mono_ns);
-            }
-            if self.flows.get(&candidate.flow) == Some(&State::Candidate) {
-                self.candidates.push_back(candidate);
-            }
-        }
-    }
-
     pub(super) fn counters(&self) -> [(&'static str, u64); 5] {
         let evicted = self.sessions.evicted();
         let flows = u64::try_from(self.flows.len()).unwrap_or(u64::MAX);
@@ -169,39 +136,21 @@ impl Watch {
         ]
     }
 
-    fn proven(&mut self, flow: &Flow) {
-        if flow.client_proven && !self.flows.contains_key(&flow.id) && self.has_room() {
-            self.flows.insert(flow.id, State::Candidate);
-            let candidate = Candidate {
-                flow: flow.id,
-                tuple: flow.tuple,
-                vlan: flow.vlan,
-            };
-            self.candidates.push_back(candidate);
-        }
-    }
-
     fn open(&mut self, flow: &Flow, mono_ns: u64) {
-        let is_candidate = self.flows.get(&flow.id) == Some(&State::Candidate);
-        if is_candidate && is_session(flow) {
-            self.flows.insert(flow.id, State::Open);
-            self.opened = self.opened.saturating_add(1);
-            each_end(&self.home, &flow.tuple, |end| {
-                self.sessions.opened(flow.id, end, mono_ns)
-            });
+        if self.flows.contains_key(&flow.id) || !is_session(flow) || !self.has_room() {
+            return;
         }
+        self.flows.insert(flow.id, State::Open);
+        self.opened = self.opened.saturating_add(1);
+        each_end(&self.home, &flow.tuple, |end| {
+            self.sessions.opened(flow.id, end, mono_ns)
+        });
     }
 
     fn ended(&mut self, flow: &Flow, mono_ns: u64) {
-        let state = self.flows.remove(&flow.id);
-        let benign = match state {
-            Some(State::Candidate | State::Open) => is_session(flow),
-            Some(State::Convicted | State::Accused) => return,
-            None => return,
-        };
-        if benign || state == Some(State::Open) {
+        if self.flows.remove(&flow.id) == Some(State::Open) {
             each_end(&self.home, &flow.tuple, |end| {
-                self.sessions.ended(flow.id, end, benign, mono_ns);
+                self.sessions.ended(flow.id, end, is_session(flow), mono_ns);
             });
         }
     }

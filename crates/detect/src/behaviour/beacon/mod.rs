@@ -252,6 +252,7 @@ impl Detect for Beacon {
             }
             Event::FlowStart(_)
             | Event::Attempt(..)
+            | Event::Exchanged(_)
             | Event::Proven(_)
             | Event::Closed(..)
             | Event::FlowEnd(..)

@@ -271,6 +271,7 @@ impl Detect for Logins {
             Event::Closed(flow, _) if inbound(flow) => self.session(flow, context.now_ns, out),
             Event::FlowStart(_)
             | Event::Attempt(..)
+            | Event::Exchanged(_)
             | Event::Proven(_)
             | Event::Closed(..)
             | Event::FlowEnd(..)

@@ -183,6 +183,7 @@ impl Detect for SlowScan {
             }
             Event::FlowStart(_)
             | Event::Attempt(..)
+            | Event::Exchanged(_)
             | Event::Proven(_)
             | Event::Closed(..)
             | Event::FlowEnd(..)

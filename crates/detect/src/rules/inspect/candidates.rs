@@ -54,35 +54,41 @@ impl Finder {
         } = self;
         let mut here = passed.at(&rules.gates, search.scene, search.app);
         // each stands there once, and no literal leads to it
-        let always = points.iter().flatten().flat_map(|point| &point.always);
-        found.extend(always.filter(|number| here.fits(**number)));
+        for (gate, rules) in points.iter().flatten().flat_map(|point| &point.always) {
+            if here.opens(*gate) {
+                found.extend(rules);
+            }
+        }
+        let led = found.len();
         let mut add = |number: u32| {
             let mark = usize::try_from(number)
                 .ok()
                 .and_then(|at| marks.get_mut(at));
-            let Some(mark) = mark.filter(|mark| **mark != *round) else {
-                return;
-            };
-            *mark = *round;
-            if here.fits(number) {
+            if let Some(mark) = mark.filter(|mark| **mark != *round) {
+                *mark = *round;
                 found.push(number);
             }
         };
-        let has_ports = search.scene.has_ports();
         let tuple = search.scene.tuple.as_ref();
         let addresses = tuple.map(|tuple| (tuple.src, tuple.dst));
-        let ports = tuple.filter(|_| has_ports);
+        let ports = tuple.filter(|_| search.scene.has_ports());
         let ports = ports.map(|tuple| [tuple.src_port, tuple.dst_port]);
+        let of = (search.app, ports);
         for point in points.into_iter().flatten() {
             if search.with_ends {
                 point.of_ends.find(addresses, &mut add);
             }
             for list in &point.lists {
-                values(list, &mut |value| {
-                    list.scan((value, search.from), (search.app, ports), seen, &mut add);
-                });
+                // payload stands there; what is put together may not be worth it
+                if list.is_payload() || list.is_open(&mut here, of) {
+                    values(list, &mut |value| {
+                        list.scan((value, search.from), of, &mut here, seen, &mut add);
+                    });
+                }
             }
         }
+        let is_out = |number: &mut u32| !here.fits(*number);
+        found.extract_if(led.., is_out).for_each(drop);
         found
     }
 

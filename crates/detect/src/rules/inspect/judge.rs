@@ -21,12 +21,16 @@ type Matched = (Match, Action, bool);
 impl Inspector {
     /// Judges what waits in a flow's direction, and what matched in the packet, if there is one: all in
     /// the order of the rules.
-    pub(super) fn judge(&mut self, moment: &Moment<'_>, mut matches: Vec<Match>) {
-        let rules = Arc::clone(&self.rules);
+    pub(super) fn judge(
+        &mut self,
+        rules: &Arc<RuleSet>,
+        moment: &Moment<'_>,
+        mut matches: Vec<Match>,
+    ) {
         matches.append(&mut self.of_messages(moment));
         let mut state = moment.flow.and_then(|flow| self.flows.remove(flow.id));
         let is_known = state.is_some();
-        if !is_known && matches.is_empty() && self.leaves_no_trace(&rules, moment) {
+        if !is_known && matches.is_empty() && self.leaves_no_trace(rules, moment) {
             if let Some(inspect) = moment.inspect {
                 self.outcome.tagged = self.tags_hosts(inspect, moment.now_ns);
             }
@@ -34,7 +38,7 @@ impl Inspector {
         }
         if let (Some(state), Some(flow)) = (&mut state, moment.flow) {
             self.window(
-                &rules,
+                rules,
                 flow,
                 state,
                 moment.direction,
@@ -53,8 +57,8 @@ impl Inspector {
             matches.append(&mut waiting);
         }
         let mut state = state.unwrap_or_else(|| self.flows.fresh());
-        self.judge_all(&rules, moment, matches, &mut state);
-        self.remember(&rules, moment, &mut state);
+        self.judge_all(rules, moment, matches, &mut state);
+        self.remember(rules, moment, &mut state);
         state.files.settle(moment.direction);
         state.live.settle();
         self.charge(&mut state);

@@ -247,6 +247,9 @@ impl Inspector {
         self.remembered = None;
         self.work.renew();
         self.dispatch(event, now_ns);
+        if self.measured.is_empty() {
+            return;
+        }
         for (flow, buffer, entropy) in std::mem::take(&mut self.measured) {
             if let Some(state) = self.flow(flow) {
                 state.memory.entropies.set(buffer, entropy);
@@ -294,6 +297,7 @@ impl Inspector {
             | Event::Attempt(..)
             | Event::Closed(..)
             | Event::FlowStart(_)
+            | Event::Exchanged(_)
             | Event::Proven(_) => {}
         }
     }
@@ -326,6 +330,7 @@ impl Inspector {
     fn flow_end(&mut self, flow: &Flow, _: EndReason, now_ns: u64) {
         self.outcome = Outcome::default();
         let fate = self.flows.get(flow.id).and_then(|state| state.fate);
+        let rules = Arc::clone(&self.rules);
         for direction in super::set::DIRECTIONS
             .into_iter()
             .filter(|_| fate.is_none() && flow.action.is_none())
@@ -337,7 +342,7 @@ impl Inspector {
                 now_ns,
             };
             let matches = self.of_flow_end(&moment, flow);
-            self.judge(&moment, matches);
+            self.judge(&rules, &moment, matches);
         }
         if let Some(state) = self.flows.remove(flow.id) {
             self.window_bytes = self.window_bytes.saturating_sub(state.charged);

@@ -1,5 +1,7 @@
 //! Rules that look at packets.
 
+use std::sync::Arc;
+
 use ::packet::{Direction, Inspect, Proto, Refusal, TcpState};
 
 use super::super::header::Layer;
@@ -49,8 +51,9 @@ impl Inspector {
                 };
             }
             None => {
-                let matches = self.of_packet(&moment, inspect);
-                self.judge(&moment, matches);
+                let rules = Arc::clone(&self.rules);
+                let matches = self.of_packet(&rules, &moment, inspect);
+                self.judge(&rules, &moment, matches);
                 if inspect.refused.is_some() && !self.outcome.dropped {
                     self.outcome.dropped = true;
                     self.outcome.refused = inspect.refused;
@@ -73,8 +76,12 @@ impl Inspector {
 
     /// The rules that match in the packet itself. The payload of TCP is looked at as part of a stream,
     /// where there is one.
-    fn of_packet(&mut self, moment: &Moment<'_>, inspect: &Inspect<'_>) -> Vec<Match> {
-        let rules = std::sync::Arc::clone(&self.rules);
+    fn of_packet(
+        &mut self,
+        rules: &RuleSet,
+        moment: &Moment<'_>,
+        inspect: &Inspect<'_>,
+    ) -> Vec<Match> {
         let protocol = inspect.tuple.map(|tuple| tuple.proto.number());
         let carried = protocol.map_or(Carried::Other, Carried::of);
         let scene = moment.scene(&rules.sets);
@@ -83,7 +90,7 @@ impl Inspector {
             .map_or(Direction::ToServer, |_| scene.direction);
         let mut matches = Vec::new();
         let points = rules.of_packets(carried, direction);
-        self.of_points(&rules, points, &scene, inspect, &mut matches);
+        self.of_points(rules, points, &scene, inspect, &mut matches);
         let is_open = inspect.flow.is_some_and(|flow| {
             !matches!(
                 flow.tcp_state,
@@ -99,7 +106,7 @@ impl Inspector {
             let points = rules.of_streams(scene.direction);
             let known: Vec<u32> = matches.iter().map(|found| found.rule).collect();
             let mut alone = Vec::new();
-            self.of_points(&rules, points, &scene, inspect, &mut alone);
+            self.of_points(rules, points, &scene, inspect, &mut alone);
             // rules about packets and streams stand in both
             let is_of_packets = |number| {
                 let rule = rules.rule(number);

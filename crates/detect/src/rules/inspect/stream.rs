@@ -76,7 +76,6 @@ impl Inspector {
         piece: StreamPiece<'_>,
         now_ns: u64,
     ) {
-        let rules = Arc::clone(&self.rules);
         if matches!(
             flow.tcp_state,
             Some(TcpState::None | TcpState::SynSent | TcpState::SynRecv)
@@ -84,8 +83,8 @@ impl Inspector {
             // without a handshake, segments are looked at for themselves
             return;
         }
-        let mut points = rules.of_streams(direction).into_iter().flatten();
-        if points.all(Point::is_empty) {
+        let points = self.rules.of_streams(direction);
+        if points.into_iter().flatten().all(Point::is_empty) {
             return;
         }
         let Some(mut state) = self.take(flow.id) else {
@@ -103,6 +102,7 @@ impl Inspector {
             let hit = &mut self.counters.window_bytes_max_hit;
             *hit = hit.saturating_add(u64::from(is_over));
             if is_full || is_over {
+                let rules = Arc::clone(&self.rules);
                 self.window(&rules, flow, &mut state, direction, true, now_ns);
             }
         }

@@ -7,6 +7,7 @@ use packet::{AppProto, Direction};
 use super::super::header::Layer;
 use super::super::rule::{Asked, Inspection, Rule};
 use super::super::scene::Stage;
+use super::gate::Gates;
 use super::point::{Gathering, Point};
 
 /// What a packet carries, as far as rules are told apart by it.
@@ -59,16 +60,19 @@ pub(super) struct Arrangement {
 }
 
 impl Arrangement {
-    /// Arranges rules under their numbers.
-    pub(super) fn of<'r>(rules: impl Iterator<Item = (u32, &'r Rule)>) -> Self {
+    /// Arranges rules under their numbers; `gates` are theirs.
+    pub(super) fn of<'r>(rules: impl Iterator<Item = (u32, &'r Rule)>, gates: &Gates) -> Self {
         let mut packets = [(); Carried::COUNT].map(|()| <[Gathering; 2]>::default());
         let mut streams = [(); 2].map(|()| Gathering::default());
         let mut transactions = HashMap::<Place, Gathering>::new();
         for (number, rule) in rules {
+            let Some(numbers) = gates.numbers(number) else {
+                continue;
+            };
             if rule.stage != Stage::Packet {
                 for place in places(rule) {
                     let gathering = transactions.entry(place).or_default();
-                    gathering.add(number, rule, |inspection| !inspection.is_of_packet());
+                    gathering.add(numbers, rule, |inspection| !inspection.is_of_packet());
                 }
                 if !rule.is_mixed() {
                     continue;
@@ -86,14 +90,14 @@ impl Arrangement {
                 for (direction, gathering) in DIRECTIONS.iter().zip(gathering) {
                     // damage goes both ways
                     if rule.sides.has(*direction) || rule.asked == Asked::Damage {
-                        gathering.add(number, rule, Inspection::is_of_packet);
+                        gathering.add(numbers, rule, Inspection::is_of_packet);
                     }
                 }
             }
             if rule.is_of_streams() {
                 for (direction, gathering) in DIRECTIONS.iter().zip(&mut streams) {
                     if rule.sides.has(*direction) {
-                        gathering.add(number, rule, Inspection::is_of_packet);
+                        gathering.add(numbers, rule, Inspection::is_of_packet);
                     }
                 }
             }

@@ -55,7 +55,7 @@ impl RuleSet {
         let later = self.numbered().skip_while(|(number, _)| {
             usize::try_from(*number).is_ok_and(|number| number < self.base_len)
         });
-        self.added = Arrangement::of(later);
+        self.added = Arrangement::of(later, &self.gates);
     }
 
     /// Whether this set was made of another, or both of a third: a rule has the same number in both,

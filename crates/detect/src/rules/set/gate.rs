@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use packet::{AppProto, Direction, FiveTuple};
 
-use super::super::header::{Addresses, Apps, Layer, Ports};
+use super::super::header::{Addresses, Apps, Header, Layer, Ports};
 use super::super::rule::{Asked, Rule};
 use super::super::scene::{Scene, Sides};
 
@@ -20,24 +20,42 @@ pub(crate) struct Gates {
     gates: Vec<Gate>,
     /// By number of the rule: which is its.
     of_rules: Vec<u32>,
+    /// Each once.
+    courses: Vec<Course>,
     addresses: Vec<Arc<Addresses>>,
     ports: Vec<Arc<Ports>>,
+}
+
+/// The number of a rule, and those of its gate and its course.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) rule: u32,
+    pub(super) gate: u32,
+    pub(super) course: u32,
 }
 
 /// What a rule asks of the ends, the side and the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Gate {
     apps: Apps,
+    /// The number of its course.
+    course: u32,
     /// Numbers of sets.
-    src: u32,
     src_ports: u32,
-    dst: u32,
     dst_ports: u32,
     pub(crate) layer: Layer,
     pub(crate) asked: Asked,
     sides: Sides,
     needs_flow: bool,
     any_ports: bool,
+}
+
+/// From which addresses to which: thousands of rules have one of a few.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Course {
+    /// Numbers of sets.
+    src: u32,
+    dst: u32,
     way: Way,
 }
 
@@ -57,14 +75,23 @@ impl Gates {
     pub(super) fn of(rules: &[Rule]) -> Self {
         let mut all = Self::default();
         let (mut addresses, mut ports) = (HashMap::new(), HashMap::new());
+        let mut courses = HashMap::new();
         let mut gates = HashMap::new();
         for rule in rules {
             let header = &rule.header;
             let mut address = |set| number(set, &mut addresses, &mut all.addresses);
-            let ends = [address(&header.src), address(&header.dst)];
+            let course = Course {
+                src: address(&header.src),
+                dst: address(&header.dst),
+                way: Way::of(header),
+            };
+            let course = *courses.entry(course).or_insert_with(|| {
+                all.courses.push(course);
+                last(&all.courses)
+            });
             let mut port = |set| number(set, &mut ports, &mut all.ports);
             let ports = [port(&header.src_ports), port(&header.dst_ports)];
-            let gate = Gate::of(rule, ends, ports);
+            let gate = Gate::of(rule, course, ports);
             let number = *gates.entry(gate).or_insert_with(|| {
                 all.gates.push(gate);
                 last(&all.gates)
@@ -78,10 +105,15 @@ impl Gates {
     pub(super) fn push(&mut self, rule: &Rule) {
         let header = &rule.header;
         let mut address = |set| number_of_equal(set, &mut self.addresses);
-        let ends = [address(&header.src), address(&header.dst)];
+        let course = Course {
+            src: address(&header.src),
+            dst: address(&header.dst),
+            way: Way::of(header),
+        };
+        let course = number_of_equal(&course, &mut self.courses);
         let mut port = |set| number_of_equal(set, &mut self.ports);
         let ports = [port(&header.src_ports), port(&header.dst_ports)];
-        let gate = Gate::of(rule, ends, ports);
+        let gate = Gate::of(rule, course, ports);
         self.of_rules.push(number_of_equal(&gate, &mut self.gates));
     }
 
@@ -93,6 +125,13 @@ impl Gates {
     /// The number of a rule's gate.
     fn number(&self, rule: u32) -> Option<u32> {
         self.of_rules.get(usize::try_from(rule).ok()?).copied()
+    }
+
+    /// A rule's numbers.
+    pub(super) fn numbers(&self, rule: u32) -> Option<Numbers> {
+        let gate = self.number(rule)?;
+        let course = self.gate(gate)?.course;
+        Some(Numbers { rule, gate, course })
     }
 
     fn gate(&self, number: u32) -> Option<&Gate> {
@@ -120,41 +159,43 @@ impl Gates {
         if !has_ports && !gate.any_ports {
             return false;
         }
-        let mut one_way = |src: End, dst: End| {
-            (gate.any_ports
-                || known.have_port(self, tuple, dst, gate.dst_ports)
-                    && known.have_port(self, tuple, src, gate.src_ports))
-                && known.have_address(self, tuple, dst, gate.dst)
-                && known.have_address(self, tuple, src, gate.src)
+        let Some(course) = known.course(self, tuple, gate.course) else {
+            return false;
         };
-        match gate.way {
-            Way::Straight => one_way(End::Sender, End::Receiver),
-            Way::Reversed => one_way(End::Receiver, End::Sender),
-            Way::Both => one_way(End::Sender, End::Receiver) || one_way(End::Receiver, End::Sender),
-        }
+        let mut have_ports = |src: End, dst: End| {
+            gate.any_ports
+                || known.have_port(self, tuple, dst, gate.dst_ports)
+                    && known.have_port(self, tuple, src, gate.src_ports)
+        };
+        course.straight && have_ports(End::Sender, End::Receiver)
+            || course.reversed && have_ports(End::Receiver, End::Sender)
     }
 }
 
 impl Gate {
-    /// The gate of a rule whose source and destination are in sets of these numbers.
-    fn of(rule: &Rule, [src, dst]: [u32; 2], [src_ports, dst_ports]: [u32; 2]) -> Self {
+    /// The gate of a rule with a course and with ports in sets of these numbers.
+    fn of(rule: &Rule, course: u32, [src_ports, dst_ports]: [u32; 2]) -> Self {
         let header = &rule.header;
         Self {
             apps: rule.apps,
-            src,
+            course,
             src_ports,
-            dst,
             dst_ports,
             layer: header.protocol.layer,
             asked: rule.asked,
             sides: rule.sides,
             needs_flow: rule.needs_flow,
             any_ports: header.has_any_ports(),
-            way: match (header.of_both_sides, header.both_ways) {
-                (true, _) => Way::Reversed,
-                (false, true) => Way::Both,
-                (false, false) => Way::Straight,
-            },
+        }
+    }
+}
+
+impl Way {
+    fn of(header: &Header) -> Self {
+        match (header.of_both_sides, header.both_ways) {
+            (true, _) => Self::Reversed,
+            (false, true) => Self::Both,
+            (false, false) => Self::Straight,
         }
     }
 }
@@ -219,8 +260,18 @@ struct Known {
 #[derive(Debug, Default)]
 struct Sets {
     round: u32,
+    courses: Vec<Run>,
     addresses: [Vec<Answer>; 2],
     ports: [Vec<Answer>; 2],
+}
+
+/// Whether the ends at hand go a course, the sender as its source or as its destination, and of which
+/// round that is known.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    round: u32,
+    straight: bool,
+    reversed: bool,
 }
 
 /// An answer, and of which round it is.
@@ -270,9 +321,24 @@ pub(crate) struct At<'p> {
 impl At<'_> {
     /// Whether header, side and protocol of a rule fit.
     pub(crate) fn fits(&mut self, rule: u32) -> bool {
-        let Some(number) = self.gates.number(rule) else {
-            return false;
+        let number = self.gates.number(rule);
+        number.is_some_and(|number| self.opens(number))
+    }
+
+    /// Whether what is at hand goes one of these courses, by their numbers.
+    pub(super) fn goes_any(&mut self, courses: &[u32]) -> bool {
+        let Known { here, sets, .. } = &mut *self.known;
+        let Some(tuple) = here.as_ref().and_then(|here| here.tuple.as_ref()) else {
+            return true;
         };
+        courses.iter().any(|course| {
+            let run = sets.course(self.gates, tuple, *course);
+            run.is_some_and(|run| run.straight || run.reversed)
+        })
+    }
+
+    /// Whether a gate, by its number, lets through what is at hand.
+    pub(crate) fn opens(&mut self, number: u32) -> bool {
         let Known {
             here,
             gates,
@@ -309,11 +375,35 @@ impl Sets {
     fn turn(&mut self, gates: &Gates) {
         self.round = self.round.wrapping_add(1);
         let is_new = self.round == 0 || self.addresses[0].len() != gates.addresses.len();
+        let is_new = is_new || self.courses.len() != gates.courses.len();
         if is_new || self.ports[0].len() != gates.ports.len() {
             self.round = 1;
+            self.courses = vec![Run::default(); gates.courses.len()];
             self.addresses = [(); 2].map(|()| vec![Answer::default(); gates.addresses.len()]);
             self.ports = [(); 2].map(|()| vec![Answer::default(); gates.ports.len()]);
         }
+    }
+
+    /// Whether the ends at hand go a course.
+    fn course(&mut self, gates: &Gates, tuple: &FiveTuple, number: u32) -> Option<Run> {
+        let place = usize::try_from(number).ok()?;
+        let known = *self.courses.get(place)?;
+        if known.round == self.round {
+            return Some(known);
+        }
+        let Course { src, dst, way } = *gates.courses.get(place)?;
+        let mut have = |of: End, to: End| {
+            self.have_address(gates, tuple, to, dst) && self.have_address(gates, tuple, of, src)
+        };
+        let run = Run {
+            straight: way != Way::Reversed && have(End::Sender, End::Receiver),
+            reversed: way != Way::Straight && have(End::Receiver, End::Sender),
+            round: self.round,
+        };
+        if let Some(known) = self.courses.get_mut(place) {
+            *known = run;
+        }
+        Some(run)
     }
 
     fn have_address(&mut self, gates: &Gates, tuple: &FiveTuple, end: End, set: u32) -> bool {

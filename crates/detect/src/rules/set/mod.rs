@@ -57,12 +57,13 @@ impl RuleSet {
     /// Arranges rules.
     pub(crate) fn arrange(mut rules: Vec<Rule>, sets: Datasets, action_order: &[String]) -> Self {
         rules.sort_by_key(|rule| rule.order(action_order));
+        let gates = Gates::of(&rules);
         let mut set = Self {
             base_len: rules.len(),
             action_order: action_order.to_vec(),
-            gates: Gates::of(&rules),
             sets: Arc::new(Sets::new(sets)),
-            base: Arc::new(Arrangement::of((0..).zip(&rules))),
+            base: Arc::new(Arrangement::of((0..).zip(&rules), &gates)),
+            gates,
             ..Self::default()
         };
         for (number, rule) in (0..).zip(rules) {

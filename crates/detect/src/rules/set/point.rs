@@ -1,5 +1,7 @@
 //! The rules of one place, by the literals that lead to them.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -10,7 +12,7 @@ use super::super::literal::{Literals, Pattern, Seen};
 use super::super::rule::{Asked, Fast, Inspection, Rule};
 use super::super::scene::Buffer;
 use super::super::transform::Transform;
-use super::gate::End;
+use super::gate::{At, End, Numbers};
 use super::guard::{Demand, Guard};
 use super::origin::ByAddress;
 
@@ -18,8 +20,8 @@ use super::origin::ByAddress;
 #[derive(Debug, Default)]
 pub(crate) struct Point {
     pub(crate) lists: Vec<List>,
-    /// Those that no literal leads to.
-    pub(crate) always: Vec<u32>,
+    /// Those that no literal leads to, by the numbers of their gates.
+    pub(crate) always: Vec<(u32, Vec<u32>)>,
     /// Those that ask of nothing but the ends: they are looked at with the first packet of a
     /// direction alone. Lists of addresses make thousands of them.
     pub(crate) of_ends: ByAddress,
@@ -47,6 +49,8 @@ pub(crate) struct List {
 struct Group {
     /// They stand in so many first bytes; none for anywhere.
     within: Option<usize>,
+    /// They are looked for where the ends go one of these courses; most rules have the first.
+    courses: Vec<u32>,
     /// They are looked for where this lets them.
     guard: Option<Guard>,
     literals: Literals,
@@ -69,38 +73,54 @@ impl List {
         self.buffer.is_none() && self.transforms.is_empty()
     }
 
+    /// The groups that are looked for with a protocol, and with `ports` of sender and receiver.
+    fn groups(
+        &self,
+        app: Option<AppProto>,
+        ports: Option<[u16; 2]>,
+    ) -> impl Iterator<Item = &Group> {
+        let of_app = app.and_then(|app| self.of_apps.get(&app));
+        let of_all = (of_app.is_none() || self.is_apart).then_some(&self.of_all);
+        let ports = ports.filter(|_| !self.of_ports.is_empty());
+        let of_ports = ports.map(|ports| self.by_port.iter().zip(ports));
+        let of_ports = of_ports.into_iter().flatten();
+        let of_ports = of_ports.filter_map(|(numbers, port)| numbers.get(&port));
+        let of_ports = of_ports.flatten().filter_map(|number| {
+            let number = usize::try_from(*number).unwrap_or(usize::MAX);
+            self.of_ports.get(number)
+        });
+        let of_apps = [of_all, of_app].into_iter().flatten().flatten();
+        of_apps.chain(of_ports)
+    }
+
+    /// Whether a rule may match what is at hand, whatever stands in the buffer.
+    pub(crate) fn is_open(
+        &self,
+        here: &mut At<'_>,
+        (app, ports): (Option<AppProto>, Option<[u16; 2]>),
+    ) -> bool {
+        let mut groups = self.groups(app, ports);
+        groups.any(|group| here.goes_any(&group.courses))
+    }
+
     /// Calls `found` with each rule whose literal ends in `value` behind the first `from` bytes, as far
     /// as the protocol, and `ports` of sender and receiver, may be the rule's.
     pub(crate) fn scan(
         &self,
         (value, from): (&[u8], usize),
         (app, ports): (Option<AppProto>, Option<[u16; 2]>),
+        here: &mut At<'_>,
         seen: &mut Seen,
         found: &mut dyn FnMut(u32),
     ) {
         if value.len() <= from {
             return;
         }
-        let of_app = app.and_then(|app| self.of_apps.get(&app));
-        if of_app.is_none() || self.is_apart {
-            for group in &self.of_all {
+        self.groups(app, ports).for_each(|group| {
+            if here.goes_any(&group.courses) {
                 group.scan(value, from, seen, found);
             }
-        }
-        for group in of_app.into_iter().flatten() {
-            group.scan(value, from, seen, found);
-        }
-        let Some(ports) = ports.filter(|_| !self.of_ports.is_empty()) else {
-            return;
-        };
-        for (groups, port) in self.by_port.iter().zip(ports) {
-            for number in groups.get(&port).into_iter().flatten() {
-                let number = usize::try_from(*number).unwrap_or(usize::MAX);
-                if let Some(group) = self.of_ports.get(number) {
-                    group.scan(value, from, seen, found);
-                }
-            }
-        }
+        });
     }
 }
 
@@ -109,8 +129,13 @@ impl Group {
     fn of<'g>(groups: impl IntoIterator<Item = &'g GatheredGroup>) -> Self {
         let mut within = None;
         let mut demands = Vec::new();
+        let mut courses = BTreeMap::new();
         let mut literals: HashMap<&Literal, Vec<u32>> = HashMap::new();
         for group in groups {
+            for (course, rules) in &group.courses {
+                let all: &mut usize = courses.entry(*course).or_default();
+                *all = all.saturating_add(*rules);
+            }
             within = within.max(group.within);
             demands.extend(&group.demands);
             for (literal, rules) in &group.literals {
@@ -122,8 +147,11 @@ impl Group {
             bytes,
             nocase: *nocase,
         });
+        let mut courses: Vec<_> = courses.into_iter().collect();
+        courses.sort_by_key(|(_, rules)| Reverse(*rules));
         Self {
             within,
+            courses: courses.into_iter().map(|(course, _)| course).collect(),
             guard: (!demands.is_empty()).then(|| Guard::of(demands)),
             literals: Literals::build(&patterns.collect::<Vec<_>>()),
             rules,
@@ -155,7 +183,7 @@ impl Point {
 #[derive(Default)]
 pub(super) struct Gathering {
     lists: Vec<GatheredList>,
-    always: Vec<u32>,
+    always: BTreeMap<u32, Vec<u32>>,
     of_ends: ByAddress,
 }
 
@@ -192,6 +220,8 @@ struct GatheredGroup {
     within: Option<usize>,
     /// What its rules ask, in the tier of those that ask something.
     demands: Vec<Demand>,
+    /// How many rules have a course, by its number.
+    courses: HashMap<u32, usize>,
     literals: HashMap<Literal, Vec<u32>>,
 }
 
@@ -205,7 +235,7 @@ impl GatheredList {
         same && self.transforms == inspection.transforms
     }
 
-    fn add(&mut self, number: u32, rule: &Rule, (fast, inspection): (&Fast, &Inspection)) {
+    fn add(&mut self, numbers: Numbers, rule: &Rule, (fast, inspection): (&Fast, &Inspection)) {
         let near = NEAR
             .iter()
             .position(|near| fast.within.is_some_and(|within| within <= *near));
@@ -230,8 +260,14 @@ impl GatheredList {
         let group = self.groups.entry(key).or_default();
         group.within = group.within.max(within);
         group.demands.extend(demand);
+        let rules = group.courses.entry(numbers.course).or_default();
+        *rules = rules.saturating_add(1);
         let literal = (Arc::clone(&fast.bytes), fast.nocase);
-        group.literals.entry(literal).or_default().push(number);
+        group
+            .literals
+            .entry(literal)
+            .or_default()
+            .push(numbers.rule);
     }
 
     fn finish(self) -> List {
@@ -366,14 +402,22 @@ fn telling(header: &Header) -> Option<(End, Arc<Ports>)> {
 }
 
 impl Gathering {
-    /// Adds a rule of which `here` says what of it is looked at at this point.
-    pub(super) fn add(&mut self, number: u32, rule: &Rule, here: impl Fn(&Inspection) -> bool) {
+    /// Adds a rule; `here` says what of it is looked at at this point.
+    pub(super) fn add(
+        &mut self,
+        numbers: Numbers,
+        rule: &Rule,
+        here: impl Fn(&Inspection) -> bool,
+    ) {
         let of = |fast: &'_ Fast| rule.inspections.get(fast.inspection).filter(|of| here(of));
         let led = rule.fast.iter().find_map(|fast| Some((fast, of(fast)?)));
         let Some((fast, inspection)) = led else {
             match rule.asked {
-                Asked::Ends => self.of_ends.add(number, &rule.header),
-                Asked::Damage | Asked::Packets | Asked::Protocol => self.always.push(number),
+                Asked::Ends => self.of_ends.add(numbers.rule, &rule.header),
+                Asked::Damage | Asked::Packets | Asked::Protocol => {
+                    let its = self.always.entry(numbers.gate).or_default();
+                    its.push(numbers.rule);
+                }
             }
             return;
         };
@@ -387,7 +431,7 @@ impl Gathering {
             self.lists.len().saturating_sub(1)
         });
         if let Some(list) = self.lists.get_mut(at) {
-            list.add(number, rule, (fast, inspection));
+            list.add(numbers, rule, (fast, inspection));
         }
     }
 
@@ -395,7 +439,7 @@ impl Gathering {
         let lists = self.lists.into_iter().map(GatheredList::finish);
         Point {
             lists: lists.collect(),
-            always: self.always,
+            always: self.always.into_iter().collect(),
             of_ends: self.of_ends,
         }
     }
