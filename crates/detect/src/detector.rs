@@ -79,14 +79,38 @@ impl Detector {
         &self.index
     }
 
-    /// Judges one event; appends what it thinks of it to `out`. `now_ns` is packet time. Says whether
-    /// detectors look at such an event at all.
+    /// Whether detectors look at such an event at all: not at those of a packet or a piece of something
+    /// that is under way, which most are. Those are for rules; detectors look at flows and at what is
+    /// whole.
+    #[must_use]
+    pub fn looks_at(event: &Event<'_>) -> bool {
+        match event {
+            Event::AppFrame(..)
+            | Event::Arp(_)
+            | Event::Exchanged(_)
+            | Event::FileData(..)
+            | Event::Inspect(_)
+            | Event::Packet(_)
+            | Event::Progress(..)
+            | Event::Stream(..) => false,
+            Event::Anomaly(..)
+            | Event::Attempt(..)
+            | Event::Closed(..)
+            | Event::File(..)
+            | Event::FlowEnd(..)
+            | Event::FlowStart(_)
+            | Event::Proven(_)
+            | Event::Transaction(..) => true,
+        }
+    }
+
+    /// Judges one event; appends what it thinks of it to `out`. `now_ns` is packet time.
     ///
     /// # Failure bias
     /// Open: what cannot be judged yields no verdict.
-    pub fn event(&mut self, event: &Event<'_>, now_ns: u64, out: &mut Vec<Verdict>) -> bool {
-        if is_of_packets(event) {
-            return false;
+    pub fn event(&mut self, event: &Event<'_>, now_ns: u64, out: &mut Vec<Verdict>) {
+        if !Self::looks_at(event) {
+            return;
         }
         let context = Context {
             index: &self.index,
@@ -96,7 +120,6 @@ impl Detector {
         for detector in &mut self.detectors {
             detector.event(event, &context, out);
         }
-        true
     }
 
     /// Gives the flows that count against their source since the last time, whether or not that led to
@@ -147,29 +170,6 @@ impl Detector {
     }
 }
 
-/// Whether an event is of a packet or a piece of something that is under way: most are. They are for
-/// rules; detectors look at flows and at what is whole.
-fn is_of_packets(event: &Event<'_>) -> bool {
-    match event {
-        Event::AppFrame(..)
-        | Event::Arp(_)
-        | Event::Exchanged(_)
-        | Event::FileData(..)
-        | Event::Inspect(_)
-        | Event::Packet(_)
-        | Event::Progress(..)
-        | Event::Stream(..) => true,
-        Event::Anomaly(..)
-        | Event::Attempt(..)
-        | Event::Closed(..)
-        | Event::File(..)
-        | Event::FlowEnd(..)
-        | Event::FlowStart(_)
-        | Event::Proven(_)
-        | Event::Transaction(..) => false,
-    }
-}
-
 /// What every detector may look at beside the event.
 #[derive(Debug)]
 pub(crate) struct Context<'c> {
@@ -189,7 +189,7 @@ impl Context<'_> {
 /// One way to tell malicious traffic. To add one: a file or folder that implements this, and a row
 /// in [`DETECTORS`].
 pub(crate) trait Detect: fmt::Debug + Send {
-    /// Judges one event, which is not [of a packet](is_of_packets).
+    /// Judges one event that [detectors look at](Detector::looks_at).
     fn event(&mut self, event: &Event<'_>, context: &Context<'_>, out: &mut Vec<Verdict>);
 
     /// Lets time pass.

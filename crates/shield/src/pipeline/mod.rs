@@ -290,7 +290,8 @@ impl Judge {
         mono_ns: u64,
         on_verdict: &mut OnVerdict<'_>,
     ) {
-        if self.detector.event(event, now_ns, &mut self.verdicts) {
+        if Detector::looks_at(event) {
+            self.detector.event(event, now_ns, &mut self.verdicts);
             self.watch.convict_all(&self.verdicts);
             let watch = &mut self.watch;
             self.detector
