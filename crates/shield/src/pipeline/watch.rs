@@ -2,18 +2,23 @@
 //!
 //! A proven flow is a candidate until payload went both ways. Transactions tell at once; a flow
 //! that speaks no known protocol is looked at on each tick.
+//!
+//! What speaks against a flow is a sign against its client, and a verdict of our own names the client:
+//! what that takes from it, [`crate::sessions`] says.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hash};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use detect::Verdict;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use ipnet::IpNet;
 use packet::decode::Vlans;
-use packet::{Event, FiveTuple, Flow, FlowId, Proto, Sensor};
+use packet::{Event, FiveTuple, Flow, FlowId, Proto, Sensor, http1, tls};
+use stix::lease::EvidenceClass;
 
-use crate::guard::Standings as _;
-use crate::sessions::Sessions;
+use crate::sessions::{Session, Sessions};
 
 /// Most flows followed at a time: proven ones, and those that a verdict was given on.
 pub(super) const FLOWS_MAX: usize = 131_072;
@@ -25,12 +30,21 @@ const LOOKED_AT_MAX: usize = 2_048;
 pub(super) struct Watch {
     home: Vec<IpNet>,
     sessions: Arc<Sessions>,
-    flows: HashMap<FlowId, State>,
+    hasher: DefaultHashBuilder,
+    now_ns: u64,
+    flows: HashMap<FlowId, Followed>,
     /// Proven flows without payload both ways so far.
     candidates: VecDeque<Candidate>,
     opened: u64,
     convicted: u64,
     flows_max_hit: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    state: State,
+    /// A hash of what its client shows of its software; 0: nothing yet.
+    client: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +69,8 @@ impl Watch {
         Self {
             home,
             sessions,
+            hasher: DefaultHashBuilder::default(),
+            now_ns: 0,
             flows: HashMap::new(),
             candidates: VecDeque::new(),
             opened: 0,
@@ -83,57 +99,113 @@ impl Watch {
         }
     }
 
-    /// Takes out the flows that verdicts name an offender of.
+    /// Learns what time it is, and what a client shows of its software; before anything is held
+    /// against its flow. `mono_ns` is CLOCK_MONOTONIC.
+    pub(super) fn meet(&mut self, event: &Event<'_>, mono_ns: u64) {
+        self.now_ns = mono_ns;
+        let Event::Transaction(flow, transaction) = event else {
+            return;
+        };
+        let known = self.flows.get_mut(&flow.id);
+        let Some(known) = known.filter(|known| known.client == 0) else {
+            return;
+        };
+        if let Some(http) = transaction.downcast_ref::<http1::Transaction>() {
+            known.client = short(&self.hasher, &http.user_agent());
+        } else if let Some(hello) = transaction.downcast_ref::<tls::Hello>() {
+            known.client = short(&self.hasher, &hello.ja4());
+        }
+    }
+
+    /// Takes out the flows that verdicts name an offender of, and what sure ones accuse.
     pub(super) fn convict_all(&mut self, verdicts: &[Verdict]) {
-        let against = verdicts.iter().filter(|verdict| verdict.offender.is_some());
-        for (flow, tuple) in against.filter_map(|verdict| verdict.flow.zip(verdict.tuple)) {
-            self.hold_against(flow, &tuple);
+        for verdict in verdicts {
+            if verdict.offender.is_some()
+                && let Some((flow, tuple)) = verdict.flow.zip(verdict.tuple)
+            {
+                self.hold_against(flow, &tuple);
+            }
+            self.name(verdict);
+        }
+    }
+
+    /// Takes what a verdict of our own on a proven path names for what it is. A partner's word, or what
+    /// anybody could have forged, does not change what an address was.
+    pub(super) fn name(&self, verdict: &Verdict) {
+        let own = verdict.reasons.iter().all(|reason| reason.source.is_none());
+        if let Some(offender) = verdict.offender
+            && own
+            && verdict.evidence >= EvidenceClass::PathProven
+        {
+            self.sessions.named(offender, self.now_ns);
+        }
+        if let Some((far, tuple)) = verdict.far_end.zip(verdict.tuple) {
+            self.sessions.disown(far, served(&self.hasher, &tuple));
         }
     }
 
     /// Takes out one flow whose ends are known.
     pub(super) fn hold_against(&mut self, flow: FlowId, tuple: &FiveTuple) {
+        self.sign(flow, tuple);
         if self.convict(flow) {
-            each_end(&self.home, tuple, |end| self.sessions.convicted(flow, end));
+            each_end(&self.home, tuple, |end, _| {
+                self.sessions.convicted(flow, end)
+            });
         }
     }
 
     /// Takes out one flow, which stays out to its end; true when it was an open session.
     pub(super) fn convict(&mut self, flow: FlowId) -> bool {
         let before = self.flows.get(&flow).copied();
-        let known = before.is_some() || self.has_room();
-        if known && before != Some(State::Convicted) {
-            self.flows.insert(flow, State::Convicted);
+        let is_new = before.is_none_or(|before| before.state != State::Convicted);
+        if is_new && (before.is_some() || self.has_room()) {
+            self.set(flow, State::Convicted);
             self.convicted = self.convicted.saturating_add(1);
         }
-        before == Some(State::Open)
+        before.is_some_and(|before| before.state == State::Open)
     }
 
     /// Takes out the flow that a model found something in. What others say of it counts for more.
     pub(super) fn accuse(&mut self, flow: FlowId, tuple: &FiveTuple) {
-        let before = self.flows.get(&flow).copied();
+        self.sign(flow, tuple);
+        let before = self.state(flow);
         if before == Some(State::Convicted) || (before.is_none() && !self.has_room()) {
             return;
         }
-        self.flows.insert(flow, State::Accused);
+        self.set(flow, State::Accused);
         if before == Some(State::Open) {
-            each_end(&self.home, tuple, |end| self.sessions.convicted(flow, end));
+            each_end(&self.home, tuple, |end, _| {
+                self.sessions.convicted(flow, end)
+            });
+        }
+    }
+
+    /// Forgets what speaks against a source.
+    pub(super) fn forgive(&self, source: IpAddr) {
+        self.sessions.forgive(source);
+    }
+
+    /// Over UDP anybody can speak in another's name.
+    fn sign(&self, flow: FlowId, tuple: &FiveTuple) {
+        if tuple.proto == Proto::Tcp && !is_home(&self.home, tuple.src) {
+            let client = self.flows.get(&flow).map_or(0, |known| known.client);
+            self.sessions.sign(tuple.src, client, self.now_ns);
         }
     }
 
     /// Whether a flow that is over was a session that nobody but a model has anything against, of a
     /// source with so many other benign sessions of late.
     pub(super) fn is_benign(&self, flow: &Flow, history_min: u32, mono_ns: u64) -> bool {
-        let state = self.flows.get(&flow.id);
+        let state = self.state(flow.id);
         if !is_session(flow) || matches!(state, None | Some(State::Convicted)) {
             return false;
         }
         // an open session stands in the table itself
-        let own = u32::from(state == Some(&State::Open));
+        let own = u32::from(state == Some(State::Open));
         let mut known = false;
-        each_end(&self.home, &flow.tuple, |end| {
-            let standing = self.sessions.standing(&IpNet::from(end.src), mono_ns);
-            known |= standing.recent.saturating_sub(own) >= history_min;
+        each_end(&self.home, &flow.tuple, |end, _| {
+            let history = self.sessions.history(end.src, mono_ns);
+            known |= history.saturating_sub(own) >= history_min;
         });
         known
     }
@@ -144,14 +216,14 @@ impl Watch {
             let Some(candidate) = self.candidates.pop_front() else {
                 return;
             };
-            if self.flows.get(&candidate.flow) != Some(&State::Candidate) {
+            if self.state(candidate.flow) != Some(State::Candidate) {
                 continue;
             }
             let flow = sensor.flow(&candidate.tuple, &candidate.vlan);
             if let Some(flow) = flow.filter(|flow| flow.id == candidate.flow) {
                 self.open(&flow, mono_ns);
             }
-            if self.flows.get(&candidate.flow) == Some(&State::Candidate) {
+            if self.state(candidate.flow) == Some(State::Candidate) {
                 self.candidates.push_back(candidate);
             }
         }
@@ -171,7 +243,7 @@ impl Watch {
 
     fn proven(&mut self, flow: &Flow) {
         if flow.client_proven && !self.flows.contains_key(&flow.id) && self.has_room() {
-            self.flows.insert(flow.id, State::Candidate);
+            self.set(flow.id, State::Candidate);
             let candidate = Candidate {
                 flow: flow.id,
                 tuple: flow.tuple,
@@ -182,28 +254,55 @@ impl Watch {
     }
 
     fn open(&mut self, flow: &Flow, mono_ns: u64) {
-        let is_candidate = self.flows.get(&flow.id) == Some(&State::Candidate);
-        if is_candidate && is_session(flow) {
-            self.flows.insert(flow.id, State::Open);
+        if self.state(flow.id) == Some(State::Candidate) && is_session(flow) {
+            self.set(flow.id, State::Open);
             self.opened = self.opened.saturating_add(1);
-            each_end(&self.home, &flow.tuple, |end| {
-                self.sessions.opened(flow.id, end, mono_ns)
+            let of = |served| self.session(flow, served, mono_ns);
+            each_end(&self.home, &flow.tuple, |end, served| {
+                self.sessions.opened(flow.id, end, of(served), mono_ns);
             });
         }
     }
 
     fn ended(&mut self, flow: &Flow, mono_ns: u64) {
-        let state = self.flows.remove(&flow.id);
-        let benign = match state {
+        let benign = match self.state(flow.id) {
             Some(State::Candidate | State::Open) => is_session(flow),
-            Some(State::Convicted | State::Accused) => return,
-            None => return,
+            Some(State::Convicted | State::Accused) | None => {
+                self.flows.remove(&flow.id);
+                return;
+            }
         };
-        if benign || state == Some(State::Open) {
-            each_end(&self.home, &flow.tuple, |end| {
-                self.sessions.ended(flow.id, end, benign, mono_ns);
+        if benign || self.state(flow.id) == Some(State::Open) {
+            let of = |served| self.session(flow, served, mono_ns);
+            each_end(&self.home, &flow.tuple, |end, served| {
+                self.sessions
+                    .ended(flow.id, end, of(served), benign, mono_ns);
             });
         }
+        self.flows.remove(&flow.id);
+    }
+
+    /// What is known of a session, for the client's address or for that of the server.
+    fn session(&self, flow: &Flow, end: End, mono_ns: u64) -> Session {
+        let age_ns = flow.last_ns.saturating_sub(flow.start_ns);
+        let client = self.flows.get(&flow.id).map_or(0, |known| known.client);
+        Session {
+            began_ns: mono_ns.saturating_sub(age_ns),
+            who: match end {
+                End::Client => client,
+                End::Server => served(&self.hasher, &flow.tuple),
+            },
+        }
+    }
+
+    fn state(&self, flow: FlowId) -> Option<State> {
+        self.flows.get(&flow).map(|known| known.state)
+    }
+
+    fn set(&mut self, flow: FlowId, state: State) {
+        let client = 0;
+        let new = Followed { state, client };
+        self.flows.entry(flow).or_insert(new).state = state;
     }
 
     /// At the bound nothing is followed anew: a flow not followed is no session.
@@ -222,13 +321,35 @@ fn is_session(flow: &Flow) -> bool {
         && flow.to_client.payload_bytes > 0
 }
 
+/// Which end of a flow an address is.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Client,
+    Server,
+}
+
 /// A session speaks for either end that is not one of ours, oriented as that end's packets are.
-fn each_end(home: &[IpNet], tuple: &FiveTuple, mut each: impl FnMut(&FiveTuple)) {
-    let is_home = |address| home.iter().any(|net: &IpNet| net.contains(&address));
-    if !is_home(tuple.src) {
-        each(tuple);
+fn each_end(home: &[IpNet], tuple: &FiveTuple, mut each: impl FnMut(&FiveTuple, End)) {
+    if !is_home(home, tuple.src) {
+        each(tuple, End::Client);
     }
-    if !is_home(tuple.dst) {
-        each(&tuple.reversed());
+    if !is_home(home, tuple.dst) {
+        each(&tuple.reversed(), End::Server);
     }
+}
+
+fn is_home(home: &[IpNet], address: IpAddr) -> bool {
+    home.iter().any(|net| net.contains(&address))
+}
+
+/// Whom a server serves, and at which port.
+fn served(hasher: &DefaultHashBuilder, tuple: &FiveTuple) -> u32 {
+    short(hasher, &(tuple.src.to_canonical(), tuple.dst_port))
+}
+
+/// A hash that is never 0.
+fn short(hasher: &DefaultHashBuilder, of: &impl Hash) -> u32 {
+    let bytes = hasher.hash_one(of).to_le_bytes();
+    let [a, b, c, d, ..] = bytes;
+    u32::from_le_bytes([a, b, c, d]).max(1)
 }

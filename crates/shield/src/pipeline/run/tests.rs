@@ -223,7 +223,7 @@ fn records_are_appended_where_the_configuration_says() {
     };
     let (turn, _forgive, _heard) = turn();
     let sessions = Arc::new(Sessions::new(10));
-    spawn(&inspected, &[], Some(&eve), sessions, turn.links)
+    spawn(&inspected, &[], &Behaviour::default(), Some(&eve), sessions, turn.links)
         .unwrap()
         .join();
     let text = std::fs::read_to_string(&eve.file).unwrap();
