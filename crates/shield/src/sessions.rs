@@ -257,7 +257,8 @@ impl Standings for Sessions {
         let since_ns = now_ns.saturating_sub(self.limits.recent_ns);
         for (_, known) in table.sources.range(source.network()..=source.broadcast()) {
             let attack = known.attack.as_ref();
-            let attack = attack.filter(|one| one.named && one.goes_on(now_ns, self.limits.recent_ns));
+            let attack =
+                attack.filter(|one| one.named && one.goes_on(now_ns, self.limits.recent_ns));
             let (recent, vouches) = match attack {
                 None => (count(known.sessions(since_ns)), None),
                 Some(attack) => {
@@ -308,7 +309,10 @@ impl Table {
 impl Source {
     /// Sessions that are open, and those that ended since.
     fn sessions(&self, since_ns: u64) -> impl Iterator<Item = &Session> + Clone {
-        let ended = self.recent.iter().filter(move |ended| ended.at_ns >= since_ns);
+        let ended = self
+            .recent
+            .iter()
+            .filter(move |ended| ended.at_ns >= since_ns);
         let open = self.open.values().map(|open| &open.session);
         ended.map(|ended| &ended.session).chain(open)
     }

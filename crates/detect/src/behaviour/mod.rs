@@ -152,6 +152,29 @@ pub(crate) fn leaves_home(context: &Context<'_>, flow: &Flow) -> bool {
     context.is_home(flow.tuple.src) == Some(true) && context.is_home(flow.tuple.dst) == Some(false)
 }
 
+/// What was told of a channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    at_ns: Option<u64>,
+    /// Whether its far end was named.
+    is_sure: bool,
+}
+
+impl Said {
+    /// Whether it is to be told: a far end that becomes sure at once, anything else when `quiet_ns`
+    /// (without a far end, with one) are over.
+    pub(crate) fn is_due(&self, is_sure: bool, quiet_ns: (u64, u64), now_ns: u64) -> bool {
+        let quiet_ns = if is_sure { quiet_ns.1 } else { quiet_ns.0 };
+        let is_recent = |at_ns| now_ns.abs_diff(at_ns) < quiet_ns;
+        (is_sure && !self.is_sure) || !self.at_ns.is_some_and(is_recent)
+    }
+
+    pub(crate) fn say(&mut self, is_sure: bool, now_ns: u64) {
+        self.at_ns = Some(now_ns);
+        self.is_sure |= is_sure;
+    }
+}
+
 /// A verdict about a victim of ours: nobody is accused.
 pub(crate) fn alert(
     detector: &'static str,

@@ -85,6 +85,28 @@ fn where_home_is_not_known_nobody_is_a_far_end() {
 }
 
 #[test]
+fn a_far_end_that_becomes_sure_is_told_at_once() {
+    let mut place = Place::new();
+    while place.of("dns-tunnel@1").is_empty() {
+        let name = place.letters(60, BASE32);
+        let id = place.draw(60_000) as u16;
+        let client = SocketAddr::from((Ipv4Addr::from(CLIENT), 20_000 + id % 20_000));
+        let server = SocketAddr::from((Ipv4Addr::from(SERVER), 53));
+        let mut frames = Frames::default();
+        let name = format!("{name}.tunnel.example");
+        frames.udp(0, client, server, &message(id, 0x0100, &name));
+        place.frames(&frames);
+    }
+    assert_eq!(place.of("dns-tunnel@1")[0].far_end, None, "nobody answered");
+    for _ in 0..20 {
+        let name = place.letters(60, BASE32);
+        place.exchange(&format!("{name}.tunnel.example"), Way::Out, SPEAKS);
+    }
+    let told = place.of("dns-tunnel@1");
+    assert_eq!((told.len(), told[1].far_end), (2, address(SERVER)));
+}
+
+#[test]
 fn a_tunnel_with_a_far_end_is_told_again_while_it_goes_on() {
     let mut behaviour = BehaviourConfig::default();
     behaviour.tunnel.again_ns = 60 * SECOND_NS;

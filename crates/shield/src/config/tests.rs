@@ -94,7 +94,10 @@ fn what_is_absent_has_the_cautious_default() {
     assert_eq!(config.policy.behaviour, Behaviour::default());
     let said = "name = \"s\"\ndata = \"d\"\n[behaviour]\nbeacon = \"drop\"\n";
     let said = check(said).unwrap().policy.behaviour;
-    assert_eq!((said.beacon, said.dns_tunnel), (Leave::Drop, Leave::RateLimit));
+    assert_eq!(
+        (said.beacon, said.dns_tunnel),
+        (Leave::Drop, Leave::RateLimit)
+    );
     assert_eq!(config.enforce.mode, EnforceMode::Auto);
 }
 

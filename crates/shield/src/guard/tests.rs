@@ -15,6 +15,8 @@ use crate::policy::{Behaviour, Protected, Rate, Settings};
 use crate::signals::Batch;
 use crate::sync::known;
 
+mod behaviour;
+
 /// Everybody has this standing.
 #[derive(Debug, Default)]
 struct Everybody(Mutex<Standing>);

@@ -20,7 +20,7 @@ use super::Session;
 
 /// Before the first sign, what was begun for so long is a part of the attack: tools look around, and
 /// show a first sign within seconds.
-pub(super) const LEAD_NS: u64 = 30_000_000_000;
+pub(super) const LEAD_NS: u64 = 10_000_000_000;
 /// A sign that comes later than this after the one before begins another attack, unless a verdict
 /// was given: somebody mistyped, and somebody else attacks an hour later.
 const PAUSE_NS: u64 = 60_000_000_000;
@@ -209,15 +209,19 @@ mod tests {
     #[test]
     fn who_was_there_before_the_attack_protects_and_who_came_just_before_does_not() {
         let mut case = Case::new();
-        case.visit(TOOL, 75 * S, true);
+        case.visit(TOOL, 91 * S, true);
         guessing(&mut case, 100, 6);
         case.named(106 * S);
         assert_eq!(case.standing(106 * S), (0, 0));
         let mut case = Case::new();
-        case.visit(TOOL, 60 * S, false);
+        case.visit(TOOL, 90 * S, false);
         guessing(&mut case, 100, 6);
         case.named(106 * S);
-        assert_eq!(case.standing(106 * S), (1, 1), "the same software as the tool's");
+        assert_eq!(
+            case.standing(106 * S),
+            (1, 1),
+            "the same software as the tool's"
+        );
         assert_eq!(case.standing(6_000 * S), (1, 1), "as long as it is open");
     }
 
@@ -247,11 +251,19 @@ mod tests {
         for at in 110..140 {
             case.visit(BROWSER, at * S, at < 139);
         }
-        assert_eq!(case.standing(140 * S), (1, 1), "limited, and never only watched");
+        assert_eq!(
+            case.standing(140 * S),
+            (1, 1),
+            "limited, and never only watched"
+        );
         for who in 10..20 {
             case.sign(who, 141 * S);
         }
-        assert_eq!(case.standing(142 * S), (0, 0), "who changes its name has none");
+        assert_eq!(
+            case.standing(142 * S),
+            (0, 0),
+            "who changes its name has none"
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ use ipnet::IpNet;
 use packet::applayer::dns;
 use packet::{Event, FiveTuple, Flow, Proto, Transaction, http1, tls};
 
-use super::{DAY_NS, SECOND_NS, alert, is_ours, leaves_home, measure};
+use super::{DAY_NS, SECOND_NS, Said, alert, is_ours, leaves_home, measure};
 use crate::detector::{Context, Counter, Detect};
 use crate::fields::{dns_addresses, host_without_port};
 use crate::lru::Lru;
@@ -153,7 +153,7 @@ struct Pair {
     /// Whether a contact said whom it was meant for.
     named: bool,
     seen_ns: u64,
-    said_ns: Option<u64>,
+    said: Said,
 }
 
 impl Beacon {
@@ -196,15 +196,10 @@ impl Beacon {
         let is_named = pair.named || self.names.peek(&key.server).is_some();
         let is_sure = is_proven && !is_named && leaves_home(context, flow);
         let far_end = is_sure.then_some(key.server);
-        let quiet_ns = match far_end {
-            Some(_) => self.config.again_ns,
-            None => self.config.quiet_ns,
-        };
-        let quiet = pair
-            .said_ns
-            .is_some_and(|said| now_ns.abs_diff(said) < quiet_ns);
+        let quiet = (self.config.quiet_ns, self.config.again_ns);
+        let is_due = pair.said.is_due(far_end.is_some(), quiet, now_ns);
         // statistics cost microseconds: at most once a second for a pair, and not in vain
-        if !is_new || !enough || quiet {
+        if !is_new || !enough || !is_due {
             return;
         }
         let numbers = pair.contacts.numbers();
@@ -212,7 +207,7 @@ impl Beacon {
         if score < self.config.score_min {
             return;
         }
-        pair.said_ns = Some(now_ns);
+        pair.said.say(far_end.is_some(), now_ns);
         self.verdicts = self.verdicts.saturating_add(1);
         let scores = (score, self.config.score_min);
         let said = verdict(flow, &numbers, scores, now_ns);

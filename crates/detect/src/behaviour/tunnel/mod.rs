@@ -33,7 +33,7 @@ use hashbrown::DefaultHashBuilder;
 use packet::applayer::dns::{Kind, Message};
 use packet::{Event, Flow, Way};
 
-use super::{Asked, DAY_NS, HOUR_NS, SECOND_NS, alert, is_ours, leaves_home, measure, proof};
+use super::{Asked, DAY_NS, HOUR_NS, SECOND_NS, Said, alert, is_ours, leaves_home, measure, proof};
 use crate::detector::{Context, Counter, Detect};
 use crate::lru::Lru;
 use crate::verdict::{Reason, Verdict};
@@ -127,7 +127,7 @@ struct Pair {
     bytes: u64,
     /// Whether a question came in from the network.
     came_in: bool,
-    said_ns: Option<u64>,
+    said: Said,
 }
 
 /// What is known of who answers our clients.
@@ -152,13 +152,7 @@ impl Tunnel {
         }
     }
 
-    fn query(
-        &mut self,
-        flow: &Flow,
-        asked: &Asked,
-        context: &Context<'_>,
-        out: &mut Vec<Verdict>,
-    ) {
+    fn query(&mut self, flow: &Flow, asked: &Asked, context: &Context<'_>, out: &mut Vec<Verdict>) {
         let now_ns = context.now_ns;
         if asked.below().is_empty() || self.config.allowed.contains(asked.base()) {
             return;
@@ -192,16 +186,12 @@ impl Tunnel {
         if score < self.config.score_min {
             return;
         }
-        let quiet_ns = match far_end {
-            Some(_) => self.config.again_ns,
-            None => self.config.quiet_ns,
-        };
-        let is_recent = |at| now_ns.abs_diff(at) < quiet_ns;
-        if pair.said_ns.is_some_and(is_recent) {
+        let quiet = (self.config.quiet_ns, self.config.again_ns);
+        if !pair.said.is_due(far_end.is_some(), quiet, now_ns) {
             self.quieted = self.quieted.saturating_add(1);
             return;
         }
-        pair.said_ns = Some(now_ns);
+        pair.said.say(far_end.is_some(), now_ns);
         self.verdicts = self.verdicts.saturating_add(1);
         let scores = (score, self.config.score_min);
         let said = verdict(flow, asked, pair, scores, now_ns);

@@ -14,13 +14,13 @@ mod packs;
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use testkit::netns::{self, Net};
 
-use crate::common::{BINARY, alone, run, wait_for};
+use crate::common::{BINARY, run, wait_for};
 
 const ATTACKER: &str = "192.0.2.66";
 const VISITOR: &str = "192.0.2.20";
@@ -199,10 +199,13 @@ impl Place {
     /// Waits for a lease against the attacker that does this.
     fn leased(&self, action: &str, within: Duration) -> Value {
         let what = format!("a lease against the attacker: {action}");
-        wait_for(&what, within, || {
+        let begun = Instant::now();
+        let lease = wait_for(&what, within, || {
             let mut leases = self.leases().into_iter();
             leases.find(|lease| lease["action"] == action)
-        })
+        });
+        eprintln!("{action} after {:.1} s", begun.elapsed().as_secs_f64());
+        lease
     }
 
     /// The leases so far. None is against anybody but the attacker.

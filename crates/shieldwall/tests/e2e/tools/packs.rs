@@ -1,6 +1,5 @@
 //! Packs in the lab: one that may block, and one that errs and is taken back by its budget.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
