@@ -96,12 +96,12 @@ impl Attack {
     /// How many sessions vouch; where somebody else is there and none does, one.
     pub(super) fn recent<'s>(
         &self,
-        sessions: impl Iterator<Item = &'s Session> + Clone,
+        mut sessions: impl Iterator<Item = &'s Session> + Clone,
         others: &Others,
     ) -> u32 {
         let vouch = sessions.clone().filter(|session| self.vouches(session));
         match super::count(vouch) {
-            0 => u32::from(sessions.clone().any(|session| self.spares(session, others))),
+            0 => u32::from(sessions.any(|session| self.spares(session, others))),
             vouch => vouch,
         }
     }
@@ -122,6 +122,7 @@ impl Attack {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use std::net::IpAddr;
 
@@ -154,7 +155,7 @@ mod tests {
 
         /// A benign session that began then, and is over a moment later if `over`.
         fn visit(&mut self, who: u32, began_ns: u64, over: bool) {
-            self.flow = self.flow.saturating_add(1);
+            self.flow += 1;
             let (flow, session) = (FlowId(self.flow), Session { began_ns, who });
             let tuple = FiveTuple {
                 src: Self::source(),

@@ -143,7 +143,7 @@ fn a_beacon_is_stopped_and_who_asks_for_updates_as_regularly_is_not() {
         "updates stopped: {before:?} {since:?}"
     );
     assert_eq!(answered("updates.log", "failed"), 0);
-    eprintln!(
+    println!(
         "beacon: {} answered, then none; updates: {} answered",
         since.0, since.1
     );

@@ -142,6 +142,8 @@ fn sqlmap_is_stopped_by_a_pack_that_may_block() {
     assert!(!model["features"].as_array().unwrap().is_empty(), "{alert}");
     place.is_stopped("sqlmap");
     let said = std::fs::read_to_string(place.at("tool.out")).unwrap();
-    assert!(!said.contains("Database:"), "it has the database: {said}");
+    for learned in ["back-end DBMS", "is vulnerable", "Table: "] {
+        assert!(!said.contains(learned), "it learned something: {said}");
+    }
     place.is_unharmed(bystander);
 }

@@ -6,6 +6,7 @@
 //! attacker  192.0.2.66 ──┐
 //! bystander 192.0.2.20 ──┴─ switch ── wan0 gateway (the shield) ── server 198.51.100.10
 //! ```
+#![expect(clippy::print_stdout, reason = "what was measured is told")]
 
 mod channels;
 mod inbound;
@@ -184,7 +185,7 @@ impl Place {
         let before = self.arrived(ATTACKER);
         pause(10);
         assert_eq!(self.arrived(ATTACKER), before, "{tool} goes on");
-        eprintln!(
+        println!(
             "{tool}: {before} requests arrived before it was dropped, none in ten seconds since"
         );
     }
@@ -204,7 +205,7 @@ impl Place {
             let mut leases = self.leases().into_iter();
             leases.find(|lease| lease["action"] == action)
         });
-        eprintln!("{action} after {:.1} s", begun.elapsed().as_secs_f64());
+        println!("{action} after {:.1} s", begun.elapsed().as_secs_f64());
         lease
     }
 
@@ -236,7 +237,7 @@ impl Place {
         );
         let visits: u32 = said.trim().parse().unwrap();
         assert!(visits > 20, "only {visits} visits");
-        eprintln!("bystander: {visits} visits, none failed");
+        println!("bystander: {visits} visits, none failed");
         self.leases();
     }
 }

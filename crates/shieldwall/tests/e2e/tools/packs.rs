@@ -112,7 +112,7 @@ fn a_pack_that_begins_to_err_is_taken_back_by_its_budget() {
     let step = wait_for("the pack is taken back", Duration::from_secs(30), || {
         stage("rolled-back")
     });
-    eprintln!("taken back after {:?}: {step}", begun.elapsed());
+    println!("taken back after {:?}: {step}", begun.elapsed());
     assert_eq!(step["by"], "shield", "{step}");
     assert!(
         step["why"].as_str().unwrap().contains("benign sessions"),
