@@ -43,6 +43,8 @@ pub(super) struct Watch {
 #[derive(Clone, Copy, Debug)]
 struct Followed {
     state: State,
+    /// Whether its client proved its path.
+    is_proven: bool,
     /// A hash of what its client shows of its software; 0: nothing yet.
     client: u32,
 }
@@ -185,11 +187,11 @@ impl Watch {
         self.sessions.forgive(source);
     }
 
-    /// Over UDP anybody can speak in another's name.
+    /// Without a proven path anybody can speak in another's name, and fill the table of sources.
     fn sign(&self, flow: FlowId, tuple: &FiveTuple) {
-        if tuple.proto == Proto::Tcp && !is_home(&self.home, tuple.src) {
-            let client = self.flows.get(&flow).map_or(0, |known| known.client);
-            self.sessions.sign(tuple.src, client, self.now_ns);
+        let known = self.flows.get(&flow).filter(|known| known.is_proven);
+        if let Some(known) = known.filter(|_| !is_home(&self.home, tuple.src)) {
+            self.sessions.sign(tuple.src, known.client, self.now_ns);
         }
     }
 
@@ -243,7 +245,12 @@ impl Watch {
 
     fn proven(&mut self, flow: &Flow) {
         if flow.client_proven && !self.flows.contains_key(&flow.id) && self.has_room() {
-            self.set(flow.id, State::Candidate);
+            let followed = Followed {
+                state: State::Candidate,
+                is_proven: true,
+                client: 0,
+            };
+            self.flows.insert(flow.id, followed);
             let candidate = Candidate {
                 flow: flow.id,
                 tuple: flow.tuple,
@@ -300,8 +307,11 @@ impl Watch {
     }
 
     fn set(&mut self, flow: FlowId, state: State) {
-        let client = 0;
-        let new = Followed { state, client };
+        let new = Followed {
+            state,
+            is_proven: false,
+            client: 0,
+        };
         self.flows.entry(flow).or_insert(new).state = state;
     }
 
@@ -352,4 +362,31 @@ fn short(hasher: &DefaultHashBuilder, of: &impl Hash) -> u32 {
     let bytes = hasher.hash_one(of).to_le_bytes();
     let [a, b, c, d, ..] = bytes;
     u32::from_le_bytes([a, b, c, d]).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_proved_is_no_sign_and_takes_no_room() {
+        let sessions = Arc::new(Sessions::new(16));
+        let mut watch = Watch::new(vec!["10.0.0.0/8".parse().unwrap()], Arc::clone(&sessions));
+        let tuple = FiveTuple {
+            src: IpAddr::from([192, 0, 2, 7]),
+            src_port: 1,
+            dst: IpAddr::from([10, 2, 0, 10]),
+            dst_port: 80,
+            proto: Proto::Tcp,
+        };
+        for _ in 0..2 {
+            watch.hold_against(FlowId(1), &tuple);
+        }
+        assert_eq!((sessions.sources(), watch.convicted), (0, 1));
+        let mut flow = Flow::new(FlowId(2), tuple, Vlans::default(), 0);
+        flow.client_proven = true;
+        watch.event(&Event::Proven(&flow), 0);
+        watch.hold_against(FlowId(2), &tuple);
+        assert_eq!((sessions.sources(), watch.convicted), (1, 2));
+    }
 }
