@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use packet::{Event, FiveTuple, FlowId};
+use packet::{Event, FiveTuple, FlowId, Way};
 
 use crate::behaviour::{
     self, beacon::Beacon, dga::Dga, dga::NameModel, login::Logins, path_guessing::Paths,
@@ -53,6 +53,7 @@ pub type Counter = (&'static str, u64);
 pub struct Detector {
     index: Arc<Index>,
     home: Vec<IpNet>,
+    way: Way,
     detectors: Vec<Box<dyn Detect>>,
 }
 
@@ -64,8 +65,14 @@ impl Detector {
         Self {
             index,
             home: config.home,
+            way: Way::Unknown,
             detectors,
         }
+    }
+
+    /// Says which way the packet goes that the next events come of.
+    pub fn goes(&mut self, way: Way) {
+        self.way = way;
     }
 
     /// Replaces the indicators; what was learned of sources stays.
@@ -116,6 +123,7 @@ impl Detector {
             index: &self.index,
             home: &self.home,
             now_ns,
+            way: self.way,
         };
         for detector in &mut self.detectors {
             detector.event(event, &context, out);
@@ -139,6 +147,7 @@ impl Detector {
             index: &self.index,
             home: &self.home,
             now_ns,
+            way: self.way,
         };
         for detector in &mut self.detectors {
             detector.tick(&context, out);
@@ -176,6 +185,8 @@ pub(crate) struct Context<'c> {
     pub(crate) index: &'c Index,
     pub(crate) home: &'c [IpNet],
     pub(crate) now_ns: u64,
+    /// Which way the packet at hand goes.
+    pub(crate) way: Way,
 }
 
 impl Context<'_> {

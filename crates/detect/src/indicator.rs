@@ -425,6 +425,7 @@ impl Matches {
             evidence: self.evidence,
             confidence: self.confidence,
             offender: offender.map(|address| address.to_canonical()),
+            far_end: None,
             victim: service(tuple).filter(|_| inbound && flow.is_some()),
             tuple: Some(*tuple),
             flow,

@@ -25,6 +25,10 @@ pub struct Verdict {
     pub confidence: u8,
     /// Who is to be acted against; none when the traffic shows a victim only.
     pub offender: Option<IpAddr>,
+    /// The far end of a channel that one of ours keeps up, where it is sure that it is the far end and
+    /// that one of ours turned to it: what comes back from there may be stopped. It is accused of
+    /// nothing towards others.
+    pub far_end: Option<IpAddr>,
     /// The service under attack, where there is exactly one.
     pub victim: Option<Service>,
     /// The flow's ends.

@@ -480,6 +480,7 @@ fn inspect(
     Ok(Some(pipeline::spawn(
         capture,
         &config.home,
+        &config.policy.behaviour,
         config.eve.as_ref(),
         Arc::clone(sessions),
         links,

@@ -12,9 +12,10 @@
 //! Each has a folder, and a row in the table of detectors (`detector.rs`). What it knows lies in tables of bounded size; the least recently used goes, and is counted.
 //!
 //! **Whom a verdict names.** Who asks for generated names, tunnels or sends beacons is one of our
-//! own hosts, and a victim: such a verdict has no offender, so that nothing is blocked, and its
-//! first reason names the base domain or the service. Only who tries logins, paths and services from
-//! outside is an offender, in the evidence class that the traffic proves.
+//! own hosts, and a victim: such a verdict has no offender, and its first reason names the base domain
+//! or the service. Where the far end of a tunnel or a beacon is sure, it names that
+//! ([`Verdict::far_end`]). Only who tries logins, paths and services from outside is an
+//! offender, in the evidence class that the traffic proves.
 //!
 //! **Explanation.** The reasons behind the first are what was measured: the buffer is the name of
 //! the feature, the matched text its value, and `what` its meaning with the threshold.
@@ -88,7 +89,15 @@ impl Asked {
     /// resolver at its own work (it does not desire recursion), a name of the local network.
     pub(crate) fn of(message: &Message) -> Option<Self> {
         let recursion_desired = message.flags & 0x0100 != 0;
-        if message.multicast || message.opcode() != 0 || !recursion_desired {
+        match recursion_desired {
+            true => Self::about(message),
+            false => None,
+        }
+    }
+
+    /// The first name that a question or an answer is about, whoever asks for it.
+    pub(crate) fn about(message: &Message) -> Option<Self> {
+        if message.multicast || message.opcode() != 0 {
             return None;
         }
         let bytes = message.questions.first()?.name.bytes().to_ascii_lowercase();
@@ -138,7 +147,35 @@ pub(crate) fn measure(name: &'static str, value: f64, what: String) -> Reason {
     Reason::of(name, format!("{value:.3}").as_bytes(), what)
 }
 
-/// A verdict about a victim of ours: nobody is accused, nothing is blocked.
+/// Whether a flow goes from our home to somewhere else, as far as it is known what home is.
+pub(crate) fn leaves_home(context: &Context<'_>, flow: &Flow) -> bool {
+    context.is_home(flow.tuple.src) == Some(true) && context.is_home(flow.tuple.dst) == Some(false)
+}
+
+/// What was told of a channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    at_ns: Option<u64>,
+    /// Whether its far end was named.
+    is_sure: bool,
+}
+
+impl Said {
+    /// Whether it is to be told: a far end that becomes sure at once, anything else when `quiet_ns`
+    /// (without a far end, with one) are over.
+    pub(crate) fn is_due(&self, is_sure: bool, quiet_ns: (u64, u64), now_ns: u64) -> bool {
+        let quiet_ns = if is_sure { quiet_ns.1 } else { quiet_ns.0 };
+        let is_recent = |at_ns| now_ns.abs_diff(at_ns) < quiet_ns;
+        (is_sure && !self.is_sure) || !self.at_ns.is_some_and(is_recent)
+    }
+
+    pub(crate) fn say(&mut self, is_sure: bool, now_ns: u64) {
+        self.at_ns = Some(now_ns);
+        self.is_sure |= is_sure;
+    }
+}
+
+/// A verdict about a victim of ours: nobody is accused.
 pub(crate) fn alert(
     detector: &'static str,
     (tuple, flow): (FiveTuple, &Flow),
@@ -152,6 +189,7 @@ pub(crate) fn alert(
         evidence,
         confidence: 50,
         offender: None,
+        far_end: None,
         victim: None,
         tuple: Some(tuple),
         flow: Some(flow.id),

@@ -438,6 +438,7 @@ impl Inspector {
                 of_one
             },
             offender: accused.map(|_| flow.tuple.src.to_canonical()),
+            far_end: None,
             victim: service(&flow.tuple).filter(|_| accused.is_some()),
             tuple: Some(flow.tuple),
             flow: Some(flow.id),

@@ -136,6 +136,7 @@ impl Verdicts {
             evidence,
             confidence: origin.map_or(CONFIDENCE_OWN, |origin| origin.confidence),
             offender: offender.map(|address| address.to_canonical()),
+            far_end: None,
             victim: inbound.and_then(|tuple| service(&tuple)),
             tuple,
             flow: alert.flow,

@@ -336,6 +336,7 @@ fn verdict(flow: &Flow, evidence: EvidenceClass, walk: &Walk, now_ns: u64) -> Ve
         evidence,
         confidence: CONFIDENCE,
         offender: Some(offender),
+        far_end: None,
         victim: None,
         tuple: Some(flow.tuple),
         flow: Some(flow.id),

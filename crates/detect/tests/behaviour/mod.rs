@@ -1,6 +1,7 @@
 //! Behaviour from packets: generated names, tunnels, beacons, guessed passwords, slow scans; and what
 //! looks a little like them.
 
+mod far_end;
 mod paths;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -12,7 +12,7 @@ use super::{
     Capture, Config, ConfigError, Enforce, Eve, Hub, Locator, Pace, Packs, Protect, Rules, Share,
     typed,
 };
-use crate::policy::{Rate, Settings};
+use crate::policy::{Behaviour, Rate, Settings};
 use crate::repository::{Subscription, Wanted};
 
 /// Longest name of a shield or a partner, in bytes.
@@ -38,7 +38,7 @@ pub(super) fn config(typed: typed::Typed, at: &Locator<'_>) -> Result<Config, Co
             mode: typed.enforce.mode,
             pin: typed.enforce.pin,
         },
-        policy: settings(&typed.policy, at)?,
+        policy: settings(&typed.policy, typed.behaviour, at)?,
         protect: Protect {
             networks: networks(&typed.protect.networks, at)?,
             automatic: typed.protect.automatic,
@@ -120,7 +120,11 @@ fn interface(typed: &Spanned<String>, at: &Locator<'_>) -> Result<String, Config
     })
 }
 
-fn settings(typed: &typed::Policy, at: &Locator<'_>) -> Result<Settings, ConfigError> {
+fn settings(
+    typed: &typed::Policy,
+    behaviour: Behaviour,
+    at: &Locator<'_>,
+) -> Result<Settings, ConfigError> {
     let lease_max_s = number("lease_max_s", &typed.lease_max_s, 1, LEASE_MAX_S_MAX, at)?;
     Ok(Settings {
         enforce: matches!(typed.action, typed::Stance::Enforce),
@@ -144,6 +148,7 @@ fn settings(typed: &typed::Policy, at: &Locator<'_>) -> Result<Settings, ConfigE
             burst: number("rate_burst", &typed.rate_burst, 1, 1_000_000, at)?,
         },
         private_from_exchange: typed.private_from_exchange,
+        behaviour,
     })
 }
 

@@ -17,6 +17,8 @@
 //! | | `benign_sessions_max` | 8 | more of them: monitor; fewer: rate limit; none: as asked |
 //! | | `rate_packets_per_s`, `rate_burst` | 10, 20 | what passes of a rate-limited source |
 //! | | `private_from_exchange` | false | whether partners' word counts for private addresses |
+//! | `[behaviour]` | `login-guessing`, `path-guessing` | `drop`, `escalate` | what follows: `alert`, `rate-limit`, `escalate`, `drop` |
+//! | | `dns-tunnel`, `beacon` | `rate-limit`, `alert` | the same, of the far end |
 //! | `[protect]` | `networks`, `automatic` | none, true | nobody's word blocks these |
 //! | `[home]` | `networks` | none | where our services are |
 //! | `[share]` | `tlp`, `audience` | absent: nothing leaves | marking; partners named beyond it |

@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::{Behaviour, Leave};
 
 const FULL: &str = r#"
 name = "shield-b"
@@ -90,6 +91,13 @@ fn what_is_absent_has_the_cautious_default() {
     assert_eq!(config.eve, None);
     assert!(config.protect.automatic);
     assert_eq!(config.policy.confidence_min, 50);
+    assert_eq!(config.policy.behaviour, Behaviour::default());
+    let said = "name = \"s\"\ndata = \"d\"\n[behaviour]\nbeacon = \"drop\"\n";
+    let said = check(said).unwrap().policy.behaviour;
+    assert_eq!(
+        (said.beacon, said.dns_tunnel),
+        (Leave::Drop, Leave::RateLimit)
+    );
     assert_eq!(config.enforce.mode, EnforceMode::Auto);
 }
 
@@ -99,7 +107,7 @@ fn errors_name_place_and_remedy() {
         (
             with("[home]", "[hom]"),
             "shield.toml:20:2: unknown field `hom`, expected one of `name`, `data`, `hub`, \
-             `capture`, `enforce`, `policy`, `protect`, `home`, `share`, `rules`, `packs`, `eve`, `repository`; remove it or \
+             `capture`, `enforce`, `policy`, `behaviour`, `protect`, `home`, `share`, `rules`, `packs`, `eve`, `repository`; remove it or \
              correct its name",
         ),
         (

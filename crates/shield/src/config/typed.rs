@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{EnforceMode, Pace};
+use crate::policy::Behaviour;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -19,6 +20,8 @@ pub(super) struct Typed {
     pub(super) enforce: Enforce,
     #[serde(default)]
     pub(super) policy: Policy,
+    #[serde(default)]
+    pub(super) behaviour: Behaviour,
     #[serde(default)]
     pub(super) protect: Protect,
     #[serde(default)]

@@ -243,6 +243,9 @@ pub(super) fn write_verdict(object: &mut Object<'_>, verdict: &Verdict) {
     if let Some(offender) = verdict.offender {
         object.text("offender", &address(offender));
     }
+    if let Some(far_end) = verdict.far_end {
+        object.text("far_end", &address(far_end));
+    }
     object.text("evidence", evidence_name(verdict.evidence));
     object.number("confidence", verdict.confidence);
     object.number("count", verdict.count);

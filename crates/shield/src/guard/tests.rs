@@ -11,9 +11,11 @@ use stix::Object;
 use stix::lease::{EvidenceClass, Proto, Service};
 
 use super::*;
-use crate::policy::{Protected, Rate, Settings};
+use crate::policy::{Behaviour, Protected, Rate, Settings};
 use crate::signals::Batch;
 use crate::sync::known;
+
+mod behaviour;
 
 /// Everybody has this standing.
 #[derive(Debug, Default)]
@@ -114,6 +116,7 @@ fn policy() -> Policy {
                 burst: 20,
             },
             private_from_exchange: false,
+            behaviour: Behaviour::default(),
         },
         protected: Protected::new(["10.2.0.0/24".parse().unwrap()]),
         home: vec!["10.2.0.0/24".parse().unwrap()],
@@ -128,6 +131,7 @@ fn verdict(offender: &str, evidence: EvidenceClass) -> Verdict {
         evidence,
         confidence: 90,
         offender: Some(offender.parse().unwrap()),
+        far_end: None,
         victim: None,
         tuple: None,
         flow: None,
@@ -273,6 +277,7 @@ fn what_rests_on_an_object_of_unknown_marking_does_not_leave() {
         .set_markings([(asker.clone(), Tlp::Amber)].into());
     bench.guard.set_markings_since([(asker, Tlp::Green)].into());
     bench.guard.verdict(&Verdict {
+        far_end: None,
         victim: Some(web()),
         ..listed
     });

@@ -9,7 +9,7 @@ use detect::models::Found;
 use ipnet::IpNet;
 use pack::manifest::Capability;
 use sharing::scrub;
-use stix::lease::{self, EvidenceClass, LeaseRequest, Selector};
+use stix::lease::{self, EvidenceClass, LeaseRequest, Selector, Service};
 use stix::{StixId, Tlp};
 
 use super::{Guard, Install, OWN_TTL_S, Sink};
@@ -40,7 +40,11 @@ impl Guard {
     fn take(&self, verdict: &Verdict, word: Word<'_>, now: Now) {
         let credible = self.is_credible(verdict, now);
         if let Some(offender) = verdict.offender.filter(|_| credible) {
-            self.block_offender(verdict, offender, word, now);
+            self.block(verdict, (offender, verdict.victim), word, now);
+        }
+        // what comes back from there, to whatever port it goes
+        if let Some(far_end) = verdict.far_end {
+            self.block(verdict, (far_end, None), word, now);
         }
         let derived_from = self.derived_from(verdict);
         // a model is no witness: others are told, and asked for nothing
@@ -151,14 +155,24 @@ impl Guard {
             .max()
     }
 
-    /// Judges an own verdict and carries the decision out.
-    fn block_offender(&self, verdict: &Verdict, offender: IpAddr, word: Word<'_>, now: Now) {
+    /// Judges an own verdict about an address, and carries the decision out.
+    fn block(
+        &self,
+        verdict: &Verdict,
+        (address, service): (IpAddr, Option<Service>),
+        word: Word<'_>,
+        now: Now,
+    ) {
         let request = LeaseRequest {
-            selector: Selector::Source(policy::canonical(IpNet::from(offender))),
-            service: verdict.victim,
+            selector: Selector::Source(policy::canonical(IpNet::from(address))),
+            service,
             action: lease::Action::Drop,
             ttl_s: OWN_TTL_S,
-            evidence: verdict.evidence,
+            evidence: match verdict.far_end {
+                // only one whose path is sure is named
+                Some(far_end) if far_end == address => EvidenceClass::PathProven,
+                _ => verdict.evidence,
+            },
             detector: verdict.detector.into(),
             audience: Vec::new(),
         };
@@ -173,7 +187,7 @@ impl Guard {
             request: Some(&request),
             pattern: None,
             confidence: Some(verdict.confidence),
-            strikes: self.memory().strikes(offender, now),
+            strikes: self.memory().strikes(address, now),
         };
         let standing = self.standing(Some(&request), now);
         match policy::decide(&self.policy.load(), &ask, &standing, now.wall) {
@@ -194,14 +208,16 @@ impl Guard {
                 if self.install(&asker, Origin::Local, &install, &standing, now) {
                     self.keep(&asker.object, &install.claim(Origin::Local, now), until);
                     if fresh {
-                        self.memory().strike(offender, now);
+                        self.memory().strike(address, now);
                     }
                 }
             }
             Decision::Index {
                 why: Some(Why::Unproven),
             }
-            | Decision::Refuse { why: Why::Unproven } => {}
+            | Decision::Refuse {
+                why: Why::Unproven | Why::OnlyTold,
+            } => {}
             Decision::Index { why: Some(why) } | Decision::Refuse { why } => {
                 self.refuse(&asker, request.selector.to_string(), why.to_string(), now);
             }

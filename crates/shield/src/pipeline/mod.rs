@@ -207,6 +207,7 @@ impl Pipeline {
     /// Forgets what is held against a source.
     pub fn forgive(&mut self, source: IpAddr) {
         self.judge.detector.forgive(source);
+        self.judge.watch.forgive(source);
         if let Some(verdicts) = &mut self.judge.ruled.verdicts {
             verdicts.forgive(source.to_canonical());
         }
@@ -277,6 +278,7 @@ impl Judge {
     fn frame(&mut self, frame: &Frame<'_>) {
         self.packet = self.packet.saturating_add(1);
         self.frames = self.frames.saturating_add(1);
+        self.detector.goes(frame.way);
         self.bytes = self.bytes.saturating_add(u64::from(frame.wire_len));
         if let Some(inspector) = &mut self.modelled.inspector {
             inspector.packet(self.packet);
@@ -290,12 +292,14 @@ impl Judge {
         mono_ns: u64,
         on_verdict: &mut OnVerdict<'_>,
     ) {
+        self.watch.meet(event, mono_ns);
         if Detector::looks_at(event) {
             self.detector.event(event, now_ns, &mut self.verdicts);
-            self.watch.convict_all(&self.verdicts);
+            // what speaks against a flow does so before the verdict that it leads to
             let watch = &mut self.watch;
             self.detector
                 .held_against(&mut |flow, tuple| watch.hold_against(flow, tuple));
+            self.watch.convict_all(&self.verdicts);
         }
         let now = Now {
             ts_ns: now_ns,

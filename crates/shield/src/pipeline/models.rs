@@ -100,6 +100,7 @@ impl Judge {
             self.watch.accuse(flow, &tuple);
         }
         for found in inspector.found() {
+            self.watch.name(&found.verdict);
             let is_alert = u64::from(found.is_alert());
             self.given = self.given.saturating_add(is_alert);
             if let Some(sink) = &self.modelled.sink

@@ -15,8 +15,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use datapath::capture::{AfPacket, Capture, CaptureError, Options, Stats};
 use datapath::clock::{mono_ns, realtime_ns};
-use detect::Index;
 use detect::rules::VerdictsConfig;
+use detect::{BehaviourConfig, Index};
 use ipnet::IpNet;
 use packet::Frame;
 use packet::pcap::{PcapError, Reader};
@@ -27,6 +27,7 @@ use crate::config::{self, Pace};
 use crate::eve;
 use crate::guard::Sink;
 use crate::packs;
+use crate::policy::{Behaviour, Leave};
 use crate::rules::Link;
 use crate::sessions::Sessions;
 
@@ -40,6 +41,9 @@ const PUBLISH_NS: u64 = 500_000_000;
 const STATS_NS: u64 = 8_000_000_000;
 /// A file read at full pace looks at its commands after this many frames.
 const FRAMES_PER_TURN: u64 = 256;
+/// Time between two verdicts about a channel that something is done about, nanoseconds: a lease of our
+/// own is a minute at first.
+const AGAIN_NS: u64 = 60_000_000_000;
 /// Time between two passes over a file that is repeated, nanoseconds.
 const REPEAT_PAUSE_NS: u64 = 1_000_000_000;
 
@@ -141,6 +145,7 @@ impl Running {
 pub fn spawn(
     capture: &config::Capture,
     home: &[IpNet],
+    behaviour: &Behaviour,
     log: Option<&config::Eve>,
     sessions: Arc<Sessions>,
     links: Links,
@@ -152,6 +157,7 @@ pub fn spawn(
         },
         detect: detect::Config {
             home: home.to_vec(),
+            behaviour: detectors(behaviour),
             ..detect::Config::default()
         },
     };
@@ -188,6 +194,19 @@ pub fn spawn(
     let builder = std::thread::Builder::new().name("pipeline".to_owned());
     let thread = builder.spawn(work).map_err(PipelineError::Thread)?;
     Ok(Running { counters, thread })
+}
+
+/// The detectors of behaviour. Where something is done about a channel, it is looked at again when what
+/// was done ends, rather than told once a day.
+fn detectors(behaviour: &Behaviour) -> BehaviourConfig {
+    let mut config = BehaviourConfig::default();
+    if behaviour.dns_tunnel > Leave::Alert {
+        config.tunnel.again_ns = AGAIN_NS;
+    }
+    if behaviour.beacon > Leave::Alert {
+        config.beacon.again_ns = AGAIN_NS;
+    }
+    config
 }
 
 /// The log of the records. A disk that is slow costs records, which are counted, and no packet.

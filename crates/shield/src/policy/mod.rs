@@ -11,6 +11,7 @@
 //! says in a section "Failure bias" which error it prefers. Rules only ever refuse or weaken; the
 //! one place that turns an ask into a lease is the end of [`decide`].
 
+mod behaviour;
 mod networks;
 mod rules;
 
@@ -25,6 +26,7 @@ use stix::lease::{EvidenceClass, LeaseRequest};
 use stix::pattern::Pattern;
 use stix::{Head, Timestamp};
 
+pub use behaviour::{Behaviour, Leave};
 pub use networks::{Protected, canonical, overlaps};
 pub use rules::{RULES, Rule, Step};
 
@@ -47,6 +49,8 @@ pub struct Settings {
     /// Whether a partner's word counts for private addresses (RFC 1918, 6598, 4193), which name
     /// a host in that partner's network and usually another one in ours.
     pub private_from_exchange: bool,
+    /// What may follow from what our own detectors of behaviour say.
+    pub behaviour: Behaviour,
 }
 
 /// A token bucket's two numbers.
@@ -276,6 +280,12 @@ pub enum Why {
     Crowded(u32),
     /// Only a model says so, and it may not block.
     Model,
+    /// The operator has no more follow from this detector than an alert.
+    OnlyTold,
+    /// The operator has no more follow from this detector than a rate limit.
+    OnlyLimited,
+    /// The first time, this detector only slows down.
+    FirstTime,
     /// The operator set this shield to monitor.
     DryRun,
     /// A rule left something undecided (a fault of ours).
@@ -312,6 +322,9 @@ impl fmt::Display for Why {
             Self::Shortened => write!(f, "shortened to the longest lease"),
             Self::Shared(sessions) => write!(f, "{sessions} recent benign sessions: rate limit"),
             Self::Crowded(sessions) => write!(f, "{sessions} recent benign sessions: monitor"),
+            Self::OnlyTold => write!(f, "this detector only tells here"),
+            Self::OnlyLimited => write!(f, "this detector only slows down here: rate limit"),
+            Self::FirstTime => write!(f, "first time: rate limit; a drop if it goes on"),
             Self::Model => write!(f, "a model's word alone slows down: rate limit"),
             Self::DryRun => write!(f, "this shield only monitors"),
             Self::Incomplete => write!(f, "left undecided by the rules"),

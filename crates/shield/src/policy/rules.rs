@@ -9,7 +9,7 @@ use stix::Timestamp;
 use stix::lease::{self, LeaseRequest, Selector};
 use stix::pattern::Term;
 
-use super::{Ask, FOREIGN_TTL_S_MAX, Policy, Standing, Why, Word, canonical, networks};
+use super::{Ask, FOREIGN_TTL_S_MAX, Leave, Policy, Standing, Why, Word, canonical, networks};
 
 /// A rule: looks at the case, may refuse it, send it to the index, or set or weaken the draft.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +111,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "action",
         apply: action,
+    },
+    Rule {
+        name: "behaviour",
+        apply: behaviour,
     },
     Rule {
         name: "model",
@@ -377,6 +381,27 @@ fn action(case: &Case<'_>, draft: &mut Draft) -> Step {
         lease::Action::RateLimit => rate_limit(case.policy),
         lease::Action::Reject | lease::Action::Drop => Action::Drop,
     });
+    Step::Next
+}
+
+/// How sure a detector of behaviour is differs, and so does what the operator has follow.
+///
+/// # Failure bias
+/// Open: an attacker whom only an unsure detector sees goes on, slowly at first.
+fn behaviour(case: &Case<'_>, draft: &mut Draft) -> Step {
+    let (Word::Own, Some(request)) = (case.ask.word, case.ask.request) else {
+        return Step::Next;
+    };
+    let why = match case.policy.settings.behaviour.of(&request.detector) {
+        Leave::Alert => return Step::Refuse(Why::OnlyTold),
+        Leave::RateLimit => Why::OnlyLimited,
+        Leave::Escalate if case.ask.strikes == 0 => Why::FirstTime,
+        Leave::Escalate | Leave::Drop => return Step::Next,
+    };
+    if draft.action == Some(Action::Drop) {
+        draft.action = Some(rate_limit(case.policy));
+        draft.weakened.push(why);
+    }
     Step::Next
 }
 

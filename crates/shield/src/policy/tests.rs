@@ -27,6 +27,7 @@ fn policy() -> Policy {
                 burst: 20,
             },
             private_from_exchange: false,
+            behaviour: Behaviour::default(),
         },
         protected: Protected::new(["10.2.0.0/24", "198.51.100.53/32"].map(net)),
         home: vec![net("10.2.0.0/24")],

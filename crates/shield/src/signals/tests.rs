@@ -19,6 +19,7 @@ fn verdict(offender: &str, evidence: EvidenceClass) -> Verdict {
         evidence,
         confidence: 90,
         offender: Some(offender.parse::<IpAddr>().unwrap()),
+        far_end: None,
         victim: None,
         tuple: None,
         flow: None,

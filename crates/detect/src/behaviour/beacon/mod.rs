@@ -7,23 +7,33 @@
 //!
 //! **What it cannot tell.** Software that polls is regular as well: updates, mail, monitoring. A
 //! verdict says that something is regular, never that it is malicious: it is an alert for somebody
-//! who knows the host, and asks for nothing. [`Config::allowed`] takes services out.
+//! who knows the host. [`Config::allowed`] takes services out.
+//!
+//! **The far end.** Software that polls goes by a name: somebody here looked the address up, or the
+//! connection itself says whom it is meant for (the Host of HTTP, the name in a TLS handshake). Where
+//! neither was ever seen, both sides proved their path and the service is not ours, the verdict names
+//! the address. Whether that is enough to do anything about it, policy says.
 //!
 //! **Limits.** A connection that stays open and is not HTTP/1 is one contact. Jitter of more than
 //! half of the period is not told from people. Services that are polled by design (DNS, DHCP, NTP,
-//! discovery) are not looked at.
+//! discovery) are not looked at. A beacon that shows a name has no far end. Names that are looked up
+//! where no packet of it passes here (DNS over HTTPS, a resolver inside) are not seen, though most
+//! connections show theirs.
 //!
 //! # Failure bias
-//! Open: a full table forgets the pair used least recently, and nothing is blocked.
+//! Open: a full table forgets the pair used least recently. A full table of names forgets the oldest,
+//! and a service that shows no name itself may be taken for one without any.
 
 use std::net::IpAddr;
 
 use features::Contacts;
 use ipnet::IpNet;
-use packet::{Event, FiveTuple, Flow, Proto, http1};
+use packet::applayer::dns;
+use packet::{Event, FiveTuple, Flow, Proto, Transaction, http1, tls};
 
-use super::{DAY_NS, SECOND_NS, alert, is_ours, measure};
+use super::{DAY_NS, SECOND_NS, Said, alert, is_ours, leaves_home, measure};
 use crate::detector::{Context, Counter, Detect};
+use crate::fields::{dns_addresses, host_without_port};
 use crate::lru::Lru;
 use crate::verdict::{Reason, Verdict, octets};
 use stix::lease::EvidenceClass;
@@ -46,6 +56,10 @@ pub struct Config {
     pub idle_ns: u64,
     /// A pair is not told again before this long, nanoseconds.
     pub quiet_ns: u64,
+    /// The same of one whose far end is sure.
+    pub again_ns: u64,
+    /// Most addresses that are remembered to have a name.
+    pub names_max: usize,
     /// Networks whose services may be polled.
     pub allowed: Vec<IpNet>,
 }
@@ -59,6 +73,8 @@ impl Default for Config {
             pairs_max: 16_384,
             idle_ns: 2 * DAY_NS,
             quiet_ns: DAY_NS,
+            again_ns: DAY_NS,
+            names_max: 65_536,
             allowed: Vec::new(),
         }
     }
@@ -106,6 +122,8 @@ pub fn score(numbers: &[f32]) -> f64 {
 pub(crate) struct Beacon {
     config: Config,
     pairs: Lru<Key, Pair>,
+    /// Addresses that an answer gave for a name.
+    names: Lru<IpAddr, ()>,
     contacts: u64,
     verdicts: u64,
 }
@@ -118,17 +136,31 @@ struct Key {
     port: u16,
 }
 
+impl Key {
+    fn of(tuple: &FiveTuple) -> Self {
+        Self {
+            host: tuple.src.to_canonical(),
+            server: tuple.dst.to_canonical(),
+            proto: tuple.proto,
+            port: tuple.dst_port,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Pair {
     contacts: Contacts,
+    /// Whether a contact said whom it was meant for.
+    named: bool,
     seen_ns: u64,
-    said_ns: Option<u64>,
+    said: Said,
 }
 
 impl Beacon {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             pairs: Lru::new(config.pairs_max),
+            names: Lru::new(config.names_max),
             contacts: 0,
             verdicts: 0,
             config: config.clone(),
@@ -139,16 +171,10 @@ impl Beacon {
         &mut self,
         flow: &Flow,
         (at_ns, bytes): (u64, u64),
-        now_ns: u64,
+        context: &Context<'_>,
         out: &mut Vec<Verdict>,
     ) {
-        let tuple = &flow.tuple;
-        let key = Key {
-            host: tuple.src.to_canonical(),
-            server: tuple.dst.to_canonical(),
-            proto: tuple.proto,
-            port: tuple.dst_port,
-        };
+        let (now_ns, key) = (context.now_ns, Key::of(&flow.tuple));
         if self
             .config
             .allowed
@@ -166,12 +192,14 @@ impl Beacon {
         let is_new = pair.contacts.add(at_ns, bytes);
         let enough = pair.contacts.len() >= self.config.contacts_min
             && pair.contacts.span_ns() >= self.config.span_min_ns;
-        let quiet_ns = self.config.quiet_ns;
-        let quiet = pair
-            .said_ns
-            .is_some_and(|said| now_ns.abs_diff(said) < quiet_ns);
+        let is_proven = flow.client_proven && flow.server_proven;
+        let is_named = pair.named || self.names.peek(&key.server).is_some();
+        let is_sure = is_proven && !is_named && leaves_home(context, flow);
+        let far_end = is_sure.then_some(key.server);
+        let quiet = (self.config.quiet_ns, self.config.again_ns);
+        let is_due = pair.said.is_due(far_end.is_some(), quiet, now_ns);
         // statistics cost microseconds: at most once a second for a pair, and not in vain
-        if !is_new || !enough || quiet {
+        if !is_new || !enough || !is_due {
             return;
         }
         let numbers = pair.contacts.numbers();
@@ -179,15 +207,39 @@ impl Beacon {
         if score < self.config.score_min {
             return;
         }
-        pair.said_ns = Some(now_ns);
+        pair.said.say(far_end.is_some(), now_ns);
         self.verdicts = self.verdicts.saturating_add(1);
-        out.push(verdict(
-            flow,
-            &numbers,
-            (score, self.config.score_min),
-            now_ns,
-        ));
+        let scores = (score, self.config.score_min);
+        let said = verdict(flow, &numbers, scores, now_ns);
+        out.push(Verdict { far_end, ..said });
     }
+
+    /// Learns names: of addresses from answers, of services from what connections say.
+    fn learn(&mut self, flow: &Flow, transaction: &dyn Transaction, is_contact: bool) {
+        if let Some(message) = transaction.downcast_ref::<dns::Message>() {
+            if message.kind == dns::Kind::Answer {
+                for address in dns_addresses(message) {
+                    self.names.entry(address.to_canonical());
+                }
+            }
+            return;
+        }
+        if is_contact && shows_name(transaction) {
+            self.pairs.entry(Key::of(&flow.tuple)).named = true;
+        }
+    }
+}
+
+/// Whether a transaction says by name whom it is meant for.
+fn shows_name(transaction: &dyn Transaction) -> bool {
+    if let Some(http) = transaction.downcast_ref::<http1::Transaction>() {
+        return http.host().is_some_and(|host| {
+            let (host, address) = host_without_port(host);
+            !host.is_empty() && address.is_none()
+        });
+    }
+    let hello = transaction.downcast_ref::<tls::Hello>();
+    hello.is_some_and(|hello| hello.sni().is_some())
 }
 
 fn verdict(flow: &Flow, numbers: &[f32], (score, score_min): (f64, f64), now_ns: u64) -> Verdict {
@@ -237,17 +289,20 @@ impl Detect for Beacon {
                 && context.is_home(flow.tuple.dst) != Some(true)
                 && is_looked_at(&flow.tuple)
         };
+        if let Event::Transaction(flow, transaction) = event {
+            self.learn(flow, *transaction, outbound(flow));
+        }
         match event {
             Event::FlowEnd(flow, _) if outbound(flow) => {
                 let begun = (flow.start_ns, flow.to_server.payload_bytes);
-                self.contact(flow, begun, context.now_ns, out);
+                self.contact(flow, begun, context, out);
             }
             Event::Transaction(flow, transaction) if transaction.id() > 0 && outbound(flow) => {
                 let http = transaction.downcast_ref::<http1::Transaction>();
                 if let Some(http) = http.filter(|http| http.phase == http1::Phase::Complete) {
                     let head = u64::try_from(http.target().len()).unwrap_or(u64::MAX);
                     let begun = (http.first_ts_ns, http.request_len.saturating_add(head));
-                    self.contact(flow, begun, context.now_ns, out);
+                    self.contact(flow, begun, context, out);
                 }
             }
             Event::FlowStart(_)

@@ -252,6 +252,7 @@ fn verdict(flow: &Flow, source: &Source, with: &Parameters, now_ns: u64) -> Verd
         evidence: proof(flow),
         confidence: CONFIDENCE,
         offender: Some(offender),
+        far_end: None,
         victim: service(&flow.tuple).filter(|_| walk.services.seen == 1),
         tuple: Some(flow.tuple),
         flow: Some(flow.id),

@@ -209,6 +209,7 @@ fn verdict(flow: &Flow, source: &Source, path: &[u8], ceiling: f64, now_ns: u64)
         evidence: proof(flow),
         confidence: CONFIDENCE,
         offender: Some(offender),
+        far_end: None,
         victim: service(&flow.tuple).filter(|_| source.servers.seen == 1),
         tuple: Some(flow.tuple),
         flow: Some(flow.id),

@@ -151,6 +151,7 @@ fn verdict(flow: &Flow, source: &Source, now_ns: u64) -> Verdict {
         evidence: EvidenceClass::Unproven,
         confidence: CONFIDENCE,
         offender: Some(offender),
+        far_end: None,
         victim: None,
         tuple: Some(flow.tuple),
         flow: Some(flow.id),

@@ -10,22 +10,30 @@
 //! carries, the share of names that are new. Weights are set by hand: there is no benign DNS at hand
 //! that may be trained on, and in tests a rule of one feature beat learned models on other networks.
 //!
+//! **The far end.** Most tunnels go through a resolver, and nobody's resolver is to be blamed: such a
+//! verdict names the base alone. A server that a client of ours asks directly is the
+//! far end when it speaks for the base itself (authoritative answers, no recursion offered: RFC 1035
+//! section 4.1.1) and for no other base that clients of ours ask it for, and when the questions
+//! left through our interface rather than came in from the network in our client's name.
+//!
 //! **Limits.** Services that carry data in names on purpose (reputation look-ups of mail and virus
 //! scanners) look like tunnels, and are: [`Config::allowed`] takes them out. Whoever sends less than
 //! a few hundred bytes in six hours below one name, or changes the name as often, is not seen.
 //!
 //! # Failure bias
-//! Open: a full table forgets the pair used least recently, and nothing is blocked.
+//! Open: a full table forgets the pair used least recently; a server of which anything else was seen is
+//! no far end.
 
 use std::collections::BTreeSet;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use features::DnsWindow;
 use hashbrown::DefaultHashBuilder;
 use packet::applayer::dns::{Kind, Message};
-use packet::{Event, Flow};
+use packet::{Event, Flow, Way};
 
-use super::{Asked, DAY_NS, HOUR_NS, SECOND_NS, alert, is_ours, measure, proof};
+use super::{Asked, DAY_NS, HOUR_NS, SECOND_NS, Said, alert, is_ours, leaves_home, measure, proof};
 use crate::detector::{Context, Counter, Detect};
 use crate::lru::Lru;
 use crate::verdict::{Reason, Verdict};
@@ -48,6 +56,8 @@ pub struct Config {
     pub pairs_max: usize,
     /// A pair is not told again before this long, nanoseconds.
     pub quiet_ns: u64,
+    /// The same of one whose far end is sure.
+    pub again_ns: u64,
     /// Registrable names that are not judged, lower case.
     pub allowed: BTreeSet<String>,
 }
@@ -62,6 +72,7 @@ impl Default for Config {
             slow_window_ns: 6 * HOUR_NS,
             pairs_max: 16_384,
             quiet_ns: DAY_NS,
+            again_ns: DAY_NS,
             allowed: allowed.collect(),
         }
     }
@@ -102,6 +113,7 @@ pub(crate) struct Tunnel {
     config: Config,
     hasher: DefaultHashBuilder,
     pairs: Lru<(IpAddr, u64), Pair>,
+    servers: Lru<IpAddr, Server>,
     windows: u64,
     verdicts: u64,
     quieted: u64,
@@ -113,7 +125,18 @@ struct Pair {
     window: DnsWindow,
     /// All bytes that names carried so far, windows before included.
     bytes: u64,
-    said_ns: Option<u64>,
+    /// Whether a question came in from the network.
+    came_in: bool,
+    said: Said,
+}
+
+/// What is known of who answers our clients.
+#[derive(Debug, Default)]
+struct Server {
+    /// The base that it speaks for.
+    base: Option<u64>,
+    /// It spoke for another one as well, or not as one that speaks for it.
+    other: bool,
 }
 
 impl Tunnel {
@@ -121,6 +144,7 @@ impl Tunnel {
         Self {
             hasher: DefaultHashBuilder::default(),
             pairs: Lru::new(config.pairs_max),
+            servers: Lru::new(config.pairs_max),
             windows: 0,
             verdicts: 0,
             quieted: 0,
@@ -128,11 +152,15 @@ impl Tunnel {
         }
     }
 
-    fn query(&mut self, flow: &Flow, asked: &Asked, now_ns: u64, out: &mut Vec<Verdict>) {
+    fn query(&mut self, flow: &Flow, asked: &Asked, context: &Context<'_>, out: &mut Vec<Verdict>) {
+        let now_ns = context.now_ns;
         if asked.below().is_empty() || self.config.allowed.contains(asked.base()) {
             return;
         }
-        let hash = std::hash::BuildHasher::hash_one(&self.hasher, asked.base());
+        let hash = self.hasher.hash_one(asked.base());
+        let server = flow.tuple.dst.to_canonical();
+        let known = self.servers.peek(&server);
+        let speaks = known.is_some_and(|known| known.base == Some(hash) && !known.other);
         let pair = self.pairs.entry((flow.tuple.src.to_canonical(), hash));
         let age_ns = now_ns.saturating_sub(pair.window.first_ns());
         let lasts_ns = match pair.window.names() >= self.config.names_min {
@@ -145,6 +173,9 @@ impl Tunnel {
             pair.window = DnsWindow::default();
             pair.window.add(now_ns, asked.below(), &self.hasher);
         }
+        pair.came_in |= context.way == Way::In;
+        let is_sure = speaks && !pair.came_in && leaves_home(context, flow);
+        let far_end = is_sure.then_some(server);
         let length = u64::try_from(asked.below().len()).unwrap_or(u64::MAX);
         pair.bytes = pair.bytes.saturating_add(length);
         if pair.window.names() < self.config.names_min {
@@ -155,32 +186,43 @@ impl Tunnel {
         if score < self.config.score_min {
             return;
         }
-        if pair
-            .said_ns
-            .is_some_and(|at| now_ns.abs_diff(at) < self.config.quiet_ns)
-        {
+        let quiet = (self.config.quiet_ns, self.config.again_ns);
+        if !pair.said.is_due(far_end.is_some(), quiet, now_ns) {
             self.quieted = self.quieted.saturating_add(1);
             return;
         }
-        pair.said_ns = Some(now_ns);
+        pair.said.say(far_end.is_some(), now_ns);
         self.verdicts = self.verdicts.saturating_add(1);
-        out.push(verdict(
-            flow,
-            asked,
-            pair,
-            score,
-            self.config.score_min,
-            now_ns,
-        ));
+        let scores = (score, self.config.score_min);
+        let said = verdict(flow, asked, pair, scores, now_ns);
+        out.push(Verdict { far_end, ..said });
+    }
+
+    /// Notes for which base a server speaks, and whether it offers to ask others.
+    fn answer(&mut self, flow: &Flow, message: &Message, context: &Context<'_>) {
+        let Some(asked) = Asked::about(message) else {
+            return;
+        };
+        if context.way == Way::Out || !leaves_home(context, flow) {
+            return;
+        }
+        let base = self.hasher.hash_one(asked.base());
+        let server = self.servers.entry(flow.tuple.dst.to_canonical());
+        let speaks = message.flags & (AUTHORITATIVE | RECURSION_AVAILABLE) == AUTHORITATIVE;
+        let same = *server.base.get_or_insert(base) == base;
+        server.other |= !speaks || !same;
     }
 }
+
+/// Flags of an answer (RFC 1035 section 4.1.1).
+const AUTHORITATIVE: u16 = 0x0400;
+const RECURSION_AVAILABLE: u16 = 0x0080;
 
 fn verdict(
     flow: &Flow,
     asked: &Asked,
     pair: &Pair,
-    score: f64,
-    score_min: f64,
+    (score, score_min): (f64, f64),
     now_ns: u64,
 ) -> Verdict {
     let numbers = pair.window.numbers();
@@ -239,17 +281,20 @@ impl Detect for Tunnel {
         let Some(message) = transaction.downcast_ref::<Message>() else {
             return;
         };
-        if message.kind == Kind::Query
-            && is_ours(context, flow.tuple.src)
+        if message.kind != Kind::Query {
+            return self.answer(flow, message, context);
+        }
+        if is_ours(context, flow.tuple.src)
             && let Some(asked) = Asked::of(message)
         {
-            self.query(flow, &asked, context.now_ns, out);
+            self.query(flow, &asked, context, out);
         }
     }
 
     fn counters(&self) -> Vec<Counter> {
         vec![
             ("dns_tunnel.pairs_evicted", self.pairs.evicted()),
+            ("dns_tunnel.servers_evicted", self.servers.evicted()),
             ("dns_tunnel.windows", self.windows),
             ("dns_tunnel.verdicts", self.verdicts),
             ("dns_tunnel.verdicts_quieted", self.quieted),

@@ -223,9 +223,16 @@ fn records_are_appended_where_the_configuration_says() {
     };
     let (turn, _forgive, _heard) = turn();
     let sessions = Arc::new(Sessions::new(10));
-    spawn(&inspected, &[], Some(&eve), sessions, turn.links)
-        .unwrap()
-        .join();
+    spawn(
+        &inspected,
+        &[],
+        &Behaviour::default(),
+        Some(&eve),
+        sessions,
+        turn.links,
+    )
+    .unwrap()
+    .join();
     let text = std::fs::read_to_string(&eve.file).unwrap();
     let kinds: Vec<_> = text
         .lines()

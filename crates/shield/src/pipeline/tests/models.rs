@@ -104,8 +104,8 @@ fn one_score_accuses_nobody_and_several_packets_do() {
             .what
             .starts_with("3 transactions; web-attack in query id: score ")
     );
-    // who was found out has no standing
-    assert_eq!(net.standing("203.0.113.20").1, 1);
+    // who was found out has no standing, and what it did before does not vouch for it
+    assert_eq!(net.standing("203.0.113.20"), (0, 0));
 }
 
 #[test]

@@ -5,10 +5,14 @@ from urllib.parse import parse_qs, urlsplit
 
 PAGES = {"/", "/login", "/about", "/terms", "/contact"} | {f"/page/{n}" for n in range(200)}
 
+LOG = open(sys.argv[2], "a", buffering=1) if len(sys.argv) > 2 else None
+
 class Site(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self, status, text):
+        if LOG:
+            LOG.write(f"{self.client_address[0]} {self.command} {self.path}\n")
         body = f"<html><body>{text}</body></html>".encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/html")
@@ -49,4 +53,6 @@ class Site(BaseHTTPRequestHandler):
         pass
 
 ThreadingHTTPServer.daemon_threads = True
+# Python's own 5 are used up by a burst of anybody
+ThreadingHTTPServer.request_queue_size = 128
 ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Site).serve_forever()
