@@ -380,7 +380,7 @@ class Trac:
         env = folder / "env"
         run(BIN / "trac-admin", env, "initenv", "Lab", "sqlite:db/trac.db")
         run(BIN / "trac-admin", env, "permission", "add", "anonymous", "TRAC_ADMIN")
-        return [serve(BIN / "tracd", "-s", "--http10", "--hostname", "127.0.0.1", "--port", port, env, log=log)]
+        return [serve(BIN / "waitress-serve", f"--listen=127.0.0.1:{port}", "trac.web.main:dispatch_request", log=log, env={"TRAC_ENV": str(env)})]
 
     def visit(self, visitor):
         chance, texts = visitor.chance, visitor.texts
