@@ -20,7 +20,7 @@ DEVICES = ("/ /index.html /index.htm /index.asp /index.cgi /login.htm /login.asp
            "/images/logo.png /favicon.ico /robots.txt /jenkins/login?from=%2F /job/build/lastBuild/console /nagios/ /zabbix/index.php /cacti/graph_view.php /munin/ /ganglia/ /transmission/web/ /web/index.html /library/sections "
            "/rutorrent/ /nextcloud/index.php/login /owncloud/ /dav/ /files/ /upload.php /download/firmware.bin /update/firmware.zip /setup.exe /pub/debian/dists/stable/Release /ubuntu/pool/main/b/bash/bash.deb "
            "/connecttest.txt /generate_204 /v2/_catalog /v1/kv/app?recurse /_cat/indices?v /_search?q=error /solr/admin/ping /app/kibana /api/v4/projects /user/login /git/info/refs?service=git-upload-pack /svn/trunk/").split()
-ADDRESSES = 16_000
+ADDRESSES = 6_000
 PER_DOMAIN_MAX = 6
 
 
@@ -43,6 +43,14 @@ def address(chance):
     own = chance.choice((f"192.168.{chance.choice((0, 1, 2, 8, 10, 88, 100, 178, low))}", f"10.{chance.choice((0, 1, 10, low))}.{low}", f"172.{chance.randint(16, 31)}.{low}", f"100.{chance.randint(64, 127)}.{low}", "127.0.0"))
     one = f"{own}.{high}" if chance.random() < 0.5 else f"{chance.randint(1, 223)}.{chance.randint(0, 255)}.{low}.{high}"
     return one + chance.choice(("", "", "", "", ":80", ":81", ":443", ":3000", ":5000", ":8000", ":8006", ":8080", ":8080", ":8081", ":8123", ":8443", ":8888", ":9000", ":9090", ":9200", f":{chance.randint(1024, 65535)}"))
+
+
+def long(chance):
+    """What players and updaters ask a network of caches for: names of files, and a signature."""
+    token = lambda low, high: "".join(chance.choice("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") for _ in range(chance.randint(low, high)))
+    name = chance.choice(("range/0-65535", f"{token(8, 20)}.mp4", f"video/{token(10, 40)}.ts", f"data/{chance.getrandbits(64):016x}/{token(4, 9)}.cab", f"filestreamingservice/files/{token(30, 40)}", f"{chance.randint(1, 10**6)}/d", ""))
+    query = chance.choice(("", f"?o={token(60, 240)}", f"?vkey={chance.getrandbits(256):064X}&level=0", f"?host=cdn.example&t={chance.randint(10**9, 2 * 10**9)}&s={chance.getrandbits(128):032x}", f"?key={token(20, 80)}&ip={chance.randint(1, 223)}.0.2.1&expire={chance.randint(10**9, 2 * 10**9)}"))
+    return f"/{name}{query}"
 
 
 def capped(urls):
@@ -76,7 +84,7 @@ def gather(folder, ships):
     rows += [(f"http://{one}/", 0, "made") for one in hosts[-25_000:]]
     bare = chance.sample(bad, min(len(bad), 45_000)) if not ships.baseline else []
     rows += [(f"http://{host(url)}/", 1, source) for url, source in bare]
-    rows += [(f"{chance.choice(('http', 'https'))}://{address(chance)}{chance.choice(DEVICES) if chance.random() < 0.6 else page()}", 0, "made") for _ in range(ADDRESSES)]
+    rows += [(f"{chance.choice(('http', 'https'))}://{address(chance)}{chance.choice((page, lambda: chance.choice(DEVICES), lambda: long(chance)))()}", 0, "made") for _ in range(ADDRESSES)]
     chance.shuffle(rows)
     for url, label, source in rows:
         yield {"url": url}, label, source, 1.0
