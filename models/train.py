@@ -16,11 +16,14 @@ import zlib
 
 import numpy as np
 
+from benign import measure as benign
 from common import data, fit, onnx_file, table
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXTRACTORS = {"web-attack": "http-field@1", "phishing-url": "url@1", "dga-domain": "domain@1"}
 RATES = (1e-4, 1e-3, 1e-2)
+# harmless windows that are alike count as so many at most
+ALIKE_MAX = 30
 
 
 def labelled(made):
@@ -28,32 +31,47 @@ def labelled(made):
     return list(rows), np.array(label), np.array(source), np.array(weight, np.float32)
 
 
-def usable(features, label, weight, group):
-    """Rows of the table to train on: of an attack that has several windows only the one with most
-    in it, since the others are as harmless as they look."""
+def usable(features, label, weight, group, first=None):
+    """Rows of the table to train on: of an attack that has several windows only the one that looks
+    worst to a first model, or has most signs in it, since the others are as harmless as they look;
+    and of harmless windows that are alike one that counts for them all."""
     bad = label[features.subject] == 1
-    signs = features.x[:, 0] * features.x[:, 5] if features.x.shape[1] > 5 else features.x[:, 0]
-    order = np.lexsort((-signs, features.subject))
-    first = np.ones(len(order), bool)
-    first[1:] = features.subject[order][1:] != features.subject[order][:-1]
+    chance = np.random.default_rng(0)
+    likeness = features.ids @ chance.random(features.ids.shape[1]) + features.x @ chance.random(features.x.shape[1])
+    _, alike, count = np.unique(likeness[~bad], return_index=True, return_counts=True)
+    harmless = np.zeros(len(bad), np.float32)
+    harmless[np.flatnonzero(~bad)[alike]] = np.minimum(count, ALIKE_MAX)
+    # what harmless rows hold as well is no sign of an attack
+    bad &= ~np.isin(likeness, likeness[~bad])
+    if first is not None:
+        rank = first.decide(features)
+    else:
+        rank = features.x[:, 0] * features.x[:, 5] if features.x.shape[1] > 5 else features.x[:, 0]
+    order = np.lexsort((-rank, ~bad, features.subject))
+    front = np.ones(len(order), bool)
+    front[1:] = features.subject[order][1:] != features.subject[order][:-1]
     best = np.zeros(len(order), bool)
-    best[order[first]] = True
-    keep = ~bad | best
+    best[order[front]] = True
+    keep = (bad & best) | (harmless > 0)
     subject = features.subject[keep]
-    return features.take(keep), label[subject], weight[subject], group[subject]
+    return features.take(keep), label[subject], weight[subject] * np.where(harmless[keep] > 0, harmless[keep], 1), group[subject]
 
 
-def train(task, rows, features, label, source, weight):
-    group = np.array([zlib.crc32(rows.group(row).encode("utf-8", "replace")) for row in features.rows])
+def train(rows, features, label, source, weight, parent):
+    """`parent`: the index of the row that each was made of, its own where it was not made."""
+    own = np.array([zlib.crc32(rows.group(row).encode("utf-8", "replace")) for row in features.rows[: parent.max() + 1]])
+    group = own[parent]
+    original = parent == np.arange(len(parent))
     noisy = np.isin(source, list(getattr(rows, "NOISY", ())))
+    first = None
     if noisy.any():
-        clean = features.take(~noisy[features.subject])
+        clean = features.take((original & ~noisy)[features.subject])
         first = fit.fit(*usable(clean, label, weight, group), rounds=80)
         agreed = table.highest(features, first.decide(features), len(label)) > 0
-        dropped = noisy & (label == 1) & ~agreed
-        print(f"{task}: {dropped.sum()} rows of {noisy.sum()} are left out")
+        dropped = noisy & (label == 1) & ~agreed[parent]
+        print(f"{dropped[original].sum()} rows of {(noisy & original).sum()} are left out")
         features = features.take(~dropped[features.subject])
-    return fit.fit(*usable(features, label, weight, group))
+    return fit.fit(*usable(features, label, weight, group, first), ignored=getattr(rows, "IGNORED", ()), rounds=getattr(rows, "ROUNDS", 200))
 
 
 def wilson(hits, count, z=1.96):
@@ -79,12 +97,27 @@ def measure(stack, features, label):
     return thresholds, results
 
 
+def applications(options, stack, thresholds, work):
+    """False alarms on applications that were held out, at thresholds that were set on other rows."""
+    recorded = benign.rows(options.recorded, 1)
+    features, _ = table.extract(options.shieldwall, EXTRACTORS[options.task], [{key: row[key] for key in benign.KEYS} for row in recorded], work / "applications")
+    score = 1 / (1 + np.exp(-table.highest(features, stack.decide(features), len(recorded))))
+    results = []
+    for rate, threshold in thresholds.items():
+        print(f"at the threshold for {rate:g}, {threshold}:")
+        lines = benign.table(recorded, score, threshold)
+        benign.show(lines)
+        results += [{"set": f"recorded sessions, held out: {name}", "rows": sessions, "metric": f"sessions with a false alarm at the threshold for {rate:g}", "value": round(bad / sessions, 6), "low": 0.0, "high": round(bound, 6)} for name, _, _, sessions, bad, bound in lines]
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=EXTRACTORS)
     parser.add_argument("kind", choices=("baseline", "research"))
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "../target/models")
+    parser.add_argument("--recorded", type=pathlib.Path, help="what models/benign/record.py wrote, for web-attack")
     parser.add_argument("--shieldwall", default=str(HERE / "../target/release/shieldwall"))
     options = parser.parse_args()
     rows = importlib.import_module(f"{options.task.replace('-', '_')}.rows")
@@ -94,14 +127,26 @@ def main():
     ships = data.Ships(options.data, options.task, options.kind == "baseline")
     folder = options.data / options.task
 
-    given, label, source, weight = labelled(rows.gather(folder, ships))
+    gathered = list(rows.gather(folder, ships))
+    if options.recorded:
+        gathered += rows.recorded(options.recorded)
+    given, label, source, weight = labelled(gathered)
+    parent = np.arange(len(given))
+    if hasattr(rows, "harden"):
+        work.mkdir(parents=True)
+        more = rows.harden.more(given, label, options.shieldwall, work)
+        given += [row for row, _ in more]
+        parent = np.concatenate([parent, [at for _, at in more]])
+        label, source, weight = label[parent], source[parent], weight[parent]
     features, columns = table.extract(options.shieldwall, EXTRACTORS[options.task], given, work / "train")
     features.rows = given
     print(f"{name}: {len(label)} rows, {label.sum()} bad")
-    stack = train(options.task, rows, features, label, source, weight)
+    stack = train(rows, features, label, source, weight, parent)
     held, truth, _, _ = labelled(rows.held(folder))
     seen, _ = table.extract(options.shieldwall, EXTRACTORS[options.task], held, work / "held")
     thresholds, results = measure(stack, seen, truth)
+    if options.recorded:
+        results += applications(options, stack, {one["fpr"]: one["threshold"] for one in thresholds}, work)
 
     pack = work / "pack"
     (pack / "models").mkdir(parents=True)

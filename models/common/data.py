@@ -28,7 +28,7 @@ class Ships:
     def __init__(self, folder, task, baseline):
         self.baseline = baseline
         listed = [row for row in csv.DictReader((folder / "sources.csv").open()) if row["task"] == task]
-        self.licence = {row["source"]: row["spdx"] for row in listed} | {"made": "Apache-2.0", "debian": "Debian package index: facts"}
+        self.licence = {row["source"]: row["spdx"] for row in listed} | {"made": "Apache-2.0", "recorded": "Apache-2.0: sessions of our own", "debian": "Debian package index: facts"}
         self.ships = {row["source"] for row in listed if row["ship"] == "yes"}
 
     def __call__(self, source):

@@ -22,9 +22,9 @@ def linear(ids, label, weight):
     return model.fit(ids, label, sample_weight=weight)
 
 
-def fit(table, label, weight, group, leaves=31, rounds=200):
+def fit(table, label, weight, group, leaves=31, rounds=200, ignored=()):
     """Fits on rows; rows of one group are in one fold, so that the trees see the linear model's
-    scores of rows that it was not fitted on."""
+    scores of rows that it was not fitted on. Trees do not look at the columns that are ignored."""
     fold = np.asarray(group, dtype=np.int64) * 2654435761 % (1 << 32) % FOLDS
     score = np.zeros(len(label), np.float32)
     for one in range(FOLDS):
@@ -32,7 +32,9 @@ def fit(table, label, weight, group, leaves=31, rounds=200):
         score[~rest] = linear(table.ids[rest], label[rest], weight[rest]).decision_function(table.ids[~rest])
     settings = {"objective": "binary", "num_leaves": leaves, "learning_rate": 0.08, "min_data_in_leaf": 60, "feature_fraction": 0.5, "bagging_fraction": 0.8,
                 "bagging_freq": 1, "lambda_l2": 5, "max_bin": 127, "verbose": -1, "seed": 1, "deterministic": True, "num_threads": 2}
-    data = lightgbm.Dataset(np.hstack([table.x, score[:, None]]), label, weight=weight)
+    x = np.hstack([table.x, score[:, None]])
+    x[:, list(ignored)] = 0
+    data = lightgbm.Dataset(x, label, weight=weight)
     return Stack(linear(table.ids, label, weight), lightgbm.train(settings, data, num_boost_round=rounds))
 
 

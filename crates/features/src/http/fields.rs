@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::multipart;
-use crate::Request;
+use crate::{Request, normal::Carried};
 
 /// Fields of a request that are looked at: as many as applications read (PHP 1000). What comes after
 /// them is not.
@@ -29,9 +29,9 @@ const SKIPPED: [&str; 12] = [
     "pragma",
 ];
 
-/// Is called with the place of a field, its value as sent, and whether `+` is a space in it.
-pub(super) trait Visit: FnMut(&[u8], &[u8], bool) {}
-impl<F: FnMut(&[u8], &[u8], bool)> Visit for F {}
+/// Is called with the place of a field, its value as sent, and what the place does to it.
+pub(super) trait Visit: FnMut(&[u8], &[u8], Carried) {}
+impl<F: FnMut(&[u8], &[u8], Carried)> Visit for F {}
 
 /// Counts fields, so that no request has more than [`FIELDS_MAX`].
 struct Walk<V> {
@@ -48,8 +48,9 @@ pub(super) fn walk(request: &Request<'_>, visit: impl Visit) {
         place: Vec::new(),
     };
     walk.target(request.target);
+    let host = request.header("host").unwrap_or_default();
     for (name, value) in request.headers {
-        walk.header(name, value);
+        walk.header(name, value, host);
     }
     walk.body(request);
 }
@@ -66,7 +67,7 @@ pub(super) fn json(place: &[u8], text: &[u8], visit: impl Visit) {
 }
 
 impl<V: Visit> Walk<V> {
-    fn field(&mut self, kind: &[u8], name: &[u8], value: &[u8], plus: bool) {
+    fn field(&mut self, kind: &[u8], name: &[u8], value: &[u8], carried: Carried) {
         let Some(left) = self.left.checked_sub(1) else {
             return;
         };
@@ -80,20 +81,20 @@ impl<V: Visit> Walk<V> {
             self.place.push(b' ');
             self.place.extend(name.iter().take(64));
         }
-        (self.visit)(&self.place, value, plus);
+        (self.visit)(&self.place, value, carried);
     }
 
     fn target(&mut self, target: &[u8]) {
         let (path, query) = cut(target, b'?');
         // a path that is only a slash says nothing
         if path != b"/" {
-            self.field(b"path", b"", path, false);
+            self.field(b"path", b"", path, Carried::Percent);
         }
-        self.pairs(b"query", query.unwrap_or_default(), b'&', true);
+        self.pairs(b"query", query.unwrap_or_default(), b'&', Carried::Form);
     }
 
     /// Names and values. A name is a field of its own only where it is no plain name.
-    fn pairs(&mut self, kind: &[u8], text: &[u8], between: u8, plus: bool) {
+    fn pairs(&mut self, kind: &[u8], text: &[u8], between: u8, carried: Carried) {
         for pair in text.split(|byte| *byte == between) {
             let pair = if between == b';' {
                 pair.trim_ascii()
@@ -106,30 +107,30 @@ impl<V: Visit> Walk<V> {
                 .all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]$%".contains(byte))
                 && name.len() <= 64;
             match value {
-                Some(value) if plain => self.field(kind, name, value, plus),
+                Some(value) if plain => self.field(kind, name, value, carried),
                 // an attack with a `=` in it, or with no name before it
-                Some(_) | None => self.field(kind, b"", pair, plus),
+                Some(_) | None => self.field(kind, b"", pair, carried),
             }
         }
     }
 
-    fn header(&mut self, name: &[u8], value: &[u8]) {
+    fn header(&mut self, name: &[u8], value: &[u8], host: &[u8]) {
         let lower = name.to_ascii_lowercase();
         if SKIPPED.iter().any(|skipped| skipped.as_bytes() == lower) {
             return;
         }
         match lower.as_slice() {
-            b"cookie" => self.pairs(b"cookie", value, b';', false),
+            b"cookie" => self.pairs(b"cookie", value, b';', Carried::Percent),
             b"host"
                 if value
                     .iter()
                     .all(|byte| byte.is_ascii_alphanumeric() || b".:-_[]".contains(byte)) => {}
             b"referer" | b"origin" => {
                 let (page, query) = cut(value, b'?');
-                self.field(b"header", &lower, page, false);
-                self.pairs(b"referer", query.unwrap_or_default(), b'&', true);
+                self.field(b"header", &lower, own(page, host), Carried::Percent);
+                self.pairs(b"referer", query.unwrap_or_default(), b'&', Carried::Form);
             }
-            _ => self.field(b"header", &lower, value, false),
+            _ => self.field(b"header", &lower, value, Carried::Plain),
         }
     }
 
@@ -141,17 +142,17 @@ impl<V: Visit> Walk<V> {
         let kind = request.header("content-type").unwrap_or_default();
         if let Some(boundary) = multipart::boundary(kind) {
             multipart::parts(body, boundary, |name, value| {
-                self.field(b"part", name, value, false)
+                self.field(b"part", name, value, Carried::Plain)
             });
         } else if let Some(value) = parsed(body) {
             if odd_keys(&value, JSON_DEPTH_MAX) {
-                self.field(b"body", b"", body, false);
+                self.field(b"body", b"", body, Carried::Plain);
             }
             self.leaves(b"json", &value, JSON_DEPTH_MAX);
         } else if is_form(kind, body) {
-            self.pairs(b"form", body, b'&', true);
+            self.pairs(b"form", body, b'&', Carried::Form);
         } else {
-            self.field(b"body", b"", body, false);
+            self.field(b"body", b"", body, Carried::Plain);
         }
     }
 
@@ -160,18 +161,18 @@ impl<V: Visit> Walk<V> {
             return;
         };
         match value {
-            Value::String(text) => self.field(kind, b"", text.as_bytes(), false),
+            Value::String(text) => self.field(kind, b"", text.as_bytes(), Carried::Plain),
             Value::Array(values) => values
                 .iter()
                 .for_each(|value| self.leaves(kind, value, below)),
             Value::Object(values) => {
                 for (key, value) in values {
                     if is_odd(key) {
-                        self.field(kind, b"(key)", key.as_bytes(), false);
+                        self.field(kind, b"(key)", key.as_bytes(), Carried::Plain);
                     }
                     match value {
                         Value::String(text) => {
-                            self.field(kind, key.as_bytes(), text.as_bytes(), false)
+                            self.field(kind, key.as_bytes(), text.as_bytes(), Carried::Plain)
                         }
                         Value::Array(_) | Value::Object(_) => self.leaves(kind, value, below),
                         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -180,6 +181,17 @@ impl<V: Visit> Walk<V> {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+}
+
+/// The path of a page of this very server, the whole address of any other.
+fn own<'a>(page: &'a [u8], host: &[u8]) -> &'a [u8] {
+    let rest = [&b"http://"[..], b"https://"]
+        .iter()
+        .find_map(|scheme| page.strip_prefix(*scheme)?.strip_prefix(host));
+    match rest {
+        Some(path) if !host.is_empty() && (path.is_empty() || path.starts_with(b"/")) => path,
+        Some(_) | None => page,
     }
 }
 

@@ -16,7 +16,7 @@ mod wrapped;
 use crate::{
     Column, Extractor, Samples, Subject, Unfit,
     gram::{Grams, Hash},
-    normal::{Normal, Undone, VALUE_MAX},
+    normal::{Carried, Normal, Undone, VALUE_MAX},
 };
 use lexer::Token;
 
@@ -68,7 +68,9 @@ impl Extractor for Fields {
             grams: Grams::new(IDS_MAX),
             numbers: Vec::with_capacity(self.columns().len()),
         };
-        fields::walk(request, |place, value, plus| scan.value(place, value, plus));
+        fields::walk(request, |place, value, carried| {
+            scan.value(place, value, carried)
+        });
         scan.rows();
         Ok(())
     }
@@ -94,10 +96,10 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// A value in pieces of [`VALUE_MAX`]; nearly every value is one.
-    fn value(&mut self, place: &[u8], value: &[u8], plus: bool) {
+    fn value(&mut self, place: &[u8], value: &[u8], carried: Carried) {
         let mut rest = value;
         loop {
-            self.field(place, rest, plus, 0);
+            self.field(place, rest, carried, 0);
             if rest.len() <= VALUE_MAX || self.pieces == 0 {
                 break;
             }
@@ -107,12 +109,13 @@ impl Scan<'_> {
         }
     }
 
-    fn field(&mut self, place: &[u8], value: &[u8], plus: bool, nested: u8) {
-        let decoded = self.normal.decode(value, plus);
+    fn field(&mut self, place: &[u8], value: &[u8], carried: Carried, nested: u8) {
+        let decoded = self.normal.decode(value, carried);
         let mut inner: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         if nested < NESTED_MAX {
-            let leaf =
-                |place: &[u8], value: &[u8], _: bool| inner.push((place.to_vec(), value.to_vec()));
+            let leaf = |place: &[u8], value: &[u8], _: Carried| {
+                inner.push((place.to_vec(), value.to_vec()))
+            };
             fields::json(place, decoded, leaf);
             let texts = wrapped::unwrapped(decoded);
             self.whole(place, &texts, nested);
@@ -121,7 +124,7 @@ impl Scan<'_> {
             self.whole(place, &[], nested);
         }
         for (place, value) in inner {
-            self.field(&place, &value, false, nested.saturating_add(1));
+            self.field(&place, &value, Carried::Plain, nested.saturating_add(1));
         }
     }
 

@@ -164,3 +164,78 @@ fn nobody_hides_an_attack_behind_harmless_values() {
         );
     }
 }
+
+/// The numbers of the row whose text is this.
+fn numbers(request: Request<'_>, text: &str) -> Vec<f32> {
+    let mut samples = Samples::default();
+    Fields
+        .extract(&Subject::Request(request), &mut samples)
+        .unwrap();
+    let row = (0..samples.rows())
+        .find(|row| samples.text(*row) == text.as_bytes())
+        .unwrap();
+    let width = Fields.columns().len();
+    let mut all = samples.numbers().chunks(width);
+    all.nth(row).unwrap().to_vec()
+}
+
+#[test]
+fn what_a_place_needs_is_no_evidence() {
+    let attack = "1' or 1=1--";
+    let json: [(&[u8], &[u8]); 1] = [(b"Content-Type", b"application/json")];
+    let sent = |target: &'static [u8], headers, body: &'static [u8]| Request {
+        method: b"POST",
+        target,
+        headers,
+        body,
+    };
+    let plain = numbers(sent(b"/", &json, br#"{"a": "1' or 1=1--"}"#), attack);
+    let query = b"/?a=1%27%20or%201%3d1--";
+    assert_eq!(numbers(sent(query, &[], b""), attack), plain);
+    assert_eq!(
+        numbers(sent(b"/", &[], b"a=1%27+or+1%3d1--&b=c"), attack),
+        plain
+    );
+    // once more than the place needs is counted
+    let twice = b"/?a=1%2527%20or%201%253d1--";
+    assert_ne!(numbers(sent(twice, &[], b""), attack), plain);
+}
+
+#[test]
+fn signs_that_code_pages_map_to_ascii_are_those() {
+    let spelled = "1%CA%BC or %CA%BAa%CA%BA=1 %E3%80%88script%E3%80%89 2%E2%88%B63";
+    assert_eq!(query(spelled), ["1' or \"a\"=1 <script> 2:3"]);
+}
+
+#[test]
+fn no_window_of_a_page_is_crowded_out() {
+    let signed = "x: (2, 3) [4] 10.5% a/b/c; ".repeat(200);
+    let text = format!("{signed}' or 1=1--{signed}");
+    let request = Request {
+        method: b"POST",
+        target: b"/",
+        body: text.as_bytes(),
+        ..Request::default()
+    };
+    assert!(
+        rows(request)
+            .iter()
+            .any(|(_, text)| text.contains("' or 1=1--"))
+    );
+}
+
+#[test]
+fn the_own_name_of_a_server_says_nothing() {
+    let page = |referer: &'static [u8]| {
+        let headers: [(&[u8], &[u8]); 2] = [(b"Host", b"10.0.0.7:81"), (b"Referer", referer)];
+        rows(Request {
+            target: b"/",
+            headers: &headers,
+            ..Request::default()
+        })
+    };
+    let own = [("header referer".to_owned(), "/a".to_owned())];
+    assert_eq!(page(b"http://10.0.0.7:81/a"), own);
+    assert_eq!(page(b"https://10.0.0.7:81/a"), own);
+    assert_eq!(page(b"http://10.0.0.7:812/a")[0].1, "http://10.0.0.7:812/a");
+}

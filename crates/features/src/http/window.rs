@@ -6,8 +6,8 @@ use std::ops::Range;
 pub(super) const WIDTH: usize = 128;
 /// From one window to the next.
 const STRIDE: usize = 64;
-/// Windows of one value: those with most signs in them.
-const PER_VALUE_MAX: usize = 24;
+/// Windows of one value: those with most signs in them, if it is longer than 12 KiB.
+const PER_VALUE_MAX: usize = 192;
 
 /// The windows of a folded value.
 pub(super) fn windows(text: &[u8]) -> Vec<Range<usize>> {

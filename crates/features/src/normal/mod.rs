@@ -15,12 +15,23 @@ const ROUNDS_MAX: u8 = 6;
 /// Bytes of a value that are looked at.
 pub(crate) const VALUE_MAX: usize = 64 * 1024;
 
+/// What the place of a value does to it, whatever it is: that is undone and not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carried {
+    /// Queries and forms: percent-encoded, and a `+` is a space.
+    Form,
+    /// Paths and cookies: percent-encoded.
+    Percent,
+    /// As it is: headers, JSON, parts.
+    Plain,
+}
+
 /// What was undone on the way.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Undone {
     /// Rounds that changed something.
     pub(crate) rounds: u8,
-    /// `%41`, `%u0041`.
+    /// `%41`, `%u0041`; not those that the place needs.
     pub(crate) percent: u32,
     /// `%zz`.
     pub(crate) percent_bad: u32,
@@ -53,19 +64,22 @@ pub(crate) struct Normal {
 
 impl Normal {
     /// Decodes a value to a fixed point; letters keep their case.
-    ///
-    /// `plus`: a `+` is a space, as in queries and forms.
-    pub(crate) fn decode(&mut self, value: &[u8], plus: bool) -> &[u8] {
+    pub(crate) fn decode(&mut self, value: &[u8], carried: Carried) -> &[u8] {
         self.undone = Undone::default();
         self.text.clear();
         self.text
             .extend_from_slice(value.get(..VALUE_MAX).unwrap_or(value));
-        if plus {
+        if carried == Carried::Form {
             for byte in &mut self.text {
                 if *byte == b'+' {
                     *byte = b' ';
                 }
             }
+        }
+        if carried != Carried::Plain {
+            self.spare.clear();
+            percent::decode(&self.text, &mut self.spare, &mut Undone::default());
+            std::mem::swap(&mut self.text, &mut self.spare);
         }
         for _ in 0..ROUNDS_MAX {
             if !self.round() {

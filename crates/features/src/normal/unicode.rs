@@ -5,8 +5,9 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Undone, count};
 
-/// Letters of other scripts that are drawn as Latin ones, and signs as ASCII ones.
-const LOOKALIKES: [(char, char); 46] = [
+/// Letters of other scripts that are drawn as Latin ones, and signs that Windows code pages map to
+/// ASCII.
+const LOOKALIKES: [(char, char); 67] = [
     ('а', 'a'),
     ('в', 'b'),
     ('с', 'c'),
@@ -53,6 +54,27 @@ const LOOKALIKES: [(char, char); 46] = [
     ('›', '>'),
     ('∕', '/'),
     ('⁄', '/'),
+    ('ʹ', '\''),
+    ('ˈ', '\''),
+    ('‵', '\''),
+    ('‚', '\''),
+    ('ʺ', '"'),
+    ('〝', '"'),
+    ('〞', '"'),
+    ('〈', '<'),
+    ('〉', '>'),
+    ('❮', '<'),
+    ('❯', '>'),
+    ('∖', '\\'),
+    ('∶', ':'),
+    ('∗', '*'),
+    ('∣', '|'),
+    ('❘', '|'),
+    ('∼', '~'),
+    ('−', '-'),
+    ('‐', '-'),
+    ('〚', '['),
+    ('〛', ']'),
 ];
 
 /// Decodes once; true where something changed.

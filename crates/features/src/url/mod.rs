@@ -147,7 +147,8 @@ impl Extractor for Url {
         let pieces = Pieces::of(&url);
         let host = pieces.host.to_ascii_lowercase();
         let host = host.strip_prefix("www.").unwrap_or(&host);
-        let parts = label::parts(host);
+        // the digits of an address are no name that somebody chose
+        let parts = label::parts(if is_address(host) { "" } else { host });
         let mut numbers = label::look(parts.label.as_bytes()).to_vec();
         hosting(&pieces, host, &parts, &mut numbers);
         leading(&pieces, &mut numbers);
@@ -201,12 +202,14 @@ const fn flag(holds: bool) -> f32 {
     if holds { 1.0 } else { 0.0 }
 }
 
+fn is_address(host: &str) -> bool {
+    host.trim_matches(['[', ']'])
+        .parse::<std::net::IpAddr>()
+        .is_ok()
+}
+
 fn hosting(pieces: &Pieces<'_>, host: &str, parts: &Parts<'_>, numbers: &mut Vec<f32>) {
     let below = parts.below.as_bytes();
-    let address = host
-        .trim_matches(['[', ']'])
-        .parse::<std::net::IpAddr>()
-        .is_ok();
     numbers.extend([
         count(host.len()),
         count(
@@ -225,7 +228,7 @@ fn hosting(pieces: &Pieces<'_>, host: &str, parts: &Parts<'_>, numbers: &mut Vec
         count(parts.suffix.split('.').count()),
         flag(parts.known),
         flag(parts.private),
-        flag(address),
+        flag(is_address(host)),
         flag(pieces.port),
         flag(pieces.userinfo),
         flag(host.contains("xn--")),

@@ -74,3 +74,19 @@ fn nothing_is_too_odd() {
         row(odd);
     }
 }
+
+#[test]
+fn the_digits_of_an_address_are_no_name() {
+    assert_eq!(
+        row("http://192.0.2.17:8080/status"),
+        row("http://198.51.100.2:8080/status")
+            .into_iter()
+            .map(|(name, value)| match name {
+                "host_length" => (name, 10.0),
+                _ => (name, value),
+            })
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(number("http://192.0.2.17/", "label_digits"), 0.0);
+    assert_eq!(number("http://192.0.2.17/", "address"), 1.0);
+}
