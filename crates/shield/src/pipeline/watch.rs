@@ -353,7 +353,7 @@ mod tests {
             watch.hold_against(FlowId(1), &tuple);
         }
         assert_eq!((sessions.sources(), watch.convicted), (0, 1));
-        let mut flow = Flow::new(FlowId(2), tuple, Vlans::default(), 0);
+        let mut flow = Flow::new(FlowId(2), tuple, packet::decode::Vlans::default(), 0);
         flow.client_proven = true;
         watch.event(&Event::Proven(&flow), 0);
         watch.hold_against(FlowId(2), &tuple);
