@@ -1,6 +1,8 @@
 //! What is done where traffic cannot be looked at as it should: policies of exceptions, with the names
 //! and the meaning that Suricata gives them in its guide, section "Exception Policies".
 
+use super::visit::Visit;
+use crate::flow::{FlowAction, FlowState};
 use crate::settings::{Setting, Settings};
 
 /// What is done with a packet or its flow.
@@ -297,6 +299,48 @@ impl Refusal {
             Self::Midstream => "stream midstream",
             Self::Reassembly => "stream memcap",
             Self::AppError => "applayer error",
+        }
+    }
+}
+
+impl Visit<'_, '_> {
+    /// Inline: the packet does not go on.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        if self.config.inline {
+            *self.refused = Some(refusal);
+        }
+    }
+
+    /// Does with the packet and its flow what the policy of an exception says.
+    pub(super) fn except(&mut self, exception: Exception) {
+        use ExceptionPolicy::{
+            Bypass, DropFlow, DropPacket, Ignore, PassFlow, PassPacket, Reject, RejectBoth,
+        };
+        let policy = exception.policy(&self.config.exceptions);
+        if policy == Ignore {
+            return;
+        }
+        self.counters.exceptions.count(exception, policy);
+        let standing = &mut self.entry.standing;
+        let action = match policy {
+            Ignore | DropPacket | PassPacket => None,
+            Bypass => {
+                standing.state = FlowState::Bypassed;
+                Some(FlowAction::Pass)
+            }
+            PassFlow => Some(FlowAction::Pass),
+            DropFlow => Some(FlowAction::Drop),
+            Reject | RejectBoth if self.config.inline => Some(FlowAction::Drop),
+            // there is nobody to be told where the packet goes on
+            Reject | RejectBoth => return,
+        };
+        if action.is_some() {
+            standing.action = action;
+            standing.by_exception = true;
+        }
+        *self.passed = true;
+        if !matches!(policy, Bypass | PassFlow | PassPacket) {
+            self.refuse(exception.refusal());
         }
     }
 }

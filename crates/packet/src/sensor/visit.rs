@@ -277,46 +277,6 @@ impl Visit<'_, '_> {
         Taken::Yes
     }
 
-    /// Inline: the packet does not go on.
-    fn refuse(&mut self, refusal: Refusal) {
-        if self.config.inline {
-            *self.refused = Some(refusal);
-        }
-    }
-
-    /// Does with the packet and its flow what the policy of an exception says.
-    fn except(&mut self, exception: Exception) {
-        use ExceptionPolicy::{
-            Bypass, DropFlow, DropPacket, Ignore, PassFlow, PassPacket, Reject, RejectBoth,
-        };
-        let policy = exception.policy(&self.config.exceptions);
-        if policy == Ignore {
-            return;
-        }
-        self.counters.exceptions.count(exception, policy);
-        let standing = &mut self.entry.standing;
-        let action = match policy {
-            Ignore | DropPacket | PassPacket => None,
-            Bypass => {
-                standing.state = FlowState::Bypassed;
-                Some(FlowAction::Pass)
-            }
-            PassFlow => Some(FlowAction::Pass),
-            DropFlow => Some(FlowAction::Drop),
-            Reject | RejectBoth if self.config.inline => Some(FlowAction::Drop),
-            // there is nobody to be told where the packet goes on
-            Reject | RejectBoth => return,
-        };
-        if action.is_some() {
-            standing.action = action;
-            standing.by_exception = true;
-        }
-        *self.passed = true;
-        if !matches!(policy, Bypass | PassFlow | PassPacket) {
-            self.refuse(exception.refusal());
-        }
-    }
-
     fn report(&mut self, direction: Direction, step: &Step) {
         if step.trouble.is_some() {
             self.counters.segments_invalid = self.counters.segments_invalid.saturating_add(1);
