@@ -56,6 +56,28 @@ fn an_http_conversation() {
 }
 
 #[test]
+fn a_session_is_told_once_when_payload_went_both_ways() {
+    let mut wire = Wire::new();
+    let mut frames = wire.handshake();
+    let answer_at = frames.len() + 1;
+    for is_client in [true, false, true, false] {
+        frames.push(wire.data(is_client, b"\x01\x02 of no protocol"));
+    }
+    let (mut sensor, mut now_ns) = (Sensor::new(Config::default()), 0);
+    let mut told = Vec::new();
+    for (number, frame) in frames.iter().enumerate() {
+        let frame = std::slice::from_ref(frame);
+        feed(&mut sensor, &mut now_ns, frame, &mut |event| {
+            if let Event::Exchanged(flow) = event {
+                let bytes = [flow.to_server, flow.to_client].map(|counts| counts.payload_bytes);
+                told.push((number, flow.client_proven, bytes));
+            }
+        });
+    }
+    assert_eq!(told, [(answer_at, true, [17, 17])]);
+}
+
+#[test]
 fn a_response_without_length_ends_with_the_connection() {
     let mut wire = Wire::new();
     let mut frames = wire.handshake();
