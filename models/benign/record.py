@@ -51,7 +51,6 @@ def record(app, out, sessions, seconds):
             texts = Texts(app.part, app.name)
             while made < sessions and time.monotonic() < end:
                 texts.chance.seed(f"{app.name} {made}")
-
                 name = host(texts)
 
                 def note(row, session=made, name=name):
@@ -59,7 +58,7 @@ def record(app, out, sessions, seconds):
                     rows += 1
                     file.write(json.dumps(named(row, f"127.0.0.1:{port}", name) | {"label": 0, "source": app.name, "session": session, "part": app.part}) + "\n")
 
-                texts.chance.seed(f"{app.name} {made}")
+                texts.chance.seed(f"{app.name} {made}")  # once more: a visit does not depend on the name
                 try:
                     app.visit(Visitor(base, texts, note))
                 except Exception as error:  # an application that fails is as good as one that closes

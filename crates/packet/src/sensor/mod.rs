@@ -23,11 +23,11 @@ pub(crate) use visit::shown_state;
 
 use crate::applayer::Expectations;
 use crate::bytes::len32;
-use crate::decode::{Source, Vlans, decode_with};
+use crate::decode::{Source, decode_with};
 use crate::defrag::Defrag;
 use crate::file::Digests;
 use crate::flow::table::Table;
-use crate::flow::{FiveTuple, Flow, FlowAction, FlowState};
+use crate::flow::{Flow, FlowAction, FlowState};
 use crate::frame::Frame;
 use crate::ranges::Ranges;
 
@@ -183,15 +183,6 @@ impl Sensor {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    /// The open flow between the two ends of `tuple`, whichever of them is named first.
-    #[must_use]
-    pub fn flow(&self, tuple: &FiveTuple, vlans: &Vlans) -> Option<Flow> {
-        let scope = self.config.tracking.scope(vlans, 0);
-        let (slot, _) = self.table.find(tuple, scope)?;
-        let entry = self.table.get(slot)?;
-        Some(entry.view(self.table.tuple(entry)))
     }
 
     /// Flows in the table.
